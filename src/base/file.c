@@ -1,0 +1,213 @@
+/* Files that appear whole or not at all: written beside the final name, flushed, renamed. Open temporaries stand in a
+ * fixed table so that a signal handler can remove them without taking a lock. */
+#include <semtinel/base.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define OPEN_MAX_FILES 64
+
+struct smt_file {
+    char *path, *temporary;
+    FILE *stream;
+    int error; /* errno of the first failed write */
+    int slot;
+};
+
+static char *_Atomic open_files[OPEN_MAX_FILES];
+
+static int claim_slot(char *temporary)
+{
+    for (int i = 0; i < OPEN_MAX_FILES; i++) {
+        char *expected = NULL;
+        if (atomic_compare_exchange_strong(&open_files[i], &expected, temporary)) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+void smt_file_abandon_all(void)
+{
+    for (int i = 0; i < OPEN_MAX_FILES; i++) {
+        char *name = atomic_load(&open_files[i]);
+        if (name) {
+            unlink(name);
+        }
+    }
+}
+
+static void release(smt_file **file)
+{
+    if ((*file)->slot >= 0) {
+        atomic_store(&open_files[(*file)->slot], NULL);
+    }
+    smt_free((*file)->path);
+    smt_free((*file)->temporary);
+    smt_free(*file);
+    *file = NULL;
+}
+
+smt_status smt_file_create(const char *path, smt_file **out, smt_error *error)
+{
+    static atomic_uint serial;
+    smt_file *file = smt_alloc(1, sizeof *file);
+    if (!file) {
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
+    }
+    file->slot = -1;
+    file->path = smt_strdup(path);
+    file->temporary = smt_format("%s.tmp.%ld.%u", path, (long)getpid(), atomic_fetch_add(&serial, 1));
+    if (!file->path || !file->temporary) {
+        release(&file);
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
+    }
+    if (smt_path_is_directory(path)) {
+        release(&file);
+        return smt_fail(error, SMT_ERR_IO, "%s: is a folder; name a file", path);
+    }
+    file->slot = claim_slot(file->temporary);
+    file->stream = fopen(file->temporary, "wbx");
+    if (!file->stream) {
+        int reason = errno;
+        release(&file);
+        return smt_fail(error, SMT_ERR_IO, "%s: cannot write: %s", path, strerror(reason));
+    }
+    *out = file;
+    return SMT_OK;
+}
+
+void smt_file_write(smt_file *file, const void *data, size_t size)
+{
+    if (!file->error && size && fwrite(data, 1, size, file->stream) != size) {
+        file->error = errno ? errno : EIO;
+    }
+}
+
+void smt_file_printf(smt_file *file, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int written = vfprintf(file->stream, format, arguments);
+    va_end(arguments);
+    if (written < 0 && !file->error) {
+        file->error = errno ? errno : EIO;
+    }
+}
+
+const char *smt_file_temporary(const smt_file *file)
+{
+    return file->temporary;
+}
+
+smt_status smt_file_commit(smt_file **file, smt_error *error)
+{
+    smt_file *f = *file;
+    if (!f->error && (fflush(f->stream) || fsync(fileno(f->stream)))) {
+        /* fsync refuses pipes and some file systems; only a lack of space is an error there. */
+        f->error = errno == EINVAL || errno == EROFS ? 0 : errno;
+    }
+    if (fclose(f->stream) && !f->error) {
+        f->error = errno;
+    }
+    if (!f->error && rename(f->temporary, f->path)) {
+        f->error = errno;
+    }
+    smt_status status = SMT_OK;
+    if (f->error) {
+        unlink(f->temporary);
+        status = smt_fail(error, SMT_ERR_IO, "%s: cannot write: %s", f->path, strerror(f->error));
+    }
+    release(file);
+    return status;
+}
+
+void smt_file_abandon(smt_file **file)
+{
+    if (file && *file) {
+        fclose((*file)->stream);
+        unlink((*file)->temporary);
+        release(file);
+    }
+}
+
+smt_status smt_file_save(const char *path, const void *data, size_t size, smt_error *error)
+{
+    smt_file *file = NULL;
+    smt_status status = smt_file_create(path, &file, error);
+    if (status) {
+        return status;
+    }
+    smt_file_write(file, data, size);
+    return smt_file_commit(&file, error);
+}
+
+smt_status smt_file_load(const char *path, size_t limit, void **data, size_t *size, smt_error *error)
+{
+    if (!limit) {
+        limit = (size_t)1 << 30;
+    }
+    smt_status status = SMT_OK;
+    char *buffer = NULL;
+    FILE *stream = fopen(path, "rb");
+    if (!stream) {
+        return smt_fail(error, SMT_ERR_IO, "%s: cannot read: %s", path, strerror(errno));
+    }
+    struct stat info;
+    if (fstat(fileno(stream), &info) || S_ISDIR(info.st_mode)) {
+        status = smt_fail(error, SMT_ERR_IO, "%s: cannot read: is a folder", path);
+        goto done;
+    }
+    size_t capacity = S_ISREG(info.st_mode) && info.st_size > 0 ? (size_t)info.st_size : 65536;
+    if (capacity > limit) {
+        status = smt_fail(error, SMT_ERR_LIMIT, "%s: %zu bytes; the limit is %zu", path, capacity, limit);
+        goto done;
+    }
+    size_t used = 0;
+    buffer = smt_alloc(capacity + 1, 1);
+    while (buffer) {
+        used += fread(buffer + used, 1, capacity - used, stream);
+        if (ferror(stream)) {
+            status = smt_fail(error, SMT_ERR_IO, "%s: cannot read: %s", path, strerror(errno));
+            goto done;
+        }
+        if (used < capacity) {
+            break;
+        }
+        int next = fgetc(stream);
+        if (next == EOF) {
+            break;
+        }
+        if (capacity >= limit) {
+            status = smt_fail(error, SMT_ERR_LIMIT, "%s: more than %zu bytes", path, limit);
+            goto done;
+        }
+        size_t larger = capacity > limit / 2 ? limit : capacity * 2;
+        char *fresh = smt_realloc(buffer, used, larger + 1, 1);
+        if (!fresh) {
+            smt_free(buffer);
+        }
+        buffer = fresh;
+        if (buffer) {
+            capacity = larger;
+            buffer[used++] = (char)next;
+        }
+    }
+    if (!buffer) {
+        status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
+        goto done;
+    }
+    buffer[used] = 0;
+    *data = buffer;
+    *size = used;
+    buffer = NULL;
+done:
+    smt_free(buffer);
+    fclose(stream);
+    return status;
+}

@@ -1,0 +1,87 @@
+#include <semtinel/base.h>
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static atomic_long fail_countdown = -1;
+
+void smt_alloc_fail_after(long countdown)
+{
+    atomic_store(&fail_countdown, countdown);
+}
+
+/* Counts down to zero and stays there; a negative counter means that no failure is asked for. */
+static bool must_fail(void)
+{
+    long left = atomic_load(&fail_countdown);
+    while (left > 0) {
+        if (atomic_compare_exchange_weak(&fail_countdown, &left, left - 1)) {
+            return false;
+        }
+    }
+    return left == 0;
+}
+
+void *smt_alloc(size_t count, size_t size)
+{
+    if (must_fail() || (size && count > (SIZE_MAX - 63) / size)) {
+        return NULL;
+    }
+    size_t bytes = (count * size + 63) & ~(size_t)63;
+    if (!bytes) {
+        bytes = 64;
+    }
+    void *block = aligned_alloc(64, bytes);
+    if (block) {
+        memset(block, 0, bytes);
+    }
+    return block;
+}
+
+void *smt_realloc(void *block, size_t old_count, size_t count, size_t size)
+{
+    void *fresh = smt_alloc(count, size);
+    if (!fresh) {
+        return NULL;
+    }
+    if (block) {
+        memcpy(fresh, block, (old_count < count ? old_count : count) * size);
+        free(block);
+    }
+    return fresh;
+}
+
+char *smt_strdup(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = smt_alloc(size, 1);
+    if (copy) {
+        memcpy(copy, text, size);
+    }
+    return copy;
+}
+
+char *smt_format(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int size = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    if (size < 0) {
+        return NULL;
+    }
+    char *text = smt_alloc((size_t)size + 1, 1);
+    if (text) {
+        va_start(arguments, format);
+        vsnprintf(text, (size_t)size + 1, format, arguments);
+        va_end(arguments);
+    }
+    return text;
+}
+
+void smt_free(void *block)
+{
+    free(block);
+}

@@ -1,0 +1,126 @@
+#include <semtinel/base.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+bool smt_path_exists(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0;
+}
+
+bool smt_path_is_directory(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+char *smt_path_join(const char *folder, const char *name)
+{
+    size_t length = strlen(folder);
+    bool slash = length == 0 || folder[length - 1] == '/';
+    return smt_format("%s%s%s", folder, slash ? "" : "/", name);
+}
+
+const char *smt_path_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+smt_status smt_make_directory(const char *path, smt_error *error)
+{
+    char *copy = smt_strdup(path);
+    if (!copy) {
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
+    }
+    smt_status status = SMT_OK;
+    for (char *p = copy; status == SMT_OK && *p; p++) {
+        if (p[1] && p[1] != '/') {
+            continue;
+        }
+        char end = p[1];
+        p[1] = 0;
+        if (mkdir(copy, 0777) && errno != EEXIST) {
+            status = smt_fail(error, SMT_ERR_IO, "%s: cannot make the folder: %s", copy, strerror(errno));
+        }
+        p[1] = end;
+    }
+    if (status == SMT_OK && !smt_path_is_directory(path)) {
+        status = smt_fail(error, SMT_ERR_IO, "%s: is a file; a folder is needed", path);
+    }
+    smt_free(copy);
+    return status;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+smt_status smt_list_directory(const char *path, char ***names, size_t *count, smt_error *error)
+{
+    DIR *folder = opendir(path);
+    if (!folder) {
+        return smt_fail(error, SMT_ERR_IO, "%s: cannot read the folder: %s", path, strerror(errno));
+    }
+    size_t used = 0, capacity = 64;
+    char **list = smt_alloc(capacity, sizeof *list);
+    struct dirent *entry;
+    while (list && (entry = readdir(folder))) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) {
+            continue;
+        }
+        if (used == capacity) {
+            char **larger = smt_realloc(list, used, capacity * 2, sizeof *list);
+            if (!larger) {
+                break;
+            }
+            list = larger;
+            capacity *= 2;
+        }
+        list[used] = smt_strdup(entry->d_name);
+        if (!list[used]) {
+            break;
+        }
+        used++;
+        entry = NULL;
+    }
+    bool complete = list && !entry;
+    closedir(folder);
+    if (!complete) {
+        smt_list_free(&list, used);
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
+    }
+    qsort(list, used, sizeof *list, compare_names);
+    *names = list;
+    *count = used;
+    return SMT_OK;
+}
+
+void smt_list_free(char ***names, size_t count)
+{
+    if (names && *names) {
+        for (size_t i = 0; i < count; i++) {
+            smt_free((*names)[i]);
+        }
+        smt_free(*names);
+        *names = NULL;
+    }
+}
+
+uint32_t smt_crc32(uint32_t crc, const void *data, size_t size)
+{
+    const unsigned char *bytes = data;
+    crc = ~crc;
+    for (size_t i = 0; i < size; i++) {
+        crc ^= bytes[i];
+        for (int bit = 0; bit < 8; bit++) {
+            crc = (crc >> 1) ^ (0xedb88320u & (0u - (crc & 1u)));
+        }
+    }
+    return ~crc;
+}

@@ -1,0 +1,237 @@
+/* Parsing by table, over getopt_long. */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_OPTIONS 128
+
+cli_common cli_shared = {.quiet = false, .threads = 0, .seed = 1};
+
+static const cli_option common_options[] = {
+    {"threads", 't', CLI_INT, &cli_shared.threads, 0, 256, "N", "threads to use; 0: one per core"},
+    {"seed", 0, CLI_UINT64, &cli_shared.seed, 0, 0, "N", "seed of everything random; same seed, same result"},
+    {"quiet", 'q', CLI_FLAG, &cli_shared.quiet, 0, 0, NULL, "print errors only"},
+    {NULL, 0, CLI_FLAG, NULL, 0, 0, NULL, NULL},
+};
+
+static void print_choice(const char *choices, int index)
+{
+    const char *start = choices;
+    for (; index > 0; index--) {
+        start = strchr(start, '|') + 1;
+    }
+    printf("%.*s", (int)strcspn(start, "|"), start);
+}
+
+static void print_option(const cli_option *option)
+{
+    char head[128];
+    snprintf(head,
+             sizeof head,
+             "  %c%c%s--%s%s%s",
+             option->letter ? '-' : ' ',
+             option->letter ? option->letter : ' ',
+             option->letter ? ", " : "  ",
+             option->name,
+             option->argument ? " " : "",
+             option->argument ? option->argument : "");
+    if (strlen(head) > 30) {
+        printf("%s\n%32s", head, "");
+    } else {
+        printf("%-32s", head);
+    }
+    printf("%s", option->help);
+    switch (option->kind) {
+    case CLI_INT:
+        printf(" [%d; %.0f .. %.0f]", *(int *)option->target, option->low, option->high);
+        break;
+    case CLI_UINT64:
+        printf(" [%llu]", (unsigned long long)*(uint64_t *)option->target);
+        break;
+    case CLI_REAL:
+        printf(" [%g; %g .. %g]", *(double *)option->target, option->low, option->high);
+        break;
+    case CLI_TEXT:
+        if (*(const char **)option->target) {
+            printf(" [%s]", *(const char **)option->target);
+        }
+        break;
+    case CLI_CHOICE:
+        printf(" [");
+        print_choice(option->argument, *(int *)option->target);
+        printf("]");
+        break;
+    case CLI_FLAG:
+    case CLI_LIST:
+        break;
+    }
+    printf("\n");
+}
+
+static void print_help(const cli_command *command, const cli_option *options)
+{
+    printf("usage: semtinel %s %s [options]\n\n%s\n", command->name, command->arguments, command->summary);
+    if (command->details) {
+        printf("\n%s\n", command->details);
+    }
+    printf("\nOptions [default; range]:\n");
+    for (const cli_option *o = options; o->name; o++) {
+        print_option(o);
+    }
+    for (const cli_option *o = common_options; o->name; o++) {
+        print_option(o);
+    }
+    printf("  -h, --help                    this text\n");
+    if (command->examples) {
+        printf("\nExamples:\n%s", command->examples);
+    }
+}
+
+int cli_usage(const cli_command *command, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fprintf(stderr, "semtinel %s: ", command->name);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, "\nTry 'semtinel %s --help'.\n", command->name);
+    return EXIT_USAGE;
+}
+
+static int take_choice(const cli_option *option, const char *text)
+{
+    const char *start = option->argument;
+    for (int index = 0;; index++) {
+        size_t length = strcspn(start, "|");
+        if (strlen(text) == length && strncmp(start, text, length) == 0) {
+            *(int *)option->target = index;
+            return 0;
+        }
+        if (!start[length]) {
+            return -1;
+        }
+        start += length + 1;
+    }
+}
+
+static int take(const cli_command *command, const cli_option *option, const char *text)
+{
+    char *end = NULL;
+    errno = 0;
+    switch (option->kind) {
+    case CLI_FLAG:
+        *(bool *)option->target = true;
+        return -1;
+    case CLI_INT: {
+        long value = strtol(text, &end, 10);
+        if (errno || end == text || *end || (double)value < option->low || (double)value > option->high) {
+            return cli_usage(command,
+                             "--%s %s: not a whole number in %.0f .. %.0f",
+                             option->name,
+                             text,
+                             option->low,
+                             option->high);
+        }
+        *(int *)option->target = (int)value;
+        return -1;
+    }
+    case CLI_UINT64: {
+        unsigned long long value = strtoull(text, &end, 10);
+        if (errno || end == text || *end || text[0] == '-') {
+            return cli_usage(command, "--%s %s: not a whole number of 0 or more", option->name, text);
+        }
+        *(uint64_t *)option->target = value;
+        return -1;
+    }
+    case CLI_REAL: {
+        double value = strtod(text, &end);
+        if (errno || end == text || *end || !(value >= option->low && value <= option->high)) {
+            return cli_usage(
+                command, "--%s %s: not a number in %g .. %g", option->name, text, option->low, option->high);
+        }
+        *(double *)option->target = value;
+        return -1;
+    }
+    case CLI_TEXT:
+        *(const char **)option->target = text;
+        return -1;
+    case CLI_CHOICE:
+        if (take_choice(option, text)) {
+            return cli_usage(command, "--%s %s: not one of %s", option->name, text, option->argument);
+        }
+        return -1;
+    case CLI_LIST: {
+        cli_list *list = option->target;
+        if (list->count == (int)(sizeof list->items / sizeof *list->items)) {
+            return cli_usage(command, "--%s: given more than %d times", option->name, list->count);
+        }
+        list->items[list->count++] = text;
+        return -1;
+    }
+    }
+    return -1;
+}
+
+int cli_parse(const cli_command *command,
+              const cli_option *options,
+              int argc,
+              char **argv,
+              char ***operands,
+              int *operand_count)
+{
+    const cli_option *table[MAX_OPTIONS];
+    struct option names[MAX_OPTIONS + 2];
+    char letters[2 * MAX_OPTIONS + 4] = ":h";
+    int count = 0;
+    for (int part = 0; part < 2; part++) {
+        for (const cli_option *o = part ? common_options : options; o->name && count < MAX_OPTIONS; o++) {
+            table[count] = o;
+            names[count] = (struct option){
+                o->name, o->kind == CLI_FLAG ? no_argument : required_argument, NULL, 256 + count};
+            if (o->letter) {
+                char text[3] = {o->letter, o->kind == CLI_FLAG ? '\0' : ':', 0};
+                strcat(letters, text);
+            }
+            count++;
+        }
+    }
+    names[count] = (struct option){"help", no_argument, NULL, 'h'};
+    names[count + 1] = (struct option){NULL, 0, NULL, 0};
+
+    /* --help shows defaults, so it must win before any option changes one. */
+    for (int i = 1; i < argc && strcmp(argv[i], "--"); i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            print_help(command, options);
+            return EXIT_DONE;
+        }
+    }
+    optind = 0;
+    int key;
+    while ((key = getopt_long(argc, argv, letters, names, NULL)) != -1) {
+        if (key == '?' || key == ':') {
+            const char *what = key == ':' ? "needs a value" : "unknown option, or one that takes no value";
+            return cli_usage(command, "%s: %s", argv[optind - 1], what);
+        }
+        const cli_option *option = key >= 256 ? table[key - 256] : NULL;
+        for (int i = 0; !option && i < count; i++) {
+            option = table[i]->letter == key ? table[i] : NULL;
+        }
+        int code = option ? take(command, option, optarg) : EXIT_USAGE;
+        if (code >= 0) {
+            return code;
+        }
+    }
+    *operands = argv + optind;
+    *operand_count = argc - optind;
+    if (*operand_count < command->min_operands) {
+        return cli_usage(command, "too few arguments; usage: semtinel %s %s", command->name, command->arguments);
+    }
+    if (command->max_operands >= 0 && *operand_count > command->max_operands) {
+        return cli_usage(command, "unexpected argument '%s'", (*operands)[command->max_operands]);
+    }
+    return -1;
+}
