@@ -56,13 +56,13 @@ smt_module(evaluate MODULES data format model ops graph image edge base LIBRARIE
 smt_module(report MODULES evaluate quant train data format model ops graph image edge base LIBRARIES PkgConfig::CAIRO PkgConfig::JANSSON)
 
 # The shared library for other programs, and the command.
-add_library(semtinel_shared SHARED ${PROJECT_SOURCE_DIR}/src/base/version.c)
-target_include_directories(semtinel_shared PUBLIC ${PROJECT_SOURCE_DIR}/include)
+add_library(semtinel_shared SHARED)
 foreach(module ${SMT_MODULES})
-  target_link_libraries(semtinel_shared PRIVATE -Wl,--whole-archive ${module} -Wl,--no-whole-archive)
+  target_sources(semtinel_shared PRIVATE $<TARGET_OBJECTS:${module}>)
 endforeach()
-target_link_libraries(semtinel_shared PRIVATE smt_warnings)
-set_target_properties(semtinel_shared PROPERTIES OUTPUT_NAME semtinel VERSION ${PROJECT_VERSION} SOVERSION 0)
+target_include_directories(semtinel_shared PUBLIC ${PROJECT_SOURCE_DIR}/include)
+target_link_libraries(semtinel_shared PRIVATE ${SMT_MODULES})
+set_target_properties(semtinel_shared PROPERTIES OUTPUT_NAME semtinel LINKER_LANGUAGE C VERSION ${PROJECT_VERSION} SOVERSION 0)
 
 file(GLOB cli_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/cli/*.c)
 add_executable(semtinel_cli ${cli_sources})

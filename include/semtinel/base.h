@@ -1,8 +1,8 @@
 /* semtinel/base.h: status and errors, memory, logging, random numbers, threads, progress, files.
  *
- * Fallible functions return smt_status and leave their out-parameters untouched on failure. Detail goes into
- * an optional smt_error. The library never prints (it calls the log callback) and never exits.
- * All functions are thread-safe unless their comment says otherwise.
+ * Fallible functions return smt_status and leave their out-parameters untouched on failure. Detail
+ * goes into an optional smt_error. The library never prints (it calls the log callback) and never
+ * exits. All functions are thread-safe unless their comment says otherwise.
  */
 #ifndef SEMTINEL_BASE_H
 #define SEMTINEL_BASE_H
@@ -29,10 +29,10 @@ extern "C" {
 
 typedef enum smt_status {
     SMT_OK = 0,
-    SMT_ERR_ARGUMENT,    /* the caller's argument is out of its documented range */
-    SMT_ERR_MEMORY,      /* an allocation failed */
-    SMT_ERR_IO,          /* the system refused a file operation: not found, no permission, disk full */
-    SMT_ERR_FORMAT,      /* a file is damaged or is not what its name says */
+    SMT_ERR_ARGUMENT, /* the caller's argument is out of its documented range */
+    SMT_ERR_MEMORY,   /* an allocation failed */
+    SMT_ERR_IO,       /* the system refused a file operation: not found, no permission, disk full */
+    SMT_ERR_FORMAT,   /* a file is damaged or is not what its name says */
     SMT_ERR_UNSUPPORTED, /* a file is valid, but uses something that semtinel does not do */
     SMT_ERR_LIMIT,       /* a documented limit (dimensions, counts, bytes) is exceeded */
     SMT_ERR_INTERRUPTED  /* smt_interrupt() was called (Ctrl-C) */
@@ -53,28 +53,38 @@ SMT_API smt_status smt_fail(smt_error *error, smt_status status, const char *for
 
 /* ---- memory -------------------------------------------------------------------------------- */
 
-/* Zeroed memory for count * size bytes, 64-byte aligned; NULL when the product overflows or memory is short. */
+/* Zeroed memory for count * size bytes, 64-byte aligned; NULL when the product overflows or memory
+ * is short. */
 SMT_API void *smt_alloc(size_t count, size_t size);
-/* Grows or shrinks a block of smt_alloc to count * size bytes, keeping `old_count * size` bytes at most; the new tail
- * is zeroed. On failure returns NULL and leaves the block as it was. */
+/* Grows or shrinks a block of smt_alloc to count * size bytes, keeping `old_count * size` bytes at
+ * most; the new tail is zeroed. On failure returns NULL and leaves the block as it was. */
 SMT_API void *smt_realloc(void *block, size_t old_count, size_t count, size_t size);
-SMT_API char *smt_strdup(const char *text);                                /* freed with smt_free */
-SMT_API char *smt_format(const char *format, ...) SMT_PRINTF(1, 2);        /* freed with smt_free; NULL: no memory */
-SMT_API void smt_free(void *block);                                        /* NULL is allowed */
-/* For tests: the allocation that comes after `countdown` further ones fails, as do all that follow; negative: none. */
+SMT_API char *smt_strdup(const char *text); /* freed with smt_free */
+SMT_API char *smt_format(const char *format, ...)
+    SMT_PRINTF(1, 2);               /* freed with smt_free; NULL: no memory */
+SMT_API void smt_free(void *block); /* NULL is allowed */
+/* For tests: the allocation that comes after `countdown` further ones fails, as do all that follow;
+ * negative: none. */
 SMT_API void smt_alloc_fail_after(long countdown);
 
 /* ---- log ----------------------------------------------------------------------------------- */
 
-typedef enum smt_log_level { SMT_LOG_DEBUG, SMT_LOG_INFO, SMT_LOG_WARNING, SMT_LOG_ERROR } smt_log_level;
+typedef enum smt_log_level {
+    SMT_LOG_DEBUG,
+    SMT_LOG_INFO,
+    SMT_LOG_WARNING,
+    SMT_LOG_ERROR
+} smt_log_level;
 typedef void (*smt_log_function)(void *context, smt_log_level level, const char *line);
-/* Sets the process-wide receiver of log lines (no trailing newline); NULL: none, the default. Not thread-safe. */
+/* Sets the process-wide receiver of log lines (no trailing newline); NULL: none, the default. Not
+ * thread-safe. */
 SMT_API void smt_log_set(smt_log_function function, void *context);
 SMT_API void smt_log(smt_log_level level, const char *format, ...) SMT_PRINTF(2, 3);
 
 /* ---- random numbers ------------------------------------------------------------------------ */
 
-/* xoshiro256** seeded by splitmix64 (Blackman and Vigna 2018). A value type: copy it to fork a stream. */
+/* xoshiro256** seeded by splitmix64 (Blackman and Vigna 2018). A value type: copy it to fork a
+ * stream. */
 typedef struct smt_rng {
     uint64_t state[4];
 } smt_rng;
@@ -83,10 +93,10 @@ typedef struct smt_rng {
  * smt_hash64 to fold several numbers (epoch, sample index) into `stream`. */
 SMT_API smt_rng smt_rng_seed(uint64_t seed, uint64_t stream);
 SMT_API uint64_t smt_hash64(uint64_t a, uint64_t b);
-SMT_API uint64_t smt_rng_next(smt_rng *rng);                          /* 64 uniform bits */
-SMT_API uint32_t smt_rng_below(smt_rng *rng, uint32_t bound);         /* uniform in [0, bound); bound > 0 */
-SMT_API double smt_rng_uniform(smt_rng *rng, double low, double high);/* uniform in [low, high) */
-SMT_API double smt_rng_normal(smt_rng *rng);                          /* mean 0, variance 1 */
+SMT_API uint64_t smt_rng_next(smt_rng *rng);                  /* 64 uniform bits */
+SMT_API uint32_t smt_rng_below(smt_rng *rng, uint32_t bound); /* uniform in [0, bound); bound > 0 */
+SMT_API double smt_rng_uniform(smt_rng *rng, double low, double high); /* uniform in [low, high) */
+SMT_API double smt_rng_normal(smt_rng *rng);                           /* mean 0, variance 1 */
 SMT_API void smt_rng_shuffle(smt_rng *rng, uint32_t *items, size_t count);
 
 /* ---- threads ------------------------------------------------------------------------------- */
@@ -97,8 +107,9 @@ typedef void (*smt_task)(void *context, int task, int worker);
 /* A pool that runs tasks on `threads` threads, the caller's among them; 0: one per core. */
 SMT_API smt_status smt_pool_create(int threads, smt_pool **out, smt_error *error);
 SMT_API int smt_pool_threads(const smt_pool *pool);
-/* Runs function(context, i, worker) for i in [0, tasks), worker in [0, threads), and returns when all are done. Which
- * worker takes which task is not fixed: results must depend on the task number alone. Not reentrant. */
+/* Runs function(context, i, worker) for i in [0, tasks), worker in [0, threads), and returns when
+ * all are done. Which worker takes which task is not fixed: results must depend on the task number
+ * alone. Not reentrant. */
 SMT_API void smt_pool_run(smt_pool *pool, int tasks, smt_task function, void *context);
 SMT_API void smt_pool_destroy(smt_pool **pool);
 
@@ -118,15 +129,17 @@ SMT_API double smt_clock(void); /* seconds, monotonic */
 
 /* ---- files ---------------------------------------------------------------------------------- */
 
-/* A file that appears whole or not at all: it is written beside its final name as PATH.tmp.PID, flushed to disk and
- * renamed by smt_file_commit. Errors of writing are kept and reported by commit. */
+/* A file that appears whole or not at all: it is written beside its final name as PATH.tmp.PID,
+ * flushed to disk and renamed by smt_file_commit. Errors of writing are kept and reported by
+ * commit. */
 typedef struct smt_file smt_file;
 SMT_API smt_status smt_file_create(const char *path, smt_file **out, smt_error *error);
 SMT_API void smt_file_write(smt_file *file, const void *data, size_t size);
 SMT_API void smt_file_printf(smt_file *file, const char *format, ...) SMT_PRINTF(2, 3);
 /* The temporary's path, for a library that insists on opening the file itself; owned by `file`. */
 SMT_API const char *smt_file_temporary(const smt_file *file);
-/* Renames into place, or removes the temporary on any earlier error. Frees *file either way and nulls it. */
+/* Renames into place, or removes the temporary on any earlier error. Frees *file either way and
+ * nulls it. */
 SMT_API smt_status smt_file_commit(smt_file **file, smt_error *error);
 /* Removes the temporary; *file may be NULL. */
 SMT_API void smt_file_abandon(smt_file **file);
@@ -135,7 +148,8 @@ SMT_API void smt_file_abandon_all(void);
 
 /* One call for all: create, write, commit. */
 SMT_API smt_status smt_file_save(const char *path, const void *data, size_t size, smt_error *error);
-/* Reads a whole file of at most `limit` bytes (0: 1 GiB). *data has one NUL after its end, freed with smt_free. */
+/* Reads a whole file of at most `limit` bytes (0: 1 GiB). *data has one NUL after its end, freed
+ * with smt_free. */
 SMT_API smt_status
 smt_file_load(const char *path, size_t limit, void **data, size_t *size, smt_error *error);
 /* mkdir -p. */
@@ -144,8 +158,12 @@ SMT_API bool smt_path_exists(const char *path);
 SMT_API bool smt_path_is_directory(const char *path);
 SMT_API char *smt_path_join(const char *folder, const char *name); /* freed with smt_free */
 SMT_API const char *smt_path_name(const char *path);               /* after the last '/' */
-/* Names in a folder, sorted by byte value, without "." and ".."; each and the list freed by smt_list_free. */
-SMT_API smt_status smt_list_directory(const char *path, char ***names, size_t *count, smt_error *error);
+/* Names in a folder, sorted by byte value, without "." and ".."; each and the list freed by
+ * smt_list_free. */
+SMT_API smt_status smt_list_directory(const char *path,
+                                      char ***names,
+                                      size_t *count,
+                                      smt_error *error);
 SMT_API void smt_list_free(char ***names, size_t count);
 
 SMT_API uint32_t smt_crc32(uint32_t crc, const void *data, size_t size); /* IEEE; start with 0 */

@@ -1,5 +1,6 @@
-/* Files that appear whole or not at all: written beside the final name, flushed, renamed. Open temporaries stand in a
- * fixed table so that a signal handler can remove them without taking a lock. */
+/* Files that appear whole or not at all: written beside the final name, flushed, renamed. Open
+ * temporaries stand in a fixed table so that a signal handler can remove them without taking a
+ * lock. */
 #include <semtinel/base.h>
 
 #include <errno.h>
@@ -62,7 +63,8 @@ smt_status smt_file_create(const char *path, smt_file **out, smt_error *error)
     }
     file->slot = -1;
     file->path = smt_strdup(path);
-    file->temporary = smt_format("%s.tmp.%ld.%u", path, (long)getpid(), atomic_fetch_add(&serial, 1));
+    file->temporary =
+        smt_format("%s.tmp.%ld.%u", path, (long)getpid(), atomic_fetch_add(&serial, 1));
     if (!file->path || !file->temporary) {
         release(&file);
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
@@ -147,7 +149,8 @@ smt_status smt_file_save(const char *path, const void *data, size_t size, smt_er
     return smt_file_commit(&file, error);
 }
 
-smt_status smt_file_load(const char *path, size_t limit, void **data, size_t *size, smt_error *error)
+smt_status
+smt_file_load(const char *path, size_t limit, void **data, size_t *size, smt_error *error)
 {
     if (!limit) {
         limit = (size_t)1 << 30;
@@ -165,7 +168,8 @@ smt_status smt_file_load(const char *path, size_t limit, void **data, size_t *si
     }
     size_t capacity = S_ISREG(info.st_mode) && info.st_size > 0 ? (size_t)info.st_size : 65536;
     if (capacity > limit) {
-        status = smt_fail(error, SMT_ERR_LIMIT, "%s: %zu bytes; the limit is %zu", path, capacity, limit);
+        status = smt_fail(
+            error, SMT_ERR_LIMIT, "%s: %zu bytes; the limit is %zu", path, capacity, limit);
         goto done;
     }
     size_t used = 0;

@@ -45,7 +45,8 @@ smt_status smt_make_directory(const char *path, smt_error *error)
         char end = p[1];
         p[1] = 0;
         if (mkdir(copy, 0777) && errno != EEXIST) {
-            status = smt_fail(error, SMT_ERR_IO, "%s: cannot make the folder: %s", copy, strerror(errno));
+            status = smt_fail(
+                error, SMT_ERR_IO, "%s: cannot make the folder: %s", copy, strerror(errno));
         }
         p[1] = end;
     }

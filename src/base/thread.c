@@ -1,5 +1,5 @@
-/* A pool of threads that take task numbers from a shared counter. The training engine starts a few hundred short runs a
- * step, so waiting threads spin for a short while before they sleep. */
+/* A pool of threads that take task numbers from a shared counter. The training engine starts a few
+ * hundred short runs a step, so waiting threads spin for a short while before they sleep. */
 #include <semtinel/base.h>
 
 #include <pthread.h>
@@ -87,7 +87,8 @@ static void announce(smt_pool *pool)
 smt_status smt_pool_create(int threads, smt_pool **out, smt_error *error)
 {
     if (threads < 0 || threads > MAX_THREADS) {
-        return smt_fail(error, SMT_ERR_ARGUMENT, "threads: %d is not in 0 .. %d", threads, MAX_THREADS);
+        return smt_fail(
+            error, SMT_ERR_ARGUMENT, "threads: %d is not in 0 .. %d", threads, MAX_THREADS);
     }
     if (threads == 0) {
         long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -108,7 +109,8 @@ smt_status smt_pool_create(int threads, smt_pool **out, smt_error *error)
         workers[i - 1] = (worker){.pool = pool, .index = i};
         if (pthread_create(&workers[i - 1].thread, NULL, work, &workers[i - 1])) {
             smt_pool_destroy(&pool);
-            return smt_fail(error, SMT_ERR_MEMORY, "the system refused thread %d of %d", i + 1, threads);
+            return smt_fail(
+                error, SMT_ERR_MEMORY, "the system refused thread %d of %d", i + 1, threads);
         }
         pool->started = i;
     }

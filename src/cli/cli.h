@@ -1,5 +1,5 @@
-/* The command line's frame: each subcommand describes itself by one table of options, from which come parsing, range
- * checks and --help. */
+/* The command line's frame: each subcommand describes itself by one table of options, from which
+ * come parsing, range checks and --help. */
 #ifndef SEMTINEL_CLI_H
 #define SEMTINEL_CLI_H
 
@@ -26,18 +26,18 @@ typedef struct cli_option {
     const char *name; /* without dashes; a table ends with a NULL name */
     char letter;      /* short option, or 0 */
     cli_kind kind;
-    void *target;        /* holds the default before parsing */
-    double low, high;    /* of CLI_INT and CLI_REAL */
-    const char *argument;/* "N", "DIR", ...; for CLI_CHOICE the list itself: "adamw|adam|sgd" */
-    const char *help;    /* one sentence; the default and the range are appended */
+    void *target;         /* holds the default before parsing */
+    double low, high;     /* of CLI_INT and CLI_REAL */
+    const char *argument; /* "N", "DIR", ...; for CLI_CHOICE the list itself: "adamw|adam|sgd" */
+    const char *help;     /* one sentence; the default and the range are appended */
 } cli_option;
 
 typedef struct cli_command {
     const char *name;
-    const char *arguments; /* "DATASET -o RUN" */
-    const char *summary;   /* one line */
-    const char *details;   /* paragraphs for --help, or NULL */
-    const char *examples;  /* lines, each "  semtinel ...\n" */
+    const char *arguments;          /* "DATASET -o RUN" */
+    const char *summary;            /* one line */
+    const char *details;            /* paragraphs for --help, or NULL */
+    const char *examples;           /* lines, each "  semtinel ...\n" */
     int min_operands, max_operands; /* -1: any number */
 } cli_command;
 
@@ -49,7 +49,8 @@ typedef struct cli_common {
 } cli_common;
 extern cli_common cli_shared;
 
-/* Parses argv[1..]; operands are moved to *operands (pointers into argv). Returns -1 to go on, or an exit code (after
+/* Parses argv[1..]; operands are moved to *operands (pointers into argv). Returns -1 to go on, or
+ * an exit code (after
  * --help or a usage error, which is printed). */
 int cli_parse(const cli_command *command,
               const cli_option *options,
@@ -58,16 +59,19 @@ int cli_parse(const cli_command *command,
               char ***operands,
               int *operand_count);
 
-/* Prints "semtinel: MESSAGE" to stderr and returns the exit code for the error (EXIT_FAILED; 130 for an interruption). */
+/* Prints "semtinel: MESSAGE" to stderr and returns the exit code for the error (EXIT_FAILED; 130
+ * for an interruption). */
 int cli_report(const smt_error *error);
-int cli_usage(const cli_command *command, const char *format, ...) SMT_PRINTF(2, 3); /* EXIT_USAGE */
+int cli_usage(const cli_command *command, const char *format, ...)
+    SMT_PRINTF(2, 3); /* EXIT_USAGE */
 /* Logs to stdout unless --quiet. */
 void cli_say(const char *format, ...) SMT_PRINTF(1, 2);
 /* The folder of shipped weights: $SEMTINEL_MODELS, beside the source, or installed. */
 const char *cli_models_folder(void);
 
 /* One function a subcommand, in its own file; the table in main.c lists them. */
-/* one X(name) a line, each with its own file; every row defines int cli_NAME(int argc, char **argv) */
+/* one X(name) a line, each with its own file; every row defines int cli_NAME(int argc, char **argv)
+ */
 #define CLI_COMMANDS(X)
 #define CLI_DECLARE(name) int cli_##name(int argc, char **argv);
 CLI_COMMANDS(CLI_DECLARE)

@@ -34,7 +34,8 @@ static const char overview[] =
     "             run         run a .tflite on raw tensors\n"
     "             bench       measure training speed, latency and memory\n"
     "\n"
-    "'semtinel COMMAND --help' explains one, with examples. Exit codes: 0 all done, 1 failure, 2 wrong usage,\n"
+    "'semtinel COMMAND --help' explains one, with examples. Exit codes: 0 all done, 1 failure, 2 "
+    "wrong usage,\n"
     "3 some inputs were skipped and named.\n";
 
 static double progress_start, progress_last;
@@ -91,7 +92,14 @@ static void show_progress(void *context, const char *label, size_t done, size_t 
         memset(bar, '-', 30);
         memset(bar, '#', (size_t)filled);
         bar[30] = 0;
-        fprintf(stderr, "\r\033[K%s [%s] %zu/%zu  %.0f/s  %.0f s left", label, bar, done, total, rate, left);
+        fprintf(stderr,
+                "\r\033[K%s [%s] %zu/%zu  %.0f/s  %.0f s left",
+                label,
+                bar,
+                done,
+                total,
+                rate,
+                left);
         bar_open = true;
         if (done >= total) {
             close_bar();
@@ -114,7 +122,9 @@ static void on_signal(int number)
 int cli_report(const smt_error *error)
 {
     close_bar();
-    fprintf(stderr, "semtinel: %s\n", error->message[0] ? error->message : smt_status_name(error->status));
+    fprintf(stderr,
+            "semtinel: %s\n",
+            error->message[0] ? error->message : smt_status_name(error->status));
     return error->status == SMT_ERR_INTERRUPTED ? 130 : EXIT_FAILED;
 }
 
@@ -143,7 +153,8 @@ const char *cli_models_folder(void)
 
 int main(int argc, char **argv)
 {
-    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
         fputs(overview, argc < 2 ? stderr : stdout);
         return argc < 2 ? EXIT_USAGE : EXIT_DONE;
     }

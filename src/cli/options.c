@@ -13,7 +13,14 @@ cli_common cli_shared = {.quiet = false, .threads = 0, .seed = 1};
 
 static const cli_option common_options[] = {
     {"threads", 't', CLI_INT, &cli_shared.threads, 0, 256, "N", "threads to use; 0: one per core"},
-    {"seed", 0, CLI_UINT64, &cli_shared.seed, 0, 0, "N", "seed of everything random; same seed, same result"},
+    {"seed",
+     0,
+     CLI_UINT64,
+     &cli_shared.seed,
+     0,
+     0,
+     "N",
+     "seed of everything random; same seed, same result"},
     {"quiet", 'q', CLI_FLAG, &cli_shared.quiet, 0, 0, NULL, "print errors only"},
     {NULL, 0, CLI_FLAG, NULL, 0, 0, NULL, NULL},
 };
@@ -74,7 +81,10 @@ static void print_option(const cli_option *option)
 
 static void print_help(const cli_command *command, const cli_option *options)
 {
-    printf("usage: semtinel %s %s [options]\n\n%s\n", command->name, command->arguments, command->summary);
+    printf("usage: semtinel %s %s [options]\n\n%s\n",
+           command->name,
+           command->arguments,
+           command->summary);
     if (command->details) {
         printf("\n%s\n", command->details);
     }
@@ -128,7 +138,8 @@ static int take(const cli_command *command, const cli_option *option, const char
         return -1;
     case CLI_INT: {
         long value = strtol(text, &end, 10);
-        if (errno || end == text || *end || (double)value < option->low || (double)value > option->high) {
+        if (errno || end == text || *end || (double)value < option->low ||
+            (double)value > option->high) {
             return cli_usage(command,
                              "--%s %s: not a whole number in %.0f .. %.0f",
                              option->name,
@@ -142,7 +153,8 @@ static int take(const cli_command *command, const cli_option *option, const char
     case CLI_UINT64: {
         unsigned long long value = strtoull(text, &end, 10);
         if (errno || end == text || *end || text[0] == '-') {
-            return cli_usage(command, "--%s %s: not a whole number of 0 or more", option->name, text);
+            return cli_usage(
+                command, "--%s %s: not a whole number of 0 or more", option->name, text);
         }
         *(uint64_t *)option->target = value;
         return -1;
@@ -150,8 +162,12 @@ static int take(const cli_command *command, const cli_option *option, const char
     case CLI_REAL: {
         double value = strtod(text, &end);
         if (errno || end == text || *end || !(value >= option->low && value <= option->high)) {
-            return cli_usage(
-                command, "--%s %s: not a number in %g .. %g", option->name, text, option->low, option->high);
+            return cli_usage(command,
+                             "--%s %s: not a number in %g .. %g",
+                             option->name,
+                             text,
+                             option->low,
+                             option->high);
         }
         *(double *)option->target = value;
         return -1;
@@ -161,7 +177,8 @@ static int take(const cli_command *command, const cli_option *option, const char
         return -1;
     case CLI_CHOICE:
         if (take_choice(option, text)) {
-            return cli_usage(command, "--%s %s: not one of %s", option->name, text, option->argument);
+            return cli_usage(
+                command, "--%s %s: not one of %s", option->name, text, option->argument);
         }
         return -1;
     case CLI_LIST: {
@@ -188,7 +205,8 @@ int cli_parse(const cli_command *command,
     char letters[2 * MAX_OPTIONS + 4] = ":h";
     int count = 0;
     for (int part = 0; part < 2; part++) {
-        for (const cli_option *o = part ? common_options : options; o->name && count < MAX_OPTIONS; o++) {
+        for (const cli_option *o = part ? common_options : options; o->name && count < MAX_OPTIONS;
+             o++) {
             table[count] = o;
             names[count] = (struct option){
                 o->name, o->kind == CLI_FLAG ? no_argument : required_argument, NULL, 256 + count};
@@ -213,7 +231,8 @@ int cli_parse(const cli_command *command,
     int key;
     while ((key = getopt_long(argc, argv, letters, names, NULL)) != -1) {
         if (key == '?' || key == ':') {
-            const char *what = key == ':' ? "needs a value" : "unknown option, or one that takes no value";
+            const char *what =
+                key == ':' ? "needs a value" : "unknown option, or one that takes no value";
             return cli_usage(command, "%s: %s", argv[optind - 1], what);
         }
         const cli_option *option = key >= 256 ? table[key - 256] : NULL;
@@ -228,7 +247,8 @@ int cli_parse(const cli_command *command,
     *operands = argv + optind;
     *operand_count = argc - optind;
     if (*operand_count < command->min_operands) {
-        return cli_usage(command, "too few arguments; usage: semtinel %s %s", command->name, command->arguments);
+        return cli_usage(
+            command, "too few arguments; usage: semtinel %s %s", command->name, command->arguments);
     }
     if (command->max_operands >= 0 && *operand_count > command->max_operands) {
         return cli_usage(command, "unexpected argument '%s'", (*operands)[command->max_operands]);

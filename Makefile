@@ -1,0 +1,75 @@
+# A thin front: CMake, Ninja and CTest do the work. BUILD names the build folder.
+BUILD ?= build
+JOBS ?= $(shell nproc)
+
+.PHONY: all build demo test bench fuzz format format-check check sanitize interop firmware pretrain install clean \
+	packages packages-fuzz packages-interop packages-firmware
+
+all: build
+
+packages:
+	@tools/install_packages.sh build
+packages-fuzz:
+	@tools/install_packages.sh build fuzz
+packages-interop:
+	@tools/install_packages.sh build interop
+packages-firmware:
+	@tools/install_packages.sh build firmware
+
+$(BUILD)/build.ninja: CMakeLists.txt
+	@cmake -G Ninja -B $(BUILD) -S . >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
+	@rm -f $(BUILD).log
+
+build: packages
+	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
+	@ninja -C $(BUILD) --quiet
+
+# The main job, end to end, on images that semtinel simulates itself.
+demo: build
+	@tools/demo.sh $(BUILD)
+
+test: build
+	ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
+
+# Speed against named peers, one script each; run on a quiet machine.
+bench: build
+	@tools/install_packages.sh bench
+	@for script in bench/*.sh; do echo "== $$script"; bash $$script $(BUILD) || exit 1; done
+
+fuzz: packages-fuzz
+	@tools/fuzz.sh $(or $(SECONDS_EACH),60)
+
+format: packages
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+format-check: packages
+	@git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror
+
+# What the compiler does not check: directions of includes, headers alone, exported symbols.
+check: build
+	@tools/check_layering.sh
+	@tools/check_headers.sh
+	@tools/check_symbols.sh $(BUILD)
+
+# The whole test suite under AddressSanitizer and UndefinedBehaviorSanitizer.
+sanitize: packages
+	@cmake -G Ninja -B build-sanitize -S . -DSEMTINEL_SANITIZE=ON >/dev/null
+	@ninja -C build-sanitize --quiet
+	ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 \
+	ctest --test-dir build-sanitize --output-on-failure -j $(JOBS)
+
+# Our exports in other people's runtimes.
+interop: build packages-interop
+	@bash tests/interop/run.sh $(BUILD)
+
+firmware: build packages-firmware
+	@$(MAKE) --no-print-directory -C firmware run
+
+# Remakes the shipped backbone from simulated images.
+pretrain: build
+	@models/pretrain.sh $(BUILD)
+
+install: build
+	@cmake --install $(BUILD)
+
+clean:
+	@rm -rf build build-sanitize build-fuzz demo

@@ -1,0 +1,276 @@
+#include <semtinel/base.h>
+
+#include <math.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char folder[64];
+
+static int make_folder(void **state)
+{
+    (void)state;
+    strcpy(folder, "/tmp/semtinel-base-XXXXXX");
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    return system(command);
+}
+
+static void test_alloc(void **state)
+{
+    (void)state;
+    char *block = smt_alloc(3, 5);
+    assert_non_null(block);
+    assert_int_equal((uintptr_t)block % 64, 0);
+    for (int i = 0; i < 15; i++) {
+        assert_int_equal(block[i], 0);
+        block[i] = (char)i;
+    }
+    block = smt_realloc(block, 15, 100, 1);
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(block[i], i < 15 ? i : 0);
+    }
+    smt_free(block);
+    assert_null(smt_alloc(SIZE_MAX / 2, 3));
+
+    smt_alloc_fail_after(1);
+    void *first = smt_alloc(1, 1);
+    void *second = smt_alloc(1, 1);
+    void *third = smt_alloc(1, 1);
+    smt_alloc_fail_after(-1);
+    assert_non_null(first);
+    assert_null(second);
+    assert_null(third);
+    smt_free(first);
+}
+
+static void test_error(void **state)
+{
+    (void)state;
+    smt_error error = {0};
+    assert_int_equal(smt_fail(&error, SMT_ERR_FORMAT, "%s: byte %d", "a.png", 7), SMT_ERR_FORMAT);
+    assert_string_equal(error.message, "a.png: byte 7");
+    smt_fail(&error, SMT_ERR_IO, "reading: %s", error.message);
+    assert_string_equal(error.message, "reading: a.png: byte 7");
+    assert_int_equal(smt_fail(NULL, SMT_ERR_IO, "x"), SMT_ERR_IO);
+}
+
+/* xoshiro256** with state 1, 2, 3, 4: the first outputs as its authors' reference code gives them.
+ */
+static void test_rng_reference(void **state)
+{
+    (void)state;
+    smt_rng rng = {{1, 2, 3, 4}};
+    const uint64_t expected[] = {11520, 0, 1509978240, 1215971899390074240};
+    for (size_t i = 0; i < 4; i++) {
+        assert_true(smt_rng_next(&rng) == expected[i]);
+    }
+}
+
+static void test_rng_distributions(void **state)
+{
+    (void)state;
+    smt_rng rng = smt_rng_seed(7, 1);
+    double sum = 0, squares = 0;
+    int counts[5] = {0};
+    const int n = 200000;
+    for (int i = 0; i < n; i++) {
+        double x = smt_rng_normal(&rng);
+        sum += x;
+        squares += x * x;
+        counts[smt_rng_below(&rng, 5)]++;
+    }
+    assert_true(fabs(sum / n) < 0.01);
+    assert_true(fabs(squares / n - 1) < 0.02);
+    for (int i = 0; i < 5; i++) {
+        assert_true(abs(counts[i] - n / 5) < n / 100);
+    }
+    smt_rng a = smt_rng_seed(7, 1), b = smt_rng_seed(7, 2);
+    assert_false(smt_rng_next(&a) == smt_rng_next(&b));
+}
+
+static void test_rng_shuffle(void **state)
+{
+    (void)state;
+    uint32_t items[100];
+    for (uint32_t i = 0; i < 100; i++) {
+        items[i] = i;
+    }
+    smt_rng rng = smt_rng_seed(1, 1);
+    smt_rng_shuffle(&rng, items, 100);
+    bool seen[100] = {false};
+    int moved = 0;
+    for (uint32_t i = 0; i < 100; i++) {
+        assert_false(seen[items[i]]);
+        seen[items[i]] = true;
+        moved += items[i] != i;
+    }
+    assert_true(moved > 80);
+}
+
+typedef struct tally {
+    int done[1000];
+    int workers;
+} tally;
+
+static void add_one(void *context, int task, int worker)
+{
+    tally *t = context;
+    t->done[task]++;
+    assert_true(worker >= 0 && worker < t->workers);
+}
+
+static void test_pool(void **state)
+{
+    (void)state;
+    for (int threads = 1; threads <= 4; threads++) {
+        smt_pool *pool = NULL;
+        assert_int_equal(smt_pool_create(threads, &pool, NULL), SMT_OK);
+        assert_int_equal(smt_pool_threads(pool), threads);
+        tally t = {.workers = threads};
+        for (int run = 0; run < 200; run++) {
+            smt_pool_run(pool, run * 5, add_one, &t);
+        }
+        for (int i = 0; i < 1000; i++) {
+            assert_int_equal(t.done[i], 199 - i / 5);
+        }
+        smt_pool_destroy(&pool);
+        assert_null(pool);
+    }
+    smt_error error;
+    smt_pool *pool = NULL;
+    assert_int_equal(smt_pool_create(-1, &pool, &error), SMT_ERR_ARGUMENT);
+}
+
+static void test_file_whole(void **state)
+{
+    (void)state;
+    smt_error error;
+    char *path = smt_path_join(folder, "whole.bin");
+    smt_file *file = NULL;
+    assert_int_equal(smt_file_create(path, &file, &error), SMT_OK);
+    smt_file_write(file, "abc", 3);
+    assert_false(smt_path_exists(path));
+    smt_file_printf(file, "%d", 42);
+    assert_int_equal(smt_file_commit(&file, &error), SMT_OK);
+    assert_null(file);
+
+    void *data = NULL;
+    size_t size = 0;
+    assert_int_equal(smt_file_load(path, 0, &data, &size, &error), SMT_OK);
+    assert_int_equal(size, 5);
+    assert_string_equal(data, "abc42");
+    smt_free(data);
+    assert_int_equal(smt_file_load(path, 4, &data, &size, &error), SMT_ERR_LIMIT);
+
+    assert_int_equal(smt_file_create(path, &file, &error), SMT_OK);
+    smt_file_write(file, "zzz", 3);
+    smt_file_abandon(&file);
+    assert_int_equal(smt_file_load(path, 0, &data, &size, &error), SMT_OK);
+    assert_string_equal(data, "abc42");
+    smt_free(data);
+
+    char **names = NULL;
+    size_t count = 0;
+    assert_int_equal(smt_list_directory(folder, &names, &count, &error), SMT_OK);
+    assert_int_equal(count, 1);
+    assert_string_equal(names[0], "whole.bin");
+    smt_list_free(&names, count);
+    smt_free(path);
+}
+
+static void test_file_errors(void **state)
+{
+    (void)state;
+    smt_error error;
+    smt_file *file = NULL;
+    assert_int_equal(smt_file_create("/nowhere/at/all.txt", &file, &error), SMT_ERR_IO);
+    assert_non_null(strstr(error.message, "/nowhere/at/all.txt"));
+    assert_int_equal(smt_file_create(folder, &file, &error), SMT_ERR_IO);
+    void *data = NULL;
+    size_t size = 0;
+    assert_int_equal(smt_file_load(folder, 0, &data, &size, &error), SMT_ERR_IO);
+    assert_int_equal(smt_file_load("/nowhere", 0, &data, &size, &error), SMT_ERR_IO);
+
+    /* A full disk (here: a limit on file size) is told at commit; the old file stays, no temporary
+     * does. */
+    char *path = smt_path_join(folder, "full.bin");
+    assert_int_equal(smt_file_save(path, "old", 3, &error), SMT_OK);
+    struct rlimit old, small = {.rlim_cur = 4096, .rlim_max = RLIM_INFINITY};
+    getrlimit(RLIMIT_FSIZE, &old);
+    small.rlim_max = old.rlim_max;
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &small);
+    char *block = smt_alloc(1, 1 << 20);
+    smt_status status = smt_file_save(path, block, 1 << 20, &error);
+    setrlimit(RLIMIT_FSIZE, &old);
+    smt_free(block);
+    assert_int_equal(status, SMT_ERR_IO);
+    assert_non_null(strstr(error.message, path));
+    char **names = NULL;
+    size_t count = 0;
+    assert_int_equal(smt_list_directory(folder, &names, &count, &error), SMT_OK);
+    assert_int_equal(count, 1);
+    smt_list_free(&names, count);
+    assert_int_equal(smt_file_load(path, 0, &data, &size, &error), SMT_OK);
+    assert_string_equal(data, "old");
+    smt_free(data);
+    smt_free(path);
+}
+
+static void test_paths(void **state)
+{
+    (void)state;
+    smt_error error;
+    char *deep = smt_path_join(folder, "a/b/c");
+    assert_int_equal(smt_make_directory(deep, &error), SMT_OK);
+    assert_true(smt_path_is_directory(deep));
+    assert_int_equal(smt_make_directory(deep, &error), SMT_OK);
+    char *file = smt_path_join(deep, "x");
+    assert_int_equal(smt_file_save(file, "", 0, &error), SMT_OK);
+    assert_int_equal(smt_make_directory(file, &error), SMT_ERR_IO);
+    assert_string_equal(smt_path_name(file), "x");
+    char *joined = smt_path_join("dir/", "name");
+    assert_string_equal(joined, "dir/name");
+    smt_free(joined);
+    smt_free(file);
+    smt_free(deep);
+}
+
+static void test_crc(void **state)
+{
+    (void)state;
+    assert_int_equal(smt_crc32(0, "123456789", 9), 0xcbf43926u);
+    assert_int_equal(smt_crc32(smt_crc32(0, "1234", 4), "56789", 5), 0xcbf43926u);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_alloc),
+        cmocka_unit_test(test_error),
+        cmocka_unit_test(test_rng_reference),
+        cmocka_unit_test(test_rng_distributions),
+        cmocka_unit_test(test_rng_shuffle),
+        cmocka_unit_test(test_pool),
+        cmocka_unit_test_setup_teardown(test_file_whole, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_file_errors, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_paths, make_folder, remove_folder),
+        cmocka_unit_test(test_crc),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
