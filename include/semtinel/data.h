@@ -8,7 +8,13 @@
 extern "C" {
 #endif
 
-typedef enum smt_split { SMT_SPLIT_TRAIN, SMT_SPLIT_VAL, SMT_SPLIT_TEST, SMT_SPLIT_NONE, SMT_SPLIT_COUNT } smt_split;
+typedef enum smt_split {
+    SMT_SPLIT_TRAIN,
+    SMT_SPLIT_VAL,
+    SMT_SPLIT_TEST,
+    SMT_SPLIT_NONE,
+    SMT_SPLIT_COUNT
+} smt_split;
 
 typedef struct smt_sample {
     char *path;      /* owned by the data set; root joined with the relative path */
@@ -21,27 +27,27 @@ typedef struct smt_dataset {
     int class_count;
     char **classes; /* sorted by byte value; the folder names, merged over the splits */
     size_t sample_count;
-    smt_sample *samples; /* sorted by split, class, name */
-    size_t ignored_count;/* stray files; each was logged as a warning line */
+    smt_sample *samples;  /* sorted by split, class, name */
+    size_t ignored_count; /* stray files; each was logged as a warning line */
 } smt_dataset;
 
-/* ROOT/class/image, or ROOT/{train,val,validate,valid,validation,test}/class/image (any case). Errors: no such
- * folder, no class folder, no image. */
+/* ROOT/class/image, or ROOT/{train,val,validate,valid,validation,test}/class/image (any case).
+ * Errors: no such folder, no class folder, no image. */
 SMT_API smt_status smt_dataset_scan(const char *root, smt_dataset **out, smt_error *error);
 SMT_API void smt_dataset_destroy(smt_dataset **dataset);
 SMT_API const char *smt_split_name(smt_split split); /* "train", "val", "test", "all" */
 
 /* Decoded, resized pixels of a list of samples, in memory. */
 typedef struct smt_pixels {
-    int size;             /* pixels a side */
-    size_t count;         /* images that could be read */
-    uint8_t *data;        /* count x size x size */
-    uint32_t *sample;     /* count: index into dataset->samples */
-    size_t failed_count;  /* unreadable; each was logged with its reason */
+    int size;            /* pixels a side */
+    size_t count;        /* images that could be read */
+    uint8_t *data;       /* count x size x size */
+    uint32_t *sample;    /* count: index into dataset->samples */
+    size_t failed_count; /* unreadable; each was logged with its reason */
 } smt_pixels;
 
-/* Loads the samples for which wanted[i] (NULL: all), in order, on the pool. An unreadable image is logged, counted and
- * left out. Equal files give equal bytes at any number of threads. */
+/* Loads the samples for which wanted[i] (NULL: all), in order, on the pool. An unreadable image is
+ * logged, counted and left out. Equal files give equal bytes at any number of threads. */
 SMT_API smt_status smt_pixels_load(const smt_dataset *dataset,
                                    const bool *wanted,
                                    int size,
@@ -50,8 +56,9 @@ SMT_API smt_status smt_pixels_load(const smt_dataset *dataset,
                                    smt_error *error);
 SMT_API void smt_pixels_destroy(smt_pixels **pixels);
 
-/* Class names of different teams: lower case, without blanks and punctuation, plural and synonyms removed ("Bridges" -> "bridge",
- * "CMP(scratch)" -> "cmp", "malformed_vias" -> "via"). `out` holds SMT_CANONICAL bytes. */
+/* Class names of different teams: lower case, without blanks and punctuation, plural and synonyms
+ * removed ("Bridges" -> "bridge", "CMP(scratch)" -> "cmp", "malformed_vias" -> "via"). `out` holds
+ * SMT_CANONICAL bytes. */
 #define SMT_CANONICAL 64
 SMT_API void smt_class_canonical(const char *name, char *out);
 

@@ -1,11 +1,12 @@
-/* semtinel/graph.h: the one description of a network. Training executes it, quantisation annotates it, formats read
- * and write it.
+/* semtinel/graph.h: the one description of a network. Training executes it, quantisation annotates
+ * it, formats read and write it.
  *
- * A graph is a list of nodes in execution order. Each node makes exactly one value, so a value is named by its node's
- * index. Activations are NHWC; the batch is not part of a shape: value i holds batch x height x width x channels
- * floats. A vector is 1 x 1 x channels. Weights are OHWI (convolution, dense: 1 x 1 kernels) and 1HWC (depthwise).
- * Every node that computes may carry an activation function, applied last (as in TFLite), so batch norm, addition and
- * convolution need no separate activation node.
+ * A graph is a list of nodes in execution order. Each node makes exactly one value, so a value is
+ * named by its node's index. Activations are NHWC; the batch is not part of a shape: value i holds
+ * batch x height x width x channels floats. A vector is 1 x 1 x channels. Weights are OHWI
+ * (convolution, dense: 1 x 1 kernels) and 1HWC (depthwise). Every node that computes may carry an
+ * activation function, applied last (as in TFLite), so batch norm, addition and convolution need no
+ * separate activation node.
  */
 #ifndef SEMTINEL_GRAPH_H
 #define SEMTINEL_GRAPH_H
@@ -20,18 +21,21 @@ extern "C" {
 #define SMT_NODE_PARAMS 4
 
 typedef enum smt_op {
-    SMT_OP_INPUT,       /* height x width x channels, already normalised unless an SMT_OP_AFFINE follows */
-    SMT_OP_AFFINE,      /* y = x * scale[c] + offset[c], constants: params SCALE, OFFSET */
-    SMT_OP_CONV,        /* params WEIGHT [out][kh][kw][in], BIAS [out] (optional) */
+    SMT_OP_INPUT,  /* height x width x channels, already normalised unless an SMT_OP_AFFINE follows
+                    */
+    SMT_OP_AFFINE, /* y = x * scale[c] + offset[c], constants: params SCALE, OFFSET */
+    SMT_OP_CONV,   /* params WEIGHT [out][kh][kw][in], BIAS [out] (optional) */
     SMT_OP_DEPTHWISE,   /* params WEIGHT [kh][kw][c], BIAS [c] (optional) */
     SMT_OP_BATCH_NORM,  /* params GAMMA, BETA, MEAN, VARIANCE, each [c] */
     SMT_OP_ACTIVATION,  /* only the activation */
     SMT_OP_ADD,         /* two inputs of one shape */
-    SMT_OP_MULTIPLY,    /* input[0] h x w x c times input[1] 1 x 1 x c (the squeeze-excite gate) or same shape */
+    SMT_OP_MULTIPLY,    /* input[0] h x w x c times input[1] 1 x 1 x c (the squeeze-excite gate) or
+                           same shape */
     SMT_OP_GLOBAL_POOL, /* mean over h and w: 1 x 1 x c */
     SMT_OP_DENSE,       /* input 1 x 1 x in; params WEIGHT [out][in], BIAS [out] (optional) */
     SMT_OP_DROPOUT,     /* `rate`; identity outside training */
-    SMT_OP_SOFTMAX,     /* over channels; exported models end with it, training graphs end with logits */
+    SMT_OP_SOFTMAX, /* over channels; exported models end with it, training graphs end with logits
+                     */
     SMT_OP_COUNT
 } smt_op;
 
@@ -49,7 +53,8 @@ enum { SMT_GAMMA = 0, SMT_BETA = 1, SMT_MEAN = 2, SMT_VARIANCE = 3 };
 enum { SMT_SCALE = 0, SMT_OFFSET = 1 };
 
 typedef enum smt_padding {
-    SMT_PAD_SAME,    /* TensorFlow: output = ceil(input / stride), the odd pixel goes to bottom and right */
+    SMT_PAD_SAME,    /* TensorFlow: output = ceil(input / stride), the odd pixel goes to bottom and
+                        right */
     SMT_PAD_EXPLICIT /* pad_top, pad_left, pad_bottom, pad_right (PyTorch: all kernel / 2) */
 } smt_padding;
 
@@ -59,7 +64,8 @@ typedef struct smt_shape {
 
 /* A weight or statistic: float32, `count` elements, dim[0..rank-1] as in the comments of smt_op. */
 typedef struct smt_param {
-    char name[SMT_NAME_MAX]; /* node name + ".weight", ".bias", ".gamma", ".beta", ".mean", ".variance", ... */
+    char name[SMT_NAME_MAX]; /* node name + ".weight", ".bias", ".gamma", ".beta", ".mean",
+                                ".variance", ... */
     int rank;
     int dim[4];
     size_t count;
@@ -75,16 +81,17 @@ typedef struct smt_quant {
 
 typedef struct smt_node {
     smt_op op;
-    char name[SMT_NAME_MAX]; /* unique in the graph */
-    int input[2];            /* node indices, -1: none; always smaller than this node's index */
+    char name[SMT_NAME_MAX];    /* unique in the graph */
+    int input[2];               /* node indices, -1: none; always smaller than this node's index */
     int param[SMT_NODE_PARAMS]; /* indices of params, -1: none */
     smt_activation activation;
     smt_shape shape; /* of the output */
     int kernel_h, kernel_w, stride;
     smt_padding padding;
     int pad_top, pad_left, pad_bottom, pad_right; /* filled for both kinds of padding */
-    float epsilon;   /* batch norm */
-    float momentum;  /* batch norm: running = momentum * running + (1 - momentum) * batch; 0.99 in Keras */
+    float epsilon;                                /* batch norm */
+    float momentum;  /* batch norm: running = momentum * running + (1 - momentum) * batch; 0.99 in
+                        Keras */
     float rate;      /* dropout */
     smt_quant quant; /* of the output; set by quant/ */
 } smt_node;
@@ -100,21 +107,22 @@ SMT_API smt_status smt_graph_create(smt_graph **out, smt_error *error);
 SMT_API smt_status smt_graph_clone(const smt_graph *graph, smt_graph **out, smt_error *error);
 SMT_API void smt_graph_destroy(smt_graph **graph);
 
-/* Builders append a node, compute its shape, allocate its (zeroed) params and return its index, or -1 with *error
- * filled. Batch norm starts as the identity (gamma 1, variance 1). */
+/* Builders append a node, compute its shape, allocate its (zeroed) params and return its index, or
+ * -1 with *error filled. Batch norm starts as the identity (gamma 1, variance 1). */
 SMT_API int smt_graph_input(smt_graph *graph, const char *name, smt_shape shape, smt_error *error);
 typedef struct smt_conv_spec {
-    int filters;             /* ignored by depthwise */
+    int filters; /* ignored by depthwise */
     int kernel_h, kernel_w;
-    int stride;              /* 1 .. 8 */
+    int stride; /* 1 .. 8 */
     smt_padding padding;
-    int pad[4];              /* top, left, bottom, right; for SMT_PAD_EXPLICIT */
+    int pad[4]; /* top, left, bottom, right; for SMT_PAD_EXPLICIT */
     bool bias;
     smt_activation activation;
 } smt_conv_spec;
-SMT_API int smt_graph_conv(smt_graph *graph, const char *name, int input, const smt_conv_spec *spec, smt_error *error);
-SMT_API int
-smt_graph_depthwise(smt_graph *graph, const char *name, int input, const smt_conv_spec *spec, smt_error *error);
+SMT_API int smt_graph_conv(
+    smt_graph *graph, const char *name, int input, const smt_conv_spec *spec, smt_error *error);
+SMT_API int smt_graph_depthwise(
+    smt_graph *graph, const char *name, int input, const smt_conv_spec *spec, smt_error *error);
 SMT_API int smt_graph_batch_norm(smt_graph *graph,
                                  const char *name,
                                  int input,
@@ -123,14 +131,21 @@ SMT_API int smt_graph_batch_norm(smt_graph *graph,
                                  smt_activation activation,
                                  smt_error *error);
 SMT_API int smt_graph_affine(smt_graph *graph, const char *name, int input, smt_error *error);
-SMT_API int
-smt_graph_activation(smt_graph *graph, const char *name, int input, smt_activation activation, smt_error *error);
-SMT_API int smt_graph_add(smt_graph *graph, const char *name, int a, int b, smt_activation activation, smt_error *error);
+SMT_API int smt_graph_activation(
+    smt_graph *graph, const char *name, int input, smt_activation activation, smt_error *error);
+SMT_API int smt_graph_add(
+    smt_graph *graph, const char *name, int a, int b, smt_activation activation, smt_error *error);
 SMT_API int smt_graph_multiply(smt_graph *graph, const char *name, int a, int b, smt_error *error);
 SMT_API int smt_graph_global_pool(smt_graph *graph, const char *name, int input, smt_error *error);
+SMT_API int smt_graph_dense(smt_graph *graph,
+                            const char *name,
+                            int input,
+                            int units,
+                            bool bias,
+                            smt_activation activation,
+                            smt_error *error);
 SMT_API int
-smt_graph_dense(smt_graph *graph, const char *name, int input, int units, bool bias, smt_activation activation, smt_error *error);
-SMT_API int smt_graph_dropout(smt_graph *graph, const char *name, int input, float rate, smt_error *error);
+smt_graph_dropout(smt_graph *graph, const char *name, int input, float rate, smt_error *error);
 SMT_API int smt_graph_softmax(smt_graph *graph, const char *name, int input, smt_error *error);
 
 /* Index of the node or param of this name, or -1. */
@@ -141,19 +156,23 @@ SMT_API int smt_graph_users(const smt_graph *graph, int index);
 SMT_API size_t smt_shape_count(smt_shape shape); /* h * w * c */
 SMT_API const char *smt_op_name(smt_op op);      /* "conv", "depthwise", ... */
 SMT_API const char *smt_activation_name(smt_activation activation);
-SMT_API size_t smt_graph_parameter_count(const smt_graph *graph); /* trainable floats */
+SMT_API size_t smt_graph_parameter_count(const smt_graph *graph);  /* trainable floats */
 SMT_API uint64_t smt_graph_macs(const smt_graph *graph, int node); /* one image; node -1: all */
 /* Checks every index, shape, name and param against the rules above; a reader calls it last. */
 SMT_API smt_status smt_graph_check(const smt_graph *graph, smt_error *error);
 
 /* Passes: each makes a new graph and leaves the old one. */
-/* Batch norm folded into the convolution before it, dropout removed; the function (inference) is the same. */
+/* Batch norm folded into the convolution before it, dropout removed; the function (inference) is
+ * the same. */
 SMT_API smt_status smt_graph_fold(const smt_graph *graph, smt_graph **out, smt_error *error);
-/* A folded graph's hard-sigmoid gates become relu6(z + 3), the 3 in the bias and the 1/6 in the weights of the
- * convolution after the multiplication (see docs/design.md, "Gates are free"). The function is the same. */
+/* A folded graph's hard-sigmoid gates become relu6(z + 3), the 3 in the bias and the 1/6 in the
+ * weights of the convolution after the multiplication (see docs/design.md, "Gates are free"). The
+ * function is the same. */
 SMT_API smt_status smt_graph_free_gates(const smt_graph *graph, smt_graph **out, smt_error *error);
 /* The graph with a softmax at its end (unchanged clone if there is one). */
-SMT_API smt_status smt_graph_with_softmax(const smt_graph *graph, smt_graph **out, smt_error *error);
+SMT_API smt_status smt_graph_with_softmax(const smt_graph *graph,
+                                          smt_graph **out,
+                                          smt_error *error);
 
 #ifdef __cplusplus
 }

@@ -8,7 +8,8 @@
 extern "C" {
 #endif
 
-/* Grey, row-major, width * height bytes without gaps. `pixels` is owned; free with smt_image_free. */
+/* Grey, row-major, width * height bytes without gaps. `pixels` is owned; free with smt_image_free.
+ */
 typedef struct smt_image {
     int width, height;
     uint8_t *pixels;
@@ -22,27 +23,32 @@ typedef struct smt_image_limits {
 SMT_API smt_status smt_image_create(int width, int height, smt_image *out, smt_error *error);
 SMT_API void smt_image_free(smt_image *image);
 
-/* PNG, JPEG, TIFF or BMP by content, not by name. Alpha is ignored, colour becomes grey (Rec. 601 luma, as PIL's
- * "L"), 16-bit samples are stretched from the 0.1st to the 99.9th percentile. limits NULL: the defaults.
- * `name` stands in messages. SMT_ERR_FORMAT, SMT_ERR_UNSUPPORTED, SMT_ERR_LIMIT, SMT_ERR_IO. */
+/* PNG, JPEG, TIFF or BMP by content, not by name. Alpha is ignored, colour becomes grey (Rec. 601
+ * luma, as PIL's "L"), 16-bit samples are stretched from the 0.1st to the 99.9th percentile. limits
+ * NULL: the defaults. `name` stands in messages. SMT_ERR_FORMAT, SMT_ERR_UNSUPPORTED,
+ * SMT_ERR_LIMIT, SMT_ERR_IO. */
 SMT_API smt_status smt_image_decode(const void *data,
                                     size_t size,
                                     const char *name,
                                     const smt_image_limits *limits,
                                     smt_image *out,
                                     smt_error *error);
-SMT_API smt_status
-smt_image_load(const char *path, const smt_image_limits *limits, smt_image *out, smt_error *error);
-/* True if the name's suffix is one that smt_image_load reads (.png .jpg .jpeg .tif .tiff .bmp, any case). */
+SMT_API smt_status smt_image_load(const char *path,
+                                  const smt_image_limits *limits,
+                                  smt_image *out,
+                                  smt_error *error);
+/* True if the name's suffix is one that smt_image_load reads (.png .jpg .jpeg .tif .tiff .bmp, any
+ * case). */
 SMT_API bool smt_image_suffix(const char *name);
 SMT_API smt_status smt_image_save_png(const char *path, const smt_image *image, smt_error *error);
 
-/* Area averaging where the image shrinks, bilinear where it grows, per axis. out is created. Deterministic. */
+/* Area averaging where the image shrinks, bilinear where it grows, per axis. out is created.
+ * Deterministic. */
 SMT_API smt_status
 smt_image_resize(const smt_image *image, int width, int height, smt_image *out, smt_error *error);
 
-/* out(x, y) = bilinear sample of image at (m[0] x + m[1] y + m[2], m[3] x + m[4] y + m[5]), pixel centres at
- * integers, mirrored at the borders. out has its size set and is filled. */
+/* out(x, y) = bilinear sample of image at (m[0] x + m[1] y + m[2], m[3] x + m[4] y + m[5]), pixel
+ * centres at integers, mirrored at the borders. out has its size set and is filled. */
 SMT_API void smt_image_warp(const smt_image *image, const float m[6], smt_image *out);
 
 #ifdef __cplusplus

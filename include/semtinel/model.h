@@ -1,4 +1,5 @@
-/* semtinel/model.h: a network with what is needed to use it, and the builder of MobileNetV3-Small. */
+/* semtinel/model.h: a network with what is needed to use it, and the builder of MobileNetV3-Small.
+ */
 #ifndef SEMTINEL_MODEL_H
 #define SEMTINEL_MODEL_H
 
@@ -11,44 +12,49 @@ extern "C" {
 #define SMT_CLASS_MAX 256 /* classes in a model */
 
 typedef struct smt_mobilenet_options {
-    float width;         /* 0.25 .. 2.0; channels are rounded to multiples of 8 as in the paper's code */
-    int input_size;      /* pixels, 32 .. 512; square */
-    int channels;        /* 1 (grey) or 3 */
-    int classes;         /* 1 .. SMT_CLASS_MAX */
-    bool wide_head;      /* the 1024-wide layer between pooling and classifier */
-    float dropout;       /* before the classifier, 0 .. 0.9 */
+    float width;    /* 0.25 .. 2.0; channels are rounded to multiples of 8 as in the paper's code */
+    int input_size; /* pixels, 32 .. 512; square */
+    int channels;   /* 1 (grey) or 3 */
+    int classes;    /* 1 .. SMT_CLASS_MAX */
+    bool wide_head; /* the 1024-wide layer between pooling and classifier */
+    float dropout;  /* before the classifier, 0 .. 0.9 */
     smt_padding padding; /* SMT_PAD_SAME, or SMT_PAD_EXPLICIT for PyTorch's symmetric padding */
     float bn_epsilon;    /* 1e-3 (Keras and torchvision's MobileNetV3) */
-    float bn_momentum;   /* 0.9: share of the old running statistics kept at a step (PyTorch's 0.1 is 0.9 here) */
+    float bn_momentum; /* 0.9: share of the old running statistics kept at a step (PyTorch's 0.1 is
+                          0.9 here) */
 } smt_mobilenet_options;
 
 /* width 1, 128 pixels, 1 channel, 10 classes, no wide head, dropout 0.2, SAME, 1e-3, 0.9. */
 SMT_API smt_mobilenet_options smt_mobilenet_defaults(void);
 
-/* MobileNetV3-Small (Howard et al. 2019, table 2), random weights (He normal, fan out) from `seed`; its last node is
- * the dense layer that gives the logits.
- * Node names: "stem", "block0" .. "block10" with ".expand", ".depthwise", ".se.pool", ".se.reduce", ".se.expand",
- * ".se.scale" (multiply), ".project", ".add"; "last"; "pool"; "head" (wide head: 1024, hard-swish); "dropout";
- * "classifier". Batch norms add ".bn", e.g. "block3.expand.bn", param "block3.expand.bn.gamma". The activation sits
- * on the batch norm. block0 has no expand (equal channels). */
+/* MobileNetV3-Small (Howard et al. 2019, table 2), random weights (He normal, fan out) from `seed`;
+ * its last node is the dense layer that gives the logits. Node names: "stem", "block0" .. "block10"
+ * with ".expand", ".depthwise", ".se.pool", ".se.reduce", ".se.expand",
+ * ".se.scale" (multiply), ".project", ".add"; "last"; "pool"; "head" (wide head: 1024, hard-swish);
+ * "dropout"; "classifier". Batch norms add ".bn", e.g. "block3.expand.bn", param
+ * "block3.expand.bn.gamma". The activation sits on the batch norm. block0 has no expand (equal
+ * channels). */
 SMT_API smt_status smt_mobilenetv3_small(const smt_mobilenet_options *options,
                                          uint64_t seed,
                                          smt_graph **out,
                                          smt_error *error);
 
-/* How pixels become the network's input: x = (p - mean) / scale on the grey 0..255 image of input_size. */
+/* How pixels become the network's input: x = (p - mean) / scale on the grey 0..255 image of
+ * input_size. */
 typedef struct smt_preprocess {
     float mean, scale; /* 128, 128 */
-    bool normalise;    /* integer contrast normalisation per image before that (see docs/formats.md) */
+    bool normalise; /* integer contrast normalisation per image before that (see docs/formats.md) */
 } smt_preprocess;
 
 typedef struct smt_model {
-    smt_graph *graph;           /* owned */
-    smt_mobilenet_options arch; /* what built `graph`; arch.width == 0 when it came from a foreign file */
+    smt_graph *graph; /* owned */
+    smt_mobilenet_options
+        arch; /* what built `graph`; arch.width == 0 when it came from a foreign file */
     smt_preprocess preprocess;
     int class_count;
-    char **classes;    /* owned; class_count names in output order */
-    char *provenance;  /* owned; a JSON object as text: options, seed, data fingerprint, metrics, history of imports */
+    char **classes;   /* owned; class_count names in output order */
+    char *provenance; /* owned; a JSON object as text: options, seed, data fingerprint, metrics,
+                         history of imports */
 } smt_model;
 
 /* A model around `graph`, which it takes over (also on failure); classes are copied. */

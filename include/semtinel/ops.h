@@ -1,7 +1,8 @@
 /* semtinel/ops.h: executes a graph in float32, forward and backward, on a thread pool.
  *
- * Data-parallel over fixed chunks of images: one chunk is one task on one thread; batch statistics and gradients are
- * reduced over the chunks in a fixed order, so results have the same bits at any number of threads.
+ * Data-parallel over fixed chunks of images: one chunk is one task on one thread; batch statistics
+ * and gradients are reduced over the chunks in a fixed order, so results have the same bits at any
+ * number of threads.
  */
 #ifndef SEMTINEL_OPS_H
 #define SEMTINEL_OPS_H
@@ -15,13 +16,14 @@ extern "C" {
 typedef struct smt_exec smt_exec;
 
 typedef struct smt_exec_options {
-    int max_batch;   /* images, 1 .. 4096 */
-    bool training;   /* allocate what backward needs */
-    bool first_trainable_only_head; /* frozen backbone: backward stops at the first node after "pool" */
+    int max_batch;                  /* images, 1 .. 4096 */
+    bool training;                  /* allocate what backward needs */
+    bool first_trainable_only_head; /* frozen backbone: backward stops at the first node after
+                                       "pool" */
 } smt_exec_options;
 
-/* The graph and the pool are borrowed and must outlive the exec; weights are read from graph->params at each call, so
- * an optimiser may change them between calls. */
+/* The graph and the pool are borrowed and must outlive the exec; weights are read from
+ * graph->params at each call, so an optimiser may change them between calls. */
 SMT_API smt_status smt_exec_create(smt_graph *graph,
                                    smt_pool *pool,
                                    const smt_exec_options *options,
@@ -29,10 +31,11 @@ SMT_API smt_status smt_exec_create(smt_graph *graph,
                                    smt_error *error);
 SMT_API void smt_exec_destroy(smt_exec **exec);
 
-/* input: batch x h x w x c. Inference: batch norm uses running statistics, dropout is off. Returns the last node's
- * output, batch x channels, owned by exec, valid until the next call. */
+/* input: batch x h x w x c. Inference: batch norm uses running statistics, dropout is off. Returns
+ * the last node's output, batch x channels, owned by exec, valid until the next call. */
 SMT_API const float *smt_exec_infer(smt_exec *exec, const float *input, int batch);
-/* The output of any node after smt_exec_infer on an exec with options.training (all values kept); else NULL. */
+/* The output of any node after smt_exec_infer on an exec with options.training (all values kept);
+ * else NULL. */
 SMT_API const float *smt_exec_value(const smt_exec *exec, int node);
 
 typedef struct smt_step {
@@ -40,18 +43,23 @@ typedef struct smt_step {
     bool freeze_batch_norm; /* use and keep the running statistics */
 } smt_step;
 
-/* Training forward: batch statistics (and running ones updated in the graph), dropout by step->dropout_seed. */
-SMT_API const float *smt_exec_forward(smt_exec *exec, const float *input, int batch, const smt_step *step);
-/* After forward: gradient of the logits, batch x channels; fills the gradients of all trainable params. */
+/* Training forward: batch statistics (and running ones updated in the graph), dropout by
+ * step->dropout_seed. */
+SMT_API const float *
+smt_exec_forward(smt_exec *exec, const float *input, int batch, const smt_step *step);
+/* After forward: gradient of the logits, batch x channels; fills the gradients of all trainable
+ * params. */
 SMT_API void smt_exec_backward(smt_exec *exec, const float *logits_gradient);
 /* Gradient of params[param], same layout as its data; owned by exec; NULL if not trainable. */
 SMT_API float *smt_exec_gradient(smt_exec *exec, int param);
-/* Gradient with respect to node's output after backward, for explanation; NULL unless kept by options.training. */
+/* Gradient with respect to node's output after backward, for explanation; NULL unless kept by
+ * options.training. */
 SMT_API size_t smt_exec_memory(const smt_exec *exec); /* bytes held */
 
-/* Softmax cross-entropy with label smoothing and class weights, mean over the batch (weighted mean, as PyTorch's
- * CrossEntropyLoss). target: batch x classes, soft labels summing to 1 (mixup) before smoothing; class_weight: classes or NULL. gradient:
- * batch x classes, may be NULL. Returns the loss. Source: Szegedy et al. 2016 for smoothing. */
+/* Softmax cross-entropy with label smoothing and class weights, mean over the batch (weighted mean,
+ * as PyTorch's CrossEntropyLoss). target: batch x classes, soft labels summing to 1 (mixup) before
+ * smoothing; class_weight: classes or NULL. gradient: batch x classes, may be NULL. Returns the
+ * loss. Source: Szegedy et al. 2016 for smoothing. */
 SMT_API double smt_loss_cross_entropy(const float *logits,
                                       const float *target,
                                       const float *class_weight,

@@ -13,7 +13,8 @@ typedef struct smt_sheet_cell {
     const char *caption;    /* under the image, or NULL; cut with an ellipsis where too long */
 } smt_sheet_cell;
 
-/* A contact sheet as PNG: `columns` cells a row, each cell_size pixels square, with captions and a title (or NULL). */
+/* A contact sheet as PNG: `columns` cells a row, each cell_size pixels square, with captions and a
+ * title (or NULL). */
 SMT_API smt_status smt_sheet_save(const char *path,
                                   const char *title,
                                   const smt_sheet_cell *cells,

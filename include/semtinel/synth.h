@@ -1,8 +1,9 @@
 /* semtinel/synth.h: the SEM simulator.
  *
- * An image is layout -> defect -> secondary-electron signal -> column and detector; docs/simulator.md describes the
- * model, its sources and every range. Nothing in it is measured from a particular image: every quantity is drawn from
- * a wide range (domain randomisation), so that a network trained on it meets real tools prepared.
+ * An image is layout -> defect -> secondary-electron signal -> column and detector;
+ * docs/simulator.md describes the model, its sources and every range. Nothing in it is measured
+ * from a particular image: every quantity is drawn from a wide range (domain randomisation), so
+ * that a network trained on it meets real tools prepared.
  */
 #ifndef SEMTINEL_SYNTH_H
 #define SEMTINEL_SYNTH_H
@@ -15,39 +16,45 @@ extern "C" {
 
 typedef enum smt_synth_preset {
     SMT_SYNTH_PHASE1, /* bridge clean cmp crack ler open other particle scratch vias */
-    SMT_SYNTH_PHASE3  /* BRIDGE CLEAN_CRACK CLEAN_LAYER CLEAN_VIA CMP CRACK LER OPEN OTHERS PARTICLE VIA */
+    SMT_SYNTH_PHASE3  /* BRIDGE CLEAN_CRACK CLEAN_LAYER CLEAN_VIA CMP CRACK LER OPEN OTHERS PARTICLE
+                         VIA */
 } smt_synth_preset;
 
 /* "phase1" or "phase3", upper or lower case; SMT_ERR_ARGUMENT names the valid ones. */
-SMT_API smt_status smt_synth_preset_parse(const char *name, smt_synth_preset *out, smt_error *error);
+SMT_API smt_status smt_synth_preset_parse(const char *name,
+                                          smt_synth_preset *out,
+                                          smt_error *error);
 SMT_API const char *smt_synth_preset_name(smt_synth_preset preset);
 /* Number of classes: 10 (phase1) or 11 (phase3); 0 for a value outside the enumeration. */
 SMT_API int smt_synth_class_count(smt_synth_preset preset);
-/* A static string, in the order of sorted names; NULL out of range. Class indices below follow this order. */
+/* A static string, in the order of sorted names; NULL out of range. Class indices below follow this
+ * order. */
 SMT_API const char *smt_synth_class_name(smt_synth_preset preset, int class_index);
 
-/* How far the simulation is to range. Every member scales one stage; 1 is the documented range of docs/simulator.md,
- * 0 switches the stage off (an ideal microscope, straight edges). */
+/* How far the simulation is to range. Every member scales one stage; 1 is the documented range of
+ * docs/simulator.md, 0 switches the stage off (an ideal microscope, straight edges). */
 typedef struct smt_synth_options {
-    double roughness; /* edge roughness outside the class of rough edges; [0, 4], default 1 */
-    double noise;     /* electron and chain noise; [0, 4], default 1 */
-    double blur;      /* width of the point spread; [0, 4], default 1 */
-    double distortion;/* drift, line jitter and charging streaks; [0, 4], default 1 */
-    double contrast;  /* spread of contrast, brightness, gamma and vignetting; [0, 2], default 1 */
-    double overlays;  /* probability scale of data bars, frames, text and compression traces; [0, 2], default 1 */
-    bool defect;      /* false: the same scene without its defect, for pairs; default true. Classes without a defect do
-                       * not change. */
+    double roughness;  /* edge roughness outside the class of rough edges; [0, 4], default 1 */
+    double noise;      /* electron and chain noise; [0, 4], default 1 */
+    double blur;       /* width of the point spread; [0, 4], default 1 */
+    double distortion; /* drift, line jitter and charging streaks; [0, 4], default 1 */
+    double contrast;   /* spread of contrast, brightness, gamma and vignetting; [0, 2], default 1 */
+    double overlays; /* probability scale of data bars, frames, text and compression traces; [0, 2],
+                        default 1 */
+    bool defect;     /* false: the same scene without its defect, for pairs; default true. Classes
+                      * without a defect do     not change. */
 } smt_synth_options;
 
 SMT_API void smt_synth_defaults(smt_synth_options *options);
 
 enum { SMT_SYNTH_MIN_SIZE = 16, SMT_SYNTH_MAX_SIZE = 1024 };
 
-/* Image `index` of a class: size x size grey pixels, size in [SMT_SYNTH_MIN_SIZE, SMT_SYNTH_MAX_SIZE]. A deterministic
- * function of its arguments, the same on any number of threads; (seed, class, index) pick the scene, and the same
- * scene rendered at another size shows the same things at another sampling, apart from its noise. `out` is created and
- * owned by the caller (smt_image_free). options NULL: the defaults. Thread-safe.
- * SMT_ERR_ARGUMENT for a class, size or option out of range, SMT_ERR_MEMORY. */
+/* Image `index` of a class: size x size grey pixels, size in [SMT_SYNTH_MIN_SIZE,
+ * SMT_SYNTH_MAX_SIZE]. A deterministic function of its arguments, the same on any number of
+ * threads; (seed, class, index) pick the scene, and the same scene rendered at another size shows
+ * the same things at another sampling, apart from its noise. `out` is created and owned by the
+ * caller (smt_image_free). options NULL: the defaults. Thread-safe. SMT_ERR_ARGUMENT for a class,
+ * size or option out of range, SMT_ERR_MEMORY. */
 SMT_API smt_status smt_synth_render(smt_synth_preset preset,
                                     int class_index,
                                     int size,
@@ -57,16 +64,19 @@ SMT_API smt_status smt_synth_render(smt_synth_preset preset,
                                     smt_image *out,
                                     smt_error *error);
 
-/* Power spectral density of edge displacement at frequency f, Palasantzas (Phys. Rev. B 48, 14472, 1993) in the
- * one-dimensional form used for line edges (Mack, J. Micro/Nanolith. 12, 2013):
- *   PSD(f) = sqrt(pi) Gamma(a + 1/2) / Gamma(a) * 2 xi sigma^2 / (1 + (2 pi f xi)^2)^(a + 1/2)
- * two-sided, in length^3 when f is in cycles per length, so that its integral over all f is sigma^2.
- * sigma: standard deviation of the edge, any length; xi: correlation length, same unit; a: roughness exponent, (0, 2]. */
+/* Power spectral density of edge displacement at frequency f, Palasantzas (Phys. Rev. B 48, 14472,
+ * 1993) in the one-dimensional form used for line edges (Mack, J. Micro/Nanolith. 12, 2013): PSD(f)
+ * = sqrt(pi) Gamma(a + 1/2) / Gamma(a) * 2 xi sigma^2 / (1 + (2 pi f xi)^2)^(a + 1/2) two-sided, in
+ * length^3 when f is in cycles per length, so that its integral over all f is sigma^2. sigma:
+ * standard deviation of the edge, any length; xi: correlation length, same unit; a: roughness
+ * exponent, (0, 2]. */
 SMT_API double smt_synth_edge_psd(double f, double sigma, double xi, double a);
 
-/* Fills `edge` with `count` displacements (same unit as sigma) of an edge with that spectrum, `step` apart; count in
- * [2, 8192]. The edge is cut from a periodic one at least twice as long, so it does not close on itself. */
-SMT_API void smt_synth_edge(smt_rng *rng, double sigma, double xi, double a, double step, float *edge, int count);
+/* Fills `edge` with `count` displacements (same unit as sigma) of an edge with that spectrum,
+ * `step` apart; count in [2, 8192]. The edge is cut from a periodic one at least twice as long, so
+ * it does not close on itself. */
+SMT_API void smt_synth_edge(
+    smt_rng *rng, double sigma, double xi, double a, double step, float *edge, int count);
 
 #ifdef __cplusplus
 }
