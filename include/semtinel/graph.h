@@ -20,6 +20,15 @@ extern "C" {
 #define SMT_NAME_MAX 96
 #define SMT_NODE_PARAMS 4
 
+/* Limits, so that no product of sizes overflows and a hostile file cannot ask for absurd memory. */
+#define SMT_NODE_NAME_MAX 80     /* characters of a node's name; params add a suffix */
+#define SMT_NODE_MAX 4096        /* nodes in a graph */
+#define SMT_SIDE_MAX 16384       /* height, width or channels of a value */
+#define SMT_VALUE_MAX (1 << 26)  /* elements of one value */
+#define SMT_PARAM_MAX (1 << 26)  /* elements of one param */
+#define SMT_KERNEL_MAX 64
+#define SMT_STRIDE_MAX 8
+
 typedef enum smt_op {
     SMT_OP_INPUT,  /* height x width x channels, already normalised unless an SMT_OP_AFFINE follows
                     */

@@ -1,0 +1,75 @@
+/* A model's memory. */
+#include <semtinel/model.h>
+
+smt_status smt_model_create(smt_graph *graph,
+                            const smt_mobilenet_options *arch,
+                            const char *const *classes,
+                            int class_count,
+                            smt_model **out,
+                            smt_error *error)
+{
+    smt_model *model = NULL;
+    smt_status status = SMT_OK;
+    int last = graph->node_count - 1;
+    if (class_count < 0 || class_count > SMT_CLASS_MAX) {
+        status = smt_fail(error,
+                          SMT_ERR_ARGUMENT,
+                          "%d classes: 0 .. %d are possible",
+                          class_count,
+                          SMT_CLASS_MAX);
+        goto failed;
+    }
+    if (class_count &&
+        (last < 0 || smt_shape_count(graph->nodes[last].shape) != (size_t)class_count)) {
+        status = smt_fail(error,
+                          SMT_ERR_ARGUMENT,
+                          "%d class names for a network with %zu outputs",
+                          class_count,
+                          last < 0 ? (size_t)0 : smt_shape_count(graph->nodes[last].shape));
+        goto failed;
+    }
+    model = smt_alloc(1, sizeof *model);
+    if (!model) {
+        goto memory;
+    }
+    if (arch) {
+        model->arch = *arch;
+    }
+    model->preprocess = (smt_preprocess){.mean = 128, .scale = 128, .normalise = false};
+    model->provenance = smt_strdup("{}");
+    model->classes = smt_alloc((size_t)class_count, sizeof *model->classes);
+    if (!model->provenance || !model->classes) {
+        goto memory;
+    }
+    for (int i = 0; i < class_count; i++) {
+        model->classes[i] = smt_strdup(classes[i]);
+        if (!model->classes[i]) {
+            goto memory;
+        }
+        model->class_count++;
+    }
+    model->graph = graph;
+    *out = model;
+    return SMT_OK;
+memory:
+    status = smt_fail(error, SMT_ERR_MEMORY, "model: out of memory");
+failed:
+    smt_model_destroy(&model);
+    smt_graph_destroy(&graph);
+    return status;
+}
+
+void smt_model_destroy(smt_model **model)
+{
+    if (!model || !*model) {
+        return;
+    }
+    smt_graph_destroy(&(*model)->graph);
+    for (int i = 0; i < (*model)->class_count; i++) {
+        smt_free((*model)->classes[i]);
+    }
+    smt_free((*model)->classes);
+    smt_free((*model)->provenance);
+    smt_free(*model);
+    *model = NULL;
+}
