@@ -1,0 +1,48 @@
+/* What the decoders share. Each takes the whole file in memory and gives an 8-bit grey image; none
+ * prints, and each checks the dimensions against the limits before it allocates anything that
+ * depends on them. */
+#ifndef SMT_IMAGE_DECODE_H
+#define SMT_IMAGE_DECODE_H
+
+#include <semtinel/image.h>
+
+typedef struct image_source {
+    const uint8_t *data;
+    size_t size;
+    const char *name;        /* stands in messages */
+    smt_image_limits limits; /* with the defaults filled in */
+} image_source;
+
+smt_status smt_decode_png(const image_source *source, smt_image *out, smt_error *error);
+smt_status smt_decode_jpeg(const image_source *source, smt_image *out, smt_error *error);
+smt_status smt_decode_tiff(const image_source *source, smt_image *out, smt_error *error);
+smt_status smt_decode_bmp(const image_source *source, smt_image *out, smt_error *error);
+
+/* SMT_ERR_FORMAT for an empty side, SMT_ERR_LIMIT above the limits. */
+smt_status
+smt_check_dimensions(const image_source *source, uint64_t width, uint64_t height, smt_error *error);
+
+/* Rec. 601 luma in 16-bit fixed point, rounded: bit for bit what PIL's convert("L") gives for RGB.
+ */
+static inline uint8_t smt_luma(uint32_t red, uint32_t green, uint32_t blue)
+{
+    return (uint8_t)((red * 19595u + green * 38470u + blue * 7471u + 0x8000u) >> 16);
+}
+
+/* The same weights for 16-bit samples. */
+static inline uint16_t smt_luma16(uint32_t red, uint32_t green, uint32_t blue)
+{
+    return (uint16_t)(((uint64_t)red * 19595u + (uint64_t)green * 38470u + (uint64_t)blue * 7471u +
+                       0x8000u) >>
+                      16);
+}
+
+/* Ink to grey, with PIL's roundings: 0 is no ink, 255 full ink. */
+uint8_t smt_cmyk_luma(uint32_t cyan, uint32_t magenta, uint32_t yellow, uint32_t black);
+
+/* out[i] = samples[i] stretched so that the value at rank round(0.001 (count - 1)) becomes 0 and
+ * the one at the mirrored rank becomes 255; a constant image keeps its upper byte. SMT_ERR_MEMORY.
+ */
+smt_status smt_stretch16(const uint16_t *samples, size_t count, uint8_t *out, smt_error *error);
+
+#endif

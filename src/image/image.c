@@ -1,0 +1,167 @@
+#include "decode.h"
+
+#include <string.h>
+#include <strings.h>
+
+#define DEFAULT_MAX_SIDE 32768
+#define DEFAULT_MAX_PIXELS ((size_t)64 << 20)
+#define MAX_FILE_BYTES ((size_t)1 << 30)
+
+smt_status smt_image_create(int width, int height, smt_image *out, smt_error *error)
+{
+    if (width <= 0 || height <= 0) {
+        return smt_fail(error,
+                        SMT_ERR_ARGUMENT,
+                        "image of %d x %d pixels: both sides must be positive",
+                        width,
+                        height);
+    }
+    uint8_t *pixels = smt_alloc((size_t)width, (size_t)height);
+    if (!pixels) {
+        return smt_fail(
+            error, SMT_ERR_MEMORY, "out of memory for an image of %d x %d pixels", width, height);
+    }
+    *out = (smt_image){.width = width, .height = height, .pixels = pixels};
+    return SMT_OK;
+}
+
+void smt_image_free(smt_image *image)
+{
+    if (image) {
+        smt_free(image->pixels);
+        *image = (smt_image){0};
+    }
+}
+
+smt_status
+smt_check_dimensions(const image_source *source, uint64_t width, uint64_t height, smt_error *error)
+{
+    if (width == 0 || height == 0) {
+        return smt_fail(error,
+                        SMT_ERR_FORMAT,
+                        "%s: the header says %llu x %llu pixels: the file is damaged",
+                        source->name,
+                        (unsigned long long)width,
+                        (unsigned long long)height);
+    }
+    uint64_t side = (uint64_t)source->limits.max_side;
+    if (width > side || height > side || width * height > source->limits.max_pixels) {
+        return smt_fail(error,
+                        SMT_ERR_LIMIT,
+                        "%s: %llu x %llu pixels exceed the limit of %d a side and %zu in all; "
+                        "scale the image down",
+                        source->name,
+                        (unsigned long long)width,
+                        (unsigned long long)height,
+                        source->limits.max_side,
+                        source->limits.max_pixels);
+    }
+    return SMT_OK;
+}
+
+static bool begins(const image_source *source, const char *magic, size_t length)
+{
+    return source->size >= length && memcmp(source->data, magic, length) == 0;
+}
+
+/* What a file that is none of ours most likely is, so that the message tells the way out. */
+static smt_status fail_unknown(const image_source *source, smt_error *error)
+{
+    if (source->size == 0) {
+        return smt_fail(
+            error, SMT_ERR_FORMAT, "%s: the file is empty; copy or export it again", source->name);
+    }
+    if (begins(source, "version https://git-lfs", 23)) {
+        return smt_fail(error,
+                        SMT_ERR_FORMAT,
+                        "%s: a Git LFS pointer, not the image; run \"git lfs pull\"",
+                        source->name);
+    }
+    const char *kind = NULL;
+    if (begins(source, "GIF8", 4)) {
+        kind = "GIF";
+    } else if (begins(source, "RIFF", 4) && source->size >= 12 &&
+               memcmp(source->data + 8, "WEBP", 4) == 0) {
+        kind = "WebP";
+    } else if (source->size >= 12 && memcmp(source->data + 4, "ftyp", 4) == 0) {
+        kind = "HEIF or AVIF";
+    } else if (begins(source, "\0\0\0\x0cjP  ", 8)) {
+        kind = "JPEG 2000";
+    } else if (begins(source, "%PDF", 4)) {
+        kind = "PDF";
+    } else if (begins(source, "P5", 2) || begins(source, "P6", 2) || begins(source, "P2", 2)) {
+        kind = "PNM";
+    }
+    if (kind) {
+        return smt_fail(error,
+                        SMT_ERR_UNSUPPORTED,
+                        "%s: %s is not supported; convert it to PNG or TIFF",
+                        source->name,
+                        kind);
+    }
+    return smt_fail(error,
+                    SMT_ERR_FORMAT,
+                    "%s: not a PNG, JPEG, TIFF or BMP image (by its first bytes)",
+                    source->name);
+}
+
+smt_status smt_image_decode(const void *data,
+                            size_t size,
+                            const char *name,
+                            const smt_image_limits *limits,
+                            smt_image *out,
+                            smt_error *error)
+{
+    image_source source = {.data = data, .size = size, .name = name ? name : "image"};
+    if (limits) {
+        source.limits = *limits;
+    }
+    if (source.limits.max_side <= 0) {
+        source.limits.max_side = DEFAULT_MAX_SIDE;
+    }
+    if (source.limits.max_pixels == 0) {
+        source.limits.max_pixels = DEFAULT_MAX_PIXELS;
+    }
+    if (begins(&source, "\x89PNG\r\n\x1a\n", 8)) {
+        return smt_decode_png(&source, out, error);
+    }
+    if (begins(&source, "\xff\xd8\xff", 3)) {
+        return smt_decode_jpeg(&source, out, error);
+    }
+    if (begins(&source, "II*\0", 4) || begins(&source, "MM\0*", 4) || begins(&source, "II+\0", 4) ||
+        begins(&source, "MM\0+", 4)) {
+        return smt_decode_tiff(&source, out, error);
+    }
+    if (begins(&source, "BM", 2)) {
+        return smt_decode_bmp(&source, out, error);
+    }
+    return fail_unknown(&source, error);
+}
+
+smt_status
+smt_image_load(const char *path, const smt_image_limits *limits, smt_image *out, smt_error *error)
+{
+    void *data = NULL;
+    size_t size = 0;
+    smt_status status = smt_file_load(path, MAX_FILE_BYTES, &data, &size, error);
+    if (status == SMT_OK) {
+        status = smt_image_decode(data, size, path, limits, out, error);
+        smt_free(data);
+    }
+    return status;
+}
+
+bool smt_image_suffix(const char *name)
+{
+    static const char *const suffixes[] = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"};
+    const char *dot = strrchr(name, '.');
+    if (!dot || dot == smt_path_name(name)) {
+        return false; /* ".png" alone is a hidden file without a suffix */
+    }
+    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
+        if (strcasecmp(dot, suffixes[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,518 @@
+/* TIFF, first page. libtiff decompresses strips and tiles; what the samples mean is decided here,
+ * because its own RGBA interface cuts 16-bit samples to 8 bits by shifting, which turns a 12-bit
+ * microscope image black.
+ *
+ * A block (strip or tile) is converted as soon as it is read, to 8-bit grey if the samples have 8
+ * bits or less, else to 16-bit grey that is stretched at the end. Real numbers and 32-bit integers
+ * are first mapped linearly from their range to 16 bits. */
+#include "decode.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <tiffio.h>
+
+#define MAX_SAMPLES 16
+#define MAX_BLOCK_BYTES ((uint64_t)1 << 30)
+
+typedef enum colour_model { GREY, GREY_INVERTED, RGB, PALETTE, INK } colour_model;
+
+typedef struct tiff_job {
+    const image_source *source;
+    smt_error *error;
+    TIFF *tiff;
+    toff_t position;
+    char message[200];
+    uint16_t bits, samples, planar, format;
+    colour_model model;
+    int planes; /* buffers a block needs: 1, or one per colour if planes are separate */
+    uint8_t *block[4];
+    uint8_t palette[256];
+    uint16_t *wide;
+    float *real;
+    smt_image image;
+} tiff_job;
+
+/* ---- the file in memory ---- */
+
+static tmsize_t read_bytes(thandle_t handle, void *out, tmsize_t size)
+{
+    tiff_job *job = handle;
+    uint64_t end = job->source->size;
+    uint64_t left = job->position < end ? end - job->position : 0;
+    if (size < 0) {
+        return 0;
+    }
+    size_t count = (uint64_t)size < left ? (size_t)size : (size_t)left;
+    memcpy(out, job->source->data + (count ? job->position : 0), count);
+    job->position += count;
+    return (tmsize_t)count;
+}
+
+static tmsize_t refuse_write(thandle_t handle, void *data, tmsize_t size)
+{
+    (void)handle, (void)data, (void)size;
+    return 0;
+}
+
+static toff_t seek_to(thandle_t handle, toff_t offset, int whence)
+{
+    tiff_job *job = handle;
+    job->position = whence == SEEK_SET
+                        ? offset
+                        : offset + (whence == SEEK_CUR ? job->position : (toff_t)job->source->size);
+    return job->position;
+}
+
+static int close_nothing(thandle_t handle)
+{
+    (void)handle;
+    return 0;
+}
+
+static toff_t file_size(thandle_t handle)
+{
+    return ((tiff_job *)handle)->source->size;
+}
+
+static int
+on_error(TIFF *tiff, void *context, const char *module, const char *format, va_list arguments)
+{
+    (void)tiff, (void)module;
+    tiff_job *job = context;
+    if (!job->message[0]) { /* the first error is the cause, the others follow from it */
+        vsnprintf(job->message, sizeof job->message, format, arguments);
+    }
+    return 1;
+}
+
+static int
+on_warning(TIFF *tiff, void *context, const char *module, const char *format, va_list arguments)
+{
+    (void)tiff, (void)module;
+    const tiff_job *job = context;
+    char line[200];
+    vsnprintf(line, sizeof line, format, arguments);
+    smt_log(SMT_LOG_DEBUG, "%s: %s", job->source->name, line);
+    return 1;
+}
+
+static smt_status damaged(tiff_job *job)
+{
+    return smt_fail(job->error,
+                    SMT_ERR_FORMAT,
+                    "%s: damaged or incomplete TIFF: %s",
+                    job->source->name,
+                    job->message[0] ? job->message : "the data end early");
+}
+
+static smt_status unsupported(tiff_job *job, const char *what, int value)
+{
+    return smt_fail(job->error,
+                    SMT_ERR_UNSUPPORTED,
+                    "%s: TIFF with %s %d; export it as 8- or 16-bit grey",
+                    job->source->name,
+                    what,
+                    value);
+}
+
+static smt_status out_of_memory(tiff_job *job)
+{
+    return smt_fail(job->error,
+                    SMT_ERR_MEMORY,
+                    "%s: out of memory for %d x %d pixels",
+                    job->source->name,
+                    job->image.width,
+                    job->image.height);
+}
+
+/* ---- samples ---- */
+
+static uint32_t sample8(const uint8_t *row, size_t index, unsigned bits)
+{
+    if (bits == 8) {
+        return row[index];
+    }
+    size_t bit = index * bits;
+    return (uint32_t)(row[bit / 8] >> (8u - bits - bit % 8)) & ((1u << bits) - 1u);
+}
+
+static uint32_t sample16(const uint8_t *row, size_t index, bool is_signed)
+{
+    uint16_t value;
+    memcpy(&value, row + 2 * index, 2); /* libtiff has put it into the machine's byte order */
+    return is_signed ? value ^ 0x8000u : value;
+}
+
+static float sample32(const uint8_t *row, size_t index, uint16_t format)
+{
+    uint32_t value;
+    memcpy(&value, row + 4 * index, 4);
+    if (format == SAMPLEFORMAT_IEEEFP) {
+        float real;
+        memcpy(&real, &value, 4);
+        return real;
+    }
+    return format == SAMPLEFORMAT_INT ? (float)(int32_t)value : (float)value;
+}
+
+static uint32_t grey8(const tiff_job *job, const uint8_t *const rows[4], size_t x, size_t stride)
+{
+    uint32_t first = sample8(rows[0], x * stride, job->bits);
+    switch (job->model) {
+    case RGB:
+        return smt_luma(first, rows[1][x * stride], rows[2][x * stride]);
+    case INK:
+        return smt_cmyk_luma(first, rows[1][x * stride], rows[2][x * stride], rows[3][x * stride]);
+    default:
+        return job->palette[first];
+    }
+}
+
+static uint32_t grey16(const tiff_job *job, const uint8_t *const rows[4], size_t x, size_t stride)
+{
+    bool is_signed = job->format == SAMPLEFORMAT_INT;
+    uint32_t value = sample16(rows[0], x * stride, is_signed);
+    if (job->model == RGB) {
+        value = smt_luma16(value,
+                           sample16(rows[1], x * stride, is_signed),
+                           sample16(rows[2], x * stride, is_signed));
+    }
+    return job->model == GREY_INVERTED ? 65535u - value : value;
+}
+
+/* Converts the part of the block in job->block that lies inside the image. */
+static void convert_block(tiff_job *job, int left, int top, int block_width, int block_height)
+{
+    size_t stride = job->planes > 1 ? 1 : job->samples;
+    size_t row_bytes = ((size_t)block_width * stride * job->bits + 7) / 8;
+    size_t step = job->planes > 1
+                      ? 0
+                      : job->bits / 8u; /* from one colour to the next, in an interleaved pixel */
+    int width = job->image.width - left < block_width ? job->image.width - left : block_width;
+    int height = job->image.height - top < block_height ? job->image.height - top : block_height;
+    for (int y = 0; y < height; y++) {
+        const uint8_t *rows[4];
+        for (size_t c = 0; c < 4; c++) {
+            rows[c] = job->planes > 1
+                          ? (job->block[c] ? job->block[c] + (size_t)y * row_bytes : NULL)
+                          : job->block[0] + (size_t)y * row_bytes + c * step;
+        }
+        size_t at = (size_t)(top + y) * (size_t)job->image.width + (size_t)left;
+        for (size_t x = 0; x < (size_t)width; x++) {
+            if (job->real) {
+                float value = sample32(rows[0], x * stride, job->format);
+                job->real[at + x] = job->model == GREY_INVERTED ? -value : value;
+            } else if (job->wide) {
+                job->wide[at + x] = (uint16_t)grey16(job, rows, x, stride);
+            } else {
+                job->image.pixels[at + x] = (uint8_t)grey8(job, rows, x, stride);
+            }
+        }
+    }
+}
+
+/* ---- the header ---- */
+
+static smt_status read_palette(tiff_job *job)
+{
+    unsigned count = 1u << job->bits;
+    if (job->model != PALETTE) {
+        for (unsigned i = 0; i < count; i++) {
+            unsigned value = i * 255u / (count - 1);
+            job->palette[i] = (uint8_t)(job->model == GREY_INVERTED ? 255u - value : value);
+        }
+        return SMT_OK;
+    }
+    uint16_t *red = NULL, *green = NULL, *blue = NULL;
+    if (!TIFFGetField(job->tiff, TIFFTAG_COLORMAP, &red, &green, &blue) || !red || !green ||
+        !blue) {
+        return smt_fail(job->error,
+                        SMT_ERR_FORMAT,
+                        "%s: damaged TIFF: the colour map is missing",
+                        job->source->name);
+    }
+    unsigned largest = 0;
+    for (unsigned i = 0; i < count; i++) {
+        unsigned value = red[i] | green[i] | blue[i];
+        largest = value > largest ? value : largest;
+    }
+    unsigned shift = largest > 255 ? 8 : 0; /* some writers leave the upper byte empty */
+    for (unsigned i = 0; i < count; i++) {
+        job->palette[i] = smt_luma(
+            (uint32_t)red[i] >> shift, (uint32_t)green[i] >> shift, (uint32_t)blue[i] >> shift);
+    }
+    return SMT_OK;
+}
+
+static smt_status read_model(tiff_job *job, uint16_t photometric, uint16_t compression)
+{
+    switch (photometric) {
+    case PHOTOMETRIC_MINISBLACK:
+        job->model = GREY;
+        break;
+    case PHOTOMETRIC_MINISWHITE:
+        job->model = GREY_INVERTED;
+        break;
+    case PHOTOMETRIC_PALETTE:
+        job->model = PALETTE;
+        break;
+    case PHOTOMETRIC_RGB:
+        job->model = RGB;
+        break;
+    case PHOTOMETRIC_SEPARATED:
+        job->model = INK;
+        break;
+    case PHOTOMETRIC_YCBCR:
+        if (compression != COMPRESSION_JPEG) {
+            return unsupported(job, "uncompressed YCbCr, colour model", photometric);
+        }
+        TIFFSetField(job->tiff, TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
+        job->model = RGB;
+        break;
+    default:
+        return unsupported(job, "colour model", photometric);
+    }
+    return SMT_OK;
+}
+
+static smt_status read_header(tiff_job *job)
+{
+    uint32_t width = 0, height = 0;
+    uint16_t photometric = 0, compression = 0;
+    TIFF *tiff = job->tiff;
+    TIFFGetField(tiff, TIFFTAG_IMAGEWIDTH, &width);
+    TIFFGetField(tiff, TIFFTAG_IMAGELENGTH, &height);
+    smt_status status = smt_check_dimensions(job->source, width, height, job->error);
+    if (status != SMT_OK) {
+        return status;
+    }
+    TIFFGetFieldDefaulted(tiff, TIFFTAG_BITSPERSAMPLE, &job->bits);
+    TIFFGetFieldDefaulted(tiff, TIFFTAG_SAMPLESPERPIXEL, &job->samples);
+    TIFFGetFieldDefaulted(tiff, TIFFTAG_PLANARCONFIG, &job->planar);
+    TIFFGetFieldDefaulted(tiff, TIFFTAG_SAMPLEFORMAT, &job->format);
+    TIFFGetFieldDefaulted(tiff, TIFFTAG_COMPRESSION, &compression);
+    if (!TIFFGetField(tiff, TIFFTAG_PHOTOMETRIC, &photometric)) {
+        photometric = job->samples >= 3 ? PHOTOMETRIC_RGB : PHOTOMETRIC_MINISBLACK;
+    }
+    if (!TIFFIsCODECConfigured(compression) || compression == COMPRESSION_OJPEG) {
+        return unsupported(job, "compression", compression);
+    }
+    status = read_model(job, photometric, compression);
+    if (status != SMT_OK) {
+        return status;
+    }
+    unsigned colours = job->model == RGB ? 3 : job->model == INK ? 4 : 1;
+    if (job->samples < colours || job->samples > MAX_SAMPLES) {
+        return unsupported(job, "samples a pixel:", job->samples);
+    }
+    if (job->format == SAMPLEFORMAT_VOID) {
+        job->format = SAMPLEFORMAT_UINT;
+    }
+    bool real = job->format == SAMPLEFORMAT_IEEEFP;
+    if (job->format != SAMPLEFORMAT_UINT && job->format != SAMPLEFORMAT_INT && !real) {
+        return unsupported(job, "sample format", job->format);
+    }
+    bool single = job->samples == 1;
+    bool supported;
+    switch (job->bits) {
+    case 1:
+    case 2:
+    case 4:
+        supported = single && job->format == SAMPLEFORMAT_UINT;
+        break;
+    case 8:
+        supported = job->format == SAMPLEFORMAT_UINT;
+        break;
+    case 16:
+        supported = !real && job->model != PALETTE && job->model != INK;
+        break;
+    case 32:
+        supported = job->model == GREY || job->model == GREY_INVERTED;
+        break;
+    default:
+        supported = false;
+    }
+    if (!supported) {
+        return unsupported(job, real ? "real samples, bits:" : "bits a sample:", job->bits);
+    }
+    job->planes = job->planar == PLANARCONFIG_SEPARATE && !single ? (int)colours : 1;
+    return job->bits <= 8 ? read_palette(job) : SMT_OK;
+}
+
+/* ---- the pixels ---- */
+
+static smt_status allocate(tiff_job *job, uint64_t block_bytes)
+{
+    uint32_t width = 0, height = 0;
+    TIFFGetField(job->tiff, TIFFTAG_IMAGEWIDTH, &width);
+    TIFFGetField(job->tiff, TIFFTAG_IMAGELENGTH, &height);
+    smt_status status = smt_image_create((int)width, (int)height, &job->image, job->error);
+    if (status != SMT_OK) {
+        return status;
+    }
+    size_t count = (size_t)width * height;
+    for (int p = 0; p < job->planes; p++) {
+        job->block[p] = smt_alloc((size_t)block_bytes, 1);
+        if (!job->block[p]) {
+            return out_of_memory(job);
+        }
+    }
+    if (job->bits > 8) {
+        job->wide = smt_alloc(count, sizeof *job->wide);
+        if (!job->wide) {
+            return out_of_memory(job);
+        }
+    }
+    if (job->bits == 32) {
+        job->real = smt_alloc(count, sizeof *job->real);
+        if (!job->real) {
+            return out_of_memory(job);
+        }
+    }
+    return SMT_OK;
+}
+
+static smt_status read_tiles(tiff_job *job)
+{
+    uint32_t width = 0, height = 0;
+    TIFFGetField(job->tiff, TIFFTAG_TILEWIDTH, &width);
+    TIFFGetField(job->tiff, TIFFTAG_TILELENGTH, &height);
+    smt_status status = smt_check_dimensions(job->source, width, height, job->error);
+    if (status != SMT_OK) {
+        return status;
+    }
+    uint64_t bytes = TIFFTileSize64(job->tiff);
+    if (bytes == 0 || bytes > MAX_BLOCK_BYTES) {
+        return damaged(job);
+    }
+    status = allocate(job, bytes);
+    if (status != SMT_OK) {
+        return status;
+    }
+    for (int top = 0; top < job->image.height; top += (int)height) {
+        for (int left = 0; left < job->image.width; left += (int)width) {
+            for (int p = 0; p < job->planes; p++) {
+                uint32_t tile =
+                    TIFFComputeTile(job->tiff, (uint32_t)left, (uint32_t)top, 0, (uint16_t)p);
+                tmsize_t got = TIFFReadEncodedTile(job->tiff, tile, job->block[p], (tmsize_t)bytes);
+                if (got < 0 || (uint64_t)got < bytes) {
+                    return damaged(job);
+                }
+            }
+            convert_block(job, left, top, (int)width, (int)height);
+        }
+    }
+    return SMT_OK;
+}
+
+static smt_status read_strips(tiff_job *job)
+{
+    uint32_t image_width = 0, image_height = 0, rows = 0;
+    TIFFGetField(job->tiff, TIFFTAG_IMAGEWIDTH, &image_width);
+    TIFFGetField(job->tiff, TIFFTAG_IMAGELENGTH, &image_height);
+    TIFFGetFieldDefaulted(job->tiff, TIFFTAG_ROWSPERSTRIP, &rows);
+    if (rows == 0 || rows > image_height) {
+        rows = image_height;
+    }
+    uint64_t row_bytes =
+        ((uint64_t)image_width * (job->planes > 1 ? 1u : job->samples) * job->bits + 7) / 8;
+    uint64_t bytes = TIFFStripSize64(job->tiff);
+    if (bytes < row_bytes * rows || bytes > MAX_BLOCK_BYTES) {
+        return damaged(job);
+    }
+    smt_status status = allocate(job, bytes);
+    if (status != SMT_OK) {
+        return status;
+    }
+    for (uint32_t top = 0; top < image_height; top += rows) {
+        uint32_t here = image_height - top < rows ? image_height - top : rows;
+        for (int p = 0; p < job->planes; p++) {
+            uint32_t strip = TIFFComputeStrip(job->tiff, top, (uint16_t)p);
+            tmsize_t got = TIFFReadEncodedStrip(job->tiff, strip, job->block[p], (tmsize_t)bytes);
+            if (got < 0 || (uint64_t)got < row_bytes * here) {
+                return damaged(job);
+            }
+        }
+        convert_block(job, 0, (int)top, (int)image_width, (int)here);
+    }
+    return SMT_OK;
+}
+
+/* Linear from the range of the finite values to 16 bits; what is not a number becomes the smallest.
+ */
+static void real_to_wide(tiff_job *job, size_t count)
+{
+    float low = INFINITY, high = -INFINITY;
+    for (size_t i = 0; i < count; i++) {
+        float value = job->real[i];
+        if (isfinite(value)) {
+            low = value < low ? value : low;
+            high = value > high ? value : high;
+        }
+    }
+    double range = (double)high - (double)low;
+    for (size_t i = 0; i < count; i++) {
+        double value = (double)job->real[i];
+        double unit = range > 0 && value > (double)low ? (value - (double)low) / range : 0;
+        job->wide[i] = (uint16_t)((unit < 1 ? unit : 1) * 65535 + 0.5);
+    }
+}
+
+static smt_status read_image(tiff_job *job)
+{
+    smt_status status = read_header(job);
+    if (status == SMT_OK) {
+        status = TIFFIsTiled(job->tiff) ? read_tiles(job) : read_strips(job);
+    }
+    if (status != SMT_OK || !job->wide) {
+        return status;
+    }
+    size_t count = (size_t)job->image.width * (size_t)job->image.height;
+    if (job->real) {
+        real_to_wide(job, count);
+    }
+    return smt_stretch16(job->wide, count, job->image.pixels, job->error);
+}
+
+smt_status smt_decode_tiff(const image_source *source, smt_image *out, smt_error *error)
+{
+    tiff_job job = {.source = source, .error = error};
+    smt_status status = SMT_ERR_MEMORY;
+    TIFFOpenOptions *options = TIFFOpenOptionsAlloc();
+    if (!options) {
+        return out_of_memory(&job);
+    }
+    TIFFOpenOptionsSetErrorHandlerExtR(options, on_error, &job);
+    TIFFOpenOptionsSetWarningHandlerExtR(options, on_warning, &job);
+    TIFFOpenOptionsSetMaxSingleMemAlloc(options, (tmsize_t)MAX_BLOCK_BYTES);
+    job.tiff = TIFFClientOpenExt(source->name,
+                                 "rm",
+                                 &job,
+                                 read_bytes,
+                                 refuse_write,
+                                 seek_to,
+                                 close_nothing,
+                                 file_size,
+                                 NULL,
+                                 NULL,
+                                 options);
+    TIFFOpenOptionsFree(options);
+    if (job.tiff) {
+        status = read_image(&job);
+        TIFFClose(job.tiff);
+    } else {
+        status = damaged(&job);
+    }
+    for (size_t p = 0; p < 4; p++) {
+        smt_free(job.block[p]);
+    }
+    smt_free(job.wide);
+    smt_free(job.real);
+    if (status == SMT_OK) {
+        *out = job.image;
+    } else {
+        smt_image_free(&job.image);
+    }
+    return status;
+}
