@@ -20,6 +20,8 @@ typedef struct smt_exec_options {
     bool training;                  /* allocate what backward needs */
     bool first_trainable_only_head; /* frozen backbone: backward stops at the first node after
                                        "pool" */
+    int keep_node; /* training: keep this node's value and gradient to the end of backward; 0: none
+                    */
 } smt_exec_options;
 
 /* The graph and the pool are borrowed and must outlive the exec; weights are read from
@@ -32,7 +34,10 @@ SMT_API smt_status smt_exec_create(smt_graph *graph,
 SMT_API void smt_exec_destroy(smt_exec **exec);
 
 /* input: batch x h x w x c. Inference: batch norm uses running statistics, dropout is off. Returns
- * the last node's output, batch x channels, owned by exec, valid until the next call. */
+ * the last node's output, batch x channels, owned by exec, valid until the next call; NULL when the
+ * batch is out of range. On an exec with options.training the first call allocates memory for all
+ * values (several times what a step needs; NULL: no memory), so validate with an exec of its own,
+ * without options.training: that one needs next to nothing. */
 SMT_API const float *smt_exec_infer(smt_exec *exec, const float *input, int batch);
 /* The output of any node after smt_exec_infer on an exec with options.training (all values kept);
  * else NULL. */
@@ -41,19 +46,25 @@ SMT_API const float *smt_exec_value(const smt_exec *exec, int node);
 typedef struct smt_step {
     uint64_t dropout_seed;
     bool freeze_batch_norm; /* use and keep the running statistics */
+    bool no_dropout;        /* dropout off, as in inference (explanations) */
 } smt_step;
 
 /* Training forward: batch statistics (and running ones updated in the graph), dropout by
- * step->dropout_seed. */
+ * step->dropout_seed. `input` is read again by backward and must stay as it is until then. NULL
+ * when the batch is out of range or the exec is not for training. */
 SMT_API const float *
 smt_exec_forward(smt_exec *exec, const float *input, int batch, const smt_step *step);
 /* After forward: gradient of the logits, batch x channels; fills the gradients of all trainable
  * params. */
 SMT_API void smt_exec_backward(smt_exec *exec, const float *logits_gradient);
-/* Gradient of params[param], same layout as its data; owned by exec; NULL if not trainable. */
+/* Gradient of params[param], same layout as its data; owned by exec; NULL if not trainable or
+ * frozen by first_trainable_only_head. */
 SMT_API float *smt_exec_gradient(smt_exec *exec, int param);
-/* Gradient with respect to node's output after backward, for explanation; NULL unless kept by
- * options.training. */
+/* After backward: the value of options.keep_node and the gradient with respect to it, each
+ * batch x h x w x c, for explanations such as Grad-CAM (forward with freeze_batch_norm and
+ * no_dropout); NULL for any other node. */
+SMT_API const float *smt_exec_node_value(const smt_exec *exec, int node);
+SMT_API const float *smt_exec_node_gradient(const smt_exec *exec, int node);
 SMT_API size_t smt_exec_memory(const smt_exec *exec); /* bytes held */
 
 /* Softmax cross-entropy with label smoothing and class weights, mean over the batch (weighted mean,
