@@ -51,6 +51,10 @@ SMT_API const char *smt_status_name(smt_status status);
 SMT_API smt_status smt_fail(smt_error *error, smt_status status, const char *format, ...)
     SMT_PRINTF(3, 4);
 
+/* Overwrites control characters with '?', so that a file's name cannot break a line or drive a terminal. smt_fail and
+ * smt_log do so already. */
+SMT_API void smt_printable(char *text);
+
 /* ---- memory -------------------------------------------------------------------------------- */
 
 /* Zeroed memory for count * size bytes, 64-byte aligned; NULL when the product overflows or memory
@@ -62,6 +66,9 @@ SMT_API void *smt_realloc(void *block, size_t old_count, size_t count, size_t si
 SMT_API char *smt_strdup(const char *text); /* freed with smt_free */
 SMT_API char *smt_format(const char *format, ...)
     SMT_PRINTF(1, 2);               /* freed with smt_free; NULL: no memory */
+/* A copy in which every byte that is not part of well-formed UTF-8 stands as U+FFFD: file names are bytes, but JSON,
+ * HTML and fonts want text. Freed with smt_free; NULL: no memory. */
+SMT_API char *smt_utf8(const char *text);
 SMT_API void smt_free(void *block); /* NULL is allowed */
 /* For tests: the allocation that comes after `countdown` further ones fails, as do all that follow;
  * negative: none. */

@@ -28,6 +28,7 @@ void smt_log(smt_log_level level, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
+    smt_printable(line);
     pthread_mutex_lock(&lock);
     log_function(log_context, level, line);
     pthread_mutex_unlock(&lock);

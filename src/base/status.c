@@ -25,6 +25,16 @@ const char *smt_status_name(smt_status status)
     return "unknown status";
 }
 
+void smt_printable(char *text)
+{
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c < 0x20 || c == 0x7f) {
+            *text = '?';
+        }
+    }
+}
+
 smt_status smt_fail(smt_error *error, smt_status status, const char *format, ...)
 {
     if (error) {
@@ -35,6 +45,7 @@ smt_status smt_fail(smt_error *error, smt_status status, const char *format, ...
         va_start(arguments, format);
         vsnprintf(line, sizeof line, format, arguments);
         va_end(arguments);
+        smt_printable(line);
         snprintf(error->message, sizeof error->message, "%s", line);
     }
     return status;

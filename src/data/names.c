@@ -1,0 +1,100 @@
+/* Class names of different teams, brought to one form. */
+#include "data/names.h"
+
+#include <semtinel/data.h>
+
+#include <string.h>
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+static bool is_word(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (unsigned char)c >= 0x80;
+}
+
+static bool ends_with(const char *text, size_t length, const char *end)
+{
+    size_t size = strlen(end);
+    return length > size && memcmp(text + length - size, end, size) == 0;
+}
+
+/* "bridges" -> "bridge", "scratches" -> "scratch", but "glass" and "gas" stay. */
+static size_t without_plural(const char *text, size_t length)
+{
+    if (ends_with(text, length, "ches") || ends_with(text, length, "shes") ||
+        ends_with(text, length, "xes")) {
+        return length - 2;
+    }
+    if (length > 3 && text[length - 1] == 's' && text[length - 2] != 's' &&
+        text[length - 2] != 'u') {
+        return length - 1;
+    }
+    return length;
+}
+
+void data_plain_name(const char *name, char *out)
+{
+    size_t length = 0;
+    for (; *name; name++) {
+        char c = lower(*name);
+        if (is_word(c) && length < SMT_CANONICAL - 1) {
+            out[length++] = c;
+        }
+    }
+    out[without_plural(out, length)] = 0;
+}
+
+static char folded(char c)
+{
+    return c == ' ' || c == '-' ? '_' : lower(c);
+}
+
+bool data_same_spelling(const char *a, const char *b)
+{
+    size_t i = 0;
+    while (a[i] && b[i] && folded(a[i]) == folded(b[i])) {
+        i++;
+    }
+    const char *rest = a[i] ? a + i : b + i;
+    return (!a[i] && !b[i]) || (i >= 3 && (!a[i] || !b[i]) && lower(rest[0]) == 's' && !rest[1]);
+}
+
+void smt_class_canonical(const char *name, char *out)
+{
+    /* Left: a name as data_plain_name writes it. */
+    static const char *const synonyms[][2] = {
+        {"short", "bridge"},
+        {"shortcircuit", "bridge"},
+        {"bridging", "bridge"},
+        {"opencircuit", "open"},
+        {"cracking", "crack"},
+        {"malformedvia", "via"},
+        {"missingvia", "via"},
+        {"viadefect", "via"},
+        {"cmpscratch", "cmp"},
+        {"cmpdefect", "cmp"},
+        {"lineedgeroughness", "ler"},
+        {"edgeroughness", "ler"},
+        {"particlecontamination", "particle"},
+        {"contamination", "particle"},
+        {"stain", "other"},
+        {"unknown", "other"},
+        {"misc", "other"},
+        {"otherdefect", "other"},
+        {"good", "clean"},
+        {"normal", "clean"},
+        {"none", "clean"},
+        {"nodefect", "clean"},
+        {"defectfree", "clean"},
+    };
+    data_plain_name(name, out);
+    for (size_t i = 0; i < sizeof synonyms / sizeof *synonyms; i++) {
+        if (strcmp(out, synonyms[i][0]) == 0) {
+            memcpy(out, synonyms[i][1], strlen(synonyms[i][1]) + 1);
+            return;
+        }
+    }
+}

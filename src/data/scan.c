@@ -1,0 +1,407 @@
+/* Finding the images of a data set: ROOT/class/image, or ROOT/split/class/image.
+ *
+ * A folder of ROOT is a split when its name says so ("train", "Validate", ...) and it holds folders
+ * rather than images: a class that happens to be called "test" stays a class. As soon as one folder
+ * is a split, the others are strays. The spelling of a class may differ from split to split
+ * ("vias", "Vias"); the first spelling met names the class. */
+#include <semtinel/data.h>
+
+#include "data/names.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+/* Stray files beyond these are counted, not named: a folder of ten thousand .txt files says nothing
+ * new. */
+#define STRAY_LINES 20
+
+typedef struct scan {
+    smt_dataset *set;
+    size_t sample_capacity;
+    int class_capacity;
+    size_t stray_lines;
+    size_t images_beside_classes; /* image files where class folders are expected */
+    smt_error *error;
+} scan;
+
+typedef enum entry_kind { ENTRY_FOLDER, ENTRY_IMAGE, ENTRY_STRAY, ENTRY_HIDDEN } entry_kind;
+
+const char *smt_split_name(smt_split split)
+{
+    static const char *const names[] = {"train", "val", "test", "all"};
+    return (unsigned)split < SMT_SPLIT_COUNT ? names[split] : "?";
+}
+
+static smt_split split_of_name(const char *name)
+{
+    static const struct {
+        const char *name;
+        smt_split split;
+    } table[] = {
+        {"train", SMT_SPLIT_TRAIN},
+        {"training", SMT_SPLIT_TRAIN},
+        {"val", SMT_SPLIT_VAL},
+        {"valid", SMT_SPLIT_VAL},
+        {"validate", SMT_SPLIT_VAL},
+        {"validation", SMT_SPLIT_VAL},
+        {"test", SMT_SPLIT_TEST},
+        {"testing", SMT_SPLIT_TEST},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        if (strcasecmp(name, table[i].name) == 0) {
+            return table[i].split;
+        }
+    }
+    return SMT_SPLIT_NONE;
+}
+
+/* A link that leads nowhere counts as an image by its name, so that it is reported as unreadable
+ * and not passed over. */
+static entry_kind classify(const char *path, const char *name)
+{
+    if (name[0] == '.') {
+        return ENTRY_HIDDEN;
+    }
+    struct stat info;
+    if (stat(path, &info)) {
+        return smt_image_suffix(name) ? ENTRY_IMAGE : ENTRY_STRAY;
+    }
+    if (S_ISDIR(info.st_mode)) {
+        return ENTRY_FOLDER;
+    }
+    return S_ISREG(info.st_mode) && smt_image_suffix(name) ? ENTRY_IMAGE : ENTRY_STRAY;
+}
+
+static void ignore(scan *s, const char *path, const char *why)
+{
+    s->set->ignored_count++;
+    if (s->stray_lines++ < STRAY_LINES) {
+        smt_log(SMT_LOG_WARNING, "%s: ignored: %s", path, why);
+    }
+}
+
+static smt_status no_memory(scan *s)
+{
+    return smt_fail(s->error, SMT_ERR_MEMORY, "%s: out of memory", s->set->root);
+}
+
+/* The class of a folder's name; a new one is added. Class numbers are in order of appearance until
+ * finish() sorts. */
+static smt_status find_class(scan *s, const char *name, const char *path, int *out)
+{
+    smt_dataset *set = s->set;
+    for (int pass = 0; pass < 2; pass++) {
+        for (int i = 0; i < set->class_count; i++) {
+            if (pass ? data_same_spelling(set->classes[i], name)
+                     : strcmp(set->classes[i], name) == 0) {
+                if (pass) {
+                    smt_log(SMT_LOG_INFO, "%s: taken as class %s", path, set->classes[i]);
+                }
+                *out = i;
+                return SMT_OK;
+            }
+        }
+    }
+    if (set->class_count == s->class_capacity) {
+        int capacity = s->class_capacity ? 2 * s->class_capacity : 16;
+        char **larger =
+            smt_realloc(set->classes, (size_t)s->class_capacity, (size_t)capacity, sizeof *larger);
+        if (!larger) {
+            return no_memory(s);
+        }
+        set->classes = larger;
+        s->class_capacity = capacity;
+    }
+    set->classes[set->class_count] = smt_strdup(name);
+    if (!set->classes[set->class_count]) {
+        return no_memory(s);
+    }
+    *out = set->class_count++;
+    return SMT_OK;
+}
+
+/* Takes ownership of path. */
+static smt_status add_sample(scan *s, char *path, int class_index, smt_split split)
+{
+    smt_dataset *set = s->set;
+    if (set->sample_count == s->sample_capacity) {
+        size_t capacity = s->sample_capacity ? 2 * s->sample_capacity : 256;
+        smt_sample *larger =
+            smt_realloc(set->samples, s->sample_capacity, capacity, sizeof *larger);
+        if (!larger) {
+            smt_free(path);
+            return no_memory(s);
+        }
+        set->samples = larger;
+        s->sample_capacity = capacity;
+    }
+    set->samples[set->sample_count++] = (smt_sample){path, class_index, split};
+    return SMT_OK;
+}
+
+static smt_status scan_class(scan *s, const char *folder, const char *class_name, smt_split split)
+{
+    char **names = NULL;
+    size_t count = 0;
+    size_t before = s->set->sample_count;
+    int class_index = -1;
+    smt_status status = smt_list_directory(folder, &names, &count, s->error);
+    for (size_t i = 0; status == SMT_OK && i < count; i++) {
+        if (smt_interrupted()) {
+            status = smt_fail(s->error, SMT_ERR_INTERRUPTED, "interrupted");
+            break;
+        }
+        char *path = smt_path_join(folder, names[i]);
+        if (!path) {
+            status = no_memory(s);
+            break;
+        }
+        entry_kind kind = classify(path, names[i]);
+        if (kind == ENTRY_IMAGE) {
+            if (class_index < 0) {
+                status = find_class(s, class_name, folder, &class_index);
+            }
+            if (status) {
+                smt_free(path);
+                break;
+            }
+            status = add_sample(s, path, class_index, split);
+            continue;
+        }
+        if (kind == ENTRY_FOLDER) {
+            ignore(s, path, "a folder inside a class folder");
+        } else if (kind == ENTRY_STRAY) {
+            ignore(s, path, "not an image file (png, jpg, tif, bmp)");
+        }
+        smt_free(path);
+    }
+    smt_list_free(&names, count);
+    if (status == SMT_OK && s->set->sample_count == before) {
+        smt_log(SMT_LOG_WARNING, "%s: class folder without images, left out", folder);
+    }
+    return status;
+}
+
+/* The class folders inside ROOT or inside one split. */
+static smt_status scan_classes(scan *s, const char *folder, smt_split split)
+{
+    char **names = NULL;
+    size_t count = 0;
+    smt_status status = smt_list_directory(folder, &names, &count, s->error);
+    for (size_t i = 0; status == SMT_OK && i < count; i++) {
+        char *path = smt_path_join(folder, names[i]);
+        if (!path) {
+            status = no_memory(s);
+            break;
+        }
+        entry_kind kind = classify(path, names[i]);
+        if (kind == ENTRY_FOLDER) {
+            status = scan_class(s, path, names[i], split);
+        } else if (kind != ENTRY_HIDDEN) {
+            s->images_beside_classes += kind == ENTRY_IMAGE;
+            ignore(s,
+                   path,
+                   kind == ENTRY_IMAGE ? "an image outside of a class folder"
+                                       : "a file beside class folders");
+        }
+        smt_free(path);
+    }
+    smt_list_free(&names, count);
+    return status;
+}
+
+/* True if the folder holds folders, or nothing: images directly inside make it a class. */
+static bool holds_classes(const char *folder)
+{
+    char **names = NULL;
+    size_t count = 0;
+    bool folders = false, images = false;
+    if (smt_list_directory(folder, &names, &count, NULL)) {
+        return true; /* the reason comes out when it is scanned */
+    }
+    for (size_t i = 0; i < count && !folders; i++) {
+        char *path = smt_path_join(folder, names[i]);
+        if (path) {
+            entry_kind kind = classify(path, names[i]);
+            folders = kind == ENTRY_FOLDER;
+            images = images || kind == ENTRY_IMAGE;
+        }
+        smt_free(path);
+    }
+    smt_list_free(&names, count);
+    return folders || !images;
+}
+
+static smt_status scan_root(scan *s)
+{
+    const char *root = s->set->root;
+    char **names = NULL;
+    smt_split *splits = NULL;
+    size_t count = 0;
+    bool any = false;
+    smt_status status = smt_list_directory(root, &names, &count, s->error);
+    if (status) {
+        return status;
+    }
+    splits = smt_alloc(count, sizeof *splits);
+    if (!splits) {
+        status = no_memory(s);
+        goto done;
+    }
+    for (size_t i = 0; i < count; i++) {
+        char *path = smt_path_join(root, names[i]);
+        if (!path) {
+            status = no_memory(s);
+            goto done;
+        }
+        splits[i] = split_of_name(names[i]);
+        if (splits[i] != SMT_SPLIT_NONE && !(smt_path_is_directory(path) && holds_classes(path))) {
+            splits[i] = SMT_SPLIT_NONE;
+        }
+        any = any || splits[i] != SMT_SPLIT_NONE;
+        smt_free(path);
+    }
+    if (!any) {
+        status = scan_classes(s, root, SMT_SPLIT_NONE);
+        goto done;
+    }
+    for (int split = 0; split < SMT_SPLIT_COUNT && status == SMT_OK; split++) {
+        for (size_t i = 0; i < count && status == SMT_OK; i++) {
+            if ((int)splits[i] != split || names[i][0] == '.') {
+                continue;
+            }
+            char *path = smt_path_join(root, names[i]);
+            if (!path) {
+                status = no_memory(s);
+            } else if (split == SMT_SPLIT_NONE) {
+                ignore(s, path, "beside train/, val/ or test/ only these are read");
+            } else {
+                status = scan_classes(s, path, splits[i]);
+            }
+            smt_free(path);
+        }
+    }
+done:
+    smt_free(splits);
+    smt_list_free(&names, count);
+    return status;
+}
+
+static int compare_samples(const void *a, const void *b)
+{
+    const smt_sample *x = a, *y = b;
+    if (x->split != y->split) {
+        return x->split < y->split ? -1 : 1;
+    }
+    if (x->class_index != y->class_index) {
+        return x->class_index < y->class_index ? -1 : 1;
+    }
+    return strcmp(x->path, y->path);
+}
+
+/* Sorts the classes by name and the samples by split, class, name. */
+static smt_status finish(scan *s)
+{
+    smt_dataset *set = s->set;
+    int *rank = smt_alloc((size_t)set->class_count, sizeof *rank);
+    char **sorted = smt_alloc((size_t)set->class_count, sizeof *sorted);
+    if (!rank || !sorted) {
+        smt_free(rank);
+        smt_free(sorted);
+        return no_memory(s);
+    }
+    for (int i = 0; i < set->class_count; i++) {
+        for (int j = 0; j < set->class_count; j++) {
+            rank[i] += strcmp(set->classes[j], set->classes[i]) < 0;
+        }
+        sorted[rank[i]] = set->classes[i];
+    }
+    for (size_t i = 0; i < set->sample_count; i++) {
+        set->samples[i].class_index = rank[set->samples[i].class_index];
+    }
+    smt_free(set->classes);
+    set->classes = sorted;
+    smt_free(rank);
+    qsort(set->samples, set->sample_count, sizeof *set->samples, compare_samples);
+    return SMT_OK;
+}
+
+smt_status smt_dataset_scan(const char *root, smt_dataset **out, smt_error *error)
+{
+    scan s = {.error = error};
+    if (!smt_path_is_directory(root)) {
+        if (!smt_path_exists(root)) {
+            return smt_fail(
+                error, SMT_ERR_IO, "%s: cannot read the folder: %s", root, strerror(errno));
+        }
+        return smt_fail(
+            error, SMT_ERR_IO, "%s: is a file; a folder of class folders is needed", root);
+    }
+    s.set = smt_alloc(1, sizeof *s.set);
+    if (!s.set) {
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", root);
+    }
+    smt_status status = SMT_OK;
+    s.set->root = smt_strdup(root);
+    if (!s.set->root) {
+        status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", root);
+        goto fail;
+    }
+    status = scan_root(&s);
+    if (status) {
+        goto fail;
+    }
+    if (s.stray_lines > STRAY_LINES) {
+        smt_log(SMT_LOG_WARNING, "%s: %zu more files ignored", root, s.stray_lines - STRAY_LINES);
+    }
+    if (!s.set->sample_count) {
+        status =
+            s.images_beside_classes
+                ? smt_fail(error,
+                           SMT_ERR_FORMAT,
+                           "%s: %zu images but no class folders; put the images of each class into "
+                           "a folder "
+                           "named after it",
+                           root,
+                           s.images_beside_classes)
+                : smt_fail(error,
+                           SMT_ERR_FORMAT,
+                           "%s: no images; expected %s/CLASS/IMAGE.png or %s/train/CLASS/IMAGE.png",
+                           root,
+                           root,
+                           root);
+        goto fail;
+    }
+    status = finish(&s);
+    if (status) {
+        goto fail;
+    }
+    *out = s.set;
+    return SMT_OK;
+fail:
+    smt_dataset_destroy(&s.set);
+    return status;
+}
+
+void smt_dataset_destroy(smt_dataset **dataset)
+{
+    if (!dataset || !*dataset) {
+        return;
+    }
+    smt_dataset *set = *dataset;
+    for (size_t i = 0; i < set->sample_count; i++) {
+        smt_free(set->samples[i].path);
+    }
+    for (int i = 0; i < set->class_count; i++) {
+        smt_free(set->classes[i]);
+    }
+    smt_free(set->samples);
+    smt_free(set->classes);
+    smt_free(set->root);
+    smt_free(set);
+    *dataset = NULL;
+}
