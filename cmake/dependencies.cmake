@@ -13,3 +13,16 @@ find_path(DNNL_INCLUDE oneapi/dnnl/dnnl.h REQUIRED)
 add_library(dnnl INTERFACE)
 target_link_libraries(dnnl INTERFACE ${DNNL_LIBRARY} OpenMP::OpenMP_C)
 target_include_directories(dnnl SYSTEM INTERFACE ${DNNL_INCLUDE})
+
+# ONNX: Debian ships the schema; protoc-c turns it into C at build time.
+find_program(PROTOC_C protoc-c REQUIRED)
+find_path(ONNX_PROTO onnx/onnx.proto REQUIRED)
+pkg_check_modules(PROTOBUF_C REQUIRED IMPORTED_TARGET libprotobuf-c)
+set(proto_folder ${PROJECT_BINARY_DIR}/proto)
+file(MAKE_DIRECTORY ${proto_folder})
+add_custom_command(OUTPUT ${proto_folder}/onnx.pb-c.c ${proto_folder}/onnx.pb-c.h
+  COMMAND ${PROTOC_C} -I${ONNX_PROTO}/onnx --c_out=${proto_folder} onnx.proto
+  DEPENDS ${ONNX_PROTO}/onnx/onnx.proto)
+add_library(proto STATIC ${proto_folder}/onnx.pb-c.c)
+target_include_directories(proto SYSTEM PUBLIC ${proto_folder})
+target_link_libraries(proto PUBLIC PkgConfig::PROTOBUF_C)

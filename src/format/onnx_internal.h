@@ -1,0 +1,71 @@
+/* Shared by the files of the ONNX reader and writer. */
+#ifndef SEMTINEL_FORMAT_ONNX_INTERNAL_H
+#define SEMTINEL_FORMAT_ONNX_INTERNAL_H
+
+#include "format/onnx.h"
+
+#include <onnx.pb-c.h>
+
+#define ONNX_MAX_ELEMENTS (1 << 28) /* in one tensor */
+#define ONNX_MAX_NODES 100000
+
+/* Fails with the tensor's name on bad shapes, types, lengths and missing external files. out->data
+ * is owned by the caller. */
+smt_status onnx_tensor_decode(const char *path,
+                              const Onnx__TensorProto *tensor,
+                              onnx_constant *out,
+                              smt_error *error);
+
+/* What a name of the file stands for while the graph is read. Composed activations are recognised
+ * step by step: for each value the reader keeps how far along such a composition it is. */
+typedef enum value_form {
+    FORM_NONE,    /* not made yet */
+    FORM_CONST,   /* constants[index] */
+    FORM_NODE,    /* the output of graph node `index` */
+    FORM_PLUS3,   /* node + 3 */
+    FORM_CLIP,    /* relu6(node + 3) */
+    FORM_GATE,    /* relu6(node + 3) / 6 */
+    FORM_PRODUCT, /* node * relu6(node + 3), to be divided by 6 */
+    FORM_PADDED   /* node with `pad` of zeros around it */
+} value_form;
+
+typedef enum value_layout { LAYOUT_NCHW, LAYOUT_NHWC, LAYOUT_FLAT } value_layout;
+
+typedef struct onnx_value {
+    const char *name;
+    value_form form;
+    int index;
+    int uses;      /* how many node inputs read it; a graph output counts too */
+    int base_uses; /* of a composition: uses of the node that it began with */
+    int pad[4];
+    value_layout layout;
+} onnx_value;
+
+typedef struct onnx_reader {
+    const char *path;
+    const Onnx__GraphProto *proto;
+    smt_graph *graph;
+    onnx_constant *constants;
+    int constant_count;
+    onnx_value *values; /* a hash table by name */
+    size_t table_size;  /* a power of two */
+    int node;           /* the ONNX node at hand, for messages */
+    smt_error *error;
+} onnx_reader;
+
+/* The value called `name`; made when it is new. Never NULL: the table is sized for all names at the
+ * start. */
+onnx_value *onnx_value_of(onnx_reader *reader, const char *name);
+/* Fills the reader's error with the node at hand and the text; returns status. */
+smt_status onnx_node_fail(onnx_reader *reader, smt_status status, const char *format, ...)
+    SMT_PRINTF(3, 4);
+/* The unpacked file, or NULL with *error filled; freed and nulled by onnx_release. */
+Onnx__ModelProto *onnx_unpack(const char *path, const void *data, size_t size, smt_error *error);
+void onnx_release(Onnx__ModelProto **model);
+/* The graph alone. */
+smt_status
+onnx_graph_of(const char *path, const Onnx__GraphProto *proto, smt_graph **out, smt_error *error);
+/* Converts one node. */
+smt_status onnx_convert(onnx_reader *reader, const Onnx__NodeProto *node);
+
+#endif

@@ -1,0 +1,134 @@
+/* An ONNX file to a model: the graph, and what its metadata say of classes and preprocessing. */
+#include "format/onnx_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *property(const Onnx__ModelProto *proto, const char *key)
+{
+    for (size_t i = 0; i < proto->n_metadata_props; i++) {
+        const Onnx__StringStringEntryProto *entry = proto->metadata_props[i];
+        if (entry->key && entry->value && strcmp(entry->key, key) == 0) {
+            return entry->value;
+        }
+    }
+    return NULL;
+}
+
+/* `count` names: the lines of `text` if there are as many, else class0, class1, ... NULL: no
+ * memory. */
+static char **class_names(const char *text, int count)
+{
+    char **names = smt_alloc((size_t)count, sizeof *names);
+    int lines = text && *text ? 1 : 0;
+    for (const char *p = text; p && *p; p++) {
+        lines += *p == '\n';
+    }
+    for (int i = 0; names && i < count; i++) {
+        if (lines == count) {
+            int length = (int)strcspn(text, "\n");
+            names[i] = smt_format("%.*s", length, text);
+            text += length + (text[length] == '\n');
+        } else {
+            names[i] = smt_format("class%d", i);
+        }
+        if (!names[i]) {
+            smt_list_free(&names, (size_t)i);
+        }
+    }
+    return names;
+}
+
+static float number(const char *text, float otherwise)
+{
+    char *end = NULL;
+    float value = text ? strtof(text, &end) : 0;
+    return text && end != text && value > -1e6f && value < 1e6f ? value : otherwise;
+}
+
+smt_status smt_onnx_read_memory(
+    const char *path, const void *data, size_t size, smt_model **out, smt_error *error)
+{
+    smt_graph *graph = NULL;
+    smt_model *model = NULL;
+    char **names = NULL;
+    int classes = 0;
+    smt_error own;
+    error = error ? error : &own;
+    Onnx__ModelProto *proto = onnx_unpack(path, data, size, error);
+    smt_status status = proto ? onnx_graph_of(path, proto->graph, &graph, error) : error->status;
+    if (status) {
+        goto done;
+    }
+    classes = graph->nodes[graph->node_count - 1].shape.c;
+    if (classes > SMT_CLASS_MAX) {
+        status = smt_fail(error,
+                          SMT_ERR_LIMIT,
+                          "%s: %d outputs; at most %d classes",
+                          path,
+                          classes,
+                          SMT_CLASS_MAX);
+        goto done;
+    }
+    names = class_names(property(proto, "classes"), classes);
+    if (!names) {
+        status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
+        goto done;
+    }
+    status = smt_model_create(graph, NULL, (const char *const *)names, classes, &model, error);
+    graph = NULL;
+    if (status) {
+        goto done;
+    }
+    /* Keras and most exporters feed -1 .. 1 where nothing is said. */
+    model->preprocess.mean = number(property(proto, "mean"), 127.5f);
+    model->preprocess.scale = number(property(proto, "scale"), 127.5f);
+    if (model->preprocess.scale == 0) {
+        model->preprocess.scale = 127.5f;
+    }
+    const char *provenance = property(proto, "provenance");
+    if (provenance) {
+        char *copy = smt_strdup(provenance);
+        if (!copy) {
+            smt_model_destroy(&model);
+            status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
+            goto done;
+        }
+        smt_free(model->provenance);
+        model->provenance = copy;
+    }
+    *out = model;
+done:
+    smt_list_free(&names, (size_t)classes);
+    smt_graph_destroy(&graph);
+    onnx_release(&proto);
+    return status;
+}
+
+smt_status smt_onnx_read(const char *path, smt_model **out, smt_error *error)
+{
+    void *data = NULL;
+    size_t size = 0;
+    smt_status status = smt_file_load(path, 0, &data, &size, error);
+    if (status == SMT_OK) {
+        status = smt_onnx_read_memory(path, data, size, out, error);
+        smt_free(data);
+    }
+    return status;
+}
+
+/* ModelProto begins with field 1, ir_version, a small varint; other writers may begin with field 7
+ * or 8. */
+static bool probe(const uint8_t *head, size_t size)
+{
+    return size > 4 && head[0] == 8 && head[1] >= 3 && head[1] <= 20 && (head[2] & 7) == 2;
+}
+
+const smt_model_format smt_format_onnx = {
+    .name = "onnx",
+    .suffixes = ".onnx",
+    .title = "ONNX",
+    .probe = probe,
+    .read = smt_onnx_read,
+    .write = smt_onnx_write,
+};

@@ -1,0 +1,277 @@
+/* TensorProto to float32: raw or typed data, inside the file or in one beside it. */
+#include "format/onnx_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static float half_to_float(uint16_t half)
+{
+    uint32_t sign = (uint32_t)(half >> 15) << 31;
+    uint32_t exponent = (half >> 10) & 31;
+    uint32_t mantissa = half & 1023;
+    uint32_t bits;
+    if (exponent == 31) {
+        bits = sign | 0x7f800000u | (mantissa << 13);
+    } else if (exponent) {
+        bits = sign | ((exponent + 112) << 23) | (mantissa << 13);
+    } else {
+        float value = (float)mantissa * 0x1p-24f;
+        return sign ? -value : value;
+    }
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static size_t element_size(int type)
+{
+    switch (type) {
+    case ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT:
+    case ONNX__TENSOR_PROTO__DATA_TYPE__INT32:
+        return 4;
+    case ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE:
+    case ONNX__TENSOR_PROTO__DATA_TYPE__INT64:
+        return 8;
+    case ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16:
+        return 2;
+    default:
+        return 0;
+    }
+}
+
+static float element(int type, const uint8_t *raw)
+{
+    union {
+        float f;
+        double d;
+        int32_t i;
+        int64_t l;
+        uint16_t h;
+    } value;
+    memcpy(&value, raw, element_size(type));
+    switch (type) {
+    case ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT:
+        return value.f;
+    case ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE:
+        return (float)value.d;
+    case ONNX__TENSOR_PROTO__DATA_TYPE__INT32:
+        return (float)value.i;
+    case ONNX__TENSOR_PROTO__DATA_TYPE__INT64:
+        return (float)value.l;
+    default:
+        return half_to_float(value.h);
+    }
+}
+
+/* The bytes of a tensor that is kept in a file of its own, in the model's folder. Freed by the
+ * caller. */
+static smt_status load_external(const char *path,
+                                const Onnx__TensorProto *tensor,
+                                size_t bytes,
+                                uint8_t **out,
+                                smt_error *error)
+{
+    const char *location = NULL;
+    unsigned long long offset = 0;
+    for (size_t i = 0; i < tensor->n_external_data; i++) {
+        const Onnx__StringStringEntryProto *entry = tensor->external_data[i];
+        if (entry->key && entry->value && strcmp(entry->key, "location") == 0) {
+            location = entry->value;
+        } else if (entry->key && entry->value && strcmp(entry->key, "offset") == 0) {
+            offset = strtoull(entry->value, NULL, 10);
+        }
+    }
+    if (!location || !*location || strchr(location, '/') || strchr(location, '\\') ||
+        location[0] == '.') {
+        return smt_fail(error,
+                        SMT_ERR_FORMAT,
+                        "%s: tensor '%s' names no usable file for its data ('%s'); it must lie "
+                        "beside the model",
+                        path,
+                        tensor->name,
+                        location ? location : "");
+    }
+    char *folder = smt_strdup(path);
+    char *name = NULL;
+    FILE *stream = NULL;
+    uint8_t *data = NULL;
+    smt_status status = SMT_ERR_MEMORY;
+    if (folder) {
+        char *slash = strrchr(folder, '/');
+        if (slash) {
+            *slash = 0;
+        }
+        name = smt_path_join(slash ? folder : ".", location);
+    }
+    if (!name) {
+        smt_fail(error, status, "%s: out of memory", path);
+        goto done;
+    }
+    stream = fopen(name, "rb");
+    if (!stream) {
+        status = smt_fail(error,
+                          SMT_ERR_IO,
+                          "%s: the weights are in a second file, %s, which cannot be read; copy it "
+                          "beside the model",
+                          path,
+                          name);
+        goto done;
+    }
+    if (fseek(stream, 0, SEEK_END)) {
+        status = smt_fail(error, SMT_ERR_IO, "%s: cannot read", name);
+        goto done;
+    }
+    long long length = ftell(stream);
+    if (length < 0 || offset > (unsigned long long)length ||
+        bytes > (unsigned long long)length - offset) {
+        status = smt_fail(error,
+                          SMT_ERR_FORMAT,
+                          "%s: too short for tensor '%s' of %s (%zu bytes at %llu of %lld)",
+                          name,
+                          tensor->name,
+                          path,
+                          bytes,
+                          offset,
+                          length);
+        goto done;
+    }
+    data = smt_alloc(bytes, 1);
+    if (!data) {
+        status = smt_fail(
+            error, SMT_ERR_MEMORY, "%s: out of memory for tensor '%s'", path, tensor->name);
+        goto done;
+    }
+    if (fseek(stream, (long)offset, SEEK_SET) || fread(data, 1, bytes, stream) != bytes) {
+        status = smt_fail(error, SMT_ERR_IO, "%s: cannot read", name);
+        goto done;
+    }
+    *out = data;
+    data = NULL;
+    status = SMT_OK;
+done:
+    if (stream) {
+        fclose(stream);
+    }
+    smt_free(data);
+    smt_free(name);
+    smt_free(folder);
+    return status;
+}
+
+static smt_status take_raw(const char *path,
+                           const Onnx__TensorProto *tensor,
+                           onnx_constant *constant,
+                           smt_error *error)
+{
+    size_t size = element_size(tensor->data_type);
+    size_t bytes = constant->count * size;
+    uint8_t *external = NULL;
+    const uint8_t *raw = tensor->raw_data.data;
+    if (tensor->has_data_location &&
+        tensor->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL) {
+        smt_status status = load_external(path, tensor, bytes, &external, error);
+        if (status) {
+            return status;
+        }
+        raw = external;
+    } else if (tensor->raw_data.len != bytes) {
+        return smt_fail(error,
+                        SMT_ERR_FORMAT,
+                        "%s: tensor '%s' holds %zu bytes, its shape needs %zu",
+                        path,
+                        tensor->name,
+                        tensor->raw_data.len,
+                        bytes);
+    }
+    for (size_t i = 0; i < constant->count; i++) {
+        constant->data[i] = element(tensor->data_type, raw + i * size);
+    }
+    smt_free(external);
+    return SMT_OK;
+}
+
+smt_status onnx_tensor_decode(const char *path,
+                              const Onnx__TensorProto *tensor,
+                              onnx_constant *out,
+                              smt_error *error)
+{
+    const char *name = tensor->name ? tensor->name : "";
+    onnx_constant constant = {.rank = (int)tensor->n_dims, .count = 1};
+    if (tensor->n_dims > 8) {
+        return smt_fail(error,
+                        SMT_ERR_UNSUPPORTED,
+                        "%s: tensor '%s' has %zu dimensions",
+                        path,
+                        name,
+                        tensor->n_dims);
+    }
+    for (size_t i = 0; i < tensor->n_dims; i++) {
+        int64_t dim = tensor->dims[i];
+        constant.dim[i] = dim;
+        if (dim < 0 || dim > ONNX_MAX_ELEMENTS ||
+            (dim && constant.count > (size_t)(ONNX_MAX_ELEMENTS / dim))) {
+            return smt_fail(error,
+                            SMT_ERR_LIMIT,
+                            "%s: tensor '%s' has an absurd shape (dimension %zu is %lld)",
+                            path,
+                            name,
+                            i,
+                            (long long)dim);
+        }
+        constant.count *= (size_t)dim;
+    }
+    if (!element_size(tensor->data_type)) {
+        return smt_fail(error,
+                        SMT_ERR_UNSUPPORTED,
+                        "%s: tensor '%s' has element type %d; float, double, float16, int32 and "
+                        "int64 are read (a "
+                        "quantised model? give its float source)",
+                        path,
+                        name,
+                        tensor->data_type);
+    }
+    bool external = tensor->has_data_location &&
+                    tensor->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
+    bool raw = tensor->has_raw_data || external;
+    size_t typed =
+        tensor->n_float_data + tensor->n_double_data + tensor->n_int32_data + tensor->n_int64_data;
+    if (!raw && typed != constant.count) {
+        return smt_fail(error,
+                        SMT_ERR_FORMAT,
+                        "%s: tensor '%s' holds %zu values, its shape needs %zu",
+                        path,
+                        name,
+                        typed,
+                        constant.count);
+    }
+    constant.data = smt_alloc(constant.count, sizeof(float));
+    if (!constant.data) {
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory for tensor '%s'", path, name);
+    }
+    if (raw) {
+        smt_status status = take_raw(path, tensor, &constant, error);
+        if (status) {
+            smt_free(constant.data);
+            return status;
+        }
+    } else {
+        size_t n = 0;
+        for (size_t i = 0; i < tensor->n_float_data; i++) {
+            constant.data[n++] = tensor->float_data[i];
+        }
+        for (size_t i = 0; i < tensor->n_double_data; i++) {
+            constant.data[n++] = (float)tensor->double_data[i];
+        }
+        for (size_t i = 0; i < tensor->n_int32_data; i++) {
+            constant.data[n++] = tensor->data_type == ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16
+                                     ? half_to_float((uint16_t)tensor->int32_data[i])
+                                     : (float)tensor->int32_data[i];
+        }
+        for (size_t i = 0; i < tensor->n_int64_data; i++) {
+            constant.data[n++] = (float)tensor->int64_data[i];
+        }
+    }
+    *out = constant;
+    return SMT_OK;
+}
