@@ -23,6 +23,20 @@ SMT_API smt_status smt_sheet_save(const char *path,
                                   int cell_size,
                                   smt_error *error);
 
+/* One epoch of a run; NaN: not measured. */
+typedef struct smt_history_row {
+    int epoch; /* from 1 */
+    double train_loss, val_loss;
+    double train_accuracy, val_accuracy; /* 0 .. 1 */
+    double val_macro_f1;                 /* 0 .. 1 */
+    double learning_rate;
+} smt_history_row;
+
+/* curves.png: loss, accuracy with macro F1, and learning rate over the epochs; rows in order of epoch, count > 0.
+ * best_epoch is marked; 0: the first of the highest validation macro F1 (none marked if there is no validation). */
+SMT_API smt_status smt_plot_history(
+    const char *path, const smt_history_row *rows, size_t count, int best_epoch, smt_error *error);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,0 +1,57 @@
+#include <semtinel/base.h>
+
+#include <string.h>
+
+/* Length of the well-formed sequence at `s` (Unicode 15, table 3-7), or 0. The NUL at the end stops
+ * every look ahead. */
+static size_t sequence(const unsigned char *s)
+{
+    if (s[0] < 0x80) {
+        return 1;
+    }
+    unsigned low = 0x80, high = 0xbf;
+    size_t length;
+    if (s[0] >= 0xc2 && s[0] <= 0xdf) {
+        length = 2;
+    } else if (s[0] >= 0xe0 && s[0] <= 0xef) {
+        length = 3;
+        low = s[0] == 0xe0 ? 0xa0 : 0x80;
+        high = s[0] == 0xed ? 0x9f : 0xbf;
+    } else if (s[0] >= 0xf0 && s[0] <= 0xf4) {
+        length = 4;
+        low = s[0] == 0xf0 ? 0x90 : 0x80;
+        high = s[0] == 0xf4 ? 0x8f : 0xbf;
+    } else {
+        return 0;
+    }
+    for (size_t i = 1; i < length; i++) {
+        if (s[i] < low || s[i] > high) {
+            return 0;
+        }
+        low = 0x80;
+        high = 0xbf;
+    }
+    return length;
+}
+
+char *smt_utf8(const char *text)
+{
+    size_t size = strlen(text);
+    if (size > (SIZE_MAX - 1) / 3) {
+        return NULL;
+    }
+    char *out = smt_alloc(3 * size + 1, 1);
+    if (!out) {
+        return NULL;
+    }
+    const unsigned char *s = (const unsigned char *)text;
+    char *end = out;
+    while (*s) {
+        size_t length = sequence(s);
+        memcpy(end, length ? (const char *)s : "\xef\xbf\xbd", length ? length : 3);
+        end += length ? length : 3;
+        s += length ? length : 1;
+    }
+    *end = 0;
+    return out;
+}

@@ -1,0 +1,177 @@
+#include "report/draw.h"
+
+#include <cairo-svg.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+const draw_colour draw_palette[6] = {{0.000, 0.447, 0.698},
+                                     {0.835, 0.369, 0.000},
+                                     {0.000, 0.620, 0.451},
+                                     {0.800, 0.475, 0.655},
+                                     {0.902, 0.624, 0.000},
+                                     {0.337, 0.706, 0.914}};
+const draw_colour draw_ink = {0.13, 0.15, 0.18}, draw_soft = {0.38, 0.41, 0.45},
+                  draw_grid = {0.88, 0.89, 0.91};
+
+static cairo_status_t write_part(void *closure, const unsigned char *data, unsigned length)
+{
+    smt_file_write(closure, data, length);
+    return CAIRO_STATUS_SUCCESS; /* the file keeps its error until it is committed */
+}
+
+smt_status draw_open(const char *path, int width, int height, draw_canvas *out, smt_error *error)
+{
+    size_t length = strlen(path);
+    draw_canvas canvas = {.width = width, .height = height};
+    canvas.svg = length > 4 && strcasecmp(path + length - 4, ".svg") == 0;
+    smt_status status = smt_file_create(path, &canvas.file, error);
+    if (status) {
+        return status;
+    }
+    canvas.surface =
+        canvas.svg ? cairo_svg_surface_create_for_stream(write_part, canvas.file, width, height)
+                   : cairo_image_surface_create(CAIRO_FORMAT_RGB24, width, height);
+    canvas.cr = cairo_create(canvas.surface);
+    if (cairo_status(canvas.cr)) {
+        status = smt_fail(error,
+                          SMT_ERR_MEMORY,
+                          "%s: cannot draw %d x %d pixels: %s",
+                          path,
+                          width,
+                          height,
+                          cairo_status_to_string(cairo_status(canvas.cr)));
+        return draw_close(&canvas, path, status, NULL);
+    }
+    cairo_set_source_rgb(canvas.cr, 1, 1, 1);
+    cairo_paint(canvas.cr);
+    *out = canvas;
+    return SMT_OK;
+}
+
+smt_status draw_close(draw_canvas *canvas, const char *path, smt_status status, smt_error *error)
+{
+    cairo_status_t drawn = cairo_status(canvas->cr);
+    if (!status && !drawn && !canvas->svg) {
+        drawn = cairo_surface_write_to_png_stream(canvas->surface, write_part, canvas->file);
+    }
+    cairo_destroy(canvas->cr);
+    cairo_surface_finish(canvas->surface);
+    if (!drawn) {
+        drawn = cairo_surface_status(canvas->surface);
+    }
+    cairo_surface_destroy(canvas->surface);
+    if (!status && drawn) {
+        status = smt_fail(
+            error, SMT_ERR_MEMORY, "%s: cannot draw: %s", path, cairo_status_to_string(drawn));
+    }
+    if (status) {
+        smt_file_abandon(&canvas->file);
+        return status;
+    }
+    return smt_file_commit(&canvas->file, error);
+}
+
+void draw_colour_set(cairo_t *cr, draw_colour colour)
+{
+    cairo_set_source_rgb(cr, colour.r, colour.g, colour.b);
+}
+
+void draw_font(cairo_t *cr, double size, bool bold)
+{
+    cairo_select_font_face(cr,
+                           "DejaVu Sans",
+                           CAIRO_FONT_SLANT_NORMAL,
+                           bold ? CAIRO_FONT_WEIGHT_BOLD : CAIRO_FONT_WEIGHT_NORMAL);
+    cairo_set_font_size(cr, size);
+}
+
+static double width_of(cairo_t *cr, const char *text)
+{
+    cairo_text_extents_t extents;
+    cairo_text_extents(cr, text, &extents);
+    return extents.x_advance;
+}
+
+double draw_text_width(cairo_t *cr, const char *text)
+{
+    /* cairo refuses to draw anything further after text that is not UTF-8. */
+    char *clean = smt_utf8(text);
+    double width = clean ? width_of(cr, clean) : 0;
+    smt_free(clean);
+    return width;
+}
+
+void draw_text(cairo_t *cr, double x, double y, draw_align align, double room, const char *text)
+{
+    static const char ellipsis[] = "\xe2\x80\xa6";
+    char *clean = smt_utf8(text);
+    char *shown = clean ? smt_format("%s%s", clean, ellipsis) : NULL;
+    if (shown) {
+        size_t length = strlen(clean);
+        shown[length] = 0;
+        double width = width_of(cr, shown);
+        while (room > 0 && width > room && length > 0) {
+            do {
+                length--;
+            } while (length > 0 && ((unsigned char)clean[length] & 0xc0) == 0x80);
+            memcpy(shown + length, ellipsis, sizeof ellipsis);
+            width = width_of(cr, shown);
+        }
+        cairo_move_to(cr,
+                      align == DRAW_LEFT     ? x
+                      : align == DRAW_CENTRE ? x - width / 2
+                                             : x - width,
+                      y);
+        cairo_show_text(cr, shown);
+        cairo_new_path(cr);
+    }
+    smt_free(shown);
+    smt_free(clean);
+}
+
+void draw_text_upward(cairo_t *cr, double x, double y, const char *text)
+{
+    cairo_save(cr);
+    cairo_translate(cr, x, y);
+    cairo_rotate(cr, -1.5707963267948966);
+    draw_text(cr, 0, 0, DRAW_CENTRE, 0, text);
+    cairo_restore(cr);
+}
+
+bool draw_image(
+    cairo_t *cr, const smt_image *image, double x, double y, double width, double height)
+{
+    cairo_surface_t *surface =
+        cairo_image_surface_create(CAIRO_FORMAT_RGB24, image->width, image->height);
+    if (cairo_surface_status(surface)) {
+        cairo_surface_destroy(surface);
+        return false;
+    }
+    unsigned char *data = cairo_image_surface_get_data(surface);
+    int stride = cairo_image_surface_get_stride(surface);
+    for (int row = 0; row < image->height; row++) {
+        uint32_t *line = (uint32_t *)(void *)(data + (size_t)row * (size_t)stride);
+        for (int column = 0; column < image->width; column++) {
+            line[column] =
+                0x010101u * image->pixels[(size_t)row * (size_t)image->width + (size_t)column];
+        }
+    }
+    cairo_surface_mark_dirty(surface);
+    double scale = fmin(width / image->width, height / image->height);
+    cairo_save(cr);
+    cairo_translate(
+        cr, x + (width - scale * image->width) / 2, y + (height - scale * image->height) / 2);
+    cairo_scale(cr, scale, scale);
+    cairo_set_source_surface(cr, surface, 0, 0);
+    /* Without mirroring at the border, the filter would blend the edge pixels with nothing. */
+    cairo_pattern_set_extend(cairo_get_source(cr), CAIRO_EXTEND_PAD);
+    cairo_pattern_set_filter(cairo_get_source(cr),
+                             scale >= 2 ? CAIRO_FILTER_NEAREST : CAIRO_FILTER_GOOD);
+    cairo_rectangle(cr, 0, 0, image->width, image->height);
+    cairo_fill(cr);
+    cairo_restore(cr);
+    cairo_surface_destroy(surface);
+    return true;
+}
