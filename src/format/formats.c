@@ -1,0 +1,108 @@
+/* The list of formats, and finding the right one for a file. */
+#include "format/formats.h"
+#include "format/sniff.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+const smt_model_format *const *smt_formats(void)
+{
+    static const smt_model_format *const list[] = {
+        &smt_format_safetensors,
+        &smt_format_onnx,
+        &smt_format_pth,
+        NULL,
+    };
+    return list;
+}
+
+const smt_model_format *smt_format_by_suffix(const char *path)
+{
+    size_t length = strlen(path);
+    for (const smt_model_format *const *f = smt_formats(); *f; f++) {
+        for (const char *s = (*f)->suffixes; *s;) {
+            size_t n = strcspn(s, " ");
+            if (n < length && strncasecmp(path + length - n, s, n) == 0) {
+                return *f;
+            }
+            s += n;
+            s += strspn(s, " ");
+        }
+    }
+    return NULL;
+}
+
+const smt_model_format *smt_format_of_file(const char *path, smt_error *error)
+{
+    uint8_t head[512];
+    FILE *stream = smt_path_is_directory(path) ? NULL : fopen(path, "rb");
+    if (!stream) {
+        smt_fail(error,
+                 SMT_ERR_IO,
+                 "%s: %s",
+                 path,
+                 smt_path_is_directory(path) ? "is a folder; name a model file" : strerror(errno));
+        return NULL;
+    }
+    size_t size = fread(head, 1, sizeof head, stream);
+    bool failed = ferror(stream) != 0;
+    fclose(stream);
+    if (failed) {
+        smt_fail(error, SMT_ERR_IO, "%s: cannot be read", path);
+        return NULL;
+    }
+    for (const smt_model_format *const *f = smt_formats(); *f; f++) {
+        if ((*f)->probe && (*f)->probe(head, size)) {
+            return *f;
+        }
+    }
+    /* Nothing recognised the content. A format whose content has no mark goes by its name; its
+     * reader reports the rest. */
+    const char *what = smt_sniff(head, size);
+    const smt_model_format *named = smt_format_by_suffix(path);
+    if (named && !what) {
+        return named;
+    }
+    smt_fail(error,
+             SMT_ERR_FORMAT,
+             "%s: not a model file that semtinel knows%s%s",
+             path,
+             what ? "; it is " : "",
+             what ? what : "");
+    return NULL;
+}
+
+smt_status smt_model_load(const char *path, smt_model **out, smt_error *error)
+{
+    smt_status status;
+    char *inside = NULL;
+    if (smt_path_is_directory(path)) {
+        inside = smt_path_join(path, "model.safetensors");
+        if (!inside) {
+            return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
+        }
+        if (!smt_path_exists(inside)) {
+            smt_free(inside);
+            return smt_fail(
+                error,
+                SMT_ERR_IO,
+                "%s: a folder without model.safetensors; name a training run or a model file",
+                path);
+        }
+        path = inside;
+    }
+    smt_error detail = {SMT_ERR_FORMAT, ""};
+    const smt_model_format *format = smt_format_of_file(path, &detail);
+    if (!format) {
+        status = smt_fail(error, detail.status, "%s", detail.message);
+    } else if (!format->read) {
+        status = smt_fail(
+            error, SMT_ERR_UNSUPPORTED, "%s: %s files are written only", path, format->title);
+    } else {
+        status = format->read(path, out, error);
+    }
+    smt_free(inside);
+    return status;
+}

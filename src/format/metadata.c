@@ -1,0 +1,283 @@
+#include "format/metadata.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NETWORK "mobilenetv3-small"
+
+json_t *smt_architecture_to_json(const smt_mobilenet_options *arch)
+{
+    return json_pack("{s:s, s:f, s:i, s:i, s:i, s:b, s:f, s:s, s:f, s:f}",
+                     "name",
+                     NETWORK,
+                     "width",
+                     (double)arch->width,
+                     "input_size",
+                     arch->input_size,
+                     "channels",
+                     arch->channels,
+                     "classes",
+                     arch->classes,
+                     "wide_head",
+                     (int)arch->wide_head,
+                     "dropout",
+                     (double)arch->dropout,
+                     "padding",
+                     arch->padding == SMT_PAD_EXPLICIT ? "explicit" : "same",
+                     "bn_epsilon",
+                     (double)arch->bn_epsilon,
+                     "bn_momentum",
+                     (double)arch->bn_momentum);
+}
+
+static smt_status missing(const char *path, const char *part, const char *key, smt_error *error)
+{
+    return smt_fail(error,
+                    SMT_ERR_FORMAT,
+                    "%s: %s metadata: '%s' is missing or of the wrong kind",
+                    path,
+                    part,
+                    key);
+}
+
+static bool take_int(const json_t *json, const char *key, int *out)
+{
+    const json_t *value = json_object_get(json, key);
+    json_int_t n = json_integer_value(value);
+    if (!json_is_integer(value) || n < -1000000 || n > 1000000) {
+        return false;
+    }
+    *out = (int)n;
+    return true;
+}
+
+static bool take_real(const json_t *json, const char *key, float *out)
+{
+    const json_t *value = json_object_get(json, key);
+    double x = json_number_value(value);
+    if (!json_is_number(value) || !(fabs(x) < 1e30)) {
+        return false;
+    }
+    *out = (float)x;
+    return true;
+}
+
+static bool take_flag(const json_t *json, const char *key, bool *out)
+{
+    const json_t *value = json_object_get(json, key);
+    if (!json_is_boolean(value)) {
+        return false;
+    }
+    *out = json_is_true(value);
+    return true;
+}
+
+smt_status smt_architecture_from_json(const json_t *json,
+                                      const char *path,
+                                      smt_mobilenet_options *arch,
+                                      smt_error *error)
+{
+    smt_mobilenet_options o = {.width = 0};
+    const char *name = json_string_value(json_object_get(json, "name"));
+    const char *padding = json_string_value(json_object_get(json, "padding"));
+    const char *wrong = !name                                             ? "name"
+                        : !take_real(json, "width", &o.width)             ? "width"
+                        : !take_int(json, "input_size", &o.input_size)    ? "input_size"
+                        : !take_int(json, "channels", &o.channels)        ? "channels"
+                        : !take_int(json, "classes", &o.classes)          ? "classes"
+                        : !take_flag(json, "wide_head", &o.wide_head)     ? "wide_head"
+                        : !take_real(json, "dropout", &o.dropout)         ? "dropout"
+                        : !take_real(json, "bn_epsilon", &o.bn_epsilon)   ? "bn_epsilon"
+                        : !take_real(json, "bn_momentum", &o.bn_momentum) ? "bn_momentum"
+                        : !padding                                        ? "padding"
+                                                                          : NULL;
+    if (wrong) {
+        return missing(path, "architecture", wrong, error);
+    }
+    if (strcmp(name, NETWORK)) {
+        return smt_fail(error,
+                        SMT_ERR_UNSUPPORTED,
+                        "%s: network '%.60s'; this version knows " NETWORK " only",
+                        path,
+                        name);
+    }
+    if (strcmp(padding, "same") && strcmp(padding, "explicit")) {
+        return missing(path, "architecture", "padding", error);
+    }
+    o.padding = strcmp(padding, "same") ? SMT_PAD_EXPLICIT : SMT_PAD_SAME;
+    *arch = o;
+    return SMT_OK;
+}
+
+json_t *smt_classes_to_json(const smt_model *model)
+{
+    json_t *list = json_array();
+    int failed = !list;
+    for (int i = 0; i < model->class_count; i++) {
+        char *text = smt_utf8(model->classes[i]);
+        failed |= !text || json_array_append_new(list, json_string(text));
+        smt_free(text);
+    }
+    if (failed) {
+        json_decref(list);
+        return NULL;
+    }
+    return list;
+}
+
+smt_status smt_classes_from_json(
+    const json_t *json, const char *path, const char ***classes, int *count, smt_error *error)
+{
+    size_t n = json_array_size(json);
+    if (!json_is_array(json) || n > SMT_CLASS_MAX) {
+        return smt_fail(error,
+                        SMT_ERR_FORMAT,
+                        "%s: classes metadata: not a list of at most %d names",
+                        path,
+                        SMT_CLASS_MAX);
+    }
+    const char **list = smt_alloc(n, sizeof *list);
+    if (!list) {
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
+    }
+    for (size_t i = 0; i < n; i++) {
+        list[i] = json_string_value(json_array_get(json, i));
+        if (!list[i]) {
+            smt_free(list);
+            return smt_fail(
+                error, SMT_ERR_FORMAT, "%s: classes metadata: entry %zu is not a text", path, i);
+        }
+    }
+    *classes = list;
+    *count = (int)n;
+    return SMT_OK;
+}
+
+json_t *smt_preprocess_to_json(const smt_preprocess *preprocess)
+{
+    return json_pack("{s:f, s:f, s:b}",
+                     "mean",
+                     (double)preprocess->mean,
+                     "scale",
+                     (double)preprocess->scale,
+                     "normalise",
+                     (int)preprocess->normalise);
+}
+
+smt_status smt_preprocess_from_json(const json_t *json,
+                                    const char *path,
+                                    smt_preprocess *preprocess,
+                                    smt_error *error)
+{
+    smt_preprocess p = {.scale = 0};
+    const char *wrong = !take_real(json, "mean", &p.mean)                            ? "mean"
+                        : !take_real(json, "scale", &p.scale) || !(p.scale > 1e-12f) ? "scale"
+                        : !take_flag(json, "normalise", &p.normalise)                ? "normalise"
+                                                                                     : NULL;
+    if (wrong) {
+        return missing(path, "preprocess", wrong, error);
+    }
+    *preprocess = p;
+    return SMT_OK;
+}
+
+char *smt_metadata_text(const smt_model *model, bool raw_input)
+{
+    smt_preprocess outside = model->preprocess;
+    if (raw_input) {
+        outside.mean = 0;
+        outside.scale = 1;
+    }
+    json_t *root = json_object();
+    int failed = json_object_set_new(root, "semtinel", json_string(smt_version()));
+    if (model->arch.width > 0) {
+        failed |= json_object_set_new(root, "architecture", smt_architecture_to_json(&model->arch));
+    }
+    failed |= json_object_set_new(root, "classes", smt_classes_to_json(model));
+    failed |= json_object_set_new(root, "preprocess", smt_preprocess_to_json(&outside));
+    json_t *provenance = json_loads(model->provenance, 0, NULL);
+    failed |= json_object_set_new(root, "provenance", provenance ? provenance : json_object());
+    char *dumped = failed ? NULL : json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
+    char *text = dumped ? smt_strdup(dumped) : NULL;
+    free(dumped);
+    json_decref(root);
+    return text;
+}
+
+static smt_status
+take_classes(smt_model *model, const json_t *json, const char *path, smt_error *error)
+{
+    const char **names = NULL;
+    int count = 0;
+    smt_status status = smt_classes_from_json(json, path, &names, &count, error);
+    if (status || !count) {
+        smt_free(names);
+        return status;
+    }
+    size_t outputs = smt_shape_count(model->graph->nodes[model->graph->node_count - 1].shape);
+    char **copies = smt_alloc((size_t)count, sizeof *copies);
+    if ((size_t)count != outputs) {
+        status = smt_fail(error,
+                          SMT_ERR_FORMAT,
+                          "%s: %d class names in the metadata for a network with %zu outputs",
+                          path,
+                          count,
+                          outputs);
+    } else if (!copies) {
+        status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
+    }
+    for (int i = 0; !status && i < count; i++) {
+        copies[i] = smt_strdup(names[i]);
+        status = copies[i] ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
+    }
+    char **old = status ? copies : model->classes;
+    int old_count = status ? count : model->class_count;
+    if (!status) {
+        model->classes = copies;
+        model->class_count = count;
+    }
+    for (int i = 0; old && i < old_count; i++) {
+        smt_free(old[i]);
+    }
+    smt_free(old);
+    smt_free(names);
+    return status;
+}
+
+smt_status smt_metadata_apply(
+    smt_model *model, const char *text, size_t size, const char *path, smt_error *error)
+{
+    json_error_t detail;
+    smt_status status = SMT_OK;
+    json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &detail);
+    if (!json_is_object(root)) {
+        bool memory = !root && json_error_code(&detail) == json_error_out_of_memory;
+        json_decref(root);
+        return memory
+                   ? smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path)
+                   : smt_fail(error, SMT_ERR_FORMAT, "%s: its metadata is not a JSON object", path);
+    }
+    const json_t *classes = json_object_get(root, "classes");
+    const json_t *preprocess = json_object_get(root, "preprocess");
+    const json_t *provenance = json_object_get(root, "provenance");
+    if (preprocess) {
+        status = smt_preprocess_from_json(preprocess, path, &model->preprocess, error);
+    }
+    if (!status && provenance) {
+        char *dumped = json_dumps(provenance, JSON_INDENT(1));
+        char *copy = dumped ? smt_strdup(dumped) : NULL;
+        free(dumped);
+        if (copy) {
+            smt_free(model->provenance);
+            model->provenance = copy;
+        } else {
+            status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
+        }
+    }
+    if (!status && classes) {
+        status = take_classes(model, classes, path, error);
+    }
+    json_decref(root);
+    return status;
+}
