@@ -30,7 +30,4 @@ smt_status smt_onnx_write(const smt_model *model,
                           const smt_write_options *options,
                           smt_error *error);
 
-/* The row of formats.c. */
-extern const smt_model_format smt_format_onnx;
-
 #endif

@@ -1,4 +1,5 @@
 /* An ONNX file to a model: the graph, and what its metadata say of classes and preprocessing. */
+#include "format/formats.h"
 #include "format/onnx_internal.h"
 
 #include <stdlib.h>

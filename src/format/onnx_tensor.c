@@ -1,28 +1,10 @@
 /* TensorProto to float32: raw or typed data, inside the file or in one beside it. */
+#include "format/half.h"
 #include "format/onnx_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static float half_to_float(uint16_t half)
-{
-    uint32_t sign = (uint32_t)(half >> 15) << 31;
-    uint32_t exponent = (half >> 10) & 31;
-    uint32_t mantissa = half & 1023;
-    uint32_t bits;
-    if (exponent == 31) {
-        bits = sign | 0x7f800000u | (mantissa << 13);
-    } else if (exponent) {
-        bits = sign | ((exponent + 112) << 23) | (mantissa << 13);
-    } else {
-        float value = (float)mantissa * 0x1p-24f;
-        return sign ? -value : value;
-    }
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
 
 static size_t element_size(int type)
 {
@@ -60,7 +42,7 @@ static float element(int type, const uint8_t *raw)
     case ONNX__TENSOR_PROTO__DATA_TYPE__INT64:
         return (float)value.l;
     default:
-        return half_to_float(value.h);
+        return smt_half_to_float(value.h);
     }
 }
 
@@ -265,7 +247,7 @@ smt_status onnx_tensor_decode(const char *path,
         }
         for (size_t i = 0; i < tensor->n_int32_data; i++) {
             constant.data[n++] = tensor->data_type == ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16
-                                     ? half_to_float((uint16_t)tensor->int32_data[i])
+                                     ? smt_half_to_float((uint16_t)tensor->int32_data[i])
                                      : (float)tensor->int32_data[i];
         }
         for (size_t i = 0; i < tensor->n_int64_data; i++) {
