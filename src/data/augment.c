@@ -416,6 +416,18 @@ static void add_margin(uint16_t *field, size_t stride, int size, int margin, con
 
 /* ---- step 4: the rows ---- */
 
+/* The two halves of a word as they lie in memory. */
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define FIRST(word) ((int)((word) >> 16))
+#define SECOND(word) ((int)((word)&0xffffu))
+#else
+#define FIRST(word) ((int)((word)&0xffffu))
+#define SECOND(word) ((int)((word) >> 16))
+#endif
+#define SPAN                                                                                       \
+    64 /* pixels that are fetched before they are weighted: the first is scalar, the second vector \
+          work */
+
 /* u, v: 16.16 coordinates in the field, not negative. */
 FAST static void warp_row(const uint16_t *field,
                           int stride,
@@ -426,18 +438,28 @@ FAST static void warp_row(const uint16_t *field,
                           int count,
                           float *out)
 {
-    for (int x = 0; x < count; x++) {
-        uint32_t at_u = u + (uint32_t)x * du, at_v = v + (uint32_t)x * dv;
-        const uint16_t *p =
-            field + ((int)(at_v >> FIXED_BITS) * stride + (int)(at_u >> FIXED_BITS));
-        uint32_t above, below;
-        memcpy(&above, p, sizeof above);
-        memcpy(&below, p + stride, sizeof below);
-        int right = (at_u >> (FIXED_BITS - 8)) & 255, down = (at_v >> (FIXED_BITS - 8)) & 255;
-        int upper = (int)(above & 0xffff) * (256 - right) + (int)(above >> 16) * right;
-        int lower = (int)(below & 0xffff) * (256 - right) + (int)(below >> 16) * right;
-        int value = upper * (256 - down) + lower * down; /* grey x 2^23 */
-        out[x] = (float)value * 0x1p-23f;
+    uint32_t above[SPAN], below[SPAN]; /* two neighbours each */
+    for (int done = 0; done < count; done += SPAN) {
+        int here = count - done < SPAN ? count - done : SPAN;
+        uint32_t at_u = u, at_v = v;
+        for (int x = 0; x < here; x++) {
+            const uint16_t *p =
+                field + ((int)(at_v >> FIXED_BITS) * stride + (int)(at_u >> FIXED_BITS));
+            memcpy(&above[x], p, sizeof *above);
+            memcpy(&below[x], p + stride, sizeof *below);
+            at_u += du;
+            at_v += dv;
+        }
+        for (int x = 0; x < here; x++) {
+            int right = (int)((u + (uint32_t)x * du) >> (FIXED_BITS - 8)) & 255;
+            int down = (int)((v + (uint32_t)x * dv) >> (FIXED_BITS - 8)) & 255;
+            int upper = FIRST(above[x]) * (256 - right) + SECOND(above[x]) * right;
+            int lower = FIRST(below[x]) * (256 - right) + SECOND(below[x]) * right;
+            int value = upper * (256 - down) + lower * down; /* grey x 2^23 */
+            out[done + x] = (float)value * 0x1p-23f;
+        }
+        u = at_u;
+        v = at_v;
     }
 }
 
