@@ -74,9 +74,15 @@ SMT_API double smt_synth_edge_psd(double f, double sigma, double xi, double a);
 
 /* Fills `edge` with `count` displacements (same unit as sigma) of an edge with that spectrum,
  * `step` apart; count in [2, 8192]. The edge is cut from a periodic one at least twice as long, so
- * it does not close on itself. */
-SMT_API void smt_synth_edge(
-    smt_rng *rng, double sigma, double xi, double a, double step, float *edge, int count);
+ * it does not close on itself. SMT_ERR_ARGUMENT for a parameter out of range, SMT_ERR_MEMORY. */
+SMT_API smt_status smt_synth_edge(smt_rng *rng,
+                                  double sigma,
+                                  double xi,
+                                  double a,
+                                  double step,
+                                  float *edge,
+                                  int count,
+                                  smt_error *error);
 
 #ifdef __cplusplus
 }

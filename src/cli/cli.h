@@ -72,7 +72,8 @@ const char *cli_models_folder(void);
 /* One function a subcommand, in its own file; the table in main.c lists them. */
 /* one X(name) a line, each with its own file; every row defines int cli_NAME(int argc, char **argv)
  */
-#define CLI_COMMANDS(X)
+#define CLI_COMMANDS(X) \
+    X(synth)
 #define CLI_DECLARE(name) int cli_##name(int argc, char **argv);
 CLI_COMMANDS(CLI_DECLARE)
 #undef CLI_DECLARE

@@ -1,0 +1,325 @@
+/* semtinel synth: folders of simulated SEM images, and contact sheets of them. */
+#include "cli/cli.h"
+
+#include <semtinel/image.h>
+#include <semtinel/report.h>
+#include <semtinel/synth.h>
+
+#include <stdio.h>
+#include <string.h>
+
+static const cli_command command = {
+    .name = "synth",
+    .arguments = "[OUT]",
+    .summary = "Simulate SEM images of every class.",
+    .details =
+        "Writes OUT/CLASS/CLASS_NUMBER.png, with --splits OUT/train, OUT/val and OUT/test with 70, "
+        "15 and 15 percent of each\n"
+        "class. Same seed, same bytes, whatever the number of threads. --sheet draws a contact "
+        "sheet instead, or as well\n"
+        "when OUT is given. The image of a number is the same in every run that simulates it.",
+    .examples = "  semtinel synth simulated --per-class 200\n"
+                "  semtinel synth simulated --preset phase3 --per-class 500 --splits --seed 7\n"
+                "  semtinel synth --preset phase3 --sheet sheet.png\n",
+    .min_operands = 0,
+    .max_operands = 1,
+};
+
+typedef struct job {
+    smt_synth_preset preset;
+    smt_synth_options options;
+    int size, per_class, classes;
+    bool splits;
+    uint64_t seed;
+    const char *folder;
+    smt_error *errors; /* one a worker; the first failure of each */
+    size_t *finished;  /* images done, one a worker */
+    int workers;
+} job;
+
+static const char *split_of(const job *j, int number)
+{
+    if (!j->splits) {
+        return "";
+    }
+    int train = j->per_class * 70 / 100, val = j->per_class * 85 / 100;
+    return number < train ? "train/" : number < val ? "val/" : "test/";
+}
+
+static void save_one(void *context, int task, int worker)
+{
+    job *j = context;
+    smt_error *error = &j->errors[worker];
+    if (error->status || smt_interrupted()) {
+        return;
+    }
+    int class_index = task / j->per_class, number = task % j->per_class;
+    const char *name = smt_synth_class_name(j->preset, class_index);
+    smt_image image = {0};
+    if (smt_synth_render(j->preset,
+                         class_index,
+                         j->size,
+                         j->seed,
+                         (uint64_t)number,
+                         &j->options,
+                         &image,
+                         error)) {
+        return;
+    }
+    char *path =
+        smt_format("%s/%s%s/%s_%05d.png", j->folder, split_of(j, number), name, name, number);
+    if (path) {
+        smt_image_save_png(path, &image, error);
+    } else {
+        smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    }
+    smt_free(path);
+    smt_image_free(&image);
+    j->finished[worker]++;
+    if (worker == 0) { /* one thread speaks; it works at the pace of the others */
+        size_t total = (size_t)j->classes * (size_t)j->per_class,
+               done = j->finished[0] * (size_t)j->workers;
+        smt_progress("images", done < total ? done : total, total);
+    }
+}
+
+static smt_status make_folders(const job *j, smt_error *error)
+{
+    static const char *const parts[] = {"train/", "val/", "test/"};
+    for (int part = 0; part < (j->splits ? 3 : 1); part++) {
+        for (int k = 0; k < j->classes; k++) {
+            char *path = smt_format("%s/%s%s",
+                                    j->folder,
+                                    j->splits ? parts[part] : "",
+                                    smt_synth_class_name(j->preset, k));
+            smt_status status = path ? smt_make_directory(path, error)
+                                     : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+            smt_free(path);
+            if (status) {
+                return status;
+            }
+        }
+    }
+    return SMT_OK;
+}
+
+/* Simulated images must not mix with what is already there. */
+static smt_status check_empty(const char *folder, smt_error *error)
+{
+    if (!smt_path_exists(folder)) {
+        return SMT_OK;
+    }
+    char **names = NULL;
+    size_t count = 0;
+    smt_status status = smt_list_directory(folder, &names, &count, error);
+    smt_list_free(&names, count);
+    if (!status && count) {
+        return smt_fail(error,
+                        SMT_ERR_ARGUMENT,
+                        "%s: not empty; choose another folder, or add --force to write into it",
+                        folder);
+    }
+    return status;
+}
+
+static smt_status write_images(job *j, smt_error *error)
+{
+    smt_pool *pool = NULL;
+    smt_status status = make_folders(j, error);
+    if (!status) {
+        status = smt_pool_create(cli_shared.threads, &pool, error);
+    }
+    if (status) {
+        return status;
+    }
+    j->workers = smt_pool_threads(pool);
+    j->errors = smt_alloc((size_t)j->workers, sizeof *j->errors);
+    j->finished = smt_alloc((size_t)j->workers, sizeof *j->finished);
+    if (j->errors && j->finished) {
+        int total = j->classes * j->per_class;
+        smt_pool_run(pool, total, save_one, j);
+        for (int k = 0; k < j->workers && !status; k++) {
+            if (j->errors[k].status) {
+                status = smt_fail(error, j->errors[k].status, "%s", j->errors[k].message);
+            }
+        }
+        if (!status && smt_interrupted()) {
+            status = smt_fail(error,
+                              SMT_ERR_INTERRUPTED,
+                              "interrupted; %s holds the images made so far",
+                              j->folder);
+        }
+        if (!status) {
+            smt_progress("images", (size_t)total, (size_t)total);
+        }
+    } else {
+        status = smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    }
+    smt_free(j->errors);
+    smt_free(j->finished);
+    smt_pool_destroy(&pool);
+    return status;
+}
+
+static smt_status
+write_sheet(const job *j, const char *path, int columns, int rows, int only, smt_error *error)
+{
+    int first = only < 0 ? 0 : only, classes = only < 0 ? j->classes : 1;
+    size_t count = (size_t)classes * (size_t)rows * (size_t)columns, made = 0;
+    smt_image *images = smt_alloc(count, sizeof *images);
+    smt_sheet_cell *cells = smt_alloc(count, sizeof *cells);
+    smt_status status = images && cells ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    for (; !status && made < count; made++) {
+        int class_index = first + (int)made / (rows * columns),
+            number = (int)made % (rows * columns);
+        status = smt_synth_render(j->preset,
+                                  class_index,
+                                  j->size,
+                                  j->seed,
+                                  (uint64_t)number,
+                                  &j->options,
+                                  &images[made],
+                                  error);
+        if (status) {
+            break;
+        }
+        cells[made] = (smt_sheet_cell){
+            &images[made], number ? NULL : smt_synth_class_name(j->preset, class_index)};
+    }
+    if (!status) {
+        char *title = smt_format("Simulated images, preset %s, seed %llu",
+                                 smt_synth_preset_name(j->preset),
+                                 (unsigned long long)j->seed);
+        status = smt_sheet_save(path, title, cells, count, columns, 128, error);
+        smt_free(title);
+    }
+    for (size_t k = 0; k < made; k++) {
+        smt_image_free(&images[k]);
+    }
+    smt_free(images);
+    smt_free(cells);
+    return status;
+}
+
+static int find_class(smt_synth_preset preset, const char *name)
+{
+    for (int k = 0; k < smt_synth_class_count(preset); k++) {
+        if (strcmp(smt_synth_class_name(preset, k), name) == 0) {
+            return k;
+        }
+    }
+    return -1;
+}
+
+int cli_synth(int argc, char **argv)
+{
+    int preset = SMT_SYNTH_PHASE1, per_class = 100, size = 128, columns = 12, rows = 1;
+    bool splits = false, force = false, twins = false;
+    const char *sheet = NULL, *only = NULL;
+    job j;
+    memset(&j, 0, sizeof j);
+    smt_synth_defaults(&j.options);
+    const cli_option options[] = {
+        {"preset", 'p', CLI_CHOICE, &preset, 0, 0, "phase1|phase3", "the set of classes"},
+        {"per-class", 'n', CLI_INT, &per_class, 1, 100000, "N", "images of each class"},
+        {"size",
+         's',
+         CLI_INT,
+         &size,
+         SMT_SYNTH_MIN_SIZE,
+         SMT_SYNTH_MAX_SIZE,
+         "PX",
+         "side of an image in pixels"},
+        {"splits", 0, CLI_FLAG, &splits, 0, 0, NULL, "make train, val and test folders"},
+        {"force", 0, CLI_FLAG, &force, 0, 0, NULL, "write into a folder that is not empty"},
+        {"sheet", 0, CLI_TEXT, &sheet, 0, 0, "FILE", "draw a contact sheet as PNG"},
+        {"sheet-columns", 0, CLI_INT, &columns, 1, 40, "N", "images in a row of the sheet"},
+        {"sheet-rows", 0, CLI_INT, &rows, 1, 40, "N", "rows of the sheet for each class"},
+        {"sheet-class", 0, CLI_TEXT, &only, 0, 0, "NAME", "draw this class only"},
+        {"without-defect",
+         0,
+         CLI_FLAG,
+         &twins,
+         0,
+         0,
+         NULL,
+         "the same scenes without their defects"},
+        {"roughness", 0, CLI_REAL, &j.options.roughness, 0, 4, "X", "scale of edge roughness"},
+        {"noise", 0, CLI_REAL, &j.options.noise, 0, 4, "X", "scale of noise"},
+        {"blur", 0, CLI_REAL, &j.options.blur, 0, 4, "X", "scale of the point spread"},
+        {"distortion",
+         0,
+         CLI_REAL,
+         &j.options.distortion,
+         0,
+         4,
+         "X",
+         "scale of drift, jitter and charging"},
+        {"contrast",
+         0,
+         CLI_REAL,
+         &j.options.contrast,
+         0,
+         2,
+         "X",
+         "scale of the spread of contrast and brightness"},
+        {"overlays",
+         0,
+         CLI_REAL,
+         &j.options.overlays,
+         0,
+         2,
+         "X",
+         "scale of how often data bars, frames and labels appear"},
+        {NULL, 0, CLI_FLAG, NULL, 0, 0, NULL, NULL},
+    };
+    char **operands;
+    int operand_count;
+    int code = cli_parse(&command, options, argc, argv, &operands, &operand_count);
+    if (code >= 0) {
+        return code;
+    }
+    if (!operand_count && !sheet) {
+        return cli_usage(&command, "give a folder to write, or --sheet FILE");
+    }
+    j.preset = (smt_synth_preset)preset;
+    j.options.defect = !twins;
+    j.size = size;
+    j.per_class = per_class;
+    j.splits = splits;
+    j.seed = cli_shared.seed;
+    j.classes = smt_synth_class_count(j.preset);
+    int chosen = only ? find_class(j.preset, only) : -1;
+    if (only && chosen < 0) {
+        return cli_usage(&command,
+                         "--sheet-class %s: no such class in preset %s",
+                         only,
+                         smt_synth_preset_name(j.preset));
+    }
+    smt_error error = {0};
+    smt_status status = SMT_OK;
+    if (operand_count) {
+        j.folder = operands[0];
+        status = force ? SMT_OK : check_empty(j.folder, &error);
+        double start = smt_clock();
+        if (!status) {
+            status = write_images(&j, &error);
+        }
+        if (!status) {
+            double seconds = smt_clock() - start;
+            int total = j.classes * per_class;
+            cli_say("%s: %d images of %d classes, %.0f images/s",
+                    j.folder,
+                    total,
+                    j.classes,
+                    total / (seconds > 0 ? seconds : 1));
+        }
+    }
+    if (!status && sheet) {
+        status = write_sheet(&j, sheet, columns, rows, chosen, &error);
+        if (!status) {
+            cli_say("%s: contact sheet", sheet);
+        }
+    }
+    return status ? cli_report(&error) : EXIT_DONE;
+}

@@ -1,0 +1,220 @@
+/* Defects of plugs in cross-section: voids, missing or under-etched feet, breaks, bulges, worn
+ * sides, spongy fill, residue at the foot. Taking material away shows the dielectric beside it,
+ * copied from the same depth. */
+#include "scene.h"
+
+#include <string.h>
+
+/* Replaces what work[0] covers by what lies `shift` frames to the side. */
+static void take_away(synth_scene *s, float shift)
+{
+    int step = (int)(shift * (float)s->size);
+    memcpy(s->work[1], s->level, s->count * sizeof(float));
+    memcpy(s->work[2], s->glow, s->count * sizeof(float));
+    for (int j = 0; j < s->size; j++) {
+        for (int i = 0; i < s->size; i++) {
+            size_t k = (size_t)j * (size_t)s->size + (size_t)i;
+            float cover = synth_step(0.7f * s->pixel, -0.7f * s->pixel, s->work[0][k]);
+            if (cover <= 0) {
+                continue;
+            }
+            int from = i + step;
+            from = from < 0 ? i - step : from > s->size - 1 ? i - step : from;
+            from = from < 0 ? 0 : from > s->size - 1 ? s->size - 1 : from;
+            size_t m = (size_t)j * (size_t)s->size + (size_t)from;
+            s->level[k] = synth_lerp(s->level[k], s->work[1][m], cover);
+            s->glow[k] = synth_lerp(s->glow[k], s->work[2][m], cover);
+            s->height[k] *= 1 - cover;
+        }
+    }
+}
+
+static void
+stamp_at(synth_scene *s, synth_kind kind, float x, float y, float a, float b, float wobble)
+{
+    synth_shape shape = {.kind = kind,
+                         .x = x,
+                         .y = y,
+                         .a = a,
+                         .b = b,
+                         .round = kind == SYNTH_BOX ? 0.15f * fminf(a, b) : 0,
+                         .angle = synth_uniform(s, -0.15f, 0.15f),
+                         .wobble = wobble,
+                         .wobble_scale = synth_log(s, 10, 35),
+                         .seed = (uint32_t)smt_rng_next(&s->rng)};
+    synth_stamp(s, s->work[0], &shape);
+}
+
+static void hollow(synth_scene *s, const synth_anchor *a, float y, float half)
+{
+    float tall = fminf(half * synth_uniform(s, 0.8f, 3), 0.35f * (a->bottom - a->y));
+    stamp_at(s,
+             synth_chance(s, 0.3f) ? SYNTH_BOX : SYNTH_ELLIPSE,
+             a->x + synth_uniform(s, -0.25f, 0.25f) * half,
+             y,
+             half * synth_uniform(s, 0.4f, 0.85f),
+             tall,
+             half * synth_uniform(s, 0, 0.5f));
+    synth_look look = {.level = synth_uniform(s, 0, 0.12f),
+                       .height = -0.003f,
+                       .wall = 0.012f,
+                       .glow_out = synth_uniform(s, -0.05f, 0.35f),
+                       .reach_out = 0.012f};
+    if (a->level < 0.35f) { /* dark plugs have light voids */
+        look.level = synth_uniform(s, 0.4f, 0.95f);
+        look.glow_out = 0;
+    }
+    synth_paint(s, s->work[0], &look, synth_uniform(s, 0.8f, 1));
+}
+
+static void spongy(synth_scene *s, const synth_anchor *a, float y, float half)
+{
+    stamp_at(s,
+             SYNTH_BOX,
+             a->x,
+             y,
+             half,
+             0.5f * (a->bottom - a->y) * synth_uniform(s, 0.3f, 0.9f),
+             0.3f * half);
+    memset(s->work[1], 0, s->count * sizeof(float));
+    float f = synth_log(s, 20, 60), amount = synth_uniform(s, 0.15f, 0.5f);
+    synth_fractal_add(s, s->work[1], f, f, 0, amount, 2, 0.7f);
+    for (size_t i = 0; i < s->count; i++) {
+        s->level[i] += s->work[1][i] * synth_step(0.01f, -0.01f, s->work[0][i]);
+    }
+}
+
+static void one(synth_scene *s, const synth_anchor *a, int kind)
+{
+    float depth = a->bottom - a->y, t = synth_uniform(s, 0.2f, 0.85f), y = a->y + t * depth;
+    float half = synth_lerp(a->half_top, a->half_bottom, t);
+    float side = 2.2f * a->half_top + synth_uniform(s, 0, 0.05f);
+    side = synth_chance(s, 0.5f) ? side : -side;
+    synth_fill(s, s->work[0], SYNTH_FAR);
+    switch (kind) {
+    case 0:
+        hollow(s, a, y, half);
+        break;
+    case 1: { /* under-etched or missing foot */
+        float gone = depth * synth_uniform(s, 0.15f, 0.65f);
+        stamp_at(s,
+                 SYNTH_BOX,
+                 a->x,
+                 a->bottom - 0.5f * gone + 0.05f,
+                 1.3f * a->half_top,
+                 0.5f * gone + 0.05f,
+                 half * synth_uniform(s, 0, 0.4f));
+        take_away(s, side);
+        break;
+    }
+    case 2: { /* a break across */
+        float gap = synth_log(s, 0.008f, 0.06f);
+        stamp_at(s, SYNTH_BOX, a->x, y, 1.35f * half, gap, synth_uniform(s, 0.1f, 0.7f) * gap);
+        if (synth_chance(s, 0.5f)) {
+            synth_look look = {.level = synth_uniform(s, 0, 0.15f), .wall = 0.01f};
+            synth_paint(s, s->work[0], &look, 1);
+        } else {
+            take_away(s, side);
+        }
+        break;
+    }
+    case 3: { /* bulge or extrusion */
+        float r = half * synth_uniform(s, 0.6f, 1.6f);
+        stamp_at(s,
+                 SYNTH_ELLIPSE,
+                 a->x + (synth_chance(s, 0.5f) ? 1 : -1) * half * synth_uniform(s, 0.5f, 1.2f),
+                 y,
+                 r,
+                 r * synth_uniform(s, 0.6f, 1.6f),
+                 0.25f * r);
+        synth_look look = {.level = a->level,
+                           .height = 0.002f,
+                           .wall = 0.012f,
+                           .glow_in = 0.08f,
+                           .reach_in = 0.01f};
+        synth_paint(s, s->work[0], &look, 1);
+        break;
+    }
+    case 4: { /* worn side or neck */
+        float r = half * synth_uniform(s, 0.5f, 1);
+        stamp_at(s,
+                 SYNTH_ELLIPSE,
+                 a->x + half * 1.1f,
+                 y,
+                 r,
+                 depth * synth_uniform(s, 0.08f, 0.3f),
+                 0.3f * r);
+        if (synth_chance(s, 0.5f)) {
+            stamp_at(s,
+                     SYNTH_ELLIPSE,
+                     a->x - half * 1.1f,
+                     y,
+                     r,
+                     depth * synth_uniform(s, 0.08f, 0.3f),
+                     0.3f * r);
+        }
+        take_away(s, side);
+        break;
+    }
+    case 5:
+        spongy(s, a, y, half);
+        if (synth_chance(s, 0.5f)) {
+            synth_fill(s, s->work[0], SYNTH_FAR);
+            hollow(s, a, y, 0.6f * half);
+        }
+        break;
+    case 6: /* residue and damage at the foot */
+        for (int k = synth_int(s, 4, 14); k > 0; k--) {
+            stamp_at(s,
+                     SYNTH_ELLIPSE,
+                     a->x + synth_uniform(s, -2, 2) * a->half_top,
+                     a->bottom + synth_uniform(s, -0.12f, 0.12f),
+                     synth_log(s, 0.005f, 0.03f),
+                     synth_log(s, 0.005f, 0.02f),
+                     0.005f);
+        }
+        {
+            synth_look look = {.level = synth_uniform(s, 0, 1),
+                               .wall = 0.01f,
+                               .glow_in = 0.15f,
+                               .reach_in = 0.006f};
+            synth_paint(s, s->work[0], &look, synth_uniform(s, 0.5f, 1));
+        }
+        break;
+    default: /* a crack through it */
+        synth_crack_path(s,
+                         s->work[0],
+                         a->x - half * 1.5f,
+                         y - half,
+                         synth_uniform(s, 0.2f, 1.4f),
+                         synth_uniform(s, 0.2f, 0.6f),
+                         0.01f,
+                         1);
+        {
+            synth_look look = {.level = synth_uniform(s, 0, 0.1f), .wall = 0.01f};
+            synth_paint(s, s->work[0], &look, 1);
+        }
+        break;
+    }
+}
+
+void synth_defect_via(synth_scene *s)
+{
+    if (s->anchor_count == 0) {
+        synth_defect_delamination(s);
+        return;
+    }
+    static const float kinds[] = {0.32f, 0.2f, 0.12f, 0.07f, 0.09f, 0.11f, 0.05f, 0.04f};
+    int kind = synth_weighted(s, kinds, 8);
+    bool all = synth_chance(s, 0.4f) &&
+               s->anchor_count <= 4; /* a fault of the process rather than of one hole */
+    int hit = synth_int(s, 0, s->anchor_count - 1);
+    for (int k = 0; k < s->anchor_count; k++) {
+        if (all || k == hit) {
+            one(s, &s->anchors[k], kind);
+            if (synth_chance(s, 0.25f)) {
+                one(s, &s->anchors[k], synth_weighted(s, kinds, 8));
+            }
+        }
+    }
+}

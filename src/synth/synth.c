@@ -1,0 +1,416 @@
+/* The public functions: options, classes, and the walk of one image through the stages. A class is
+ * a choice of layouts and a defect; each stage draws from its own stream of random numbers, so
+ * leaving the defect out changes nothing else. */
+#include "scene.h"
+
+#include <string.h>
+#include <strings.h>
+
+typedef enum flaw {
+    FLAW_NONE,
+    FLAW_BRIDGE,
+    FLAW_CMP,
+    FLAW_CRACK,
+    FLAW_LER,
+    FLAW_OPEN,
+    FLAW_OTHER,
+    FLAW_PARTICLE,
+    FLAW_SCRATCH,
+    FLAW_VIA
+} flaw;
+
+typedef struct recipe {
+    const char *name;
+    flaw flaw;
+    /* LINES ARRAY ROUTED PADS FILM BRUSHED VIAS STACK BUMP RINGS GAP */
+    float layouts[LAYOUT_COUNT];
+} recipe;
+
+static const recipe phase1[] = {
+    {"bridge", FLAW_BRIDGE, {6, 0.8f, 2.2f, 0.6f, 0, 0, 0, 0, 0, 0, 1.2f}},
+    {"clean", FLAW_NONE, {4, 2, 1.2f, 1, 0.5f, 1.4f, 0.9f, 0.9f, 0.5f, 0.3f, 0.2f}},
+    {"cmp", FLAW_CMP, {3, 2, 1, 2.5f, 3, 0.3f, 0, 0, 0, 0.1f, 0.2f}},
+    {"crack", FLAW_CRACK, {0.5f, 0.1f, 0.3f, 0.3f, 5, 1, 0, 0.3f, 2.2f, 0, 0}},
+    {"ler", FLAW_LER, {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}},
+    {"open", FLAW_OPEN, {6, 0.3f, 1.5f, 0.2f, 0, 0, 0, 0, 0, 0, 0.4f}},
+    {"other", FLAW_OTHER, {1.5f, 0.8f, 1.2f, 0.6f, 4, 1, 0.1f, 0.4f, 0.1f, 0.4f, 0.3f}},
+    {"particle", FLAW_PARTICLE, {4, 2, 0.8f, 1.2f, 2, 0.2f, 0, 0, 0, 0.1f, 0.3f}},
+    {"scratch", FLAW_SCRATCH, {1, 0.6f, 0.4f, 1.5f, 3, 2.5f, 0, 0, 0, 0.1f, 0}},
+    {"vias", FLAW_VIA, {0, 0, 0, 0, 0, 0, 5, 0.9f, 0, 0, 0}},
+};
+
+static const recipe phase3[] = {
+    {"BRIDGE", FLAW_BRIDGE, {8, 0.5f, 0.8f, 0.2f, 0, 0, 0, 0, 0, 0, 0.4f}},
+    {"CLEAN_CRACK", FLAW_NONE, {0, 0, 0, 0, 0.15f, 0, 0, 0.2f, 4, 0, 0}},
+    {"CLEAN_LAYER", FLAW_NONE, {6, 2, 0.8f, 1.2f, 0, 0, 0, 0, 0, 0, 0.2f}},
+    {"CLEAN_VIA", FLAW_NONE, {0, 0, 0, 0, 0, 0, 4, 1.5f, 0, 0, 0}},
+    {"CMP", FLAW_CMP, {4, 2, 0.8f, 2.5f, 2, 0.1f, 0, 0, 0, 0, 0.3f}},
+    {"CRACK", FLAW_CRACK, {0.3f, 0, 0, 0.1f, 1.2f, 0.3f, 0, 0.4f, 5, 0, 0}},
+    {"LER", FLAW_LER, {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}},
+    {"OPEN", FLAW_OPEN, {8, 0.3f, 0.4f, 0, 0, 0, 0, 0, 0, 0, 0.2f}},
+    {"OTHERS", FLAW_OTHER, {2, 1, 2.5f, 0.5f, 0.6f, 0.1f, 0.5f, 1.5f, 0.1f, 0.2f, 0.2f}},
+    {"PARTICLE", FLAW_PARTICLE, {5, 2, 0.6f, 1, 1, 0, 0, 0, 0, 0, 0.4f}},
+    {"VIA", FLAW_VIA, {0, 0, 0, 0, 0, 0, 5, 0.9f, 0, 0, 0}},
+};
+
+static const recipe *recipes(smt_synth_preset preset, int *count)
+{
+    switch (preset) {
+    case SMT_SYNTH_PHASE1:
+        *count = (int)(sizeof phase1 / sizeof *phase1);
+        return phase1;
+    case SMT_SYNTH_PHASE3:
+        *count = (int)(sizeof phase3 / sizeof *phase3);
+        return phase3;
+    }
+    *count = 0;
+    return NULL;
+}
+
+smt_status smt_synth_preset_parse(const char *name, smt_synth_preset *out, smt_error *error)
+{
+    if (name && strcasecmp(name, "phase1") == 0) {
+        *out = SMT_SYNTH_PHASE1;
+    } else if (name && strcasecmp(name, "phase3") == 0) {
+        *out = SMT_SYNTH_PHASE3;
+    } else {
+        return smt_fail(
+            error, SMT_ERR_ARGUMENT, "preset '%s': there are phase1 and phase3", name ? name : "");
+    }
+    return SMT_OK;
+}
+
+const char *smt_synth_preset_name(smt_synth_preset preset)
+{
+    return preset == SMT_SYNTH_PHASE1   ? "phase1"
+           : preset == SMT_SYNTH_PHASE3 ? "phase3"
+                                        : "unknown";
+}
+
+int smt_synth_class_count(smt_synth_preset preset)
+{
+    int count;
+    recipes(preset, &count);
+    return count;
+}
+
+const char *smt_synth_class_name(smt_synth_preset preset, int class_index)
+{
+    int count;
+    const recipe *list = recipes(preset, &count);
+    return class_index >= 0 && class_index < count ? list[class_index].name : NULL;
+}
+
+void smt_synth_defaults(smt_synth_options *options)
+{
+    *options = (smt_synth_options){.roughness = 1,
+                                   .noise = 1,
+                                   .blur = 1,
+                                   .distortion = 1,
+                                   .contrast = 1,
+                                   .overlays = 1,
+                                   .defect = true};
+}
+
+static smt_status check(const smt_synth_options *o, smt_error *error)
+{
+    const struct {
+        const char *name;
+        double value, high;
+    } table[] = {{"roughness", o->roughness, 4},
+                 {"noise", o->noise, 4},
+                 {"blur", o->blur, 4},
+                 {"distortion", o->distortion, 4},
+                 {"contrast", o->contrast, 2},
+                 {"overlays", o->overlays, 2}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        if (!(table[i].value >= 0 && table[i].value <= table[i].high)) {
+            return smt_fail(error,
+                            SMT_ERR_ARGUMENT,
+                            "simulator option %s = %g: not in 0 .. %g",
+                            table[i].name,
+                            table[i].value,
+                            table[i].high);
+        }
+    }
+    return SMT_OK;
+}
+
+/* Edges of the class of rough edges: anything from a visible fray to a strong meander. */
+static void roughen(synth_scene *s)
+{
+    s->rough = true;
+    s->sigma = synth_log(s, 0.004f, 0.022f);
+    s->xi = synth_log(s, 0.012f, 0.12f);
+    s->exponent = synth_uniform(s, 0.4f, 1.2f);
+    s->together = synth_uniform(s, 0, 1);
+    s->wave = synth_chance(s, 0.35f) ? synth_log(s, 0.005f, 0.04f) : 0;
+    s->wave_period = synth_log(s, 0.12f, 0.8f);
+}
+
+static void draw_layout(synth_scene *s, synth_layout layout)
+{
+    switch (layout) {
+    case LAYOUT_LINES:
+        synth_layout_lines(s);
+        break;
+    case LAYOUT_ARRAY:
+        synth_layout_array(s);
+        break;
+    case LAYOUT_ROUTED:
+        synth_layout_routed(s);
+        break;
+    case LAYOUT_PADS:
+        synth_layout_pads(s);
+        break;
+    case LAYOUT_FILM:
+        synth_layout_film(s);
+        break;
+    case LAYOUT_BRUSHED:
+        synth_layout_brushed(s);
+        break;
+    case LAYOUT_VIAS:
+        synth_layout_vias(s);
+        break;
+    case LAYOUT_STACK:
+        synth_layout_stack(s);
+        break;
+    case LAYOUT_BUMP:
+        synth_layout_bump(s);
+        break;
+    case LAYOUT_RINGS:
+        synth_layout_rings(s);
+        break;
+    case LAYOUT_GAP:
+    case LAYOUT_COUNT:
+        synth_layout_gap(s);
+        break;
+    }
+}
+
+static void draw_optics(synth_scene *s)
+{
+    s->tilt_gain = synth_chance(s, 0.5f) ? synth_uniform(s, 0, 0.12f) : 0;
+    if (s->relief_gain <= 0 && synth_chance(s, 0.35f)) {
+        s->relief_gain = synth_uniform(s, 0, 0.25f);
+    }
+    s->relief_angle =
+        synth_chance(s, 0.5f) ? (float)synth_int(s, 0, 3) * 1.5708f : synth_uniform(s, 0, 6.2832f);
+    s->bloom_gain = synth_uniform(s, 0, 6);
+    s->shadow_gain = synth_uniform(s, 0, 12);
+    s->bloom_radius = synth_log(s, 0.008f, 0.04f);
+}
+
+/* The defects that work on the pattern's distance field. */
+static void flaw_pattern(synth_scene *s, flaw f)
+{
+    if (f == FLAW_BRIDGE) {
+        synth_defect_bridge(s);
+    } else if (f == FLAW_OPEN) {
+        synth_defect_open(s);
+    } else if (f == FLAW_OTHER && s->has_pattern && synth_chance(s, 0.4f)) {
+        synth_defect_collapse(s);
+    }
+}
+
+static void flaw_surface(synth_scene *s, flaw f, synth_layout layout)
+{
+    switch (f) {
+    case FLAW_CMP:
+        synth_defect_cmp(s);
+        break;
+    case FLAW_CRACK:
+        if (layout == LAYOUT_BUMP) {
+            synth_defect_delamination(s);
+        } else {
+            synth_defect_crack(s);
+        }
+        break;
+    case FLAW_OTHER:
+        if (!s->has_pattern || synth_chance(s, 0.6f)) {
+            synth_defect_other(s);
+        }
+        break;
+    case FLAW_PARTICLE:
+        synth_defect_particle(s);
+        break;
+    case FLAW_SCRATCH:
+        synth_defect_scratch(s);
+        break;
+    case FLAW_VIA:
+        synth_defect_via(s);
+        break;
+    case FLAW_NONE:
+    case FLAW_BRIDGE:
+    case FLAW_LER:
+    case FLAW_OPEN:
+        break;
+    }
+}
+
+static void paint_pattern(synth_scene *s)
+{
+    synth_look look = s->look;
+    if (look.grain > 0) { /* metal that is rough or spotted */
+        memset(s->work[0], 0, s->count * sizeof(float));
+        float f = synth_log(s, 12, 60);
+        synth_fractal_add(s, s->work[0], f, f, 0, look.grain, 2, 0.7f);
+    }
+    synth_paint(s, s->field, &look, 1);
+    for (size_t i = 0; look.grain > 0 && i < s->count; i++) {
+        if (s->field[i] < 0) {
+            s->level[i] *= 1 + s->work[0][i];
+        }
+    }
+}
+
+static void paint_marks(synth_scene *s)
+{
+    for (int i = 0; i < s->mark_count; i++) {
+        synth_fill(s, s->work[0], SYNTH_FAR);
+        synth_stamp(s, s->work[0], &s->marks[i].shape);
+        synth_paint(s, s->work[0], &s->marks[i].look, s->marks[i].alpha);
+    }
+}
+
+static void render(synth_scene *s, const recipe *r, uint64_t seed, uint64_t scene_id, float *image)
+{
+    enum {
+        STREAM_LAYOUT = 1,
+        STREAM_DEFECT,
+        STREAM_PAINT,
+        STREAM_OPTICS,
+        STREAM_DETECTOR,
+        STREAM_OVERLAY
+    };
+    bool flawed = s->options->defect;
+    if (r->flaw == FLAW_LER && flawed) {
+        s->rng = smt_rng_seed(seed, smt_hash64(scene_id, STREAM_DEFECT));
+        roughen(s);
+    }
+    s->rng = smt_rng_seed(seed, smt_hash64(scene_id, STREAM_LAYOUT));
+    s->body_level = 0.4f;
+    s->crack_box[0] = s->crack_box[1] = 0;
+    s->crack_box[2] = s->crack_box[3] = 1;
+    if (synth_chance(s, 0.5f)) {
+        s->base_grain = synth_uniform(s, 0, 0.15f);
+    }
+    synth_layout layout = (synth_layout)synth_weighted(s, r->layouts, LAYOUT_COUNT);
+    draw_layout(s, layout);
+
+    if (s->has_pattern) {
+        s->body_level = s->look.level;
+        if (flawed) {
+            s->rng = smt_rng_seed(seed, smt_hash64(scene_id, STREAM_DEFECT));
+            flaw_pattern(s, r->flaw);
+        }
+        smt_rng defect = s->rng;
+        s->rng = smt_rng_seed(seed, smt_hash64(scene_id, STREAM_PAINT));
+        paint_pattern(s);
+        s->rng = defect;
+        paint_marks(s);
+    } else {
+        s->rng = smt_rng_seed(seed, smt_hash64(scene_id, STREAM_DEFECT));
+    }
+    if (flawed) {
+        flaw_surface(s, r->flaw, layout);
+    }
+    s->rng = smt_rng_seed(seed, smt_hash64(scene_id, STREAM_OPTICS));
+    if (!s->section) {
+        draw_optics(s);
+    } else {
+        s->bloom_radius = 0.01f;
+    }
+    synth_signal(s, image);
+    s->rng = smt_rng_seed(seed, smt_hash64(scene_id, STREAM_DETECTOR));
+    synth_detector(s, image);
+    s->rng = smt_rng_seed(seed, smt_hash64(scene_id, STREAM_OVERLAY));
+    synth_overlay(s, image);
+    if (synth_chance(s, 0.25f * (float)s->options->overlays)) {
+        synth_blocks(s, image);
+    }
+}
+
+static smt_status open_scene(synth_scene *s, int size, smt_error *error)
+{
+    memset(s, 0, sizeof *s);
+    s->size = size;
+    s->pixel = 1 / (float)size;
+    s->count = (size_t)size * (size_t)size;
+    size_t edges = (size_t)SYNTH_MAX_LINES * 2 * SYNTH_EDGE_SAMPLES;
+    float *at = smt_alloc(s->count * 8 + SYNTH_LATTICE + edges, sizeof *at);
+    if (!at) {
+        return smt_fail(error, SMT_ERR_MEMORY, "no memory for a scene of %d x %d", size, size);
+    }
+    s->block = at;
+    float **parts[] = {
+        &s->level, &s->height, &s->glow, &s->field, &s->work[0], &s->work[1], &s->work[2]};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        *parts[i] = at;
+        at += s->count;
+    }
+    s->lattice = at + s->count; /* one plane is left for the image */
+    s->edges = s->lattice + SYNTH_LATTICE;
+    return SMT_OK;
+}
+
+smt_status smt_synth_render(smt_synth_preset preset,
+                            int class_index,
+                            int size,
+                            uint64_t seed,
+                            uint64_t index,
+                            const smt_synth_options *options,
+                            smt_image *out,
+                            smt_error *error)
+{
+    int count;
+    const recipe *list = recipes(preset, &count);
+    if (!list) {
+        return smt_fail(error,
+                        SMT_ERR_ARGUMENT,
+                        "simulator preset %d: there are phase1 and phase3",
+                        (int)preset);
+    }
+    if (class_index < 0 || class_index >= count) {
+        return smt_fail(error,
+                        SMT_ERR_ARGUMENT,
+                        "class %d of preset %s: not in 0 .. %d",
+                        class_index,
+                        smt_synth_preset_name(preset),
+                        count - 1);
+    }
+    if (size < SMT_SYNTH_MIN_SIZE || size > SMT_SYNTH_MAX_SIZE) {
+        return smt_fail(error,
+                        SMT_ERR_ARGUMENT,
+                        "simulated image of %d pixels: not in %d .. %d",
+                        size,
+                        SMT_SYNTH_MIN_SIZE,
+                        SMT_SYNTH_MAX_SIZE);
+    }
+    smt_synth_options defaults;
+    smt_synth_defaults(&defaults);
+    options = options ? options : &defaults;
+    smt_status status = check(options, error);
+    synth_scene scene;
+    smt_image image = {0};
+    if (!status) {
+        status = open_scene(&scene, size, error);
+    }
+    if (status) {
+        return status;
+    }
+    scene.options = options;
+    status = smt_image_create(size, size, &image, error);
+    if (!status) {
+        float *grey = scene.work[2] + scene.count;
+        /* Presets and classes have unrelated scenes: the name's hash tells them apart. */
+        uint64_t name = smt_crc32(0, list[class_index].name, strlen(list[class_index].name));
+        render(&scene, &list[class_index], seed, smt_hash64(name, index), grey);
+        for (size_t i = 0; i < scene.count; i++) {
+            image.pixels[i] = (uint8_t)(synth_clamp(grey[i], 0, 255) + 0.5f);
+        }
+        *out = image;
+    }
+    smt_free(scene.block);
+    return status;
+}
