@@ -1,0 +1,13 @@
+/* The ONNX reader: prescan, unpacking, conversion to a graph. */
+#include "format/onnx.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    smt_model *model = NULL;
+    smt_error error;
+    (void)smt_onnx_read_memory("fuzz.onnx", data, size, &model, &error);
+    smt_model_destroy(&model);
+    return 0;
+}

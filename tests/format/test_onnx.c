@@ -1,0 +1,424 @@
+/* ONNX: a torchvision export against PyTorch's logits, the way out and back, and files that are not
+ * what they seem. */
+#include "format/onnx_builder.h"
+#include "format/onnx_internal.h"
+
+#include <semtinel/format.h>
+#include <semtinel/ops.h>
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define IMAGES 2
+#define CLASSES 5
+#define SIDE 128
+
+static const float mean[3] = {0.485f, 0.456f, 0.406f}, deviation[3] = {0.229f, 0.224f, 0.225f};
+static uint8_t *onnx, *pixels;
+static size_t onnx_size;
+static float *logits;
+
+static void *load(const char *name, size_t *size)
+{
+    char *path = smt_format("%s/golden/format/%s", SMT_TEST_DIR, name);
+    void *data = NULL;
+    smt_error error;
+    if (smt_file_load(path, 0, &data, size, &error)) {
+        fail_msg("%s", error.message);
+    }
+    smt_free(path);
+    return data;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    size_t size;
+    onnx = load("torchvision.onnx", &onnx_size);
+    pixels = load("images.u8", &size);
+    assert_int_equal(size, IMAGES * SIDE * SIDE * 3);
+    logits = load("logits.f32", &size);
+    assert_int_equal(size, IMAGES * CLASSES * sizeof(float));
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    smt_free(onnx);
+    smt_free(pixels);
+    smt_free(logits);
+    return 0;
+}
+
+/* Runs the graph on the golden images, normalised as torchvision does unless the graph does it
+ * itself. */
+static void assert_logits(const smt_model *model, bool normalise, float tolerance)
+{
+    smt_error error;
+    smt_pool *pool = NULL;
+    smt_exec *exec = NULL;
+    const smt_exec_options options = {.max_batch = IMAGES};
+    assert_int_equal(smt_pool_create(1, &pool, &error), SMT_OK);
+    assert_int_equal(smt_exec_create(model->graph, pool, &options, &exec, &error), SMT_OK);
+    float *input = smt_alloc(IMAGES * SIDE * SIDE * 3, sizeof *input);
+    for (int i = 0; i < IMAGES * SIDE * SIDE * 3; i++) {
+        float p = (float)pixels[i] / 255;
+        input[i] = normalise ? (p - mean[i % 3]) / deviation[i % 3] : p;
+    }
+    const float *out = smt_exec_infer(exec, input, IMAGES);
+    float largest = 0, worst = 0;
+    for (int i = 0; i < IMAGES * CLASSES; i++) {
+        largest = fmaxf(largest, fabsf(logits[i]));
+        worst = fmaxf(worst, fabsf(out[i] - logits[i]));
+    }
+    assert_true(worst <= tolerance * largest);
+    smt_free(input);
+    smt_exec_destroy(&exec);
+    smt_pool_destroy(&pool);
+}
+
+static void test_read(void **state)
+{
+    (void)state;
+    smt_error error = {0};
+    smt_model *model = NULL;
+    assert_int_equal(smt_onnx_read_memory("a.onnx", onnx, onnx_size, &model, &error), SMT_OK);
+    assert_int_equal(model->class_count, CLASSES);
+    assert_logits(model, true, 1e-4f);
+    smt_model_destroy(&model);
+}
+
+static void test_pth(void **state)
+{
+    (void)state;
+    smt_error error = {0};
+    smt_model *model = NULL;
+    char *path = smt_format("%s/golden/format/torchvision.pth", SMT_TEST_DIR);
+    assert_int_equal(smt_model_load(path, &model, &error), SMT_OK);
+    smt_free(path);
+    assert_int_equal(model->class_count, CLASSES);
+    assert_logits(model, false, 1e-4f);
+    smt_model_destroy(&model);
+}
+
+/* Written and read again, the graph computes the same; with softmax at its end, classes and
+ * provenance kept. */
+static void test_round_trip(void **state)
+{
+    (void)state;
+    smt_error error = {0};
+    smt_mobilenet_options arch = smt_mobilenet_defaults();
+    arch.width = 0.25f;
+    arch.input_size = 64;
+    arch.classes = 3;
+    smt_graph *graph = NULL;
+    smt_model *model = NULL, *back = NULL;
+    const char *const names[] = {"bridge", "clean, or so", "open"};
+    assert_int_equal(smt_mobilenetv3_small(&arch, 5, &graph, &error), SMT_OK);
+    assert_int_equal(smt_model_create(graph, &arch, names, 3, &model, &error), SMT_OK);
+    char path[] = "/tmp/semtinel-onnx-XXXXXX";
+    int descriptor = mkstemp(path);
+    assert_true(descriptor >= 0);
+    close(descriptor);
+    for (int raw = 0; raw < 2; raw++) {
+        const smt_write_options options = {.raw_input = raw};
+        assert_int_equal(smt_onnx_write(model, path, &options, &error), SMT_OK);
+        assert_int_equal(smt_onnx_read(path, &back, &error), SMT_OK);
+        assert_string_equal(back->classes[1], "clean, or so");
+        assert_int_equal(back->graph->nodes[back->graph->node_count - 1].op, SMT_OP_SOFTMAX);
+        assert_true(back->preprocess.mean == (raw ? 0 : 128) &&
+                    back->preprocess.scale == (raw ? 1 : 128));
+
+        smt_pool *pool = NULL;
+        smt_exec *a = NULL, *b = NULL;
+        const smt_exec_options run = {.max_batch = 1};
+        assert_int_equal(smt_pool_create(1, &pool, &error), SMT_OK);
+        assert_int_equal(smt_exec_create(model->graph, pool, &run, &a, &error), SMT_OK);
+        assert_int_equal(smt_exec_create(back->graph, pool, &run, &b, &error), SMT_OK);
+        float *x = smt_alloc(64 * 64, sizeof *x), *y = smt_alloc(64 * 64, sizeof *y);
+        smt_rng rng = smt_rng_seed(1, 1);
+        for (int i = 0; i < 64 * 64; i++) {
+            float p = (float)smt_rng_below(&rng, 256);
+            x[i] = (p - 128) / 128;
+            y[i] = raw ? p : x[i];
+        }
+        float expected[3];
+        memcpy(expected, smt_exec_infer(a, x, 1), sizeof expected);
+        smt_softmax(expected, 1, 3);
+        const float *got = smt_exec_infer(b, y, 1);
+        for (int i = 0; i < 3; i++) {
+            assert_true(fabsf(got[i] - expected[i]) < 1e-5f);
+        }
+        smt_free(x);
+        smt_free(y);
+        smt_exec_destroy(&a);
+        smt_exec_destroy(&b);
+        smt_pool_destroy(&pool);
+        smt_model_destroy(&back);
+    }
+    unlink(path);
+    smt_model_destroy(&model);
+}
+
+/* Every cut is refused, or (a cut of trailing metadata) read whole; nothing crashes. */
+static void test_cut(void **state)
+{
+    (void)state;
+    for (size_t size = 0; size < onnx_size; size += size < 4096 ? 1 : 997) {
+        smt_error error = {0};
+        smt_model *model = NULL;
+        uint8_t *copy = smt_alloc(size + 1, 1);
+        memcpy(copy, onnx, size);
+        if (smt_onnx_read_memory("cut.onnx", copy, size, &model, &error)) {
+            assert_non_null(strstr(error.message, "cut.onnx"));
+            assert_true(strlen(error.message) > 12);
+        }
+        smt_model_destroy(&model);
+        smt_free(copy);
+    }
+}
+
+static void test_bit_flips(void **state)
+{
+    (void)state;
+    smt_rng rng = smt_rng_seed(2, 2);
+    uint8_t *copy = smt_alloc(onnx_size, 1);
+    int refused = 0;
+    for (int round = 0; round < 400; round++) {
+        memcpy(copy, onnx, onnx_size);
+        for (int i = 0; i < 4; i++) {
+            /* The structure is where weights are not: mostly the first and last kilobytes. */
+            size_t span = round % 2 ? onnx_size : 20000;
+            copy[smt_rng_below(&rng, (uint32_t)span)] ^= (uint8_t)(1u << smt_rng_below(&rng, 8));
+        }
+        smt_error error = {0};
+        smt_model *model = NULL;
+        refused += smt_onnx_read_memory("flip.onnx", copy, onnx_size, &model, &error) != SMT_OK;
+        smt_model_destroy(&model);
+    }
+    assert_true(refused > 50);
+    smt_free(copy);
+}
+
+static void test_failing_allocations(void **state)
+{
+    (void)state;
+    for (long n = 0; n < 3000; n += n < 200 ? 1 : 37) {
+        smt_error error = {0};
+        smt_model *model = NULL;
+        smt_alloc_fail_after(n);
+        smt_status status = smt_onnx_read_memory("a.onnx", onnx, onnx_size, &model, &error);
+        smt_alloc_fail_after(-1);
+        if (status == SMT_OK) {
+            smt_model_destroy(&model);
+            assert_true(n > 100);
+            return;
+        }
+    }
+    fail_msg("the reader never finished");
+}
+
+static void assert_refused(const void *data, size_t size, const char *word)
+{
+    smt_error error = {0};
+    smt_model *model = NULL;
+    assert_int_not_equal(smt_onnx_read_memory("x.onnx", data, size, &model, &error), SMT_OK);
+    if (!strstr(error.message, word) || !strstr(error.message, "x.onnx")) {
+        fail_msg("'%s' does not say '%s'", error.message, word);
+    }
+}
+
+static void test_wrong_files(void **state)
+{
+    (void)state;
+    static const char lfs[] = "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 5\n";
+    static const char script[] = "#!/usr/bin/python3\nimport torch\nprint(torch)\n";
+    static const char keras[] =
+        "PK\3\4\24\0\0\0\0\0\0\0!\0metadata.json{\"keras_version\": \"3\"}config.json";
+    assert_refused(lfs, sizeof lfs - 1, "git lfs pull");
+    assert_refused(script, sizeof script - 1, "Python script");
+    assert_refused(keras, sizeof keras - 1, "Keras");
+    assert_refused("", 0, "empty");
+    assert_refused("\x08\x07\x12\x7f", 4, "cut or damaged");
+}
+
+/* A model of one node on a 8 x 8 image, saved and handed to the reader; `change` spoils it. */
+typedef void (*spoiler)(onnx_builder *b, Onnx__NodeProto *node);
+
+static void assert_node_refused(const char *op, spoiler change, const char *word)
+{
+    smt_error error = {0};
+    onnx_builder *b = NULL;
+    char path[] = "/tmp/semtinel-onnx-XXXXXX";
+    int descriptor = mkstemp(path);
+    assert_true(descriptor >= 0);
+    close(descriptor);
+    assert_int_equal(onnx_builder_create(path, &b, &error), SMT_OK);
+    onnx_graph_input(b, "input", (smt_shape){8, 8, 1});
+    const char *inputs[2] = {"input", "weight"};
+    const int64_t dim[4] = {2, 1, 3, 3};
+    const float weight[18] = {1};
+    onnx_floats(b, "weight", "", 4, dim, weight);
+    Onnx__NodeProto *node = onnx_node(b, op, "node", inputs, 2);
+    if (change) {
+        change(b, node);
+    }
+    onnx_graph_output(b, "node", "out", 2);
+    assert_int_equal(onnx_save(b, path), SMT_OK);
+    smt_model *model = NULL;
+    assert_int_not_equal(smt_onnx_read(path, &model, &error), SMT_OK);
+    if (!strstr(error.message, word) || !strstr(error.message, path)) {
+        fail_msg("'%s' does not say '%s'", error.message, word);
+    }
+    onnx_builder_destroy(&b);
+    unlink(path);
+}
+
+static void cycle(onnx_builder *b, Onnx__NodeProto *node)
+{
+    (void)b;
+    node->input[0] = node->output[0];
+}
+
+static void dilate(onnx_builder *b, Onnx__NodeProto *node)
+{
+    const int64_t two[2] = {2, 2};
+    onnx_attribute_ints(b, node, "dilations", two, 2);
+}
+
+static void stride(onnx_builder *b, Onnx__NodeProto *node)
+{
+    const int64_t huge[2] = {INT64_MAX, INT64_MAX};
+    onnx_attribute_ints(b, node, "strides", huge, 2);
+}
+
+static void missing_weight(onnx_builder *b, Onnx__NodeProto *node)
+{
+    (void)b;
+    node->input[1] = node->name;
+}
+
+static void test_bad_nodes(void **state)
+{
+    (void)state;
+    assert_node_refused("Einsum", NULL, "node 0 (Einsum");
+    assert_node_refused("Conv", cycle, "cycle");
+    assert_node_refused("Conv", dilate, "dilation 2");
+    assert_node_refused("Conv", stride, "strides");
+    assert_node_refused("Conv", missing_weight, "constant");
+}
+
+/* Tensors with absurd shapes, lengths that do not fit, and data in a file that is not there. */
+static void test_bad_tensors(void **state)
+{
+    (void)state;
+    int64_t huge[3] = {1 << 20, 1 << 20, 1 << 20}, negative[1] = {-4}, four[1] = {4};
+    Onnx__TensorProto tensor = ONNX__TENSOR_PROTO__INIT;
+    char name[] = "w";
+    uint8_t bytes[16] = {0};
+    onnx_constant out;
+    smt_error error;
+    tensor.name = name;
+    tensor.data_type = ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT;
+    tensor.dims = huge;
+    tensor.n_dims = 3;
+    assert_int_equal(onnx_tensor_decode("a.onnx", &tensor, &out, &error), SMT_ERR_LIMIT);
+    tensor.dims = negative;
+    tensor.n_dims = 1;
+    assert_int_equal(onnx_tensor_decode("a.onnx", &tensor, &out, &error), SMT_ERR_LIMIT);
+    tensor.dims = four;
+    tensor.has_raw_data = 1;
+    tensor.raw_data.data = bytes;
+    tensor.raw_data.len = 15;
+    assert_int_equal(onnx_tensor_decode("a.onnx", &tensor, &out, &error), SMT_ERR_FORMAT);
+    tensor.raw_data.len = 16;
+    tensor.data_type = 8;
+    assert_int_equal(onnx_tensor_decode("a.onnx", &tensor, &out, &error), SMT_ERR_UNSUPPORTED);
+
+    Onnx__StringStringEntryProto entry = ONNX__STRING_STRING_ENTRY_PROTO__INIT,
+                                 *entries[1] = {&entry};
+    char key[] = "location", outside[] = "../../etc/passwd", absent[] = "no-such-weights.bin";
+    entry.key = key;
+    entry.value = outside;
+    tensor.data_type = ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT;
+    tensor.has_raw_data = 0;
+    tensor.has_data_location = 1;
+    tensor.data_location = ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
+    tensor.n_external_data = 1;
+    tensor.external_data = entries;
+    assert_int_equal(onnx_tensor_decode("a.onnx", &tensor, &out, &error), SMT_ERR_FORMAT);
+    entry.value = absent;
+    assert_int_equal(onnx_tensor_decode("a.onnx", &tensor, &out, &error), SMT_ERR_IO);
+    assert_non_null(strstr(error.message, absent));
+}
+
+/* A graph nested in an attribute must be refused before protobuf-c recurses into it. */
+static void test_nesting(void **state)
+{
+    (void)state;
+    enum { DEPTH = 20000 };
+    /* Built from the inside: attribute{g{node{attribute{g...}}}}; each level adds the tags and
+     * lengths. */
+    size_t capacity = DEPTH * 24, used = 0;
+    uint8_t *nest = smt_alloc(capacity, 1);
+    const uint8_t tags[3] = {
+        0x32, 0x2a, 0x0a}; /* AttributeProto.g, NodeProto.attribute, GraphProto.node */
+    for (int level = 0; level < DEPTH * 3 / 3; level++) {
+        for (int t = 0; t < 3; t++) {
+            uint8_t head[6];
+            size_t n = 0;
+            head[n++] = tags[t];
+            for (size_t rest = used;; rest >>= 7) {
+                head[n++] = (uint8_t)((rest & 127) | (rest > 127 ? 128 : 0));
+                if (rest <= 127) {
+                    break;
+                }
+            }
+            assert_true(used + n <= capacity);
+            memmove(nest + n, nest, used);
+            memcpy(nest, head, n);
+            used += n;
+        }
+        if (used > 60000) {
+            break;
+        }
+    }
+    uint8_t *file = smt_alloc(used + 8, 1);
+    size_t n = 0;
+    file[n++] = 0x3a; /* ModelProto.graph */
+    for (size_t rest = used;; rest >>= 7) {
+        file[n++] = (uint8_t)((rest & 127) | (rest > 127 ? 128 : 0));
+        if (rest <= 127) {
+            break;
+        }
+    }
+    memcpy(file + n, nest, used);
+    assert_refused(file, n + used, "graph of its own");
+    smt_free(file);
+    smt_free(nest);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_read),
+        cmocka_unit_test(test_pth),
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_bit_flips),
+        cmocka_unit_test(test_failing_allocations),
+        cmocka_unit_test(test_wrong_files),
+        cmocka_unit_test(test_bad_nodes),
+        cmocka_unit_test(test_bad_tensors),
+        cmocka_unit_test(test_nesting),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

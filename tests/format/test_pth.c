@@ -1,0 +1,157 @@
+/* PyTorch files: what the pickle reader refuses, cut and flipped files. */
+#include "format/pickle.h"
+#include "format/torch.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static uint8_t *file;
+static size_t file_size;
+
+static int setup(void **state)
+{
+    (void)state;
+    void *data = NULL;
+    smt_error error;
+    char *path = smt_format("%s/golden/format/torchvision.pth", SMT_TEST_DIR);
+    int failed = smt_file_load(path, 0, &data, &file_size, &error) != SMT_OK;
+    file = data;
+    smt_free(path);
+    return failed;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    smt_free(file);
+    return 0;
+}
+
+static void test_tensors(void **state)
+{
+    (void)state;
+    smt_error error = {0};
+    smt_tensor_file *tensors = NULL;
+    assert_int_equal(smt_pth_parse("a.pth", file, file_size, &tensors, &error), SMT_OK);
+    const smt_tensor *stem = smt_tensor_file_find(tensors, "features.0.0.weight");
+    assert_non_null(stem);
+    assert_int_equal(stem->rank, 4);
+    assert_int_equal(stem->dim[1], 3);
+    assert_null(smt_tensor_file_find(tensors, "features.0.1.num_batches_tracked"));
+    assert_true(smt_torchvision_names(tensors));
+    smt_tensor_file_destroy(&tensors);
+}
+
+static void assert_pickle_refused(const char *bytes, size_t size, const char *word)
+{
+    smt_error error = {0};
+    pickle parsed;
+    assert_int_not_equal(pickle_parse("x.pth", bytes, size, &parsed, &error), SMT_OK);
+    if (!strstr(error.message, word)) {
+        fail_msg("'%s' does not say '%s'", error.message, word);
+    }
+}
+
+#define REFUSED(bytes, word) assert_pickle_refused(bytes, sizeof(bytes) - 1, word)
+
+/* The classic attacks, and each operation on an empty stack. */
+static void test_pickles(void **state)
+{
+    (void)state;
+    REFUSED("\x80\x02"
+            "cos\nsystem\nX\5\0\0\0id>&2\x85R.",
+            "os.system");
+    REFUSED("\x80\x04\x8c\5posix\x8c\6system\x93.", "posix.system");
+    REFUSED("\x80\x02"
+            "cbuiltins\neval\n.",
+            "builtins.eval");
+    REFUSED("\x80\x02i", "opcode 0x69");
+    REFUSED("\x80\x02\x81", "opcode 0x81");
+    REFUSED("\x80\x02"
+            "ccollections\nOrderedDict\n(tRq\x05h\x06.",
+            "cut or damaged");
+    static const char operations[] = "stuaebRQ\x85\x86\x87qrhj.\x93\x94";
+    for (size_t i = 0; i < sizeof operations - 1; i++) {
+        char one[8] = {(char)0x80, 2, operations[i]};
+        smt_error error = {0};
+        pickle parsed;
+        assert_int_not_equal(pickle_parse("x.pth", one, 3, &parsed, &error), SMT_OK);
+    }
+    REFUSED("", "cut or damaged");
+    REFUSED("\x80\x02X\xff\xff\xff\xff", "cut or damaged");
+}
+
+static void test_cut(void **state)
+{
+    (void)state;
+    for (size_t size = 0; size < file_size; size += 487) {
+        smt_error error = {0};
+        smt_tensor_file *tensors = NULL;
+        uint8_t *copy = smt_alloc(size + 1, 1);
+        memcpy(copy, file, size);
+        assert_int_not_equal(smt_pth_parse("cut.pth", copy, size, &tensors, &error), SMT_OK);
+        assert_non_null(strstr(error.message, "cut.pth"));
+        smt_free(copy);
+    }
+}
+
+static void test_bit_flips(void **state)
+{
+    (void)state;
+    smt_rng rng = smt_rng_seed(5, 5);
+    uint8_t *copy = smt_alloc(file_size, 1);
+    for (int round = 0; round < 300; round++) {
+        memcpy(copy, file, file_size);
+        for (int i = 0; i < 3; i++) {
+            size_t from = round % 3 == 0 ? file_size - 20000 : 0,
+                   span = round % 3 == 2 ? 24000 : 20000;
+            copy[from + smt_rng_below(&rng, (uint32_t)span)] ^=
+                (uint8_t)(1u << smt_rng_below(&rng, 8));
+        }
+        smt_error error = {0};
+        smt_tensor_file *tensors = NULL;
+        smt_model *model = NULL;
+        if (smt_pth_parse("flip.pth", copy, file_size, &tensors, &error) == SMT_OK) {
+            (void)smt_torchvision_model(tensors, "flip.pth", &model, &error);
+        }
+        smt_model_destroy(&model);
+        smt_tensor_file_destroy(&tensors);
+    }
+    smt_free(copy);
+}
+
+static void test_failing_allocations(void **state)
+{
+    (void)state;
+    for (long n = 0; n < 20000; n += n < 100 ? 1 : 97) {
+        smt_error error = {0};
+        smt_tensor_file *tensors = NULL;
+        smt_alloc_fail_after(n);
+        smt_status status = smt_pth_parse("a.pth", file, file_size, &tensors, &error);
+        smt_alloc_fail_after(-1);
+        if (status == SMT_OK) {
+            smt_tensor_file_destroy(&tensors);
+            assert_true(n > 100);
+            return;
+        }
+        assert_null(tensors);
+    }
+    fail_msg("the reader never finished");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_tensors),
+        cmocka_unit_test(test_pickles),
+        cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_bit_flips),
+        cmocka_unit_test(test_failing_allocations),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
