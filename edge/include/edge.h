@@ -174,6 +174,13 @@ SMT_EDGE_API smt_edge_status smt_edge_open(const void *data,
                                            smt_edge_model *model,
                                            smt_edge_error *error);
 
+/* The same for walking only: the shapes of computed tensors are not checked, as converters leave
+ * them unset in files of a dynamic batch. Such a model must not be planned or run. */
+SMT_EDGE_API smt_edge_status smt_edge_open_to_walk(const void *data,
+                                                   size_t size,
+                                                   smt_edge_model *model,
+                                                   smt_edge_error *error);
+
 /* How a host walks an opened model: 0 <= index < the model's count. These read the file in place.
  * False: no such index. */
 SMT_EDGE_API bool
@@ -222,6 +229,7 @@ typedef struct smt_edge_plan {
     const smt_edge_model *model;
     const smt_edge_kernels *kernels;
     smt_edge_place *places;    /* tensor_count of them, in the caller's memory */
+    uint32_t *scratch_at;      /* operator_count offsets into the arena, behind the places */
     uint32_t arena_bytes;      /* what smt_edge_start() wants: the next two and alignment */
     uint32_t activation_bytes; /* tensors and scratch memory */
     uint32_t prepared_bytes;   /* constants that the kernel set prepares once; 0 for int8 on a
@@ -230,7 +238,7 @@ typedef struct smt_edge_plan {
     int32_t peak_operator;     /* the operator whose tensors reach the end of the arena */
 } smt_edge_plan;
 
-/* Bytes of memory for the places of a plan (8 a tensor). */
+/* Bytes of memory for the places of a plan: 8 a tensor and 4 an operator. */
 SMT_EDGE_API size_t smt_edge_places_bytes(const smt_edge_model *model);
 
 /* Places every tensor. Element-wise operators write over their input, depthwise and pointwise

@@ -577,8 +577,8 @@ static smt_edge_status find_lists(smt_edge_model *model, smt_edge_error *error)
     return SMT_EDGE_OK;
 }
 
-smt_edge_status
-smt_edge_open(const void *data, size_t size, smt_edge_model *out, smt_edge_error *error)
+static smt_edge_status
+open_file(const void *data, size_t size, bool shapes, smt_edge_model *out, smt_edge_error *error)
 {
     smt_edge_status status;
     if (!data || !out || ((uintptr_t)data & 3u))
@@ -602,13 +602,25 @@ smt_edge_open(const void *data, size_t size, smt_edge_model *out, smt_edge_error
         smt_edge_operator op;
         if ((status = edge_read_operator(&model, i, &op, error)) ||
             (status = check_order(&model, &op, error)) ||
-            (status = edge_check_operator(&model, &op, error)))
+            (shapes && (status = edge_check_operator(&model, &op, error))))
             return status;
     }
     if ((status = check_ends(&model, error)) || (status = check_metadata(&model, error)))
         return status;
     *out = model;
     return SMT_EDGE_OK;
+}
+
+smt_edge_status
+smt_edge_open(const void *data, size_t size, smt_edge_model *out, smt_edge_error *error)
+{
+    return open_file(data, size, true, out, error);
+}
+
+smt_edge_status
+smt_edge_open_to_walk(const void *data, size_t size, smt_edge_model *out, smt_edge_error *error)
+{
+    return open_file(data, size, false, out, error);
 }
 
 /* ---- the walk ------------------------------------------------------------------------------ */
