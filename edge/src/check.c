@@ -3,6 +3,7 @@
 #include "internal.h"
 
 typedef struct context {
+    const smt_edge_model *model;
     const smt_edge_operator *op;
     smt_edge_tensor in, second, third, out; /* second, third: only when present */
     bool has_second, has_third;
@@ -62,15 +63,31 @@ static smt_edge_status check_window(const context *c, int32_t filter_h, int32_t 
     const smt_edge_operator *op = c->op;
     int32_t high, wide;
     if (op->stride_h < 1 || op->stride_w < 1 || op->dilation_h < 1 || op->dilation_w < 1 ||
-        filter_h < 1 || filter_w < 1 || op->stride_h > 0x7fff || op->stride_w > 0x7fff ||
-        op->dilation_h > 0x7fff || op->dilation_w > 0x7fff || filter_h > 0x7fff ||
-        filter_w > 0x7fff)
+        filter_h < 1 || filter_w < 1 || op->stride_h > 0xfff || op->stride_w > 0xfff ||
+        op->dilation_h > 0xfff || op->dilation_w > 0xfff || filter_h > 0xfff || filter_w > 0xfff)
         return wrong(c, "stride, dilation or window out of range");
     smt_edge_pad_before(op->padding, c->in.shape[1], filter_h, op->stride_h, op->dilation_h, &high);
     smt_edge_pad_before(op->padding, c->in.shape[2], filter_w, op->stride_w, op->dilation_w, &wide);
     if (c->in.shape[0] != c->out.shape[0] || c->out.shape[1] != high || c->out.shape[2] != wide)
-        return wrong(c, "the output's shape does not follow from the input's");
+        return wrong(
+            c,
+            "the output's shape does not follow from the input's (if the file was made for "
+            "any batch size: convert it with batch 1)");
     return SMT_EDGE_OK;
+}
+
+/* A constant, or the DEQUANTIZE of one: known before the network runs. */
+static bool is_static(const context *c, const smt_edge_tensor *t)
+{
+    smt_edge_operator op;
+    smt_edge_tensor in;
+    if (t->data)
+        return true;
+    for (int32_t i = c->op->index - 1; i >= 0; i--)
+        if (!edge_read_operator(c->model, i, &op, NULL) && op.outputs[0] == t->index)
+            return op.code == SMT_EDGE_DEQUANTIZE &&
+                   smt_edge_get_tensor(c->model, op.inputs[0], &in) && in.data;
+    return false;
 }
 
 /* Weights and bias of a convolution or dense layer with `channels` outputs along `axis`, `terms`
@@ -83,9 +100,9 @@ check_weights(const context *c, int32_t channels, int32_t axis, int64_t terms)
     bool s8 = c->in.type == SMT_EDGE_S8 && c->out.type == SMT_EDGE_S8 && w->type == SMT_EDGE_S8;
     if (!s8 && !(f32 && (w->type == SMT_EDGE_F32 || w->type == SMT_EDGE_S8)))
         return refuse_types(c);
+    if (!is_static(c, w) || (c->has_third && !is_static(c, &c->third)))
+        return refuse(c, "weights and bias must be constant");
     if (w->type == SMT_EDGE_S8) {
-        if (!w->data)
-            return refuse(c, "int8 weights must be constant");
         if (w->scale_count < 1 || w->zero_point != 0 || (w->scale_count > 1 && w->axis != axis))
             return wrong(c, "the weights' scales do not fit");
         if (terms > 65536) /* 2^16 products of at most 2^15: the int32 sum cannot overflow */
@@ -314,7 +331,7 @@ static smt_edge_status check_concatenation(context *c, const smt_edge_model *mod
 smt_edge_status
 edge_check_operator(const smt_edge_model *model, const smt_edge_operator *op, smt_edge_error *error)
 {
-    context c = {.op = op, .error = error};
+    context c = {.model = model, .op = op, .error = error};
     c.has_second = op->input_count > 1 && op->inputs[1] >= 0;
     c.has_third = op->input_count > 2 && op->inputs[2] >= 0;
     if (op->inputs[0] < 0 || !smt_edge_get_tensor(model, op->inputs[0], &c.in) ||

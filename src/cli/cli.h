@@ -73,6 +73,7 @@ const char *cli_models_folder(void);
 /* one X(name) a line, each with its own file; every row defines int cli_NAME(int argc, char **argv)
  */
 #define CLI_COMMANDS(X) \
+    X(run) \
     X(synth)
 #define CLI_DECLARE(name) int cli_##name(int argc, char **argv);
 CLI_COMMANDS(CLI_DECLARE)

@@ -1,0 +1,173 @@
+/* semtinel run: raw tensors through a .tflite, for comparison with other runtimes, operator by
+ * operator. */
+#include "cli/cli.h"
+
+#include <edge.h>
+#include <stdio.h>
+
+typedef struct run_state {
+    void *file, *places, *arena, *input;
+    size_t file_bytes, input_bytes;
+    smt_edge_model model;
+    smt_edge_plan plan;
+    smt_edge_runner runner;
+} run_state;
+
+static void trace_line(void *context,
+                       const smt_edge_operator *op,
+                       const smt_edge_tensor *output,
+                       const void *data)
+{
+    (void)context;
+    printf("%d %s tensor %d bytes %u crc32 %08x\n",
+           op->index,
+           smt_edge_code_name((int32_t)op->code),
+           output->index,
+           output->bytes,
+           smt_crc32(0, data, output->bytes));
+}
+
+static smt_status edge_failure(const char *path, const smt_edge_error *detail, smt_error *error)
+{
+    smt_status status = detail->status == SMT_EDGE_ERR_UNSUPPORTED ? SMT_ERR_UNSUPPORTED
+                        : detail->status == SMT_EDGE_ERR_LIMIT     ? SMT_ERR_LIMIT
+                                                                   : SMT_ERR_FORMAT;
+    return smt_fail(error, status, "%s: %s", path, detail->message);
+}
+
+static smt_status
+open_model(run_state *state, const char *path, const smt_edge_kernels *kernels, smt_error *error)
+{
+    smt_edge_error detail;
+    smt_status status = smt_file_load(path, 0, &state->file, &state->file_bytes, error);
+    if (status)
+        return status;
+    if (smt_edge_open(state->file, state->file_bytes, &state->model, &detail))
+        return edge_failure(path, &detail, error);
+    size_t places_bytes = smt_edge_places_bytes(&state->model);
+    state->places = smt_alloc(1, places_bytes);
+    if (!state->places)
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
+    if (smt_edge_make_plan(
+            &state->model, kernels, state->places, places_bytes, &state->plan, &detail))
+        return edge_failure(path, &detail, error);
+    state->arena = smt_alloc(1, state->plan.arena_bytes);
+    if (!state->arena)
+        return smt_fail(
+            error, SMT_ERR_MEMORY, "%s: no %u bytes for the arena", path, state->plan.arena_bytes);
+    if (smt_edge_start(
+            &state->plan, state->arena, state->plan.arena_bytes, &state->runner, &detail))
+        return edge_failure(path, &detail, error);
+    return SMT_OK;
+}
+
+/* Copies the file's bytes to the inputs in order; its size must be that of all inputs together. */
+static smt_status fill_inputs(run_state *state, const char *path, smt_error *error)
+{
+    smt_edge_tensor tensor;
+    size_t wanted = 0, at = 0;
+    smt_status status = smt_file_load(path, 0, &state->input, &state->input_bytes, error);
+    if (status)
+        return status;
+    for (int32_t i = 0; i < state->model.input_count; i++) {
+        smt_edge_get_tensor(&state->model, state->model.inputs[i], &tensor);
+        wanted += tensor.bytes;
+    }
+    if (state->input_bytes != wanted)
+        return smt_fail(error,
+                        SMT_ERR_FORMAT,
+                        "%s has %zu bytes; the model's input (%s) takes %zu",
+                        path,
+                        state->input_bytes,
+                        smt_edge_type_name((int32_t)tensor.type),
+                        wanted);
+    for (int32_t i = 0; i < state->model.input_count; i++) {
+        smt_edge_get_tensor(&state->model, state->model.inputs[i], &tensor);
+        unsigned char *to = smt_edge_input(&state->runner, i);
+        for (uint32_t b = 0; b < tensor.bytes; b++)
+            to[b] = ((const unsigned char *)state->input)[at++];
+    }
+    return SMT_OK;
+}
+
+static smt_status save_outputs(const run_state *state, const char *path, smt_error *error)
+{
+    smt_file *file;
+    smt_status status = smt_file_create(path, &file, error);
+    if (status)
+        return status;
+    for (int32_t i = 0; i < state->model.output_count; i++) {
+        smt_edge_tensor tensor;
+        smt_edge_get_tensor(&state->model, state->model.outputs[i], &tensor);
+        smt_file_write(file, smt_edge_output(&state->runner, i), tensor.bytes);
+    }
+    return smt_file_commit(&file, error);
+}
+
+int cli_run(int argc, char **argv)
+{
+    static const cli_command command = {
+        .name = "run",
+        .arguments = "MODEL.tflite --input in.bin --output out.bin",
+        .summary = "Run a TensorFlow Lite network on raw tensors.",
+        .details =
+            "The input file holds the bytes of the network's inputs, in order, in their own type "
+            "and\n"
+            "layout (NHWC); the output file gets those of its outputs. --trace prints, after each\n"
+            "operator, its index and name, its output tensor, that one's bytes and the CRC-32 "
+            "(IEEE)\n"
+            "of them: two runtimes agree when their traces do. int8 results are those of "
+            "TensorFlow\n"
+            "Lite Micro's reference kernels, bit for bit, with either set of kernels.",
+        .examples = "  semtinel run model.tflite --input image.bin --output probabilities.bin\n"
+                    "  semtinel run model.tflite --input image.bin --trace | diff - golden.crc\n",
+        .min_operands = 1,
+        .max_operands = 1,
+    };
+    const char *input = NULL, *output = NULL;
+    bool trace = false;
+    int set = 0;
+    const cli_option options[] = {
+        {"input", 'i', CLI_TEXT, &input, 0, 0, "FILE", "raw bytes of the inputs."},
+        {"output", 'o', CLI_TEXT, &output, 0, 0, "FILE", "raw bytes of the outputs."},
+        {"trace", 't', CLI_FLAG, &trace, 0, 0, NULL, "print a line per operator."},
+        {"kernels",
+         0,
+         CLI_CHOICE,
+         &set,
+         0,
+         0,
+         "best|reference",
+         "the fastest for this processor, or portable C."},
+        {0}};
+    char **operands;
+    int count;
+    int code = cli_parse(&command, options, argc, argv, &operands, &count);
+    if (code >= 0)
+        return code;
+    if (!input || (!output && !trace))
+        return cli_usage(&command, "--input and one of --output and --trace are needed");
+
+    run_state state = {0};
+    smt_error error;
+    smt_status status = open_model(
+        &state, operands[0], set ? smt_edge_kernels_reference() : smt_edge_kernels_best(), &error);
+    if (!status)
+        status = fill_inputs(&state, input, &error);
+    if (!status) {
+        smt_edge_invoke(&state.runner, trace ? trace_line : NULL, NULL);
+        if (output)
+            status = save_outputs(&state, output, &error);
+    }
+    if (!status && !trace)
+        cli_say("%s: %s kernels, arena %u bytes (%u of them constants prepared once)",
+                operands[0],
+                smt_edge_kernels_name(state.plan.kernels),
+                state.plan.arena_bytes,
+                state.plan.prepared_bytes);
+    smt_free(state.input);
+    smt_free(state.arena);
+    smt_free(state.places);
+    smt_free(state.file);
+    return status ? cli_report(&error) : EXIT_DONE;
+}
