@@ -78,18 +78,19 @@ static void vignette(synth_scene *s, float *image)
     }
 }
 
+/* Grey values. Poisson noise of the electron count has a variance in proportion to the signal; the chain adds its own. */
 static void add_noise(synth_scene *s, float *image, float *scratch, float unit)
 {
-    /* dose: electrons a pixel at full signal. */
     float scale = (float)s->options->noise;
-    float dose = synth_log(s, 15, 4000), chain = synth_log(s, 0.002f, 0.05f);
-    bool blurred =
-        synth_chance(s, 0.45f); /* frames averaged, resampled or smoothed after the detector */
-    float sigma = blurred ? synth_uniform(s, 0.4f, 1.1f) * unit : 0;
-    float gain = blurred ? 1 + 2.2f * sigma : 1; /* blurring takes away most of the noise */
+    float total = 3.2f * expf(0.85f * synth_normal(&s->rng)); /* standard deviation at mid-grey */
+    total = scale * synth_clamp(total, 0.4f, 32);
+    float share = synth_uniform(s, 0.2f, 1); /* of the variance that is the electrons' */
+    bool blurred = synth_chance(s, 0.5f);    /* frames averaged, resampled or smoothed after the detector */
+    float sigma = blurred ? synth_uniform(s, 0.4f, 1.0f) * unit : 0;
+    float gain = blurred ? total * (1 + 1.2f * sigma) : total; /* blurring takes most of the noise away */
     for (size_t i = 0; i < s->count; i++) {
-        float variance = fmaxf(image[i], 0) / dose + chain * chain;
-        scratch[i] = scale * gain * sqrtf(variance) * synth_normal(&s->rng);
+        float variance = share * fmaxf(image[i], 8) * (1 / 128.0f) + 1 - share;
+        scratch[i] = gain * sqrtf(variance) * synth_normal(&s->rng);
     }
     if (blurred) {
         synth_blur(scratch, s->work[2], s->size, sigma, sigma);
@@ -101,7 +102,7 @@ static void add_noise(synth_scene *s, float *image, float *scratch, float unit)
 
 static void sharpen(synth_scene *s, float *image, float *scratch, float unit)
 {
-    float amount = synth_log(s, 0.2f, 1.5f), sigma = synth_uniform(s, 0.7f, 2) * unit;
+    float amount = synth_log(s, 0.2f, 1), sigma = synth_uniform(s, 0.8f, 2.5f) * unit;
     memcpy(scratch, image, s->count * sizeof *scratch);
     synth_blur(scratch, s->work[2], s->size, sigma, sigma);
     for (size_t i = 0; i < s->count; i++) {
@@ -147,9 +148,9 @@ void synth_detector(synth_scene *s, float *image)
     float astigmatism = expf(0.25f * synth_normal(&s->rng));
     synth_blur(image, s->work[2], s->size, sigma * astigmatism, sigma / astigmatism);
     charge(s, image);
+    expose(s, image);
     add_noise(s, image, scratch, unit);
     if (synth_chance(s, 0.25f)) {
         sharpen(s, image, scratch, unit);
     }
-    expose(s, image);
 }

@@ -15,7 +15,10 @@ typedef struct lines {
 static void place_uniform(synth_scene *s, lines *l)
 {
     /* Up to 26 lines are most common in practice; some images have 60. */
-    float across = synth_chance(s, 0.8f) ? synth_log(s, 4, 26) : synth_log(s, 20, 60);
+    float across = synth_chance(s, 0.85f) ? synth_log(s, 4, 24) : synth_log(s, 20, 60);
+    if (s->rough) {
+        across = synth_log(s, 3.5f, 24);
+    }
     float pitch = 1 / across, duty = synth_uniform(s, 0.25f, 0.75f), phase = synth_uniform(s, 0, 1);
     bool walking = synth_chance(s, 0.15f); /* pitch walking: every second space is wider */
     float walk = walking ? synth_uniform(s, 0.05f, 0.25f) * pitch : 0;
@@ -153,8 +156,8 @@ static void cut_ends(synth_scene *s, const lines *l)
 
 static void choose_look(synth_scene *s, float pitch)
 {
-    float contrast = synth_uniform(s, -0.25f, 0.75f);
-    float base = synth_uniform(s, 0.12f, 0.45f);
+    float contrast = synth_chance(s, 0.8f) ? synth_uniform(s, 0.1f, 0.75f) : synth_uniform(s, -0.35f, 0.1f);
+    float base = synth_uniform(s, 0.1f, 0.4f);
     if (synth_chance(s, 0.12f)) {
         contrast = synth_uniform(s, -0.04f, 0.06f); /* edges only */
     }
@@ -169,6 +172,10 @@ static void choose_look(synth_scene *s, float pitch)
     }
     if (synth_chance(s, 0.35f)) {
         s->look.glow_in = s->look.glow_out = 0; /* a flat detector: two levels */
+    }
+    if (synth_chance(s, 0.07f)) { /* seen from the side */
+        s->look.height = pitch * synth_uniform(s, 0.2f, 0.9f);
+        s->view_tilt = synth_uniform(s, 0.3f, 1.2f);
     }
 }
 

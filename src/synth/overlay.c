@@ -80,15 +80,15 @@ static void corners(synth_scene *s, float *image)
 void synth_overlay(synth_scene *s, float *image)
 {
     float scale = (float)s->options->overlays;
-    if (synth_chance(s, 0.05f * scale)) {
+    if (synth_chance(s, 0.03f * scale)) {
         data_bar(s, image);
     }
-    if (synth_chance(s, 0.04f * scale)) { /* a scale bar in the picture */
+    if (synth_chance(s, 0.025f * scale)) { /* a scale bar in the picture */
         float x = synth_uniform(s, 0.4f, 0.7f), value = synth_chance(s, 0.5f) ? 255 : 0;
         rectangle(s, image, x, 0.93f, x + synth_uniform(s, 0.1f, 0.3f), 0.945f, value);
         print(s, image, x, 0.955f, 0.035f, synth_int(s, 2, 5), value);
     }
-    if (synth_chance(s, 0.03f * scale)) {
+    if (synth_chance(s, 0.012f * scale)) {
         print(s,
               image,
               synth_uniform(s, 0, 0.6f),
@@ -97,10 +97,10 @@ void synth_overlay(synth_scene *s, float *image)
               synth_int(s, 3, 9),
               synth_chance(s, 0.7f) ? 255 : 0);
     }
-    if (synth_chance(s, 0.08f * scale)) {
+    if (synth_chance(s, 0.06f * scale)) {
         frame(s, image);
     }
-    if (synth_chance(s, 0.07f * scale)) {
+    if (synth_chance(s, 0.05f * scale)) {
         corners(s, image);
     }
 }
@@ -110,7 +110,7 @@ void synth_overlay(synth_scene *s, float *image)
 void synth_blocks(synth_scene *s, float *image)
 {
     float basis[8][8], block[8][8], turned[8][8];
-    float strength = synth_log(s, 0.4f, 2.5f);
+    float strength = synth_log(s, 0.15f, 1.6f);
     for (int k = 0; k < 8; k++) {
         for (int n = 0; n < 8; n++) {
             basis[k][n] =

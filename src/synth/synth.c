@@ -141,8 +141,8 @@ static void roughen(synth_scene *s)
 {
     s->rough = true;
     s->sigma = synth_log(s, 0.004f, 0.022f);
-    s->xi = synth_log(s, 0.012f, 0.12f);
-    s->exponent = synth_uniform(s, 0.4f, 1.2f);
+    s->xi = synth_log(s, 0.015f, 0.15f);
+    s->exponent = synth_uniform(s, 0.4f, 1.6f);
     s->together = synth_uniform(s, 0, 1);
     s->wave = synth_chance(s, 0.35f) ? synth_log(s, 0.005f, 0.04f) : 0;
     s->wave_period = synth_log(s, 0.12f, 0.8f);
@@ -326,7 +326,7 @@ static void render(synth_scene *s, const recipe *r, uint64_t seed, uint64_t scen
     synth_detector(s, image);
     s->rng = smt_rng_seed(seed, smt_hash64(scene_id, STREAM_OVERLAY));
     synth_overlay(s, image);
-    if (synth_chance(s, 0.25f * (float)s->options->overlays)) {
+    if (synth_chance(s, 0.15f * (float)s->options->overlays)) {
         synth_blocks(s, image);
     }
 }
