@@ -10,8 +10,9 @@
 #include <jerror.h>
 #include <jpeglib.h>
 
-#define MAX_SCANS 100 /* a progressive file has about ten; thousands of empty ones are an attack   \
-                       */
+#define MAX_SCANS                                                                                  \
+    100 /* a progressive file has about ten; thousands of empty ones are an attack                 \
+         */
 #define MAX_DECODER_BYTES (1L << 30)
 
 typedef struct jpeg_job {
@@ -41,6 +42,9 @@ static void on_error(j_common_ptr decoder)
     case JERR_OUT_OF_MEMORY:
     case JERR_NO_BACKING_STORE:
         status = SMT_ERR_MEMORY;
+        break;
+    case JERR_IMAGE_TOO_BIG:
+        status = SMT_ERR_LIMIT;
         break;
     case JERR_BAD_PRECISION:
     case JERR_SOF_UNSUPPORTED:
@@ -180,6 +184,13 @@ static smt_status run(jpeg_job *job)
     if (setjmp(job->jump)) {
         if (job->failure == SMT_ERR_MEMORY) {
             return out_of_memory(job);
+        }
+        if (job->failure == SMT_ERR_LIMIT) {
+            return smt_fail(job->error,
+                            job->failure,
+                            "%s: %s; scale the image down",
+                            job->source->name,
+                            job->message);
         }
         if (job->failure == SMT_ERR_UNSUPPORTED) {
             return smt_fail(job->error,

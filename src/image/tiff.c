@@ -23,7 +23,7 @@ typedef struct tiff_job {
     TIFF *tiff;
     toff_t position;
     char message[200];
-    uint16_t bits, samples, planar, format;
+    uint16_t bits, samples, planar, format, compression;
     colour_model model;
     int planes; /* buffers a block needs: 1, or one per colour if planes are separate */
     uint8_t *block[4];
@@ -245,7 +245,7 @@ static smt_status read_palette(tiff_job *job)
     return SMT_OK;
 }
 
-static smt_status read_model(tiff_job *job, uint16_t photometric, uint16_t compression)
+static smt_status read_model(tiff_job *job, uint16_t photometric)
 {
     switch (photometric) {
     case PHOTOMETRIC_MINISBLACK:
@@ -264,7 +264,7 @@ static smt_status read_model(tiff_job *job, uint16_t photometric, uint16_t compr
         job->model = INK;
         break;
     case PHOTOMETRIC_YCBCR:
-        if (compression != COMPRESSION_JPEG) {
+        if (job->compression != COMPRESSION_JPEG) {
             return unsupported(job, "uncompressed YCbCr, colour model", photometric);
         }
         TIFFSetField(job->tiff, TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
@@ -279,7 +279,7 @@ static smt_status read_model(tiff_job *job, uint16_t photometric, uint16_t compr
 static smt_status read_header(tiff_job *job)
 {
     uint32_t width = 0, height = 0;
-    uint16_t photometric = 0, compression = 0;
+    uint16_t photometric = 0;
     TIFF *tiff = job->tiff;
     TIFFGetField(tiff, TIFFTAG_IMAGEWIDTH, &width);
     TIFFGetField(tiff, TIFFTAG_IMAGELENGTH, &height);
@@ -291,14 +291,14 @@ static smt_status read_header(tiff_job *job)
     TIFFGetFieldDefaulted(tiff, TIFFTAG_SAMPLESPERPIXEL, &job->samples);
     TIFFGetFieldDefaulted(tiff, TIFFTAG_PLANARCONFIG, &job->planar);
     TIFFGetFieldDefaulted(tiff, TIFFTAG_SAMPLEFORMAT, &job->format);
-    TIFFGetFieldDefaulted(tiff, TIFFTAG_COMPRESSION, &compression);
+    TIFFGetFieldDefaulted(tiff, TIFFTAG_COMPRESSION, &job->compression);
     if (!TIFFGetField(tiff, TIFFTAG_PHOTOMETRIC, &photometric)) {
         photometric = job->samples >= 3 ? PHOTOMETRIC_RGB : PHOTOMETRIC_MINISBLACK;
     }
-    if (!TIFFIsCODECConfigured(compression) || compression == COMPRESSION_OJPEG) {
-        return unsupported(job, "compression", compression);
+    if (!TIFFIsCODECConfigured(job->compression) || job->compression == COMPRESSION_OJPEG) {
+        return unsupported(job, "compression", job->compression);
     }
-    status = read_model(job, photometric, compression);
+    status = read_model(job, photometric);
     if (status != SMT_OK) {
         return status;
     }
@@ -373,6 +373,21 @@ static smt_status allocate(tiff_job *job, uint64_t block_bytes)
     return SMT_OK;
 }
 
+/* libtiff reads an uncompressed block without looking at its length, and one without an entry in
+ * the table from the beginning of the file. */
+static bool block_present(tiff_job *job, uint32_t block, uint64_t needed)
+{
+    int failed = 0;
+    uint64_t offset = TIFFGetStrileOffsetWithErr(job->tiff, block, &failed);
+    if (failed || offset == 0) {
+        return false;
+    }
+    uint64_t bytes = TIFFGetStrileByteCountWithErr(job->tiff, block, &failed);
+    uint64_t least = job->compression == COMPRESSION_NONE ? needed : 1;
+    return !failed && bytes >= least && offset < job->source->size &&
+           bytes <= job->source->size - offset;
+}
+
 static smt_status read_tiles(tiff_job *job)
 {
     uint32_t width = 0, height = 0;
@@ -395,6 +410,9 @@ static smt_status read_tiles(tiff_job *job)
             for (int p = 0; p < job->planes; p++) {
                 uint32_t tile =
                     TIFFComputeTile(job->tiff, (uint32_t)left, (uint32_t)top, 0, (uint16_t)p);
+                if (!block_present(job, tile, bytes)) {
+                    return damaged(job);
+                }
                 tmsize_t got = TIFFReadEncodedTile(job->tiff, tile, job->block[p], (tmsize_t)bytes);
                 if (got < 0 || (uint64_t)got < bytes) {
                     return damaged(job);
@@ -429,6 +447,9 @@ static smt_status read_strips(tiff_job *job)
         uint32_t here = image_height - top < rows ? image_height - top : rows;
         for (int p = 0; p < job->planes; p++) {
             uint32_t strip = TIFFComputeStrip(job->tiff, top, (uint16_t)p);
+            if (!block_present(job, strip, row_bytes * here)) {
+                return damaged(job);
+            }
             tmsize_t got = TIFFReadEncodedStrip(job->tiff, strip, job->block[p], (tmsize_t)bytes);
             if (got < 0 || (uint64_t)got < row_bytes * here) {
                 return damaged(job);

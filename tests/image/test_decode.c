@@ -1,0 +1,471 @@
+#include "image/golden.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+/* cmocka.h needs the three above. */
+#include <cmocka.h>
+
+typedef struct file_bytes {
+    uint8_t *data;
+    size_t size;
+} file_bytes;
+
+static file_bytes load_golden(const char *name)
+{
+    char path[512];
+    void *data = NULL;
+    file_bytes file = {0};
+    snprintf(path, sizeof path, "%s/%s", GOLDEN_FOLDER, name);
+    assert_int_equal(smt_file_load(path, 0, &data, &file.size, NULL), SMT_OK);
+    file.data = data;
+    return file;
+}
+
+static bool same(const smt_image *image, const golden_image *golden)
+{
+    if (image->width != golden->width || image->height != golden->height) {
+        return false;
+    }
+    for (int i = 0; i < image->width * image->height; i++) {
+        if (abs(image->pixels[i] - golden->pixels[i]) > golden->tolerance) {
+            print_message("%s: pixel %d is %d, not %d\n",
+                          golden->name,
+                          i,
+                          image->pixels[i],
+                          golden->pixels[i]);
+            return false;
+        }
+    }
+    return true;
+}
+
+static FILE *open_golden(void)
+{
+    FILE *list = fopen(GOLDEN_FOLDER "/expected.txt", "r");
+    assert_non_null(list);
+    return list;
+}
+
+static void decodes_as_pillow_does(void **state)
+{
+    (void)state;
+    FILE *list = open_golden();
+    static golden_image golden;
+    int count = 0, wrong = 0;
+    while (golden_next(list, &golden)) {
+        char path[512];
+        smt_image image = {0};
+        smt_error error = {0};
+        snprintf(path, sizeof path, "%s/%s", GOLDEN_FOLDER, golden.name);
+        if (smt_image_load(path, NULL, &image, &error) != SMT_OK) {
+            print_message("%s: %s\n", golden.name, error.message);
+            wrong++;
+        } else {
+            wrong += !same(&image, &golden);
+        }
+        smt_image_free(&image);
+        count++;
+    }
+    fclose(list);
+    assert_int_equal(wrong, 0);
+    assert_true(count >= 80);
+}
+
+static bool is_kind(const char *name, const char *suffix)
+{
+    return strcmp(strrchr(name, '.'), suffix) == 0;
+}
+
+/* Every beginning of every file fails with a reason that names it, or has lost nothing but padding.
+ */
+static void refuses_every_cut(void **state)
+{
+    (void)state;
+    FILE *list = open_golden();
+    static golden_image golden;
+    while (golden_next(list, &golden)) {
+        file_bytes file = load_golden(golden.name);
+        for (size_t size = 0; size < file.size; size++) {
+            smt_image image = {0};
+            smt_error error = {0};
+            uint8_t *part = malloc(
+                size ? size : 1); /* its own block, so that a sanitizer sees any read beyond */
+            assert_non_null(part);
+            memcpy(part, file.data, size);
+            smt_status status = smt_image_decode(part, size, golden.name, NULL, &image, &error);
+            free(part);
+            if (status == SMT_OK) {
+                bool padding = is_kind(golden.name, ".tif") || is_kind(golden.name, ".bmp");
+                if (!padding || !same(&image, &golden)) {
+                    fail_msg("%s: accepted after %zu of %zu bytes", golden.name, size, file.size);
+                }
+                smt_image_free(&image);
+                continue;
+            }
+            /* A cut TIFF can also look like one of a kind that is not supported, as its tags are
+             * lost. */
+            if (status != SMT_ERR_FORMAT &&
+                !(is_kind(golden.name, ".tif") && status == SMT_ERR_UNSUPPORTED)) {
+                fail_msg("%s cut to %zu bytes: %s", golden.name, size, error.message);
+            }
+            assert_int_equal(error.status, status);
+            assert_non_null(strstr(error.message, golden.name));
+            assert_null(image.pixels);
+        }
+        smt_free(file.data);
+    }
+    fclose(list);
+}
+
+/* No damaged byte may crash; what comes out is an image or an error, never both. */
+static void survives_every_damaged_byte(void **state)
+{
+    (void)state;
+    static const uint8_t flips[] = {0xff, 0x01, 0x80};
+    FILE *list = open_golden();
+    static golden_image golden;
+    while (golden_next(list, &golden)) {
+        file_bytes file = load_golden(golden.name);
+        for (size_t i = 0; i < file.size; i++) {
+            for (size_t f = 0; f < sizeof flips; f++) {
+                /* 1 Mi pixels: a damaged width must not make the test slow. */
+                smt_image_limits limits = {.max_pixels = (size_t)1 << 20};
+                smt_image image = {0};
+                smt_error error = {0};
+                file.data[i] ^= flips[f];
+                smt_status status =
+                    smt_image_decode(file.data, file.size, golden.name, &limits, &image, &error);
+                file.data[i] ^= flips[f];
+                assert_true((status == SMT_OK) == (image.pixels != NULL));
+                assert_true(status == SMT_OK || error.message[0]);
+                smt_image_free(&image);
+            }
+        }
+        smt_free(file.data);
+    }
+    fclose(list);
+}
+
+static void reports_every_failed_allocation(void **state)
+{
+    (void)state;
+    FILE *list = open_golden();
+    static golden_image golden;
+    int failures = 0;
+    while (golden_next(list, &golden)) {
+        file_bytes file = load_golden(golden.name);
+        for (long countdown = 0;; countdown++) {
+            smt_image image = {0};
+            smt_error error = {0};
+            smt_alloc_fail_after(countdown);
+            smt_status status =
+                smt_image_decode(file.data, file.size, golden.name, NULL, &image, &error);
+            smt_alloc_fail_after(-1);
+            if (status == SMT_OK) {
+                assert_true(same(&image, &golden));
+                smt_image_free(&image);
+                break;
+            }
+            if (status != SMT_ERR_MEMORY) {
+                fail_msg("%s, allocation %ld: %s", golden.name, countdown, error.message);
+            }
+            assert_null(image.pixels);
+            failures++;
+            assert_true(countdown < 100);
+        }
+        smt_free(file.data);
+    }
+    fclose(list);
+    assert_true(failures > 200);
+}
+
+static void expect(const void *data, size_t size, smt_status wanted, const char *part)
+{
+    smt_image image = {0};
+    smt_error error = {0};
+    smt_status status = smt_image_decode(data, size, "some file", NULL, &image, &error);
+    if (status != wanted || !strstr(error.message, part)) {
+        fail_msg("wanted %s with \"%s\", got %s: %s",
+                 smt_status_name(wanted),
+                 part,
+                 smt_status_name(status),
+                 error.message);
+    }
+    assert_memory_equal(error.message, "some file: ", 11);
+    assert_null(strchr(error.message, '\n'));
+}
+
+static void names_what_is_no_image(void **state)
+{
+    (void)state;
+    expect("", 0, SMT_ERR_FORMAT, "empty");
+    expect("hello, world", 12, SMT_ERR_FORMAT, "not a PNG");
+    expect("version https://git-lfs.github.com/spec/v1\noid", 46, SMT_ERR_FORMAT, "git lfs pull");
+    expect("GIF89a..........", 16, SMT_ERR_UNSUPPORTED, "GIF");
+    expect("RIFF\0\0\0\0WEBPVP8 ", 16, SMT_ERR_UNSUPPORTED, "WebP");
+    expect("\0\0\0\x1c"
+           "ftypavif....",
+           16,
+           SMT_ERR_UNSUPPORTED,
+           "AVIF");
+    expect("\x89PNG\r\n\x1a\n", 8, SMT_ERR_FORMAT, "ends early");
+    expect("\xff\xd8\xff", 3, SMT_ERR_FORMAT, "JPEG");
+    expect("II*\0", 4, SMT_ERR_FORMAT, "TIFF");
+    expect("BM", 2, SMT_ERR_FORMAT, "ends early");
+
+    smt_image image = {0};
+    smt_error error = {0};
+    assert_int_equal(smt_image_load("/nonexistent/a.png", NULL, &image, &error), SMT_ERR_IO);
+    assert_non_null(strstr(error.message, "/nonexistent/a.png"));
+    assert_int_equal(smt_image_load("/", NULL, &image, &error), SMT_ERR_IO);
+}
+
+static void put32le(uint8_t *at, uint32_t value)
+{
+    for (int i = 0; i < 4; i++) {
+        at[i] = (uint8_t)(value >> (8 * i));
+    }
+}
+
+static void put32be(uint8_t *at, uint32_t value)
+{
+    for (int i = 0; i < 4; i++) {
+        at[i] = (uint8_t)(value >> (24 - 8 * i));
+    }
+}
+
+/* Changes 4 bytes at `offset`; for PNG the header's checksum follows. */
+static void expect_changed(
+    const char *name, size_t offset, uint32_t value, bool big, smt_status wanted, const char *part)
+{
+    file_bytes file = load_golden(name);
+    assert_true(offset + 4 <= file.size);
+    (big ? put32be : put32le)(file.data + offset, value);
+    if (is_kind(name, ".png")) {
+        put32be(file.data + 29, smt_crc32(0, file.data + 12, 17));
+    }
+    expect(file.data, file.size, wanted, part);
+    smt_free(file.data);
+}
+
+/* Offset of a tag's value in the first directory of a little-endian TIFF. */
+static size_t tag_offset(const char *name, unsigned tag)
+{
+    file_bytes file = load_golden(name);
+    size_t at = (size_t)file.data[4] | (size_t)file.data[5] << 8;
+    size_t count = (size_t)file.data[at] | (size_t)file.data[at + 1] << 8, found = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t entry = at + 2 + 12 * i;
+        if ((unsigned)(file.data[entry] | file.data[entry + 1] << 8) == tag) {
+            found = entry + 8;
+        }
+    }
+    smt_free(file.data);
+    assert_true(found > 0);
+    return found;
+}
+
+static void refuses_hostile_headers(void **state)
+{
+    (void)state;
+    /* PNG: IHDR's width is at 16, height at 20. */
+    expect_changed("grey8.png", 16, 0x7fffffff, true, SMT_ERR_LIMIT, "exceed");
+    expect_changed("grey8.png", 20, 32769, true, SMT_ERR_LIMIT, "exceed");
+    expect_changed("grey8.png", 16, 0, true, SMT_ERR_FORMAT, "PNG");
+    expect_changed("grey8.png", 16, 0x80000000u, true, SMT_ERR_FORMAT, "PNG");
+    expect_changed("grey8.png",
+                   16,
+                   32768,
+                   true,
+                   SMT_ERR_FORMAT,
+                   "ends early"); /* deflate cannot gain that much */
+    expect_changed("rgb16_interlaced.png", 16, 32768, true, SMT_ERR_FORMAT, "ends early");
+
+    /* BMP: width at 18, height at 22, bits at 28, compression at 30, pixel offset at 10. */
+    expect_changed("rgb.bmp", 18, 0x80000000u, false, SMT_ERR_FORMAT, "negative");
+    expect_changed("rgb.bmp", 22, 0x80000000u, false, SMT_ERR_LIMIT, "exceed");
+    expect_changed("rgb.bmp", 22, 0xffffffffu - 5000u, false, SMT_ERR_FORMAT, "ends early");
+    expect_changed("rgb.bmp", 18, 0, false, SMT_ERR_FORMAT, "0 x");
+    expect_changed("rgb.bmp", 10, 0xfffffff0u, false, SMT_ERR_FORMAT, "ends early");
+    expect_changed("rgb.bmp", 10, 4, false, SMT_ERR_FORMAT, "inside the header");
+    expect_changed("rgb.bmp", 14, 0xffffffffu, false, SMT_ERR_UNSUPPORTED, "header");
+    expect_changed("rgb.bmp", 30, 4, false, SMT_ERR_UNSUPPORTED, "compression 4");
+    expect_changed("rgb565.bmp", 54, 0x5000, false, SMT_ERR_FORMAT, "mask");
+    expect_changed("rle8.bmp", 18, 3, false, SMT_ERR_FORMAT, "leaves the image");
+
+    /* TIFF */
+    expect_changed("white_is_zero.tif",
+                   tag_offset("white_is_zero.tif", 256),
+                   0xffffffffu,
+                   false,
+                   SMT_ERR_LIMIT,
+                   "exceed");
+    expect_changed("white_is_zero.tif",
+                   tag_offset("white_is_zero.tif", 257),
+                   30000,
+                   false,
+                   SMT_ERR_FORMAT,
+                   "TIFF");
+    expect_changed("white_is_zero.tif",
+                   tag_offset("white_is_zero.tif", 273),
+                   0x7fffffff,
+                   false,
+                   SMT_ERR_FORMAT,
+                   "TIFF");
+    expect_changed("white_is_zero.tif",
+                   tag_offset("white_is_zero.tif", 262),
+                   32844,
+                   false,
+                   SMT_ERR_UNSUPPORTED,
+                   "colour model");
+    expect_changed("white_is_zero.tif",
+                   tag_offset("white_is_zero.tif", 259),
+                   34712,
+                   false,
+                   SMT_ERR_UNSUPPORTED,
+                   "compression");
+    expect_changed("white_is_zero.tif",
+                   tag_offset("white_is_zero.tif", 277),
+                   60000,
+                   false,
+                   SMT_ERR_UNSUPPORTED,
+                   "samples");
+    expect_changed(
+        "tiled.tif", tag_offset("tiled.tif", 322), 0x7ffffff0, false, SMT_ERR_LIMIT, "exceed");
+    expect_changed("white_is_zero.tif",
+                   4,
+                   8,
+                   false,
+                   SMT_ERR_FORMAT,
+                   "TIFF"); /* the directory lies in the pixels */
+
+    /* JPEG: a frame of 65535 x 65535, more than libjpeg allows, and of 60138 x 60138. */
+    file_bytes file = load_golden("grey.jpg");
+    size_t frame = 0;
+    while (frame + 9 < file.size && !(file.data[frame] == 0xff && file.data[frame + 1] == 0xc0)) {
+        frame++;
+    }
+    memset(file.data + frame + 5, 0xff, 4);
+    expect(file.data, file.size, SMT_ERR_LIMIT, "scale the image down");
+    memset(file.data + frame + 5, 0xea, 4);
+    expect(file.data, file.size, SMT_ERR_LIMIT, "60138 x 60138");
+    smt_free(file.data);
+}
+
+static void obeys_the_callers_limits(void **state)
+{
+    (void)state;
+    FILE *list = open_golden();
+    static golden_image golden;
+    while (golden_next(list, &golden)) {
+        smt_image_limits side = {.max_side = 2}, area = {.max_pixels = 8};
+        file_bytes file = load_golden(golden.name);
+        smt_image image = {0};
+        assert_int_equal(smt_image_decode(file.data, file.size, golden.name, &side, &image, NULL),
+                         SMT_ERR_LIMIT);
+        assert_int_equal(smt_image_decode(file.data, file.size, golden.name, &area, &image, NULL),
+                         SMT_ERR_LIMIT);
+        smt_free(file.data);
+    }
+    fclose(list);
+}
+
+static void count_lines(void *context, smt_log_level level, const char *line)
+{
+    assert_int_equal(level, SMT_LOG_DEBUG);
+    assert_non_null(strstr(line, "damaged but readable"));
+    (*(int *)context)++;
+}
+
+/* Libraries' warnings go to the log. Here: bytes between the segments of a JPEG. */
+static void logs_warnings(void **state)
+{
+    (void)state;
+    file_bytes file = load_golden("grey.jpg");
+    uint8_t *longer = smt_alloc(file.size + 3, 1);
+    assert_non_null(longer);
+    memcpy(longer, file.data, 20); /* SOI and JFIF */
+    memcpy(longer + 23, file.data + 20, file.size - 20);
+    int lines = 0;
+    smt_image image = {0};
+    smt_log_set(count_lines, &lines);
+    assert_int_equal(
+        smt_image_decode(longer, file.size + 3, "damaged but readable", NULL, &image, NULL),
+        SMT_OK);
+    smt_log_set(NULL, NULL);
+    assert_int_equal(lines, 1);
+    smt_image_free(&image);
+    smt_free(longer);
+    smt_free(file.data);
+}
+
+static void knows_suffixes(void **state)
+{
+    (void)state;
+    assert_true(smt_image_suffix("a.png"));
+    assert_true(smt_image_suffix("x/y.z/a.JPeG"));
+    assert_true(smt_image_suffix("a.b.TIF"));
+    assert_true(smt_image_suffix("a.tiff"));
+    assert_true(smt_image_suffix("a.bmp"));
+    assert_false(smt_image_suffix("a.gif"));
+    assert_false(smt_image_suffix("png"));
+    assert_false(smt_image_suffix("folder.png/.png"));
+    assert_false(smt_image_suffix("folder.png/file"));
+    assert_false(smt_image_suffix("a.png.txt"));
+    assert_false(smt_image_suffix(""));
+}
+
+/* CRC-32 of Pillow's convert("RGB").convert("L") of some of the shared images. */
+static const struct {
+    const char *path;
+    uint32_t crc;
+} shared_images[] = {
+#include "image/shared_crc.inc"
+};
+
+static void decodes_the_shared_images(void **state)
+{
+    (void)state;
+    const char *root = getenv("SEMTINEL_DATA");
+    if (!root || !smt_path_is_directory(root)) {
+        print_message("no folder SEMTINEL_DATA: the shared images are not tested\n");
+        skip();
+    }
+    for (size_t i = 0; i < sizeof shared_images / sizeof *shared_images; i++) {
+        char *path = smt_path_join(root, shared_images[i].path);
+        assert_non_null(path);
+        smt_image image = {0};
+        smt_error error = {0};
+        if (!smt_path_exists(path)) {
+            smt_free(path);
+            continue;
+        }
+        if (smt_image_load(path, NULL, &image, &error) != SMT_OK) {
+            fail_msg("%s", error.message);
+        }
+        uint32_t crc = smt_crc32(0, image.pixels, (size_t)image.width * (size_t)image.height);
+        if (crc != shared_images[i].crc) {
+            fail_msg("%s: %08x, not %08x", path, crc, shared_images[i].crc);
+        }
+        smt_image_free(&image);
+        smt_free(path);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(decodes_as_pillow_does),
+        cmocka_unit_test(refuses_every_cut),
+        cmocka_unit_test(survives_every_damaged_byte),
+        cmocka_unit_test(reports_every_failed_allocation),
+        cmocka_unit_test(names_what_is_no_image),
+        cmocka_unit_test(refuses_hostile_headers),
+        cmocka_unit_test(obeys_the_callers_limits),
+        cmocka_unit_test(logs_warnings),
+        cmocka_unit_test(knows_suffixes),
+        cmocka_unit_test(decodes_the_shared_images),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
