@@ -21,11 +21,11 @@ extern "C" {
 #define SMT_NODE_PARAMS 4
 
 /* Limits, so that no product of sizes overflows and a hostile file cannot ask for absurd memory. */
-#define SMT_NODE_NAME_MAX 80     /* characters of a node's name; params add a suffix */
-#define SMT_NODE_MAX 4096        /* nodes in a graph */
-#define SMT_SIDE_MAX 16384       /* height, width or channels of a value */
-#define SMT_VALUE_MAX (1 << 26)  /* elements of one value */
-#define SMT_PARAM_MAX (1 << 26)  /* elements of one param */
+#define SMT_NODE_NAME_MAX 80    /* characters of a node's name; params add a suffix */
+#define SMT_NODE_MAX 4096       /* nodes in a graph */
+#define SMT_SIDE_MAX 16384      /* height, width or channels of a value */
+#define SMT_VALUE_MAX (1 << 26) /* elements of one value */
+#define SMT_PARAM_MAX (1 << 26) /* elements of one param */
 #define SMT_KERNEL_MAX 64
 #define SMT_STRIDE_MAX 8
 
@@ -43,8 +43,12 @@ typedef enum smt_op {
     SMT_OP_GLOBAL_POOL, /* mean over h and w: 1 x 1 x c */
     SMT_OP_DENSE,       /* input 1 x 1 x in; params WEIGHT [out][in], BIAS [out] (optional) */
     SMT_OP_DROPOUT,     /* `rate`; identity outside training */
-    SMT_OP_SOFTMAX, /* over channels; exported models end with it, training graphs end with logits
-                     */
+    SMT_OP_SOFTMAX,  /* over channels; exported models end with it, training graphs end with logits
+                      */
+    SMT_OP_QUANTIZE, /* simulated int8: y = scale * (q - zero_point) with q = x rounded as
+                        `rounding` says and clamped to -128..127; params SCALE [1] (learned), SOURCE
+                        (what the rounding needs). Backward: straight through where q was not
+                        clamped; SCALE's gradient as in LSQ (Esser et al. 2020) */
     SMT_OP_COUNT
 } smt_op;
 
@@ -56,10 +60,21 @@ typedef enum smt_activation {
     SMT_ACT_HARD_SIGMOID /* relu6(x + 3) / 6 */
 } smt_activation;
 
+/* How SMT_OP_QUANTIZE rounds: in the integer arithmetic of TensorFlow Lite's reference kernels. */
+typedef enum smt_rounding {
+    SMT_ROUND_PLAIN,   /* q = round(x / scale), half away from zero; no SOURCE */
+    SMT_ROUND_PRODUCT, /* after convolution, dense, multiply, pool: x is SOURCE[0] * SOURCE[1 + c]
+                          times an integer, which is recovered and requantised by multiplier and
+                          shift with double rounding */
+    SMT_ROUND_TABLE    /* an element-wise function of a quantised x (hard-swish): q_in = round(x /
+                          SOURCE[0]) +    SOURCE[1], y = scale * SOURCE[2 + q_in + 128] with the
+                          integer    results in the table; backward    uses the node's activation */
+} smt_rounding;
+
 /* Positions in smt_node.param. */
 enum { SMT_WEIGHT = 0, SMT_BIAS = 1 };
 enum { SMT_GAMMA = 0, SMT_BETA = 1, SMT_MEAN = 2, SMT_VARIANCE = 3 };
-enum { SMT_SCALE = 0, SMT_OFFSET = 1 };
+enum { SMT_SCALE = 0, SMT_OFFSET = 1, SMT_SOURCE = 1 };
 
 typedef enum smt_padding {
     SMT_PAD_SAME,    /* TensorFlow: output = ceil(input / stride), the odd pixel goes to bottom and
@@ -78,7 +93,10 @@ typedef struct smt_param {
     int rank;
     int dim[4];
     size_t count;
-    float *data;    /* owned by the graph */
+    float *data;  /* owned by the graph */
+    float *scale; /* owned; of a weight on an int8 grid: one an output channel, data = scale * (-127
+                     .. 127); of a bias: its int32 steps; NULL: plain float */
+    int scale_count;
     bool trainable; /* false for batch norm's mean and variance, and for constants */
 } smt_param;
 
@@ -103,6 +121,7 @@ typedef struct smt_node {
                         Keras */
     float rate;      /* dropout */
     smt_quant quant; /* of the output; set by quant/ */
+    smt_rounding rounding; /* of SMT_OP_QUANTIZE */
 } smt_node;
 
 typedef struct smt_graph {
@@ -157,6 +176,16 @@ SMT_API int
 smt_graph_dropout(smt_graph *graph, const char *name, int input, float rate, smt_error *error);
 SMT_API int smt_graph_softmax(smt_graph *graph, const char *name, int input, smt_error *error);
 
+/* quant gives the zero point and the first value of SCALE; SOURCE starts zeroed. activation: of
+ * SMT_ROUND_TABLE. */
+SMT_API int smt_graph_quantize(smt_graph *graph,
+                               const char *name,
+                               int input,
+                               smt_rounding rounding,
+                               smt_activation activation,
+                               smt_quant quant,
+                               smt_error *error);
+
 /* Index of the node or param of this name, or -1. */
 SMT_API int smt_graph_find(const smt_graph *graph, const char *name);
 SMT_API int smt_graph_find_param(const smt_graph *graph, const char *name);
@@ -178,10 +207,22 @@ SMT_API smt_status smt_graph_fold(const smt_graph *graph, smt_graph **out, smt_e
  * weights of the convolution after the multiplication (see docs/design.md, "Gates are free"). The
  * function is the same. */
 SMT_API smt_status smt_graph_free_gates(const smt_graph *graph, smt_graph **out, smt_error *error);
+/* The reverse: gates of the form relu6(z), or relu6(z) times one number, become hard sigmoids
+ * again, and what is left over goes into the weights after the product. The function is the same.
+ */
+SMT_API smt_status smt_graph_restore_gates(const smt_graph *graph,
+                                           smt_graph **out,
+                                           smt_error *error);
+/* The same network for inputs of another height and width. */
+SMT_API smt_status smt_graph_with_size(
+    const smt_graph *graph, int height, int width, smt_graph **out, smt_error *error);
 /* The graph with a softmax at its end (unchanged clone if there is one). */
 SMT_API smt_status smt_graph_with_softmax(const smt_graph *graph,
                                           smt_graph **out,
                                           smt_error *error);
+
+/* Gives a weight (one grid step a channel) room for `count` scales, zeroed; 0 takes them away. */
+SMT_API smt_status smt_param_scales(smt_param *param, int count, smt_error *error);
 
 #ifdef __cplusplus
 }

@@ -104,8 +104,8 @@ int smt_graph_copy_node(
     for (int i = 0; i < 2; i++) {
         node.input[i] = from->input[i] >= 0 ? map[from->input[i]] : -1;
     }
-    bool has_bias =
-        from->op != SMT_OP_BATCH_NORM && from->op != SMT_OP_AFFINE && from->param[SMT_BIAS] >= 0;
+    bool has_bias = from->op != SMT_OP_BATCH_NORM && from->op != SMT_OP_AFFINE &&
+                    from->op != SMT_OP_QUANTIZE && from->param[SMT_BIAS] >= 0;
     int made = smt_graph_append(dst, &node, bias || has_bias, error);
     if (made < 0) {
         return -1;
@@ -114,7 +114,10 @@ int smt_graph_copy_node(
         if (from->param[i] >= 0) {
             smt_param *to = &dst->params[dst->nodes[made].param[i]];
             const smt_param *source = &src->params[from->param[i]];
-            memcpy(to->data, source->data, to->count * sizeof *to->data);
+            if (smt_param_copy_values(to, source)) {
+                smt_fail(error, SMT_ERR_MEMORY, "node '%s': out of memory", node.name);
+                return -1;
+            }
             to->trainable = source->trainable;
         }
     }
@@ -255,4 +258,24 @@ int smt_graph_softmax(smt_graph *graph, const char *name, int input, smt_error *
     smt_node node = smt_node_blank(SMT_OP_SOFTMAX, name);
     node.input[0] = input;
     return smt_graph_append(graph, &node, false, error);
+}
+
+int smt_graph_quantize(smt_graph *graph,
+                       const char *name,
+                       int input,
+                       smt_rounding rounding,
+                       smt_activation activation,
+                       smt_quant quant,
+                       smt_error *error)
+{
+    smt_node node = smt_node_blank(SMT_OP_QUANTIZE, name);
+    node.input[0] = input;
+    node.rounding = rounding;
+    node.activation = activation;
+    node.quant = quant;
+    int index = smt_graph_append(graph, &node, false, error);
+    if (index >= 0) {
+        graph->params[graph->nodes[index].param[SMT_SCALE]].data[0] = quant.scale;
+    }
+    return index;
 }

@@ -161,7 +161,8 @@ bad_shapes(smt_error *error, int index, const smt_node *n, smt_shape a, smt_shap
 
 smt_status smt_graph_derive(const smt_graph *graph, int index, smt_node *n, smt_error *error)
 {
-    if ((unsigned)n->op >= SMT_OP_COUNT || (unsigned)n->activation > SMT_ACT_HARD_SIGMOID) {
+    if ((unsigned)n->op >= SMT_OP_COUNT || (unsigned)n->activation > SMT_ACT_HARD_SIGMOID ||
+        (unsigned)n->rounding > SMT_ROUND_TABLE) {
         return smt_fail(error,
                         SMT_ERR_ARGUMENT,
                         "node %d: unknown operator %d or activation %d",
@@ -309,6 +310,15 @@ smt_slot smt_graph_slot(const smt_graph *graph, const smt_node *n, int slot)
                                                false,
                                                false}
                                   : none;
+    case SMT_OP_QUANTIZE: {
+        int source = n->rounding == SMT_ROUND_PRODUCT ? 1 + out
+                     : n->rounding == SMT_ROUND_TABLE ? 2 + 256
+                                                      : 0;
+        return slot == SMT_SCALE ? (smt_slot){".scale", 1, {1, 0, 0, 0}, true, false}
+               : slot == SMT_SOURCE && source
+                   ? (smt_slot){".source", 1, {source, 0, 0, 0}, false, false}
+                   : none;
+    }
     default:
         return none;
     }

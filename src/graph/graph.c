@@ -20,11 +20,35 @@ void smt_graph_destroy(smt_graph **graph)
     }
     for (int i = 0; i < (*graph)->param_count; i++) {
         smt_free((*graph)->params[i].data);
+        smt_free((*graph)->params[i].scale);
     }
     smt_free((*graph)->params);
     smt_free((*graph)->nodes);
     smt_free(*graph);
     *graph = NULL;
+}
+
+smt_status smt_param_scales(smt_param *param, int count, smt_error *error)
+{
+    float *scale = count ? smt_alloc((size_t)count, sizeof *scale) : NULL;
+    if (count && !scale) {
+        return smt_fail(
+            error, SMT_ERR_MEMORY, "%s: out of memory for %d scales", param->name, count);
+    }
+    smt_free(param->scale);
+    param->scale = scale;
+    param->scale_count = count;
+    return SMT_OK;
+}
+
+smt_status smt_param_copy_values(smt_param *to, const smt_param *from)
+{
+    memcpy(to->data, from->data, to->count * sizeof *to->data);
+    smt_status status = smt_param_scales(to, from->scale_count, NULL);
+    if (status == SMT_OK && from->scale_count) {
+        memcpy(to->scale, from->scale, (size_t)from->scale_count * sizeof *to->scale);
+    }
+    return status;
 }
 
 smt_status smt_graph_clone(const smt_graph *graph, smt_graph **out, smt_error *error)
@@ -48,12 +72,15 @@ smt_status smt_graph_clone(const smt_graph *graph, smt_graph **out, smt_error *e
         const smt_param *from = &graph->params[i];
         smt_param *to = &copy->params[i];
         *to = *from;
+        to->scale = NULL;
         to->data = smt_alloc(from->count, sizeof *to->data);
         if (!to->data) {
             goto memory;
         }
         copy->param_count++;
-        memcpy(to->data, from->data, from->count * sizeof *to->data);
+        if (smt_param_copy_values(to, from)) {
+            goto memory;
+        }
     }
     *out = copy;
     return SMT_OK;
@@ -111,6 +138,7 @@ const char *smt_op_name(smt_op op)
         [SMT_OP_DENSE] = "dense",
         [SMT_OP_DROPOUT] = "dropout",
         [SMT_OP_SOFTMAX] = "softmax",
+        [SMT_OP_QUANTIZE] = "quantize",
     };
     return (unsigned)op < SMT_OP_COUNT ? names[op] : "unknown";
 }

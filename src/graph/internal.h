@@ -31,4 +31,7 @@ int smt_graph_append(smt_graph *graph, const smt_node *node, bool bias, smt_erro
 int smt_graph_copy_node(
     smt_graph *dst, const smt_graph *src, int index, const int *map, bool bias, smt_error *error);
 
+/* Data and scales of a param of the same count. */
+smt_status smt_param_copy_values(smt_param *to, const smt_param *from);
+
 #endif

@@ -17,6 +17,7 @@ const ops_operator *ops_find(smt_op op)
                                                             [SMT_OP_GLOBAL_POOL] = &ops_global_pool,
                                                             [SMT_OP_DENSE] = &ops_dense,
                                                             [SMT_OP_DROPOUT] = &ops_dropout,
-                                                            [SMT_OP_SOFTMAX] = &ops_softmax};
+                                                            [SMT_OP_SOFTMAX] = &ops_softmax,
+                                                            [SMT_OP_QUANTIZE] = &ops_quantize};
     return op >= 0 && op < SMT_OP_COUNT ? table[op] : NULL;
 }
