@@ -17,6 +17,7 @@ owner() {
     local header=$1
     case "$header" in
     audit | augment | loader) echo data ;;
+    optimizer) echo train ;;
     *) echo "$header" ;;
     esac
 }

@@ -64,6 +64,7 @@ SMT_API double smt_optimizer_step(
  * NULL), the slots one after another, *count floats each; and the number of steps of each slot. */
 SMT_API float *smt_optimizer_moment(smt_optimizer *optimizer, int which, size_t *count);
 SMT_API int32_t *smt_optimizer_steps(smt_optimizer *optimizer);
+SMT_API int smt_optimizer_slots(const smt_optimizer *optimizer);
 
 /* ---- schedules ------------------------------------------------------------------------------- */
 

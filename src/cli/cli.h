@@ -66,6 +66,8 @@ int cli_usage(const cli_command *command, const char *format, ...)
     SMT_PRINTF(2, 3); /* EXIT_USAGE */
 /* Logs to stdout unless --quiet. */
 void cli_say(const char *format, ...) SMT_PRINTF(1, 2);
+/* From now on log lines are written to this file too, --quiet or not; NULL: no longer. Borrowed. */
+void cli_log_copy(smt_file *file);
 /* The folder of shipped weights: $SEMTINEL_MODELS, beside the source, or installed. */
 const char *cli_models_folder(void);
 
@@ -73,8 +75,12 @@ const char *cli_models_folder(void);
 /* one X(name) a line, each with its own file; every row defines int cli_NAME(int argc, char **argv)
  */
 #define CLI_COMMANDS(X) \
+    X(audit) \
+    X(evaluate) \
+    X(predict) \
     X(run) \
-    X(synth)
+    X(synth) \
+    X(train)
 #define CLI_DECLARE(name) int cli_##name(int argc, char **argv);
 CLI_COMMANDS(CLI_DECLARE)
 #undef CLI_DECLARE

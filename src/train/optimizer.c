@@ -279,6 +279,11 @@ int32_t *smt_optimizer_steps(smt_optimizer *optimizer)
     return optimizer->steps;
 }
 
+int smt_optimizer_slots(const smt_optimizer *optimizer)
+{
+    return optimizer->slot_count;
+}
+
 /* ---- averaging ------------------------------------------------------------------------------- */
 
 typedef struct blend_context {

@@ -49,13 +49,16 @@ static double clamp_step(uint64_t step, uint64_t total)
 
 double smt_schedule_rate(const smt_schedule_options *o, uint64_t step, uint64_t total)
 {
+    if (total < 2) {
+        return o->rate;
+    }
     double at = clamp_step(step, total);
     double count = (double)total;
     double first = o->rate / o->start_divisor;
     double floor_rate = first / o->end_divisor;
     switch (o->kind) {
     case SMT_SCHEDULE_ONE_CYCLE:
-        return total < 2 ? o->rate : one_cycle(first, o->rate, floor_rate, o->warmup, at, count);
+        return one_cycle(first, o->rate, floor_rate, o->warmup, at, count);
     case SMT_SCHEDULE_COSINE: {
         double rise = floor(o->warmup * count);
         if (at < rise) {

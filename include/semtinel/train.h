@@ -1,0 +1,139 @@
+/* semtinel/train.h: trains MobileNetV3-Small on a folder of images.
+ *
+ * A run is a folder that holds, after every epoch, model.safetensors (the best weights so far),
+ * history.csv, log.txt and checkpoint.safetensors (everything needed to go on). Each appears whole
+ * or not at all, so a run can be killed at any moment. Equal options, seed and data give
+ * model.safetensors of equal bytes, at any number of threads, resumed or not.
+ */
+#ifndef SEMTINEL_TRAIN_H
+#define SEMTINEL_TRAIN_H
+
+#include <semtinel/loader.h>
+#include <semtinel/model.h>
+#include <semtinel/optimizer.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum smt_averaging {
+    SMT_AVERAGE_NONE,
+    SMT_AVERAGE_EMA, /* exponential moving average of weights and batch statistics, step by step */
+    SMT_AVERAGE_SWA  /* mean of the weights at the ends of epochs (Izmailov et al. 2018); batch
+                        statistics are measured  anew on the training images */
+} smt_averaging;
+
+typedef struct smt_train_options {
+    smt_mobilenet_options arch; /* `classes` is set by the data */
+    uint64_t seed;
+    int epochs;
+    int batch;
+    smt_optimizer_options optimizer;
+    smt_schedule_options schedule;
+    double backbone_rate;   /* factor on the learning rate of everything before the pooling */
+    double label_smoothing; /* 0 .. 0.5 */
+    double class_weight;    /* 0: all images count the same. 1: all classes do; between:
+                               (images)^-class_weight */
+    double balance;         /* the same, by drawing images of rare classes more often */
+    double mixup;           /* alpha of Beta(alpha, alpha); 0: none */
+    int freeze_epochs;      /* epochs that train the classifier only, at the full learning rate */
+    bool freeze_bn;         /* batch norm keeps the statistics it starts with */
+    smt_averaging average;
+    double average_decay; /* of EMA, a step */
+    double average_start; /* part of the epochs after which averages are used, 0 .. 0.95 */
+    int patience;         /* stop after this many epochs without a better validation; 0: never */
+    double val_share;     /* part of the training images that validates if there is no val folder */
+    int synth_per_class;  /* simulated images of each class that the simulator knows */
+    double extra_share;   /* part of every batch that comes from smt_train_job.extra */
+    bool no_augment;
+    smt_augment_options augment;
+} smt_train_options;
+
+SMT_API smt_train_options smt_train_defaults(void);
+/* SMT_ERR_ARGUMENT with the name and the range of the first option that is out of it. */
+SMT_API smt_status smt_train_check(const smt_train_options *options, smt_error *error);
+
+/* The table of all options: the command line, the ranges, the checkpoint's metadata come from it.
+ */
+typedef enum smt_field_kind {
+    SMT_FIELD_INT,   /* int */
+    SMT_FIELD_REAL,  /* double */
+    SMT_FIELD_FLOAT, /* float */
+    SMT_FIELD_FLAG,  /* bool */
+    SMT_FIELD_CHOICE /* enum: index into `choices` */
+} smt_field_kind;
+
+typedef struct smt_train_field {
+    const char *name; /* as on the command line; NULL ends the table */
+    smt_field_kind kind;
+    size_t offset; /* in smt_train_options */
+    double low, high;
+    const char *choices; /* "adamw|adam|sgd" */
+    const char *help;
+} smt_train_field;
+SMT_API const smt_train_field *smt_train_fields(void);
+/* The field's value as a number; flags are 0 or 1, choices their index. Setting does not check the
+ * range. */
+SMT_API double smt_train_field_get(const smt_train_options *options, const smt_train_field *field);
+SMT_API void
+smt_train_field_set(smt_train_options *options, const smt_train_field *field, double value);
+
+/* One epoch of the history. NaN: not measured. */
+typedef struct smt_epoch {
+    int epoch; /* from 1 */
+    double rate;
+    double train_loss, train_accuracy; /* with augmentation, dropout and smoothing on */
+    double val_loss, val_accuracy, val_macro_f1;
+    double images_per_second; /* training images, without validation */
+} smt_epoch;
+
+typedef struct smt_train_job {
+    const char *dataset; /* folder */
+    const char *run;     /* folder; made if missing */
+    const char *init;    /* weights to start from: a file or a run's folder; NULL: nothing */
+    bool init_optional;  /* weights that do not fit are named in a line, and training starts from
+                            nothing */
+    bool resume;         /* go on where `run` stopped; from the start if it holds nothing */
+    smt_pool *pool;      /* borrowed */
+    /* Further training images, for instance simulated ones, mixed in by options.extra_share; or
+     * NULL. Called once, when the classes are known; fills *pixels and *labels (smt_alloc; class or
+     * -1), which the training owns then. */
+    smt_status (*extra)(void *context,
+                        const smt_train_options *options,
+                        const char *const *classes,
+                        int class_count,
+                        smt_pixels **pixels,
+                        int **labels,
+                        smt_error *error);
+    /* After each epoch, when its files are written (a failure ends the run); or NULL. best_epoch
+     * counts from 1. */
+    smt_status (*epoch_done)(
+        void *context, const smt_epoch *history, size_t count, int best_epoch, smt_error *error);
+    void *context;
+} smt_train_job;
+
+typedef struct smt_train_result {
+    smt_epoch best; /* the epoch whose weights were kept */
+    int epochs;     /* trained in all */
+    bool early;     /* stopped by options.patience */
+    size_t skipped; /* images that could not be read */
+    size_t train_count, val_count;
+} smt_train_result;
+
+/* Trains. The test part of a data set is not read. With SMT_ERR_INTERRUPTED the run can be resumed.
+ */
+SMT_API smt_status smt_train(const smt_train_job *job,
+                             const smt_train_options *options,
+                             smt_train_result *result,
+                             smt_error *error);
+
+/* The options with which `run` was started, for a resume that need not repeat them. SMT_ERR_IO:
+ * there is no checkpoint yet. Seed included. */
+SMT_API smt_status smt_train_run_options(const char *run,
+                                         smt_train_options *options,
+                                         smt_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

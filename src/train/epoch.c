@@ -1,0 +1,253 @@
+/* One epoch: the steps of training, and the measures of validation. All randomness is a function of
+ * the seed, the epoch and the batch, so an epoch that is begun again gives the same bits. */
+#include "train/run.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { STREAM_DROPOUT = 0x64726f70 };
+
+static smt_status interrupted(smt_error *error)
+{
+    return smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted");
+}
+
+/* Memory for backward is taken for the part of the network that trains. */
+static smt_status use_exec(smt_run *run, bool frozen, smt_error *error)
+{
+    if (run->exec && run->exec_frozen == frozen) {
+        return SMT_OK;
+    }
+    smt_exec_destroy(&run->exec);
+    smt_exec_options options = {
+        .max_batch = run->options->batch, .training = true, .first_trainable_only_head = frozen};
+    run->exec_frozen = frozen;
+    return smt_exec_create(run->model->graph, run->job->pool, &options, &run->exec, error);
+}
+
+static int argmax(const float *values, int count)
+{
+    int best = 0;
+    for (int i = 1; i < count; i++) {
+        best = values[i] > values[best] ? i : best;
+    }
+    return best;
+}
+
+static int count_right(const smt_run *run, const float *logits, int batch)
+{
+    int classes = run->data->class_count, right = 0;
+    for (int i = 0; i < batch; i++) {
+        size_t at = (size_t)i * (size_t)classes;
+        right += argmax(logits + at, classes) == argmax(run->target + at, classes);
+    }
+    return right;
+}
+
+static void step(smt_run *run, bool frozen, double rate, double momentum)
+{
+    const smt_graph *graph = run->model->graph;
+    for (int i = 0; i < run->slot_count; i++) {
+        int param = run->slot_param[i];
+        bool rests = frozen && !run->slot_in_head[i];
+        run->slots[i].gradient = rests ? NULL : smt_exec_gradient(run->exec, param);
+        run->slots[i].weight = graph->params[param].data;
+    }
+    smt_optimizer_step(run->optimizer, run->job->pool, run->slots, rate, momentum);
+}
+
+static void average_step(smt_run *run)
+{
+    smt_train_state *s = run->state;
+    double share = s->average_updates
+                       ? smt_average_share(run->options->average_decay, s->average_updates)
+                       : 1.0;
+    float *at = s->average;
+    const smt_graph *graph = run->model->graph;
+    for (int i = 0; i < graph->param_count; i++) {
+        smt_average_blend(run->job->pool, at, graph->params[i].data, graph->params[i].count, share);
+        at += graph->params[i].count;
+    }
+    s->average_updates++;
+}
+
+smt_status smt_run_train_epoch(smt_run *run, smt_epoch *row, smt_error *error)
+{
+    const smt_train_options *o = run->options;
+    smt_train_state *s = run->state;
+    int epoch = s->epoch; /* from 0 */
+    bool frozen = epoch < o->freeze_epochs;
+    smt_status status = use_exec(run, frozen, error);
+    if (status) {
+        return status;
+    }
+    int classes = run->data->class_count;
+    size_t batches = smt_loader_batches(run->train_loader);
+    uint64_t total = (uint64_t)(o->epochs - o->freeze_epochs) * batches;
+    double loss = 0, start = smt_clock();
+    size_t images = 0, right = 0;
+    size_t per_epoch = 0;
+    for (size_t b = 0; b < batches; b++) {
+        per_epoch += (size_t)smt_loader_count(run->train_loader, b);
+    }
+    smt_loader_start(run->train_loader, (uint64_t)epoch);
+    for (size_t b = 0; b < batches; b++) {
+        if (smt_interrupted()) {
+            return interrupted(error);
+        }
+        smt_progress("training", (size_t)epoch * per_epoch + images, (size_t)o->epochs * per_epoch);
+        int count = smt_loader_next(run->train_loader, run->input, run->target, run->index);
+        double rate = o->schedule.rate, momentum = -1;
+        if (!frozen) {
+            uint64_t at = (uint64_t)(epoch - o->freeze_epochs) * batches + b;
+            rate = smt_schedule_rate(&o->schedule, at, total);
+            momentum = smt_schedule_momentum(&o->schedule, at, total);
+            if (o->schedule.kind == SMT_SCHEDULE_PLATEAU) {
+                rate = s->plateau.rate;
+            }
+        }
+        smt_step how = {.dropout_seed = smt_hash64(smt_hash64(o->seed, STREAM_DROPOUT),
+                                                   smt_hash64((uint64_t)epoch, (uint64_t)b)),
+                        .freeze_batch_norm = o->freeze_bn || frozen};
+        const float *logits = smt_exec_forward(run->exec, run->input, count, &how);
+        double batch_loss = smt_loss_cross_entropy(logits,
+                                                   run->target,
+                                                   run->class_weight,
+                                                   (float)o->label_smoothing,
+                                                   count,
+                                                   classes,
+                                                   run->gradient);
+        if (!isfinite(batch_loss)) {
+            return smt_fail(error,
+                            SMT_ERR_ARGUMENT,
+                            "training diverged in epoch %d: the loss is no number any more; use a "
+                            "lower --rate than %g, "
+                            "or --clip 1",
+                            epoch + 1,
+                            o->schedule.rate);
+        }
+        right += (size_t)count_right(run, logits, count);
+        smt_exec_backward(run->exec, run->gradient);
+        step(run, frozen, rate, momentum);
+        if (o->average == SMT_AVERAGE_EMA && !frozen) {
+            average_step(run);
+        }
+        loss += batch_loss * count;
+        images += (size_t)count;
+        row->rate = rate;
+    }
+    double seconds = smt_clock() - start;
+    row->epoch = epoch + 1;
+    row->train_loss = images ? loss / (double)images : (double)NAN;
+    row->train_accuracy = images ? (double)right / (double)images : (double)NAN;
+    row->images_per_second = seconds > 0 ? (double)images / seconds : 0;
+    smt_progress("training", ((size_t)epoch + 1) * per_epoch, (size_t)o->epochs * per_epoch);
+    return SMT_OK;
+}
+
+smt_status smt_run_validate(smt_run *run, smt_epoch *row, smt_error *error)
+{
+    row->val_loss = row->val_accuracy = row->val_macro_f1 = (double)NAN;
+    if (!run->val_loader) {
+        return SMT_OK;
+    }
+    int classes = run->data->class_count;
+    memset(
+        run->tally.confusion, 0, (size_t)classes * (size_t)classes * sizeof *run->tally.confusion);
+    double loss = 0;
+    size_t images = 0;
+    smt_loader_start(run->val_loader, 0);
+    for (int count;
+         (count = smt_loader_next(run->val_loader, run->input, run->target, run->index)) > 0;) {
+        if (smt_interrupted()) {
+            return interrupted(error);
+        }
+        const float *logits = smt_exec_infer(run->infer, run->input, count);
+        loss += count * smt_loss_cross_entropy(logits, run->target, NULL, 0, count, classes, NULL);
+        for (int i = 0; i < count; i++) {
+            run->truth[i] = run->data->val_labels[run->index[i]];
+        }
+        smt_tally_add(&run->tally, logits, run->truth, count);
+        images += (size_t)count;
+    }
+    row->val_loss = loss / (double)images;
+    row->val_accuracy = smt_tally_accuracy(&run->tally);
+    row->val_macro_f1 = smt_tally_macro_f1(&run->tally);
+    return SMT_OK;
+}
+
+/* ---- batch statistics of averaged weights -----------------------------------------------------
+ */
+
+static bool is_statistic(const smt_graph *graph, int param)
+{
+    for (int i = 0; i < graph->node_count; i++) {
+        const smt_node *node = &graph->nodes[i];
+        if (node->op == SMT_OP_BATCH_NORM &&
+            (node->param[SMT_MEAN] == param || node->param[SMT_VARIANCE] == param)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* With a momentum of 0 the running statistics after a step are those of its batch; their mean over
+ * the epoch's batches, weighted by images, is what PyTorch's update_bn computes. */
+smt_status smt_run_measure_batch_norm(smt_run *run, smt_error *error)
+{
+    smt_graph *graph = run->model->graph;
+    float *kept = smt_alloc((size_t)graph->node_count, sizeof *kept);
+    double *sums = smt_alloc(run->state->count, sizeof *sums);
+    smt_exec *exec = NULL;
+    smt_status status = SMT_OK;
+    if (!kept || !sums) {
+        status = smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+        goto done;
+    }
+    for (int i = 0; i < graph->node_count; i++) {
+        kept[i] = graph->nodes[i].momentum;
+        graph->nodes[i].momentum = 0;
+    }
+    smt_exec_options options = {.max_batch = run->options->batch, .training = true};
+    status = smt_exec_create(graph, run->job->pool, &options, &exec, error);
+    for (int i = 0; i < graph->node_count; i++) {
+        graph->nodes[i].momentum = kept[i];
+    }
+    if (status) {
+        goto done;
+    }
+    double images = 0;
+    smt_loader_start(run->train_loader, (uint64_t)run->state->epoch | 1u << 31);
+    for (int count;
+         (count = smt_loader_next(run->train_loader, run->input, run->target, run->index)) > 0;) {
+        if (smt_interrupted()) {
+            status = interrupted(error);
+            goto done;
+        }
+        smt_step how = {0};
+        smt_exec_forward(exec, run->input, count, &how);
+        size_t at = 0;
+        for (int i = 0; i < graph->param_count; i++) {
+            const smt_param *p = &graph->params[i];
+            for (size_t k = 0; !p->trainable && k < p->count; k++) {
+                sums[at + k] += (double)p->data[k] * count;
+            }
+            at += p->count;
+        }
+        images += count;
+    }
+    size_t at = 0;
+    for (int i = 0; i < graph->param_count; i++) {
+        smt_param *p = &graph->params[i];
+        bool statistic = !p->trainable && is_statistic(graph, i);
+        for (size_t k = 0; statistic && k < p->count; k++) {
+            p->data[k] = (float)(sums[at + k] / images);
+        }
+        at += p->count;
+    }
+done:
+    smt_exec_destroy(&exec);
+    smt_free(kept);
+    smt_free(sums);
+    return status;
+}

@@ -1,0 +1,393 @@
+/* The table of training options, and what is made from it: the check of ranges and the JSON in
+ * checkpoints. */
+#include "train/options.h"
+
+#include <math.h>
+#include <string.h>
+
+#define AT(member) offsetof(smt_train_options, member)
+#define INT(name, member, low, high, help)                                                         \
+    {                                                                                              \
+        name, SMT_FIELD_INT, AT(member), low, high, NULL, help                                     \
+    }
+#define REAL(name, member, low, high, help)                                                        \
+    {                                                                                              \
+        name, SMT_FIELD_REAL, AT(member), low, high, NULL, help                                    \
+    }
+#define FLOAT(name, member, low, high, help)                                                       \
+    {                                                                                              \
+        name, SMT_FIELD_FLOAT, AT(member), low, high, NULL, help                                   \
+    }
+#define FLAG(name, member, help)                                                                   \
+    {                                                                                              \
+        name, SMT_FIELD_FLAG, AT(member), 0, 1, NULL, help                                         \
+    }
+#define CHOICE(name, member, choices, help)                                                        \
+    {                                                                                              \
+        name, SMT_FIELD_CHOICE, AT(member), 0, 0, choices, help                                    \
+    }
+
+static const smt_train_field fields[] = {
+    FLOAT("width", arch.width, 0.25, 2, "channels relative to MobileNetV3-Small's"),
+    INT("size", arch.input_size, 32, 512, "side of the square input, pixels"),
+    INT("channels", arch.channels, 1, 3, "input channels: 1 grey, or 3 equal ones"),
+    FLAG("wide-head", arch.wide_head, "add the 1024-wide layer between pooling and classifier"),
+    FLOAT("dropout", arch.dropout, 0, 0.9, "share of the features dropped before the classifier"),
+    CHOICE(
+        "padding", arch.padding, "same|symmetric", "of convolutions: TensorFlow's, or PyTorch's"),
+    FLOAT("bn-momentum",
+          arch.bn_momentum,
+          0,
+          0.9999,
+          "share of the old batch statistics kept at a step"),
+
+    INT("epochs", epochs, 1, 100000, "passes over the training images"),
+    INT("batch", batch, 1, 1024, "images a step"),
+    CHOICE("optimizer", optimizer.kind, "adamw|adam|sgd", "how weights follow gradients"),
+    REAL("rate", schedule.rate, 1e-7, 10, "highest learning rate"),
+    REAL("backbone-rate", backbone_rate, 0, 1, "factor on the rate of all but the classifier"),
+    REAL("weight-decay",
+         optimizer.weight_decay,
+         0,
+         10,
+         "of convolutions' and the classifier's weights"),
+    REAL("beta1", optimizer.beta1, 0, 0.9999, "Adam's decay of the mean gradient"),
+    REAL("beta2", optimizer.beta2, 0, 0.999999, "Adam's decay of the squared gradient"),
+    REAL("epsilon", optimizer.epsilon, 0, 1, "Adam's guard against division by nothing"),
+    REAL("momentum", optimizer.momentum, 0, 0.9999, "of SGD"),
+    FLAG("nesterov", optimizer.nesterov, "SGD looks ahead"),
+    REAL("clip", optimizer.clip_norm, 0, 1e6, "longest gradient; 0: any"),
+
+    CHOICE("schedule", schedule.kind, "one-cycle|cosine|plateau|constant", "the rate over time"),
+    REAL("warmup", schedule.warmup, 0, 0.9, "share of the steps in which the rate rises"),
+    REAL("start-divisor", schedule.start_divisor, 1, 1e6, "the rate starts at rate / this"),
+    REAL("end-divisor", schedule.end_divisor, 1, 1e9, "and ends at rate / start-divisor / this"),
+    FLAG(
+        "cycle-momentum", schedule.cycle_momentum, "one-cycle moves the momentum against the rate"),
+    REAL("momentum-low", schedule.momentum_low, 0, 0.9999, "of that cycle"),
+    REAL("momentum-high", schedule.momentum_high, 0, 0.9999, "of that cycle"),
+    REAL("plateau-factor",
+         schedule.plateau_factor,
+         0.01,
+         0.99,
+         "plateau multiplies the rate by this"),
+    INT("plateau-patience",
+        schedule.plateau_patience,
+        0,
+        10000,
+        "after so many epochs without progress"),
+    REAL("plateau-threshold",
+         schedule.plateau_threshold,
+         0,
+         0.5,
+         "relative fall of the loss that is progress"),
+
+    REAL("label-smoothing", label_smoothing, 0, 0.5, "share of the label spread over all classes"),
+    REAL(
+        "class-weight", class_weight, 0, 1, "weigh rare classes up; 1: all classes count the same"),
+    REAL("balance", balance, 0, 1, "draw rare classes more often; 1: all equally often"),
+    REAL(
+        "mixup", mixup, 0, 8, "alpha of the Beta distribution that mixes pairs of images; 0: none"),
+    INT("freeze-epochs",
+        freeze_epochs,
+        0,
+        100000,
+        "first train the classifier alone for so many epochs"),
+    FLAG("freeze-bn", freeze_bn, "keep the batch-norm statistics of the initial weights"),
+    CHOICE(
+        "average", average, "none|ema|swa", "of weights: exponential by step, or mean over epochs"),
+    REAL("average-decay", average_decay, 0.5, 0.999999, "ema's memory, a step"),
+    REAL("average-start", average_start, 0, 0.95, "use averages after this part of the epochs"),
+    INT("patience",
+        patience,
+        0,
+        100000,
+        "stop after so many epochs without a better one; 0: never"),
+    REAL("val-share", val_share, 0.02, 0.5, "held out for validation if DATASET has no val/"),
+    REAL("mix-synth", extra_share, 0, 0.9, "share of every batch that is simulated images"),
+    INT("synth-per-class", synth_per_class, 1, 100000, "simulated images of each class to mix in"),
+
+    FLAG("no-augment", no_augment, "show the images as they are"),
+    FLOAT("quarter-turns",
+          augment.quarter_turns,
+          0,
+          1,
+          "probability of a random turn by 0, 90, 180 or 270 degrees"),
+    FLOAT("flip-horizontal", augment.flip_horizontal, 0, 1, "probability"),
+    FLOAT("flip-vertical", augment.flip_vertical, 0, 1, "probability"),
+    FLOAT("rotation", augment.rotation, 0, 45, "up to so many degrees either way"),
+    FLOAT("zoom", augment.zoom, 0, 1, "up to 1 + this, in or out"),
+    FLOAT("stretch", augment.stretch, 0, 1, "the same for the ratio of the sides"),
+    FLOAT("shift", augment.shift, 0, 0.5, "up to this part of the side"),
+    FLOAT("shear", augment.shear, 0, 0.5, "up to this tangent"),
+    FLOAT("contrast", augment.contrast, 0, 2, "up to a factor of 1 + this, up or down"),
+    FLOAT("brightness", augment.brightness, 0, 128, "up to so many grey levels, up or down"),
+    FLOAT("gamma", augment.gamma, 0, 2, "exponent up to 1 + this, or its inverse"),
+    FLOAT("blur", augment.blur, 0, 2, "standard deviation up to so many pixels"),
+    FLOAT("noise", augment.noise, 0, 64, "standard deviation up to so many grey levels"),
+    FLOAT("shot", augment.shot, 0, 64, "noise that grows with the signal; its deviation at white"),
+    FLOAT("jitter", augment.jitter, 0, 4, "shift of rows against each other, pixels"),
+    FLOAT("cutout", augment.cutout, 0, 1, "probability of a grey box"),
+    FLOAT("cutout-side",
+          augment.cutout_side,
+          0,
+          0.75,
+          "the box's sides, up to this part of the image's"),
+    {NULL, SMT_FIELD_INT, 0, 0, 0, NULL, NULL},
+};
+
+smt_train_options smt_train_defaults(void)
+{
+    smt_train_options o = {
+        .arch = smt_mobilenet_defaults(),
+        .seed = 1,
+        .epochs = 60,
+        .batch = 32,
+        .optimizer = smt_optimizer_defaults(),
+        .schedule = smt_schedule_defaults(),
+        .backbone_rate = 1,
+        .label_smoothing = 0.05,
+        .average_decay = 0.99,
+        .average_start = 0.5,
+        .val_share = 0.15,
+        .synth_per_class = 300,
+        .augment = smt_augment_defaults(),
+    };
+    o.schedule.rate = 2e-3;
+    o.schedule.warmup = 0.2;
+    return o;
+}
+
+const smt_train_field *smt_train_fields(void)
+{
+    return fields;
+}
+
+double smt_train_field_get(const smt_train_options *options, const smt_train_field *field)
+{
+    const char *at = (const char *)options + field->offset;
+    switch (field->kind) {
+    case SMT_FIELD_INT: {
+        int value;
+        memcpy(&value, at, sizeof value);
+        return value;
+    }
+    case SMT_FIELD_REAL: {
+        double value;
+        memcpy(&value, at, sizeof value);
+        return value;
+    }
+    case SMT_FIELD_FLOAT: {
+        float value;
+        memcpy(&value, at, sizeof value);
+        return (double)value;
+    }
+    case SMT_FIELD_FLAG:
+        return *(const bool *)at;
+    case SMT_FIELD_CHOICE: {
+        smt_averaging value; /* all enums here have the size of this one */
+        memcpy(&value, at, sizeof value);
+        return (double)value;
+    }
+    }
+    return 0;
+}
+
+void smt_train_field_set(smt_train_options *options, const smt_train_field *field, double value)
+{
+    char *at = (char *)options + field->offset;
+    switch (field->kind) {
+    case SMT_FIELD_INT: {
+        int copy = (int)value;
+        memcpy(at, &copy, sizeof copy);
+        break;
+    }
+    case SMT_FIELD_REAL:
+        memcpy(at, &value, sizeof value);
+        break;
+    case SMT_FIELD_FLOAT: {
+        float copy = (float)value;
+        memcpy(at, &copy, sizeof copy);
+        break;
+    }
+    case SMT_FIELD_FLAG:
+        *(bool *)at = value != 0;
+        break;
+    case SMT_FIELD_CHOICE: {
+        smt_averaging copy = (smt_averaging)value;
+        memcpy(at, &copy, sizeof copy);
+        break;
+    }
+    }
+}
+
+_Static_assert(sizeof(smt_averaging) == sizeof(smt_optimizer_kind), "enums of one size");
+_Static_assert(sizeof(smt_averaging) == sizeof(smt_schedule_kind), "enums of one size");
+_Static_assert(sizeof(smt_averaging) == sizeof(smt_padding), "enums of one size");
+
+static int choice_count(const char *choices)
+{
+    int count = 1;
+    for (; *choices; choices++) {
+        count += *choices == '|';
+    }
+    return count;
+}
+
+smt_status smt_train_check(const smt_train_options *options, smt_error *error)
+{
+    for (const smt_train_field *f = fields; f->name; f++) {
+        double value = smt_train_field_get(options, f);
+        double high = f->kind == SMT_FIELD_CHOICE ? choice_count(f->choices) - 1 : f->high;
+        /* Ranges are decimal; a float just beside its bound is meant to be on it. */
+        double slack = f->kind == SMT_FIELD_FLOAT ? 1e-6 * high : 0;
+        if (!(value >= f->low - slack && value <= high + slack)) {
+            return smt_fail(error,
+                            SMT_ERR_ARGUMENT,
+                            "--%s %g is not in %g .. %g",
+                            f->name,
+                            value,
+                            f->low,
+                            high);
+        }
+    }
+    if (options->arch.channels == 2) {
+        return smt_fail(error, SMT_ERR_ARGUMENT, "--channels 2: the input has 1 channel or 3");
+    }
+    if (options->freeze_epochs > options->epochs) {
+        return smt_fail(error,
+                        SMT_ERR_ARGUMENT,
+                        "--freeze-epochs %d is more than --epochs %d",
+                        options->freeze_epochs,
+                        options->epochs);
+    }
+    return SMT_OK;
+}
+
+json_t *smt_options_json(const smt_train_options *options)
+{
+    json_t *object = json_object();
+    for (const smt_train_field *f = fields; f->name; f++) {
+        double value = smt_train_field_get(options, f);
+        json_t *item = NULL;
+        switch (f->kind) {
+        case SMT_FIELD_INT:
+            item = json_integer((json_int_t)value);
+            break;
+        case SMT_FIELD_REAL:
+        case SMT_FIELD_FLOAT:
+            item = json_real(value);
+            break;
+        case SMT_FIELD_FLAG:
+            item = json_boolean(value != 0);
+            break;
+        case SMT_FIELD_CHOICE: {
+            const char *start = f->choices;
+            for (int i = (int)value; i > 0; i--) {
+                start = strchr(start, '|') + 1;
+            }
+            item = json_stringn(start, strcspn(start, "|"));
+            break;
+        }
+        }
+        if (json_object_set_new(object, f->name, item)) {
+            json_decref(object);
+            return NULL;
+        }
+    }
+    return object;
+}
+
+static bool take_choice(const char *choices, const char *text, double *value)
+{
+    size_t length = strlen(text);
+    for (int index = 0;; index++) {
+        size_t span = strcspn(choices, "|");
+        if (span == length && strncmp(choices, text, length) == 0) {
+            *value = index;
+            return true;
+        }
+        if (!choices[span]) {
+            return false;
+        }
+        choices += span + 1;
+    }
+}
+
+smt_status smt_options_from_json(const json_t *object,
+                                 const char *path,
+                                 smt_train_options *options,
+                                 smt_error *error)
+{
+    smt_train_options read = smt_train_defaults();
+    for (const smt_train_field *f = fields; f->name; f++) {
+        const json_t *item = json_object_get(object, f->name);
+        double value = 0;
+        bool good = false;
+        if (f->kind == SMT_FIELD_CHOICE) {
+            good = json_is_string(item) && take_choice(f->choices, json_string_value(item), &value);
+        } else if (f->kind == SMT_FIELD_FLAG) {
+            good = json_is_boolean(item);
+            value = json_is_true(item);
+        } else {
+            good = json_is_number(item);
+            value = json_number_value(item);
+            good = good && value >= f->low - 1e-6 && value <= f->high + 1e-6;
+        }
+        if (!good) {
+            return smt_fail(error,
+                            SMT_ERR_FORMAT,
+                            "%s: option %s is missing or out of its range",
+                            path,
+                            f->name);
+        }
+        smt_train_field_set(&read, f, value);
+    }
+    *options = read;
+    return SMT_OK;
+}
+
+smt_status smt_options_same(const smt_train_options *then,
+                            const smt_train_options *now,
+                            const char *run,
+                            smt_error *error)
+{
+    for (const smt_train_field *f = fields; f->name; f++) {
+        double was = smt_train_field_get(then, f), is = smt_train_field_get(now, f);
+        if (was != is) {
+            char values[2][64];
+            for (int i = 0; i < 2; i++) {
+                double value = i ? is : was;
+                if (f->kind == SMT_FIELD_CHOICE) {
+                    const char *start = f->choices;
+                    for (int k = (int)value; k > 0; k--) {
+                        start = strchr(start, '|') + 1;
+                    }
+                    snprintf(values[i], sizeof values[i], "%.*s", (int)strcspn(start, "|"), start);
+                } else {
+                    snprintf(values[i], sizeof values[i], "%g", value);
+                }
+            }
+            return smt_fail(error,
+                            SMT_ERR_ARGUMENT,
+                            "%s: cannot resume: it was started with --%s %s, not %s; leave the "
+                            "option out, or train "
+                            "into another folder",
+                            run,
+                            f->name,
+                            values[0],
+                            values[1]);
+        }
+    }
+    if (then->seed != now->seed) {
+        return smt_fail(error,
+                        SMT_ERR_ARGUMENT,
+                        "%s: cannot resume: it was started with --seed %llu, not %llu; leave the "
+                        "option out, or train "
+                        "into another folder",
+                        run,
+                        (unsigned long long)then->seed,
+                        (unsigned long long)now->seed);
+    }
+    return SMT_OK;
+}

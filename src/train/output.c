@@ -1,0 +1,108 @@
+/* The files of a run after an epoch: history.csv and, when the epoch is the best so far,
+ * model.safetensors. */
+#include "train/options.h"
+#include "train/run.h"
+
+#include <semtinel/format.h>
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+static json_t *counts_json(const smt_train_data *data, const size_t *images)
+{
+    json_t *object = json_object();
+    for (int i = 0; i < data->class_count; i++) {
+        json_object_set_new(object, data->classes[i], json_integer((json_int_t)images[i]));
+    }
+    return object;
+}
+
+static json_t *figure(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+/* Nothing in it depends on the time, the place or the number of threads, so that equal runs give
+ * equal files. */
+static char *provenance(const smt_run *run)
+{
+    const smt_train_data *d = run->data;
+    const smt_epoch *best = &run->state->best;
+    char fingerprint[17], seed[24];
+    snprintf(fingerprint, sizeof fingerprint, "%016" PRIx64, d->fingerprint);
+    snprintf(seed, sizeof seed, "%" PRIu64, run->options->seed);
+    json_t *root = json_pack(
+        "{s:s, s:s, s:s, s:o, s:{s:s, s:o, s:o, s:b, s:I}, s:{s:i, s:o, s:o, s:o, s:o, s:o}}",
+        "made_by",
+        "semtinel train",
+        "seed",
+        seed,
+        "init",
+        run->state->origin,
+        "options",
+        smt_options_json(run->options),
+        "data",
+        "fingerprint",
+        fingerprint,
+        "train",
+        counts_json(d, d->train_images),
+        "val",
+        counts_json(d, d->val_images),
+        "val_held_out_of_train",
+        d->held_out,
+        "mixed_in",
+        (json_int_t)(d->extra ? d->extra->count : 0),
+        "metrics",
+        "epoch",
+        best->epoch,
+        "train_loss",
+        figure(best->train_loss),
+        "train_accuracy",
+        figure(best->train_accuracy),
+        "val_loss",
+        figure(best->val_loss),
+        "val_accuracy",
+        figure(best->val_accuracy),
+        "val_macro_f1",
+        figure(best->val_macro_f1));
+    char *text = NULL;
+    if (root) {
+        char *dumped = json_dumps(root, JSON_COMPACT);
+        text = dumped ? smt_strdup(dumped) : NULL;
+        free(dumped);
+    }
+    json_decref(root);
+    return text;
+}
+
+static smt_status save_best(smt_run *run, smt_error *error)
+{
+    char *text = provenance(run);
+    if (!text) {
+        return smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    }
+    smt_free(run->model->provenance);
+    run->model->provenance = text;
+    smt_params_swap(run->model->graph, run->state->best_weights);
+    smt_status status = smt_model_save(run->model, run->model_path, SMT_DTYPE_F32, NULL, error);
+    smt_params_swap(run->model->graph, run->state->best_weights);
+    return status;
+}
+
+smt_status smt_run_save_outputs(smt_run *run, bool new_best, smt_error *error)
+{
+    const smt_train_state *s = run->state;
+    smt_status status = SMT_OK;
+    if (new_best) {
+        status = save_best(run, error);
+    }
+    if (!status) {
+        status = smt_history_save(run->history_path, s->history, s->epoch, error);
+    }
+    if (!status && run->job->epoch_done) {
+        status = run->job->epoch_done(
+            run->job->context, s->history, (size_t)s->epoch, s->best.epoch, error);
+    }
+    return status;
+}

@@ -1,0 +1,62 @@
+/* The inside of one training run, shared by the files of this folder. */
+#ifndef SMT_TRAIN_RUN_H
+#define SMT_TRAIN_RUN_H
+
+#include "train/metrics.h"
+#include "train/state.h"
+#include "train/train_data.h"
+
+#include <semtinel/ops.h>
+
+#include <stdio.h>
+
+typedef struct smt_run {
+    const smt_train_job *job;
+    const smt_train_options *options;
+    FILE *log;       /* RUN/log.txt, appended to */
+    bool log_failed; /* said once */
+    char *model_path, *history_path;
+
+    smt_train_data *data;
+    float *class_weight; /* data->class_count, or NULL */
+    smt_model *model;    /* its graph is what trains */
+    smt_loader *train_loader, *val_loader;
+    smt_exec *exec; /* training: of the classifier alone while the backbone is frozen */
+    bool exec_frozen;
+    smt_exec *infer; /* validation */
+    smt_optimizer *optimizer;
+    smt_slot *slots;    /* of the trainable params */
+    int *slot_param;    /* slot -> param */
+    bool *slot_in_head; /* slot: trains while the backbone is frozen */
+    int slot_count;
+    smt_train_state *state;
+    smt_state_key key;
+    smt_tally tally;
+    float *input;    /* batch x size x size x channels */
+    float *target;   /* batch x classes */
+    float *gradient; /* batch x classes */
+    uint32_t *index; /* batch */
+    int *truth;      /* batch */
+} smt_run;
+
+/* A line for the user and for log.txt. */
+void smt_run_say(smt_run *run, smt_log_level level, const char *format, ...) SMT_PRINTF(3, 4);
+
+/* start.c: the model with random weights, and with those of job->init in it. */
+smt_status smt_run_start_model(smt_run *run, smt_error *error);
+smt_status smt_run_first_weights(smt_run *run, smt_error *error);
+/* True if params[param] belongs to the classifier (or the wide head): what is trained while the
+ * backbone is frozen. */
+bool smt_run_in_head(const smt_graph *graph, int param);
+
+/* epoch.c: one pass over the training images, one over the validation images. */
+smt_status smt_run_train_epoch(smt_run *run, smt_epoch *row, smt_error *error);
+smt_status smt_run_validate(smt_run *run, smt_epoch *row, smt_error *error);
+/* Batch statistics of the graph's present weights, measured on the training images. */
+smt_status smt_run_measure_batch_norm(smt_run *run, smt_error *error);
+
+/* output.c */
+smt_status smt_run_save_outputs(smt_run *run, bool new_best, smt_error *error);
+smt_status smt_history_save(const char *path, const smt_epoch *rows, int count, smt_error *error);
+
+#endif

@@ -1,0 +1,144 @@
+/* The network that a run begins with. */
+#include "train/run.h"
+
+#include <semtinel/format.h>
+
+#include <string.h>
+
+enum { UNFOLD_IMAGES = 256 }; /* images that measure batch statistics for an imported network */
+
+bool smt_run_in_head(const smt_graph *graph, int param)
+{
+    int pool = smt_graph_find(graph, "pool");
+    for (int i = pool + 1; i < graph->node_count; i++) {
+        for (int k = 0; k < SMT_NODE_PARAMS; k++) {
+            if (graph->nodes[i].param[k] == param) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* The first training images in a shuffled order, as the network will see them. */
+static smt_status sample_images(const smt_run *run, float **out, int *count, smt_error *error)
+{
+    const smt_train_options *o = run->options;
+    size_t side =
+        (size_t)o->arch.input_size * (size_t)o->arch.input_size * (size_t)o->arch.channels;
+    size_t images = run->data->train_count < UNFOLD_IMAGES ? run->data->train_count : UNFOLD_IMAGES;
+    smt_loader_options l = smt_loader_plain(run->data->class_count);
+    l.shuffle = true;
+    l.seed = o->seed;
+    l.channels = o->arch.channels;
+    l.batch = (int)images;
+    smt_loader *loader = NULL;
+    smt_loader_set set = {run->data->pixels, run->data->train_labels};
+    smt_status status = smt_loader_create(&set, NULL, &l, run->job->pool, &loader, error);
+    if (status) {
+        return status;
+    }
+    float *input = smt_alloc(images * side, sizeof *input);
+    float *target = smt_alloc(images * (size_t)run->data->class_count, sizeof *target);
+    if (input && target) {
+        smt_loader_start(loader, 0);
+        *count = smt_loader_next(loader, input, target, NULL);
+        *out = input;
+        input = NULL;
+    } else {
+        status = smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    }
+    smt_free(input);
+    smt_free(target);
+    smt_loader_destroy(&loader);
+    return status;
+}
+
+static void say_lines(smt_run *run, char *text)
+{
+    for (char *line = text, *end; line && *line; line = end) {
+        end = strchr(line, '\n');
+        if (end) {
+            *end++ = 0;
+        }
+        smt_run_say(run, SMT_LOG_INFO, "  %s", line);
+    }
+}
+
+static smt_status take_weights(smt_run *run, smt_error *error)
+{
+    const char *init = run->job->init;
+    smt_model *source = NULL;
+    float *images = NULL;
+    int count = 0;
+    smt_transfer_report report = {0};
+    smt_error inner = {0};
+    smt_status status = smt_model_load(init, &source, &inner);
+    if (!status && source->arch.width > 0 && source->arch.width != run->options->arch.width) {
+        status = smt_fail(&inner,
+                          SMT_ERR_UNSUPPORTED,
+                          "%s: has width %g, not %g; add --width %g",
+                          init,
+                          (double)source->arch.width,
+                          (double)run->options->arch.width,
+                          (double)source->arch.width);
+    }
+    if (!status) {
+        status = sample_images(run, &images, &count, &inner);
+    }
+    if (!status) {
+        status =
+            smt_model_init_from(run->model, source, images, count, run->job->pool, &report, &inner);
+    }
+    if (!status) {
+        smt_run_say(run,
+                    SMT_LOG_INFO,
+                    "weights: from %s, %.0f%% of the network's",
+                    init,
+                    report.total ? 100.0 * (double)report.taken / (double)report.total : 0.0);
+        char *text = smt_transfer_report_text(&report);
+        say_lines(run, text);
+        smt_free(text);
+        smt_free(run->state->origin);
+        run->state->origin = smt_utf8(smt_path_name(init));
+        status = run->state->origin ? SMT_OK : smt_fail(&inner, SMT_ERR_MEMORY, "out of memory");
+    } else if (run->job->init_optional && status != SMT_ERR_MEMORY &&
+               status != SMT_ERR_INTERRUPTED) {
+        smt_run_say(
+            run, SMT_LOG_INFO, "weights: random; the shipped ones do not fit: %s", inner.message);
+        status = SMT_OK;
+    }
+    if (status && error) {
+        *error = inner;
+    }
+    smt_transfer_report_free(&report);
+    smt_model_destroy(&source);
+    smt_free(images);
+    return status;
+}
+
+smt_status smt_run_start_model(smt_run *run, smt_error *error)
+{
+    smt_graph *graph = NULL;
+    smt_mobilenet_options arch = run->options->arch;
+    arch.classes = run->data->class_count;
+    smt_status status = smt_mobilenetv3_small(&arch, run->options->seed, &graph, error);
+    if (!status) {
+        status = smt_model_create(graph,
+                                  &arch,
+                                  (const char *const *)run->data->classes,
+                                  run->data->class_count,
+                                  &run->model,
+                                  error);
+    }
+    return status;
+}
+
+smt_status smt_run_first_weights(smt_run *run, smt_error *error)
+{
+    if (!run->job->init) {
+        smt_run_say(run, SMT_LOG_INFO, "weights: random");
+        return SMT_OK;
+    }
+    return take_weights(run, error);
+}

@@ -1,0 +1,494 @@
+/* A run from its data set to its best model: prepare, then epoch by epoch train, average, validate,
+ * save.
+ *
+ * What an epoch does depends on the options, the data, the seed and the state after the epoch
+ * before it, on nothing else. The state is saved whole after every epoch, before the outputs that
+ * follow from it; so a run that was killed goes on from there, and at worst writes a model or a
+ * history again that was already there. */
+#include "train/options.h"
+#include "train/run.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+void smt_run_say(smt_run *run, smt_log_level level, const char *format, ...)
+{
+    char line[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    smt_log(level, "%s", line);
+    if (run->log && !run->log_failed) {
+        run->log_failed =
+            fprintf(run->log, "%s%s\n", level == SMT_LOG_WARNING ? "warning: " : "", line) < 0 ||
+            fflush(run->log) != 0;
+        if (run->log_failed) {
+            smt_log(
+                SMT_LOG_WARNING, "%s/log.txt: cannot write: %s", run->job->run, strerror(errno));
+        }
+    }
+}
+
+/* ---- preparation ----------------------------------------------------------------------------- */
+
+static smt_status open_run(smt_run *run, smt_error *error)
+{
+    const char *folder = run->job->run;
+    smt_status status = smt_make_directory(folder, error);
+    if (status) {
+        return status;
+    }
+    run->model_path = smt_path_join(folder, "model.safetensors");
+    run->history_path = smt_path_join(folder, "history.csv");
+    char *log = smt_path_join(folder, "log.txt");
+    if (!run->model_path || !run->history_path || !log) {
+        smt_free(log);
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", folder);
+    }
+    run->log = fopen(log, run->job->resume ? "a" : "w");
+    if (!run->log) {
+        status = smt_fail(error, SMT_ERR_IO, "%s: cannot write: %s", log, strerror(errno));
+    }
+    smt_free(log);
+    return status;
+}
+
+static void describe_data(smt_run *run)
+{
+    const smt_train_data *d = run->data;
+    smt_run_say(run,
+                SMT_LOG_INFO,
+                "%s: %d classes, %zu training images, %zu validation images%s",
+                run->job->dataset,
+                d->class_count,
+                d->train_count,
+                d->val_count,
+                d->held_out && d->val_count
+                    ? " held out of the training images (there is no val folder)"
+                    : "");
+    for (int c = 0; c < d->class_count; c++) {
+        smt_run_say(run,
+                    SMT_LOG_INFO,
+                    "  %-24s %5zu training %5zu validation",
+                    d->classes[c],
+                    d->train_images[c],
+                    d->val_images[c]);
+        if (d->train_images[c] == 1) {
+            smt_run_say(
+                run, SMT_LOG_WARNING, "class %s has one training image only", d->classes[c]);
+        }
+    }
+    if (d->pixels->failed_count) {
+        smt_run_say(run,
+                    SMT_LOG_WARNING,
+                    "%zu images could not be read and were left out",
+                    d->pixels->failed_count);
+    }
+    if (!d->val_count) {
+        smt_run_say(
+            run,
+            SMT_LOG_WARNING,
+            "%s: too few images to hold any out for validation; the last epoch will be kept",
+            run->job->dataset);
+    }
+    if (d->extra) {
+        smt_run_say(run,
+                    SMT_LOG_INFO,
+                    "mixed in: %zu further images, %.0f%% of every batch",
+                    d->extra->count,
+                    100 * run->options->extra_share);
+    }
+}
+
+static smt_status weigh_classes(smt_run *run, smt_error *error)
+{
+    const smt_train_data *d = run->data;
+    if (run->options->class_weight <= 0) {
+        return SMT_OK;
+    }
+    run->class_weight = smt_alloc((size_t)d->class_count, sizeof *run->class_weight);
+    if (!run->class_weight) {
+        return smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    }
+    double mean = (double)d->train_count / d->class_count;
+    for (int c = 0; c < d->class_count; c++) {
+        run->class_weight[c] =
+            (float)pow(mean / (double)d->train_images[c], run->options->class_weight);
+    }
+    return SMT_OK;
+}
+
+static smt_status make_loaders(smt_run *run, smt_error *error)
+{
+    const smt_train_options *o = run->options;
+    const smt_train_data *d = run->data;
+    smt_loader_options l = smt_loader_defaults(d->class_count);
+    l.batch = o->batch;
+    l.channels = o->arch.channels;
+    l.seed = o->seed;
+    l.balance = (float)o->balance;
+    l.extra_share = d->extra ? (float)o->extra_share : 0;
+    l.smoothing = 0; /* the loss does it */
+    l.mixup = (float)o->mixup;
+    l.augment = !o->no_augment;
+    l.augmentation = o->augment;
+    l.mean = run->model->preprocess.mean;
+    l.scale = run->model->preprocess.scale;
+    /* A very small last batch would make batch statistics noisy: its images wait for another
+     * epoch's order. */
+    size_t rest = d->train_count % (size_t)o->batch;
+    l.partial = rest >= 8 || rest * 4 >= (size_t)o->batch;
+    smt_loader_set train = {d->pixels, d->train_labels}, val = {d->pixels, d->val_labels};
+    smt_loader_set extra = {d->extra, d->extra_labels};
+    smt_status status = smt_loader_create(
+        &train, d->extra ? &extra : NULL, &l, run->job->pool, &run->train_loader, error);
+    if (!status && d->val_count) {
+        smt_loader_options plain = smt_loader_plain(d->class_count);
+        plain.batch = o->batch;
+        plain.channels = o->arch.channels;
+        plain.mean = l.mean;
+        plain.scale = l.scale;
+        status = smt_loader_create(&val, NULL, &plain, run->job->pool, &run->val_loader, error);
+    }
+    return status;
+}
+
+/* One slot a trainable param. Weights of convolutions and of the classifier decay; biases and batch
+ * norm do not. */
+static smt_status make_optimizer(smt_run *run, smt_error *error)
+{
+    const smt_graph *graph = run->model->graph;
+    size_t params = (size_t)graph->param_count;
+    size_t *counts = smt_alloc(params, sizeof *counts);
+    run->slots = smt_alloc(params, sizeof *run->slots);
+    run->slot_param = smt_alloc(params, sizeof *run->slot_param);
+    run->slot_in_head = smt_alloc(params, sizeof *run->slot_in_head);
+    if (!counts || !run->slots || !run->slot_param || !run->slot_in_head) {
+        smt_free(counts);
+        return smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    }
+    for (int i = 0; i < graph->param_count; i++) {
+        const smt_param *p = &graph->params[i];
+        if (!p->trainable) {
+            continue;
+        }
+        int slot = run->slot_count++;
+        bool head = smt_run_in_head(graph, i);
+        run->slots[slot] = (smt_slot){.weight = p->data,
+                                      .count = p->count,
+                                      .decay = p->rank > 1,
+                                      .rate = head ? 1.0f : (float)run->options->backbone_rate};
+        run->slot_param[slot] = i;
+        run->slot_in_head[slot] = head;
+        counts[slot] = p->count;
+    }
+    smt_status status = smt_optimizer_create(
+        &run->options->optimizer, counts, run->slot_count, &run->optimizer, error);
+    smt_free(counts);
+    return status;
+}
+
+static smt_status make_buffers(smt_run *run, smt_error *error)
+{
+    const smt_mobilenet_options *arch = &run->options->arch;
+    size_t batch = (size_t)run->options->batch, classes = (size_t)run->data->class_count;
+    size_t pixels = (size_t)arch->input_size * (size_t)arch->input_size * (size_t)arch->channels;
+    run->input = smt_alloc(batch * pixels, sizeof *run->input);
+    run->target = smt_alloc(batch * classes, sizeof *run->target);
+    run->gradient = smt_alloc(batch * classes, sizeof *run->gradient);
+    run->index = smt_alloc(batch, sizeof *run->index);
+    run->truth = smt_alloc(batch, sizeof *run->truth);
+    run->tally.classes = (int)classes;
+    run->tally.confusion = smt_alloc(classes * classes, sizeof *run->tally.confusion);
+    if (!run->input || !run->target || !run->gradient || !run->index || !run->truth ||
+        !run->tally.confusion) {
+        return smt_fail(error, SMT_ERR_MEMORY, "out of memory for batches of %zu images", batch);
+    }
+    smt_exec_options options = {.max_batch = run->options->batch};
+    return smt_exec_create(run->model->graph, run->job->pool, &options, &run->infer, error);
+}
+
+/* Outputs of an earlier run in this folder would not belong to this one. */
+static void clear_run(const smt_run *run)
+{
+    static const char *const names[] = {
+        "checkpoint.safetensors", "model.safetensors", "history.csv", "curves.png"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *path = smt_path_join(run->job->run, names[i]);
+        if (path) {
+            unlink(path);
+        }
+        smt_free(path);
+    }
+}
+
+static smt_status resume_or_start(smt_run *run, bool exists, smt_error *error)
+{
+    smt_train_state *s = run->state;
+    if (!run->job->resume || !exists) {
+        if (run->job->resume) {
+            smt_run_say(run,
+                        SMT_LOG_INFO,
+                        "%s: no epoch is done yet: starting from the beginning",
+                        run->job->run);
+        } else if (exists) {
+            smt_run_say(
+                run,
+                SMT_LOG_INFO,
+                "%s: held an earlier run, which is replaced (--resume would have gone on with it)",
+                run->job->run);
+        }
+        smt_status status = smt_run_first_weights(run, error);
+        if (!status) {
+            clear_run(run);
+        }
+        return status;
+    }
+    smt_status status = smt_state_load(run->job->run, &run->key, s, run->optimizer, error);
+    if (status) {
+        return status;
+    }
+    if (s->finished) {
+        smt_run_say(run, SMT_LOG_INFO, "%s: was complete after %d epochs", run->job->run, s->epoch);
+    } else {
+        smt_params_scatter(run->model->graph, s->weights);
+        smt_run_say(run, SMT_LOG_INFO, "%s: going on after epoch %d", run->job->run, s->epoch);
+    }
+    return smt_run_save_outputs(run, s->best.epoch > 0, error);
+}
+
+static smt_status prepare(smt_run *run, smt_error *error)
+{
+    char *checkpoint = smt_state_path(run->job->run);
+    if (!checkpoint) {
+        return smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    }
+    bool exists = smt_path_exists(checkpoint);
+    smt_free(checkpoint);
+    smt_status status = smt_train_data_load(run->job, run->options, &run->data, error);
+    if (!status) {
+        status = open_run(run, error);
+    }
+    if (!status) {
+        describe_data(run);
+        status = smt_run_start_model(run, error);
+    }
+    if (!status) {
+        status = weigh_classes(run, error);
+    }
+    if (!status) {
+        status = make_loaders(run, error);
+    }
+    if (!status) {
+        status = make_optimizer(run, error);
+    }
+    if (!status) {
+        status = make_buffers(run, error);
+    }
+    if (!status) {
+        status = smt_state_create(run->options, run->model->graph, &run->state, error);
+    }
+    if (!status) {
+        run->key = (smt_state_key){run->options,
+                                   (const char *const *)run->data->classes,
+                                   run->data->class_count,
+                                   run->data->fingerprint};
+        status = resume_or_start(run, exists, error);
+    }
+    return status;
+}
+
+/* ---- the loop -------------------------------------------------------------------------------- */
+
+static bool averaging(const smt_run *run, int epoch)
+{
+    const smt_train_options *o = run->options;
+    int first = (int)(o->average_start * o->epochs);
+    return o->average != SMT_AVERAGE_NONE && epoch >= first && epoch >= o->freeze_epochs;
+}
+
+/* Validates the weights that would ship after this epoch, and keeps them if they are the best so
+ * far. With averaging the graph holds the average meanwhile, and the training weights wait in the
+ * average's place. */
+static smt_status judge(smt_run *run, smt_epoch *row, bool *new_best, smt_error *error)
+{
+    smt_train_state *s = run->state;
+    smt_graph *graph = run->model->graph;
+    bool average = averaging(run, s->epoch);
+    if (average && run->options->average == SMT_AVERAGE_SWA) {
+        smt_params_gather(graph, s->weights);
+        s->average_updates++;
+        smt_average_blend(
+            run->job->pool, s->average, s->weights, s->count, 1.0 / (double)s->average_updates);
+    }
+    average = average && s->average_updates > 0;
+    smt_status status = SMT_OK;
+    if (average) {
+        smt_params_swap(graph, s->average);
+        if (run->options->average == SMT_AVERAGE_SWA && !run->options->freeze_bn) {
+            status = smt_run_measure_batch_norm(run, error);
+        }
+    }
+    if (!status) {
+        status = smt_run_validate(run, row, error);
+    }
+    const smt_epoch *best = &s->best;
+    *new_best = best->epoch == 0 || isnan(row->val_macro_f1) ||
+                row->val_macro_f1 > best->val_macro_f1 ||
+                (row->val_macro_f1 == best->val_macro_f1 && row->val_loss < best->val_loss);
+    if (!status && *new_best) {
+        s->best = *row;
+        s->bad_epochs = 0;
+        smt_params_gather(graph, s->best_weights);
+    } else {
+        s->bad_epochs++;
+    }
+    if (average) {
+        smt_params_swap(graph, s->average);
+    }
+    return status;
+}
+
+static void say_epoch(smt_run *run, const smt_epoch *row, bool new_best)
+{
+    char val[96] = "";
+    if (!isnan(row->val_loss)) {
+        snprintf(val,
+                 sizeof val,
+                 "  val loss %.4f accuracy %.4f macro F1 %.4f",
+                 row->val_loss,
+                 row->val_accuracy,
+                 row->val_macro_f1);
+    }
+    smt_run_say(run,
+                SMT_LOG_INFO,
+                "epoch %3d/%d  loss %.4f accuracy %.4f%s  %.0f images/s%s",
+                row->epoch,
+                run->options->epochs,
+                row->train_loss,
+                row->train_accuracy,
+                val,
+                row->images_per_second,
+                new_best ? " *" : "");
+}
+
+static smt_status train_all(smt_run *run, smt_error *error)
+{
+    smt_train_state *s = run->state;
+    const smt_train_options *o = run->options;
+    while (!s->finished) {
+        smt_epoch row = {0};
+        bool new_best = false;
+        smt_status status = smt_run_train_epoch(run, &row, error);
+        if (!status) {
+            status = judge(run, &row, &new_best, error);
+        }
+        if (status) {
+            return status;
+        }
+        if (o->schedule.kind == SMT_SCHEDULE_PLATEAU) {
+            smt_plateau_update(
+                &s->plateau, &o->schedule, isnan(row.val_loss) ? row.train_loss : row.val_loss);
+        }
+        s->history[s->epoch++] = row;
+        s->early = o->patience > 0 && s->bad_epochs >= o->patience && s->epoch < o->epochs;
+        s->finished = s->early || s->epoch == o->epochs;
+        smt_params_gather(run->model->graph, s->weights);
+        status = smt_state_save(run->job->run, &run->key, s, run->optimizer, error);
+        if (!status) {
+            status = smt_run_save_outputs(run, new_best, error);
+        }
+        if (status) {
+            return status;
+        }
+        say_epoch(run, &row, new_best);
+    }
+    return SMT_OK;
+}
+
+static void close_run(smt_run *run)
+{
+    smt_exec_destroy(&run->exec);
+    smt_exec_destroy(&run->infer);
+    smt_loader_destroy(&run->train_loader);
+    smt_loader_destroy(&run->val_loader);
+    smt_optimizer_destroy(&run->optimizer);
+    smt_state_destroy(&run->state);
+    smt_model_destroy(&run->model);
+    smt_train_data_free(&run->data);
+    smt_free(run->class_weight);
+    smt_free(run->model_path);
+    smt_free(run->history_path);
+    smt_free(run->slots);
+    smt_free(run->slot_param);
+    smt_free(run->slot_in_head);
+    smt_free(run->tally.confusion);
+    smt_free(run->input);
+    smt_free(run->target);
+    smt_free(run->gradient);
+    smt_free(run->index);
+    smt_free(run->truth);
+    if (run->log) {
+        fclose(run->log);
+    }
+}
+
+smt_status smt_train(const smt_train_job *job,
+                     const smt_train_options *options,
+                     smt_train_result *result,
+                     smt_error *error)
+{
+    smt_status status = smt_train_check(options, error);
+    if (status) {
+        return status;
+    }
+    smt_run run = {.job = job, .options = options};
+    smt_error inner = {0};
+    double start = smt_clock();
+    status = prepare(&run, &inner);
+    if (!status) {
+        status = train_all(&run, &inner);
+    }
+    if (!status) {
+        const smt_train_state *s = run.state;
+        smt_run_say(
+            &run,
+            SMT_LOG_INFO,
+            "%s after %d epochs in %.0f s; best: epoch %d, validation accuracy %.4f, macro F1 %.4f",
+            s->early ? "stopped early" : "done",
+            s->epoch,
+            smt_clock() - start,
+            s->best.epoch,
+            s->best.val_accuracy,
+            s->best.val_macro_f1);
+        smt_run_say(&run, SMT_LOG_INFO, "wrote %s", run.model_path);
+        *result = (smt_train_result){.best = s->best,
+                                     .epochs = s->epoch,
+                                     .early = s->early,
+                                     .skipped = run.data->pixels->failed_count,
+                                     .train_count = run.data->train_count,
+                                     .val_count = run.data->val_count};
+    } else {
+        if (status == SMT_ERR_INTERRUPTED && run.state && run.state->epoch) {
+            smt_fail(&inner,
+                     status,
+                     "interrupted in epoch %d; 'semtinel train %s -o %s --resume' goes on after "
+                     "epoch %d",
+                     run.state->epoch + 1,
+                     job->dataset,
+                     job->run,
+                     run.state->epoch);
+        }
+        if (run.log) {
+            fprintf(run.log, "%s\n", inner.message);
+        }
+        if (error) {
+            *error = inner;
+        }
+    }
+    close_run(&run);
+    return status;
+}

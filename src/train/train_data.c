@@ -1,0 +1,289 @@
+/* Scans the data set, holds images out for validation where it has none, and takes its fingerprint.
+ */
+#include "train/train_data.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* ---- fingerprint ----------------------------------------------------------------------------- */
+
+typedef struct file_mark {
+    uint32_t crc;
+    size_t size;
+    bool read;
+} file_mark;
+
+typedef struct mark_context {
+    const smt_dataset *dataset;
+    const bool *wanted;
+    file_mark *marks;
+} mark_context;
+
+static void mark_file(void *context, int task, int worker)
+{
+    (void)worker;
+    const mark_context *c = context;
+    void *data = NULL;
+    size_t size = 0;
+    if (c->wanted[task] && !smt_interrupted() &&
+        smt_file_load(c->dataset->samples[task].path, 0, &data, &size, NULL) == SMT_OK) {
+        c->marks[task] = (file_mark){smt_crc32(0, data, size), size, true};
+        smt_free(data);
+    }
+}
+
+static uint64_t fold_text(uint64_t hash, const char *text)
+{
+    size_t length = strlen(text);
+    return smt_hash64(hash, ((uint64_t)length << 32) ^ smt_crc32(0, text, length));
+}
+
+static smt_status take_fingerprint(
+    const smt_dataset *dataset, const bool *wanted, smt_pool *pool, uint64_t *out, smt_error *error)
+{
+    file_mark *marks = smt_alloc(dataset->sample_count, sizeof *marks);
+    if (!marks) {
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", dataset->root);
+    }
+    mark_context context = {dataset, wanted, marks};
+    smt_pool_run(pool, (int)dataset->sample_count, mark_file, &context);
+    uint64_t hash = 0;
+    size_t root = strlen(dataset->root);
+    for (size_t i = 0; i < dataset->sample_count; i++) {
+        if (wanted[i]) {
+            hash = fold_text(hash, dataset->samples[i].path + root);
+            hash = smt_hash64(hash, (uint64_t)dataset->samples[i].class_index);
+            hash = smt_hash64(hash, ((uint64_t)marks[i].size << 32) ^ marks[i].crc);
+            hash = smt_hash64(hash, marks[i].read);
+        }
+    }
+    smt_free(marks);
+    *out = hash;
+    return smt_interrupted() ? smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted") : SMT_OK;
+}
+
+/* ---- the two parts --------------------------------------------------------------------------- */
+
+/* Which samples to read: all of a folder of class folders, else those of train and val. */
+static smt_status choose(const smt_dataset *dataset, bool *wanted, bool *has_val, smt_error *error)
+{
+    size_t count[SMT_SPLIT_COUNT] = {0};
+    for (size_t i = 0; i < dataset->sample_count; i++) {
+        count[dataset->samples[i].split]++;
+    }
+    if (!count[SMT_SPLIT_NONE] && !count[SMT_SPLIT_TRAIN]) {
+        return smt_fail(error,
+                        SMT_ERR_ARGUMENT,
+                        "%s: no image in a train folder; put class folders into %s/train",
+                        dataset->root,
+                        dataset->root);
+    }
+    *has_val = count[SMT_SPLIT_VAL] > 0;
+    for (size_t i = 0; i < dataset->sample_count; i++) {
+        wanted[i] = dataset->samples[i].split != SMT_SPLIT_TEST;
+    }
+    return SMT_OK;
+}
+
+/* Numbers the classes that have training images, in the data set's order, and names those left out.
+ */
+static smt_status number_classes(smt_train_data *d, int *class_of, smt_error *error)
+{
+    const smt_dataset *set = d->dataset;
+    size_t classes = (size_t)set->class_count;
+    size_t *images = smt_alloc(classes, sizeof *images);
+    size_t *others = smt_alloc(classes, sizeof *others);
+    d->classes = smt_alloc(classes, sizeof *d->classes);
+    smt_status status = SMT_OK;
+    if (!images || !others || !d->classes) {
+        status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", set->root);
+        goto done;
+    }
+    for (size_t i = 0; i < d->pixels->count; i++) {
+        const smt_sample *sample = &set->samples[d->pixels->sample[i]];
+        (sample->split == SMT_SPLIT_VAL ? others : images)[sample->class_index]++;
+    }
+    for (size_t c = 0; c < classes; c++) {
+        class_of[c] = -1;
+        if (images[c]) {
+            d->classes[d->class_count] = smt_utf8(set->classes[c]);
+            if (!d->classes[d->class_count]) {
+                status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", set->root);
+                goto done;
+            }
+            class_of[c] = d->class_count++;
+        } else if (others[c]) {
+            smt_log(SMT_LOG_WARNING,
+                    "%s: class %s has no training image that can be read: left out, with %zu "
+                    "validation images",
+                    set->root,
+                    set->classes[c],
+                    others[c]);
+        }
+    }
+    if (d->class_count > SMT_CLASS_MAX) {
+        status = smt_fail(error,
+                          SMT_ERR_LIMIT,
+                          "%s: %d classes; the limit is %d",
+                          set->root,
+                          d->class_count,
+                          SMT_CLASS_MAX);
+    } else if (d->class_count < 2) {
+        status = smt_fail(error,
+                          SMT_ERR_ARGUMENT,
+                          "%s: only %s%s has training images that can be read; a classifier needs "
+                          "two classes or more",
+                          set->root,
+                          d->class_count ? "class " : "no class",
+                          d->class_count ? d->classes[0] : "");
+    }
+done:
+    smt_free(images);
+    smt_free(others);
+    return status;
+}
+
+static smt_status count_images(smt_train_data *d, smt_error *error)
+{
+    size_t classes = (size_t)d->class_count;
+    d->train_images = smt_alloc(classes, sizeof *d->train_images);
+    d->val_images = smt_alloc(classes, sizeof *d->val_images);
+    if (!d->train_images || !d->val_images) {
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", d->dataset->root);
+    }
+    for (size_t i = 0; i < d->pixels->count; i++) {
+        if (d->train_labels[i] >= 0) {
+            d->train_images[d->train_labels[i]]++;
+            d->train_count++;
+        }
+        if (d->val_labels[i] >= 0) {
+            d->val_images[d->val_labels[i]]++;
+            d->val_count++;
+        }
+    }
+    return SMT_OK;
+}
+
+static smt_status label(smt_train_data *d,
+                        const smt_train_options *options,
+                        bool has_val,
+                        smt_pool *pool,
+                        smt_error *error)
+{
+    const smt_dataset *set = d->dataset;
+    int *class_of = smt_alloc((size_t)set->class_count, sizeof *class_of);
+    d->train_labels = smt_alloc(d->pixels->count, sizeof *d->train_labels);
+    d->val_labels = smt_alloc(d->pixels->count, sizeof *d->val_labels);
+    smt_status status = SMT_OK;
+    if (!class_of || !d->train_labels || !d->val_labels) {
+        status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", set->root);
+        goto done;
+    }
+    status = number_classes(d, class_of, error);
+    if (status) {
+        goto done;
+    }
+    for (size_t i = 0; i < d->pixels->count; i++) {
+        const smt_sample *sample = &set->samples[d->pixels->sample[i]];
+        bool val = sample->split == SMT_SPLIT_VAL;
+        d->train_labels[i] = val ? -1 : class_of[sample->class_index];
+        d->val_labels[i] = val ? class_of[sample->class_index] : -1;
+    }
+    if (!has_val) {
+        d->held_out = true;
+        status = smt_hold_out(d, options, pool, error);
+    }
+    if (!status) {
+        status = count_images(d, error);
+    }
+done:
+    smt_free(class_of);
+    return status;
+}
+
+static smt_status add_extra(const smt_train_job *job,
+                            const smt_train_options *options,
+                            smt_train_data *d,
+                            smt_error *error)
+{
+    smt_status status = job->extra(job->context,
+                                   options,
+                                   (const char *const *)d->classes,
+                                   d->class_count,
+                                   &d->extra,
+                                   &d->extra_labels,
+                                   error);
+    if (!status) {
+        size_t side = (size_t)d->extra->size;
+        uint64_t bytes = smt_crc32(0, d->extra->data, d->extra->count * side * side);
+        uint64_t labels = smt_crc32(0, d->extra_labels, d->extra->count * sizeof *d->extra_labels);
+        d->fingerprint = smt_hash64(d->fingerprint, (bytes << 32) | labels);
+    }
+    return status;
+}
+
+smt_status smt_train_data_load(const smt_train_job *job,
+                               const smt_train_options *options,
+                               smt_train_data **out,
+                               smt_error *error)
+{
+    bool *wanted = NULL;
+    smt_train_data *d = smt_alloc(1, sizeof *d);
+    if (!d) {
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", job->dataset);
+    }
+    bool has_val = false;
+    smt_status status = smt_dataset_scan(job->dataset, &d->dataset, error);
+    if (status) {
+        goto done;
+    }
+    wanted = smt_alloc(d->dataset->sample_count, sizeof *wanted);
+    if (!wanted) {
+        status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", job->dataset);
+        goto done;
+    }
+    status = choose(d->dataset, wanted, &has_val, error);
+    if (!status) {
+        status = take_fingerprint(d->dataset, wanted, job->pool, &d->fingerprint, error);
+    }
+    if (!status) {
+        status = smt_pixels_load(
+            d->dataset, wanted, options->arch.input_size, job->pool, &d->pixels, error);
+    }
+    if (!status) {
+        status = label(d, options, has_val, job->pool, error);
+    }
+    if (!status && job->extra && options->extra_share > 0) {
+        status = add_extra(job, options, d, error);
+    }
+done:
+    smt_free(wanted);
+    if (status) {
+        smt_train_data_free(&d);
+    } else {
+        *out = d;
+    }
+    return status;
+}
+
+void smt_train_data_free(smt_train_data **data)
+{
+    if (!data || !*data) {
+        return;
+    }
+    smt_train_data *d = *data;
+    for (int i = 0; d->classes && i < d->class_count; i++) {
+        smt_free(d->classes[i]);
+    }
+    smt_free(d->classes);
+    smt_free(d->train_labels);
+    smt_free(d->val_labels);
+    smt_free(d->train_images);
+    smt_free(d->val_images);
+    smt_free(d->extra_labels);
+    smt_pixels_destroy(&d->extra);
+    smt_pixels_destroy(&d->pixels);
+    smt_dataset_destroy(&d->dataset);
+    smt_free(d);
+    *data = NULL;
+}

@@ -1,0 +1,33 @@
+/* What a run trains on and validates with. */
+#ifndef SMT_TRAIN_DATA_H
+#define SMT_TRAIN_DATA_H
+
+#include <semtinel/train.h>
+
+typedef struct smt_train_data {
+    smt_dataset *dataset;
+    smt_pixels *pixels;             /* of training and validation images together */
+    int *train_labels, *val_labels; /* pixels->count: class, or -1 for an image of the other part */
+    int class_count;                /* classes with at least one training image */
+    char **classes;                 /* class_count; UTF-8 */
+    size_t *train_images, *val_images; /* class_count */
+    size_t train_count, val_count;
+    bool held_out;     /* val was taken from train */
+    smt_pixels *extra; /* or NULL */
+    int *extra_labels;
+    uint64_t fingerprint; /* of file names, contents and labels; not of where they are */
+} smt_train_data;
+
+smt_status smt_train_data_load(const smt_train_job *job,
+                               const smt_train_options *options,
+                               smt_train_data **out,
+                               smt_error *error);
+/* Moves part of the training images of each class to validation, by groups of near-duplicates.
+ * Fills val_labels. */
+smt_status smt_hold_out(smt_train_data *data,
+                        const smt_train_options *options,
+                        smt_pool *pool,
+                        smt_error *error);
+void smt_train_data_free(smt_train_data **data);
+
+#endif
