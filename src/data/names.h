@@ -2,7 +2,7 @@
 #ifndef SEMTINEL_DATA_NAMES_H
 #define SEMTINEL_DATA_NAMES_H
 
-#include <stdbool.h>
+#include <semtinel/data.h>
 
 /* True if the names differ in case, in '_', '-' and ' ' standing for one another, or in the
  * plural's s only. Synonyms do not count: within one data set "short" and "bridge" may be two
@@ -11,5 +11,7 @@ bool data_same_spelling(const char *a, const char *b);
 /* Lower case, without blanks and ASCII punctuation, without the plural's s; other bytes (UTF-8)
  * stay. `out` holds SMT_CANONICAL bytes; a longer name is cut. */
 void data_plain_name(const char *name, char *out);
+/* The part of a sample's path that follows the data set's root. */
+const char *data_relative(const smt_dataset *dataset, const char *path);
 
 #endif

@@ -36,6 +36,19 @@ const char *smt_split_name(smt_split split)
     return (unsigned)split < SMT_SPLIT_COUNT ? names[split] : "?";
 }
 
+const char *data_relative(const smt_dataset *dataset, const char *path)
+{
+    size_t length = strlen(dataset->root);
+    if (strncmp(path, dataset->root, length)) {
+        return path;
+    }
+    path += length;
+    while (*path == '/') {
+        path++;
+    }
+    return path;
+}
+
 static smt_split split_of_name(const char *name)
 {
     static const struct {

@@ -1,0 +1,239 @@
+/* semtinel audit: what is wrong with a data set. */
+#include "cli/cli.h"
+
+#include <semtinel/audit.h>
+#include <semtinel/report.h>
+
+#include <stdio.h>
+
+static struct {
+    const char *json, *sheet;
+    int rows, sheet_pairs, neighbours;
+    double threshold;
+    bool strict;
+} args;
+
+static const cli_command command = {
+    .name = "audit",
+    .arguments = "DATASET",
+    .summary = "Find unreadable images, duplicates, leaks across splits and label conflicts.",
+    .details = "DATASET is a folder of class folders, or of train/, val/, test/ with class folders "
+               "inside.\n"
+               "Near-duplicates are found through quarter turns, mirroring, brightness, contrast, "
+               "noise, compression and\n"
+               "crops of a few percent. An edited copy is a near-duplicate that differs in one "
+               "place, such as a clean\n"
+               "pattern and the same pattern with a defect.",
+    .examples =
+        "  semtinel audit wafers\n"
+        "  semtinel audit wafers --json audit.json --sheet worst.png\n"
+        "  semtinel audit wafers --strict    exit code 1 if there are label conflicts or leaks\n",
+    .min_operands = 1,
+    .max_operands = 1,
+};
+
+/* How bad: exact conflicts, near conflicts, leaks into test and val, edited conflicts; other pairs
+ * are not drawn. */
+static int severity(const smt_audit *audit, const smt_pair *pair)
+{
+    bool conflict = smt_pair_differs_in_class(audit, pair), exact = pair->kind <= SMT_PAIR_PIXELS;
+    if (conflict && pair->kind != SMT_PAIR_EDITED) {
+        return exact ? 4 : 3;
+    }
+    if (smt_pair_crosses_splits(audit, pair)) {
+        return 2;
+    }
+    return conflict ? 1 : 0;
+}
+
+static void caption(const smt_audit *audit, size_t sample, const char *what, char *out, size_t size)
+{
+    const smt_sample *s = &audit->dataset->samples[sample];
+    snprintf(out,
+             size,
+             "%s %s%s%s %s",
+             what,
+             s->split == SMT_SPLIT_NONE ? "" : smt_split_name(s->split),
+             s->split == SMT_SPLIT_NONE ? "" : "/",
+             audit->dataset->classes[s->class_index],
+             smt_path_name(s->path));
+}
+
+typedef struct sheet {
+    smt_sheet_cell *cells;
+    smt_image *images;
+    char (*captions)[160];
+    size_t count, capacity;
+} sheet;
+
+static void add_cell(sheet *sheet, const smt_audit *audit, size_t sample, const char *what)
+{
+    size_t i = sheet->count;
+    if (i == sheet->capacity ||
+        smt_image_load(audit->dataset->samples[sample].path, NULL, &sheet->images[i], NULL)) {
+        return;
+    }
+    caption(audit, sample, what, sheet->captions[i], sizeof *sheet->captions);
+    sheet->cells[i] = (smt_sheet_cell){&sheet->images[i], sheet->captions[i]};
+    sheet->count++;
+}
+
+static smt_status save_sheet(const smt_audit *audit, smt_error *error)
+{
+    static const char *const words[] = {"", "edited", "leak", "conflict", "conflict"};
+    sheet s = {.capacity = 2 * (size_t)args.sheet_pairs};
+    s.cells = smt_alloc(s.capacity, sizeof *s.cells);
+    s.images = smt_alloc(s.capacity, sizeof *s.images);
+    s.captions = smt_alloc(s.capacity, sizeof *s.captions);
+    smt_status status = SMT_OK;
+    if (!s.cells || !s.images || !s.captions) {
+        status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", args.sheet);
+        goto done;
+    }
+    for (int level = 4; level > 0; level--) {
+        for (size_t p = 0; p < audit->pair_count && s.count + 2 <= s.capacity; p++) {
+            const smt_pair *pair = &audit->pairs[p];
+            if (severity(audit, pair) == level) {
+                char what[64];
+                snprintf(what, sizeof what, "%s %.2f", words[level], (double)pair->similarity);
+                add_cell(&s, audit, pair->a, what);
+                if (s.count % 2) {
+                    add_cell(&s, audit, pair->b, "=");
+                }
+                s.count -= s.count % 2; /* one of the two vanished since: no half pairs */
+            }
+        }
+    }
+    for (size_t i = 0; i < audit->dataset->sample_count && s.count < s.capacity; i++) {
+        if (audit->content[i] > SMT_CONTENT_UNREADABLE) {
+            add_cell(&s, audit, i, "no content");
+        }
+    }
+    if (!s.count) {
+        cli_say("%s: not written, there is nothing bad to show", args.sheet);
+        goto done;
+    }
+    status = smt_sheet_save(
+        args.sheet, "audit: pairs side by side, worst first", s.cells, s.count, 6, 144, error);
+    if (status == SMT_OK) {
+        cli_say("wrote %s", args.sheet);
+    }
+done:
+    for (size_t i = 0; s.images && i < s.capacity; i++) {
+        smt_image_free(&s.images[i]);
+    }
+    smt_free(s.images);
+    smt_free(s.cells);
+    smt_free(s.captions);
+    return status;
+}
+
+int cli_audit(int argc, char **argv)
+{
+    smt_audit_options options = smt_audit_defaults();
+    args.rows = 12;
+    args.sheet_pairs = 30;
+    args.threshold = 0.85;
+    args.neighbours = options.neighbours;
+    const cli_option table[] = {
+        {"json",
+         0,
+         CLI_TEXT,
+         &args.json,
+         0,
+         0,
+         "FILE",
+         "write everything as JSON; - prints it instead of the text"},
+        {"sheet",
+         0,
+         CLI_TEXT,
+         &args.sheet,
+         0,
+         0,
+         "FILE.png",
+         "draw a contact sheet of the worst pairs"},
+        {"sheet-pairs", 0, CLI_INT, &args.sheet_pairs, 1, 1000, "N", "pairs on the contact sheet"},
+        {"rows", 0, CLI_INT, &args.rows, 0, 1e9, "N", "lines a list of the text; 0: all"},
+        {"threshold",
+         0,
+         CLI_REAL,
+         &args.threshold,
+         0.75,
+         1,
+         "X",
+         "least similarity of a near-duplicate"},
+        {"neighbours", 0, CLI_INT, &args.neighbours, 1, 1024, "N", "candidates compared per image"},
+        {"strict",
+         0,
+         CLI_FLAG,
+         &args.strict,
+         0,
+         0,
+         NULL,
+         "exit code 1 on label conflicts or leaks across splits"},
+        {NULL, 0, CLI_FLAG, NULL, 0, 0, NULL, NULL},
+    };
+    char **operands;
+    int count;
+    int code = cli_parse(&command, table, argc, argv, &operands, &count);
+    if (code >= 0) {
+        return code;
+    }
+    options.threshold = (float)args.threshold;
+    options.neighbours = args.neighbours;
+
+    smt_error error = {SMT_OK, ""};
+    smt_dataset *dataset = NULL;
+    smt_pool *pool = NULL;
+    smt_audit *audit = NULL;
+    char *text = NULL, *json = NULL;
+    code = EXIT_DONE;
+    bool json_to_stdout = args.json && args.json[0] == '-' && !args.json[1];
+    if (smt_dataset_scan(operands[0], &dataset, &error) ||
+        smt_pool_create(cli_shared.threads, &pool, &error) ||
+        smt_audit_run(dataset, &options, pool, &audit, &error)) {
+        code = cli_report(&error);
+        goto done;
+    }
+    if (smt_audit_text(audit, (size_t)args.rows, &text, &error) ||
+        smt_audit_json(audit, &json, &error)) {
+        code = cli_report(&error);
+        goto done;
+    }
+    if (json_to_stdout) {
+        printf("%s\n", json);
+    } else if (!cli_shared.quiet) {
+        fputs(text, stdout);
+    }
+    if (args.json && !json_to_stdout) {
+        size_t size = 0;
+        while (json[size]) {
+            size++;
+        }
+        json[size++] = '\n'; /* in the place of its NUL */
+        if (smt_file_save(args.json, json, size, &error)) {
+            code = cli_report(&error);
+            goto done;
+        }
+        cli_say("wrote %s", args.json);
+    }
+    if (args.sheet && save_sheet(audit, &error)) {
+        code = cli_report(&error);
+        goto done;
+    }
+    const smt_audit_summary *sum = &audit->summary;
+    if (sum->content[SMT_CONTENT_UNREADABLE]) {
+        code = EXIT_SKIPPED;
+    }
+    if (args.strict && (sum->conflicts_exact + sum->conflicts_near || sum->leaks[SMT_SPLIT_VAL] ||
+                        sum->leaks[SMT_SPLIT_TEST])) {
+        code = EXIT_FAILED;
+    }
+done:
+    smt_free(text);
+    smt_free(json);
+    smt_audit_destroy(&audit);
+    smt_pool_destroy(&pool);
+    smt_dataset_destroy(&dataset);
+    return code;
+}

@@ -1,0 +1,349 @@
+/* An audit in words and as JSON. */
+#include <semtinel/audit.h>
+
+#include "data/names.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const content_words[] = {
+    "ok", "unreadable", "flat: one grey level", "black", "white"};
+
+/* Which pairs a list of the report shows. */
+typedef bool (*selection)(const smt_audit *audit, const smt_pair *pair);
+
+static bool is_conflict(const smt_audit *audit, const smt_pair *pair)
+{
+    return pair->kind != SMT_PAIR_EDITED && smt_pair_differs_in_class(audit, pair);
+}
+
+static bool is_edited_conflict(const smt_audit *audit, const smt_pair *pair)
+{
+    return pair->kind == SMT_PAIR_EDITED && smt_pair_differs_in_class(audit, pair);
+}
+
+static bool is_leak(const smt_audit *audit, const smt_pair *pair)
+{
+    return smt_pair_crosses_splits(audit, pair);
+}
+
+/* A path as one printable line. Never fails: without memory the raw name has to do. */
+static void print_name(FILE *stream, const char *name)
+{
+    char *text = smt_utf8(name);
+    if (text) {
+        smt_printable(text);
+    }
+    fputs(text ? text : "?", stream);
+    smt_free(text);
+}
+
+static void print_sample(FILE *stream, const smt_audit *audit, size_t sample)
+{
+    print_name(stream, data_relative(audit->dataset, audit->dataset->samples[sample].path));
+}
+
+static void print_pairs(FILE *stream, const smt_audit *audit, size_t rows, selection select)
+{
+    size_t shown = 0, hidden = 0;
+    for (size_t p = 0; p < audit->pair_count; p++) {
+        const smt_pair *pair = &audit->pairs[p];
+        if (!select(audit, pair)) {
+            continue;
+        }
+        if (rows && shown == rows) {
+            hidden++;
+            continue;
+        }
+        shown++;
+        fprintf(stream, "  %-14s %.2f  ", smt_pair_kind_name(pair->kind), (double)pair->similarity);
+        print_sample(stream, audit, pair->a);
+        fputs("  =  ", stream);
+        print_sample(stream, audit, pair->b);
+        fputc('\n', stream);
+    }
+    if (hidden) {
+        fprintf(stream, "  ... and %zu more (--rows 0 shows all, --json has them)\n", hidden);
+    }
+}
+
+static void print_counts(FILE *stream, const smt_audit *audit)
+{
+    const smt_dataset *set = audit->dataset;
+    const smt_audit_summary *sum = &audit->summary;
+    print_name(stream, set->root);
+    fprintf(
+        stream, ": %zu images, %d classes\n\n%-24s", set->sample_count, set->class_count, "images");
+    for (int s = 0; s < SMT_SPLIT_COUNT; s++) {
+        if (sum->images[s]) {
+            fprintf(stream, " %8s", smt_split_name((smt_split)s));
+        }
+    }
+    fputc('\n', stream);
+    for (int c = 0; c <= set->class_count; c++) {
+        char label[256];
+        char *text = smt_utf8(c < set->class_count ? set->classes[c] : "all classes");
+        snprintf(label, sizeof label, "%s", text ? text : "?");
+        smt_free(text);
+        smt_printable(label);
+        fprintf(stream, "%-24s", label);
+        for (int s = 0; s < SMT_SPLIT_COUNT; s++) {
+            size_t count = 0;
+            for (size_t i = 0; sum->images[s] && i < set->sample_count; i++) {
+                const smt_sample *sample = &set->samples[i];
+                count +=
+                    (int)sample->split == s && (c == set->class_count || sample->class_index == c);
+            }
+            if (sum->images[s]) {
+                fprintf(stream, " %8zu", count);
+            }
+        }
+        fputc('\n', stream);
+    }
+    fputc('\n', stream);
+}
+
+static void print_content(FILE *stream, const smt_audit *audit, size_t rows, bool unreadable)
+{
+    const smt_audit_summary *sum = &audit->summary;
+    size_t bad = sum->content[SMT_CONTENT_UNREADABLE];
+    size_t empty = sum->content[SMT_CONTENT_FLAT] + sum->content[SMT_CONTENT_DARK] +
+                   sum->content[SMT_CONTENT_BRIGHT];
+    size_t total = unreadable ? bad : empty, shown = 0;
+    fprintf(stream, "%s: %zu\n", unreadable ? "unreadable" : "without content", total);
+    for (size_t i = 0; i < audit->dataset->sample_count && (!rows || shown < rows); i++) {
+        smt_content content = audit->content[i];
+        if (content == SMT_CONTENT_OK || (content == SMT_CONTENT_UNREADABLE) != unreadable) {
+            continue;
+        }
+        fputs("  ", stream);
+        if (unreadable) {
+            print_name(stream, audit->reasons[i]);
+        } else {
+            print_sample(stream, audit, i);
+            fprintf(stream, "  %s", content_words[content]);
+        }
+        fputc('\n', stream);
+        shown++;
+    }
+    if (total > shown) {
+        fprintf(stream, "  ... and %zu more\n", total - shown);
+    }
+}
+
+static void print_report(FILE *stream, const smt_audit *audit, size_t rows)
+{
+    const smt_audit_summary *sum = &audit->summary;
+    print_counts(stream, audit);
+    print_content(stream, audit, rows, true);
+    print_content(stream, audit, rows, false);
+    fprintf(stream,
+            "duplicates: %zu of %zu images have one; pairs: %zu same file, %zu same pixels, %zu "
+            "near-duplicates, "
+            "%zu edited copies\n",
+            sum->images_with_duplicate,
+            audit->dataset->sample_count,
+            sum->pairs[SMT_PAIR_FILE],
+            sum->pairs[SMT_PAIR_PIXELS],
+            sum->pairs[SMT_PAIR_NEAR],
+            sum->pairs[SMT_PAIR_EDITED]);
+    fprintf(
+        stream,
+        "label conflicts: %zu exact duplicates and %zu near-duplicates under different labels\n",
+        sum->conflicts_exact,
+        sum->conflicts_near);
+    print_pairs(stream, audit, rows, is_conflict);
+    if (sum->conflicts_edited) {
+        fprintf(stream,
+                "edited copies under different labels: %zu (the same scene with and without "
+                "something: keep them on "
+                "one side of a split)\n",
+                sum->conflicts_edited);
+        print_pairs(stream, audit, rows, is_edited_conflict);
+    }
+    size_t crossing = 0;
+    for (size_t p = 0; p < audit->pair_count; p++) {
+        crossing += is_leak(audit, &audit->pairs[p]);
+    }
+    if (sum->images[SMT_SPLIT_NONE] == audit->dataset->sample_count) {
+        fprintf(stream, "splits: none yet. Make them by groups of duplicates: semtinel split ");
+        print_name(stream, audit->dataset->root);
+        fputs(" OUT\n", stream);
+        return;
+    }
+    fprintf(stream, "leaks: %zu pairs across splits", crossing);
+    for (int s = SMT_SPLIT_VAL; s <= SMT_SPLIT_TEST; s++) {
+        if (sum->images[s]) {
+            fprintf(stream,
+                    "; %zu of %zu %s images have a duplicate in train",
+                    sum->leaks[s],
+                    sum->images[s],
+                    smt_split_name((smt_split)s));
+        }
+    }
+    fputc('\n', stream);
+    print_pairs(stream, audit, rows, is_leak);
+    if (crossing) {
+        fputs("  Figures on these splits are too good. Clean ones: semtinel split --merge ",
+              stream);
+        print_name(stream, audit->dataset->root);
+        fputs(" OUT\n", stream);
+    }
+}
+
+smt_status smt_audit_text(const smt_audit *audit, size_t rows, char **out, smt_error *error)
+{
+    char *buffer = NULL, *copy = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&buffer, &size);
+    if (stream) {
+        print_report(stream, audit, rows);
+        if (fclose(stream) == 0) {
+            copy = smt_strdup(buffer);
+        }
+        free(buffer);
+    }
+    if (!copy) {
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", audit->dataset->root);
+    }
+    *out = copy;
+    return SMT_OK;
+}
+
+/* ---- JSON ---------------------------------------------------------------------------------- */
+
+static json_t *json_name(const char *name)
+{
+    char *text = smt_utf8(name);
+    json_t *value = text ? json_string(text) : NULL;
+    smt_free(text);
+    return value;
+}
+
+static json_t *json_path(const smt_audit *audit, size_t sample)
+{
+    return json_name(data_relative(audit->dataset, audit->dataset->samples[sample].path));
+}
+
+/* json_object_set_new and json_array_append_new take NULL values and report them as a failure. */
+static json_t *json_counts(const smt_audit *audit, bool *ok)
+{
+    const smt_dataset *set = audit->dataset;
+    json_t *splits = json_object();
+    for (int s = 0; s < SMT_SPLIT_COUNT; s++) {
+        if (!audit->summary.images[s]) {
+            continue;
+        }
+        json_t *classes = json_object();
+        for (int c = 0; c < set->class_count; c++) {
+            size_t count = 0;
+            for (size_t i = 0; i < set->sample_count; i++) {
+                count += (int)set->samples[i].split == s && set->samples[i].class_index == c;
+            }
+            char *key = smt_utf8(set->classes[c]);
+            *ok = *ok && key && !json_object_set_new(classes, key, json_integer((json_int_t)count));
+            smt_free(key);
+        }
+        *ok = *ok && !json_object_set_new(splits, smt_split_name((smt_split)s), classes);
+    }
+    return splits;
+}
+
+static json_t *json_report(const smt_audit *audit, bool *ok)
+{
+    static const char *const content_names[] = {"ok", "unreadable", "flat", "black", "white"};
+    static const char *const kind_names[] = {
+        "same_file", "same_pixels", "near_duplicate", "edited_copy"};
+    const smt_audit_summary *sum = &audit->summary;
+    json_t *root = json_object(), *content = json_array(), *pairs = json_array(),
+           *leaks = json_object();
+    for (size_t i = 0; i < audit->dataset->sample_count; i++) {
+        if (audit->content[i] != SMT_CONTENT_OK) {
+            json_t *entry = json_pack("{s:o, s:s}",
+                                      "file",
+                                      json_path(audit, i),
+                                      "problem",
+                                      content_names[audit->content[i]]);
+            *ok = *ok && entry;
+            if (audit->reasons[i]) {
+                *ok = *ok && !json_object_set_new(entry, "reason", json_name(audit->reasons[i]));
+            }
+            *ok = *ok && !json_array_append_new(content, entry);
+        }
+    }
+    for (size_t p = 0; p < audit->pair_count; p++) {
+        const smt_pair *pair = &audit->pairs[p];
+        json_t *entry = json_pack("{s:o, s:o, s:s, s:f, s:b, s:b}",
+                                  "a",
+                                  json_path(audit, pair->a),
+                                  "b",
+                                  json_path(audit, pair->b),
+                                  "kind",
+                                  kind_names[pair->kind],
+                                  "similarity",
+                                  (double)pair->similarity,
+                                  "different_labels",
+                                  smt_pair_differs_in_class(audit, pair),
+                                  "across_splits",
+                                  smt_pair_crosses_splits(audit, pair));
+        *ok = *ok && entry && !json_array_append_new(pairs, entry);
+    }
+    for (int s = SMT_SPLIT_VAL; s <= SMT_SPLIT_TEST; s++) {
+        if (sum->images[s]) {
+            *ok = *ok && !json_object_set_new(leaks,
+                                              smt_split_name((smt_split)s),
+                                              json_integer((json_int_t)sum->leaks[s]));
+        }
+    }
+    json_t *numbers =
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
+                  "images",
+                  (json_int_t)audit->dataset->sample_count,
+                  "unreadable",
+                  (json_int_t)sum->content[SMT_CONTENT_UNREADABLE],
+                  "without_content",
+                  (json_int_t)(sum->content[SMT_CONTENT_FLAT] + sum->content[SMT_CONTENT_DARK] +
+                               sum->content[SMT_CONTENT_BRIGHT]),
+                  "ignored_files",
+                  (json_int_t)audit->dataset->ignored_count,
+                  "same_file_pairs",
+                  (json_int_t)sum->pairs[SMT_PAIR_FILE],
+                  "same_pixels_pairs",
+                  (json_int_t)sum->pairs[SMT_PAIR_PIXELS],
+                  "near_duplicate_pairs",
+                  (json_int_t)sum->pairs[SMT_PAIR_NEAR],
+                  "edited_copy_pairs",
+                  (json_int_t)sum->pairs[SMT_PAIR_EDITED],
+                  "images_with_duplicate",
+                  (json_int_t)sum->images_with_duplicate,
+                  "exact_label_conflicts",
+                  (json_int_t)sum->conflicts_exact,
+                  "near_label_conflicts",
+                  (json_int_t)sum->conflicts_near,
+                  "images_leaking_from_train",
+                  leaks);
+    *ok = *ok && numbers &&
+          !json_object_set_new(root, "data_set", json_name(audit->dataset->root)) &&
+          !json_object_set_new(root, "summary", numbers) &&
+          !json_object_set_new(root, "counts", json_counts(audit, ok)) &&
+          !json_object_set_new(root, "problems", content) &&
+          !json_object_set_new(root, "pairs", pairs);
+    return root;
+}
+
+smt_status smt_audit_json(const smt_audit *audit, char **out, smt_error *error)
+{
+    bool ok = true;
+    json_t *root = json_report(audit, &ok);
+    char *text = ok ? json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(4)) : NULL;
+    char *copy = text ? smt_strdup(text) : NULL;
+    free(text);
+    json_decref(root);
+    if (!copy) {
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", audit->dataset->root);
+    }
+    *out = copy;
+    return SMT_OK;
+}
