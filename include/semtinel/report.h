@@ -2,7 +2,7 @@
 #ifndef SEMTINEL_REPORT_H
 #define SEMTINEL_REPORT_H
 
-#include <semtinel/image.h>
+#include <semtinel/evaluate.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -32,10 +32,16 @@ typedef struct smt_history_row {
     double learning_rate;
 } smt_history_row;
 
-/* curves.png: loss, accuracy with macro F1, and learning rate over the epochs; rows in order of epoch, count > 0.
- * best_epoch is marked; 0: the first of the highest validation macro F1 (none marked if there is no validation). */
+/* curves.png: loss, accuracy with macro F1, and learning rate over the epochs; rows in order of
+ * epoch, count > 0. best_epoch is marked; 0: the first of the highest validation macro F1 (none
+ * marked if there is no validation). */
 SMT_API smt_status smt_plot_history(
     const char *path, const smt_history_row *rows, size_t count, int best_epoch, smt_error *error);
+
+/* The confusion matrix with counts and row percentages; the suffix of path says PNG or .svg. */
+SMT_API smt_status smt_plot_confusion(const smt_evaluation *evaluation,
+                                      const char *path,
+                                      smt_error *error);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,192 @@
+/* semtinel/evaluate.h: runs a model on images and measures how well it does.
+ *
+ * The artefact that is evaluated is the artefact that ships: a .tflite file runs through the edge
+ * runtime, a checkpoint through ops.
+ */
+#ifndef SEMTINEL_EVALUATE_H
+#define SEMTINEL_EVALUATE_H
+
+#include <semtinel/data.h>
+#include <semtinel/model.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- metrics -------------------------------------------------------------------------------- */
+
+/* Labelled predictions; all arrays borrowed. */
+typedef struct smt_outcome {
+    size_t count; /* images; 0 is allowed */
+    int class_count;
+    const int *truth, *predicted; /* count: 0 .. class_count - 1 */
+    const float
+        *true_probability;   /* count: what the model gave to the true class; NULL: no log loss */
+    const float *confidence; /* count: what it gave to the predicted class, 0 .. 1; NULL: no
+                                calibration error */
+    const bool
+        *in_top2; /* count: the true class is among the two most probable; NULL: not measured */
+} smt_outcome;
+
+typedef struct smt_class_score {
+    double precision, recall, f1; /* 0 where the denominator is 0, as in scikit-learn */
+    size_t support;               /* images of the class */
+    size_t predicted;             /* images taken for it */
+} smt_class_score;
+
+typedef struct smt_interval {
+    double low, high;
+} smt_interval;
+
+#define SMT_CALIBRATION_BINS 15
+
+typedef struct smt_calibration_bin {
+    size_t count;
+    double confidence, accuracy; /* means over the bin; 0 when it is empty */
+} smt_calibration_bin;
+
+/* Everything is scikit-learn's: a class that neither occurs nor is predicted stands in no mean. */
+typedef struct smt_metrics {
+    size_t count;
+    int class_count;
+    size_t *confusion;        /* class_count x class_count: [true][predicted]; owned */
+    smt_class_score *classes; /* class_count; owned */
+    smt_class_score macro, weighted;
+    double accuracy; /* 0 when count is 0 */
+    smt_interval accuracy_95, macro_f1_95;
+    double log_loss; /* mean of -ln p(true), p clipped at 1e-15; NaN: not measured */
+    double top2;     /* NaN: not measured */
+    /* Expected calibration error in SMT_CALIBRATION_BINS equal bins of confidence (Guo et al.
+     * 2017); NaN: not measured. */
+    double calibration_error;
+    smt_calibration_bin bins[SMT_CALIBRATION_BINS];
+} smt_metrics;
+
+#define SMT_BOOTSTRAP_RESAMPLES 2000
+
+/* The 95% intervals are percentile bootstrap intervals (Efron and Tibshirani 1993, chapter 13):
+ * images are drawn with replacement, `resamples` times (0: low = high = the value), and the 2.5th
+ * and 97.5th percentile taken, interpolated linearly. The same seed gives the same bits. */
+SMT_API smt_status smt_metrics_create(
+    const smt_outcome *outcome, int resamples, uint64_t seed, smt_metrics **out, smt_error *error);
+SMT_API void smt_metrics_destroy(smt_metrics **metrics);
+/* The class stands in scikit-learn's report: it occurs or is predicted. */
+SMT_API bool smt_metrics_active(const smt_metrics *metrics, int class_index);
+
+/* scikit-learn's classification_report(digits=2), byte for byte; freed with smt_free; NULL: no
+ * memory. */
+SMT_API char *smt_classification_report(const smt_metrics *metrics, const char *const *classes);
+
+/* ---- classifier ----------------------------------------------------------------------------- */
+
+/* A model ready to run, whatever its file is. */
+typedef struct smt_classifier smt_classifier;
+
+typedef struct smt_classifier_info {
+    const char *path;      /* the file that runs (a run's folder: its model.safetensors) */
+    const char *format;    /* "safetensors", "tflite", ... */
+    const char *precision; /* "float32", "int8", "dynamic" */
+    size_t bytes;          /* of the file */
+    int class_count;
+    const char *const *classes;
+    bool named;     /* false: the file holds no class names; they are "class 0", "class 1", ... */
+    int input_size; /* pixels a side */
+    int channels;   /* 1 or 3 */
+    smt_preprocess preprocess;
+    const char *provenance; /* a JSON object as text */
+} smt_classifier_info;
+
+/* Opens a run's folder, or any model file. The pool is borrowed. Everything in `info` belongs to
+ * the classifier. */
+SMT_API smt_status smt_classifier_open(const char *path,
+                                       smt_pool *pool,
+                                       smt_classifier **out,
+                                       smt_error *error);
+SMT_API void smt_classifier_close(smt_classifier **classifier);
+SMT_API const smt_classifier_info *smt_classifier_about(const smt_classifier *classifier);
+/* Names for a model that has none, or other ones; `count` must be the number of its classes.
+ * Copied. */
+SMT_API smt_status smt_classifier_rename(smt_classifier *classifier,
+                                         const char *const *names,
+                                         int count,
+                                         smt_error *error);
+/* pixels: count x size x size, grey 0..255; probabilities: count x class_count, filled. */
+SMT_API smt_status smt_classifier_run(smt_classifier *classifier,
+                                      const uint8_t *pixels,
+                                      size_t count,
+                                      float *probabilities,
+                                      smt_error *error);
+/* Index of the largest of `count` values; the first of equals. */
+SMT_API int smt_argmax(const float *values, int count);
+
+/* ---- evaluation ----------------------------------------------------------------------------- */
+
+typedef enum smt_split_choice {
+    SMT_CHOOSE_AUTO, /* test if the set has one, else val, else all */
+    SMT_CHOOSE_TEST,
+    SMT_CHOOSE_VAL,
+    SMT_CHOOSE_TRAIN,
+    SMT_CHOOSE_ALL
+} smt_split_choice;
+
+typedef struct smt_evaluate_options {
+    smt_split_choice split;
+    const char *const *overrides; /* override_count texts "FROM=TO" for smt_class_map_create */
+    int override_count;
+    int resamples; /* of the bootstrap */
+    uint64_t seed; /* of the bootstrap */
+} smt_evaluate_options;
+SMT_API smt_evaluate_options smt_evaluate_defaults(void);
+
+/* A model measured on a set. Row i of the arrays is one image. */
+typedef struct smt_evaluation {
+    char *model, *set;        /* paths as given; owned */
+    const char *split;        /* "test", "val", "train", "all"; static */
+    smt_classifier_info info; /* strings belong to the classifier, which must stay open */
+    smt_class_map *map;       /* owned; its classes are the ones that count below */
+    size_t count;             /* images measured */
+    size_t skipped;           /* unreadable ones */
+    char **files;             /* count: path below the set's folder; owned */
+    smt_pixels *pixels;       /* owned; row i shows image i */
+    int *truth, *predicted;   /* count: into map->classes; owned */
+    float *probabilities;     /* count x info.class_count, of the model's own classes; owned */
+    float *confidence;        /* count: the largest of the row; owned */
+    float *true_probability;  /* count: summed over the model's classes that count as the true one;
+                                 owned */
+    bool *in_top2;            /* count; owned */
+    smt_metrics *metrics;     /* owned */
+    double seconds;           /* running the network, without reading the images */
+} smt_evaluation;
+
+/* Predicts by the most probable of the model's classes, then maps both sides (smt_class_map). What
+ * was mapped, and which split was taken, is logged. Errors: the set lacks that split; no image
+ * could be read. */
+SMT_API smt_status smt_evaluate(smt_classifier *classifier,
+                                const smt_dataset *dataset,
+                                const smt_evaluate_options *options,
+                                smt_pool *pool,
+                                smt_evaluation **out,
+                                smt_error *error);
+SMT_API void smt_evaluation_destroy(smt_evaluation **evaluation);
+
+/* The files of an evaluation (RFC 4180 CSV with LF line ends; metrics.json). */
+SMT_API smt_status smt_save_predictions(const smt_evaluation *evaluation,
+                                        const char *path,
+                                        smt_error *error);
+SMT_API smt_status smt_save_confusion(const smt_evaluation *evaluation,
+                                      const char *path,
+                                      smt_error *error);
+SMT_API smt_status smt_save_report_text(const smt_evaluation *evaluation,
+                                        const char *path,
+                                        smt_error *error);
+SMT_API smt_status smt_save_metrics(const smt_evaluation *evaluation,
+                                    const char *path,
+                                    smt_error *error);
+
+/* Writes one field of CSV, quoted if it needs it. */
+SMT_API void smt_csv_field(smt_file *file, const char *text);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,52 @@
+#include "cli/classify.h"
+
+#include <string.h>
+
+static smt_status rename_classes(smt_classifier *classifier, const char *names, smt_error *error)
+{
+    const char *list[SMT_CLASS_MAX];
+    int count = 0;
+    char *copy = smt_strdup(names);
+    if (!copy) {
+        return smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    }
+    smt_status status = SMT_OK;
+    for (char *name = copy; name && !status;) {
+        char *comma = strchr(name, ',');
+        if (comma) {
+            *comma = 0;
+        }
+        if (!*name || count == SMT_CLASS_MAX) {
+            status = smt_fail(
+                error, SMT_ERR_ARGUMENT, "--classes %s: an empty name, or more than 256", names);
+        } else {
+            list[count++] = name;
+        }
+        name = comma ? comma + 1 : NULL;
+    }
+    status = status ? status : smt_classifier_rename(classifier, list, count, error);
+    smt_free(copy);
+    return status;
+}
+
+smt_status cli_open_classifier(
+    const char *path, const char *names, smt_pool *pool, smt_classifier **out, smt_error *error)
+{
+    smt_classifier *classifier = NULL;
+    smt_status status = smt_classifier_open(path, pool, &classifier, error);
+    if (!status && names) {
+        status = rename_classes(classifier, names, error);
+    }
+    if (!status && !smt_classifier_about(classifier)->named) {
+        smt_log(SMT_LOG_WARNING,
+                "%s: holds no class names; they are called 'class 0' and so on. --classes A,B,... "
+                "names them",
+                smt_classifier_about(classifier)->path);
+    }
+    if (status) {
+        smt_classifier_close(&classifier);
+        return status;
+    }
+    *out = classifier;
+    return SMT_OK;
+}

@@ -1,0 +1,194 @@
+#include "cli/classify.h"
+#include "cli/cli.h"
+
+#include <semtinel/report.h>
+
+#include <string.h>
+
+static const char *output;
+static const char *names;
+static int split;
+static int resamples = SMT_BOOTSTRAP_RESAMPLES;
+static cli_list overrides;
+
+static const cli_option options[] = {
+    {"output", 'o', CLI_TEXT, &output, 0, 0, "OUT", "folder for the results; made if missing"},
+    {"split",
+     0,
+     CLI_CHOICE,
+     &split,
+     0,
+     0,
+     "auto|test|val|train|all",
+     "part of the set; auto: test, else val, else all"},
+    {"map",
+     0,
+     CLI_LIST,
+     &overrides,
+     0,
+     0,
+     "FROM=TO",
+     "count class FROM as TO, on either side; may be repeated"},
+    {"classes",
+     0,
+     CLI_TEXT,
+     &names,
+     0,
+     0,
+     "A,B,...",
+     "the model's class names in output order, for a file without them"},
+    {"resamples",
+     0,
+     CLI_INT,
+     &resamples,
+     0,
+     100000,
+     "N",
+     "bootstrap resamples of the 95% intervals"},
+    {NULL, 0, CLI_FLAG, NULL, 0, 0, NULL, NULL},
+};
+
+static const cli_command command = {
+    .name = "evaluate",
+    .arguments = "MODEL DATASET -o OUT",
+    .summary = "Measure a model on labelled images.",
+    .details = "MODEL is a run's folder or a model file; a .tflite runs through the edge runtime "
+               "that ships. DATASET is a folder\n"
+               "of class folders, or of train/, val/, test/ with class folders inside. OUT gets "
+               "metrics.json,\n"
+               "classification_report.txt, confusion_matrix.png, .svg and .csv, predictions.csv "
+               "and log.txt.\n"
+               "\n"
+               "Class names that differ in case, punctuation, plural or by a common synonym are "
+               "matched. A predicted class that\n"
+               "the set lacks counts as 'other', and so does a true class that the model does not "
+               "know; what was mapped is said.",
+    .examples = "  semtinel evaluate run ../data -o out\n"
+                "  semtinel evaluate model-int8.tflite ../data -o out --split val\n"
+                "  semtinel evaluate run ../foreign -o out --map scratch=other --map stain=other\n",
+    .min_operands = 2,
+    .max_operands = 2,
+};
+
+typedef smt_status (*saver)(const smt_evaluation *evaluation, const char *path, smt_error *error);
+
+static const struct {
+    const char *name;
+    saver save;
+} files[] = {
+    {"metrics.json", smt_save_metrics},
+    {"classification_report.txt", smt_save_report_text},
+    {"confusion_matrix.csv", smt_save_confusion},
+    {"confusion_matrix.png", smt_plot_confusion},
+    {"confusion_matrix.svg", smt_plot_confusion},
+    {"predictions.csv", smt_save_predictions},
+};
+
+static smt_status save_all(const smt_evaluation *evaluation, smt_error *error)
+{
+    smt_status status = SMT_OK;
+    for (size_t i = 0; i < sizeof files / sizeof *files && !status; i++) {
+        char *path = smt_path_join(output, files[i].name);
+        status = path ? files[i].save(evaluation, path, error)
+                      : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+        smt_free(path);
+    }
+    return status;
+}
+
+static void print_summary(const smt_evaluation *e)
+{
+    const smt_metrics *m = e->metrics;
+    char *report = smt_classification_report(m, (const char *const *)e->map->classes);
+    for (char *line = report, *end; line && (end = strchr(line, '\n')); line = end + 1) {
+        smt_log(SMT_LOG_INFO, "%.*s", (int)(end - line), line);
+    }
+    smt_free(report);
+    smt_log(SMT_LOG_INFO, "%s", "");
+    smt_log(SMT_LOG_INFO, "images    %zu measured, %zu skipped", m->count, e->skipped);
+    smt_log(SMT_LOG_INFO,
+            "accuracy  %.4f  95%% interval %.4f .. %.4f",
+            m->accuracy,
+            m->accuracy_95.low,
+            m->accuracy_95.high);
+    smt_log(SMT_LOG_INFO,
+            "macro F1  %.4f  95%% interval %.4f .. %.4f",
+            m->macro.f1,
+            m->macro_f1_95.low,
+            m->macro_f1_95.high);
+    smt_log(SMT_LOG_INFO, "top 2     %.4f", m->top2);
+    smt_log(SMT_LOG_INFO, "log loss  %.4f", m->log_loss);
+    smt_log(SMT_LOG_INFO, "expected calibration error  %.4f", m->calibration_error);
+    smt_log(SMT_LOG_INFO,
+            "network   %.2f ms an image (%s, %s)",
+            1e3 * e->seconds / (double)(m->count ? m->count : 1),
+            e->info.format,
+            e->info.precision);
+}
+
+static smt_status start_log(smt_file **log, int argc, char **argv, smt_error *error)
+{
+    char *path = smt_path_join(output, "log.txt");
+    smt_status status =
+        path ? smt_file_create(path, log, error) : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    if (!status) {
+        smt_file_printf(*log, "semtinel %s:", smt_version());
+        for (int i = 0; i < argc; i++) {
+            smt_file_printf(*log, " %s", argv[i]);
+        }
+        smt_file_printf(*log, "\n");
+        cli_log_copy(*log);
+    }
+    smt_free(path);
+    return status;
+}
+
+int cli_evaluate(int argc, char **argv)
+{
+    char **operands;
+    int operand_count;
+    int code = cli_parse(&command, options, argc, argv, &operands, &operand_count);
+    if (code >= 0) {
+        return code;
+    }
+    if (!output) {
+        return cli_usage(&command, "-o OUT is missing: the folder for the results");
+    }
+    smt_error error = {0};
+    smt_file *log = NULL;
+    smt_pool *pool = NULL;
+    smt_classifier *classifier = NULL;
+    smt_dataset *dataset = NULL;
+    smt_evaluation *evaluation = NULL;
+    smt_evaluate_options how = smt_evaluate_defaults();
+    how.split = (smt_split_choice)split;
+    how.overrides = overrides.items;
+    how.override_count = overrides.count;
+    how.resamples = resamples;
+    how.seed = cli_shared.seed;
+
+    smt_status status = smt_make_directory(output, &error);
+    status = status ? status : start_log(&log, argc, argv, &error);
+    status = status ? status : smt_pool_create(cli_shared.threads, &pool, &error);
+    status = status ? status : cli_open_classifier(operands[0], names, pool, &classifier, &error);
+    status = status ? status : smt_dataset_scan(operands[1], &dataset, &error);
+    status = status ? status : smt_evaluate(classifier, dataset, &how, pool, &evaluation, &error);
+    status = status ? status : save_all(evaluation, &error);
+    if (!status) {
+        print_summary(evaluation);
+        code = evaluation->skipped ? EXIT_SKIPPED : EXIT_DONE;
+        smt_log(SMT_LOG_INFO, "results in %s", output);
+    } else {
+        code = cli_report(&error);
+    }
+    cli_log_copy(NULL);
+    if (!status && smt_file_commit(&log, &error)) {
+        code = cli_report(&error);
+    }
+    smt_file_abandon(&log);
+    smt_evaluation_destroy(&evaluation);
+    smt_dataset_destroy(&dataset);
+    smt_classifier_close(&classifier);
+    smt_pool_destroy(&pool);
+    return code;
+}

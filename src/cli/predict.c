@@ -1,0 +1,354 @@
+#include "cli/classify.h"
+#include "cli/cli.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *output, *names;
+static bool as_json;
+
+static const cli_option options[] = {
+    {"output", 'o', CLI_TEXT, &output, 0, 0, "FILE", "write there instead of to standard output"},
+    {"json",
+     0,
+     CLI_FLAG,
+     &as_json,
+     0,
+     0,
+     NULL,
+     "a JSON array with all probabilities instead of CSV"},
+    {"classes",
+     0,
+     CLI_TEXT,
+     &names,
+     0,
+     0,
+     "A,B,...",
+     "the model's class names in output order, for a file without them"},
+    {NULL, 0, CLI_FLAG, NULL, 0, 0, NULL, NULL},
+};
+
+static const cli_command command = {
+    .name = "predict",
+    .arguments = "MODEL PATH...",
+    .summary = "Classify images without labels.",
+    .details = "Each PATH is an image or a folder, which is searched with all its folders. The "
+               "result is CSV with the columns\n"
+               "image_name, predicted_class and confidence (0 .. 1), in the order of the paths and "
+               "of the names in a folder.\n"
+               "Images that cannot be read are named, skipped and lead to exit code 3.",
+    .examples = "  semtinel predict run image.png\n"
+                "  semtinel predict model-int8.tflite ../images -o predictions.csv\n"
+                "  semtinel predict run ../images --json\n",
+    .min_operands = 2,
+    .max_operands = -1,
+};
+
+#define BLOCK                                                                                      \
+    256 /* images decoded and classified at a time, so that memory does not grow with their number \
+         */
+
+typedef struct path_list {
+    char **items;
+    size_t count, capacity;
+} path_list;
+
+static smt_status add_path(path_list *list, char *path, smt_error *error)
+{
+    if (path && list->count == list->capacity) {
+        size_t larger = list->capacity ? 2 * list->capacity : 256;
+        char **items = smt_realloc(list->items, list->count, larger, sizeof *items);
+        if (!items) {
+            smt_free(path);
+            path = NULL;
+        } else {
+            list->items = items;
+            list->capacity = larger;
+        }
+    }
+    if (!path) {
+        return smt_fail(error, SMT_ERR_MEMORY, "out of memory for the list of images");
+    }
+    list->items[list->count++] = path;
+    return SMT_OK;
+}
+
+/* A link that leads back up would make the walk endless. */
+#define MAX_DEPTH 32
+
+static smt_status add_folder(path_list *list, const char *folder, int depth, smt_error *error)
+{
+    char **entries = NULL;
+    size_t count = 0;
+    smt_status status = smt_list_directory(folder, &entries, &count, error);
+    for (size_t i = 0; i < count && !status; i++) {
+        char *path = smt_path_join(folder, entries[i]);
+        if (!path) {
+            status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", folder);
+        } else if (smt_path_is_directory(path)) {
+            if (depth < MAX_DEPTH) {
+                status = add_folder(list, path, depth + 1, error);
+            } else {
+                smt_log(SMT_LOG_WARNING,
+                        "%s: more than %d folders deep; not searched",
+                        path,
+                        MAX_DEPTH);
+            }
+            smt_free(path);
+        } else if (smt_image_suffix(path)) {
+            status = add_path(list, path, error);
+        } else {
+            smt_free(path);
+        }
+    }
+    smt_list_free(&entries, count);
+    return status;
+}
+
+static smt_status gather(char **operands, int count, path_list *list, smt_error *error)
+{
+    smt_status status = SMT_OK;
+    for (int i = 0; i < count && !status; i++) {
+        size_t before = list->count;
+        if (smt_path_is_directory(operands[i])) {
+            status = add_folder(list, operands[i], 0, error);
+            if (!status && list->count == before) {
+                smt_log(SMT_LOG_WARNING,
+                        "%s: no image (.png .jpg .jpeg .tif .tiff .bmp) in this folder",
+                        operands[i]);
+            }
+        } else {
+            status = add_path(list, smt_strdup(operands[i]), error);
+        }
+    }
+    return status;
+}
+
+typedef struct block {
+    char **paths;
+    int size;
+    uint8_t *pixels; /* BLOCK x size x size */
+    bool good[BLOCK];
+    smt_error errors[BLOCK];
+} block;
+
+static void read_one(void *context, int task, int worker)
+{
+    (void)worker;
+    block *b = context;
+    smt_image image = {0}, small = {0};
+    b->good[task] = false;
+    if (smt_image_load(b->paths[task], NULL, &image, &b->errors[task]) == SMT_OK &&
+        smt_image_resize(&image, b->size, b->size, &small, &b->errors[task]) == SMT_OK) {
+        size_t side = (size_t)b->size * (size_t)b->size;
+        memcpy(b->pixels + (size_t)task * side, small.pixels, side);
+        b->good[task] = true;
+    }
+    smt_image_free(&image);
+    smt_image_free(&small);
+}
+
+typedef struct sink {
+    smt_file *file; /* NULL: standard output */
+    json_t *rows;   /* NULL: CSV */
+} sink;
+
+static void write_text(sink *s, const char *text)
+{
+    if (s->file) {
+        smt_file_write(s->file, text, strlen(text));
+    } else {
+        fputs(text, stdout);
+    }
+}
+
+static void write_field(sink *s, const char *text)
+{
+    bool quote = strpbrk(text, ",\"\r\n");
+    write_text(s, quote ? "\"" : "");
+    for (const char *p = text; *p; p++) {
+        char piece[3] = {*p, quote && *p == '"' ? '"' : '\0', 0};
+        write_text(s, piece);
+    }
+    write_text(s, quote ? "\"" : "");
+}
+
+static smt_status
+emit(sink *s, const smt_classifier_info *info, const char *path, const float *row, smt_error *error)
+{
+    int best = smt_argmax(row, info->class_count);
+    if (!s->rows) {
+        char number[32];
+        write_field(s, path);
+        write_text(s, ",");
+        write_field(s, info->classes[best]);
+        snprintf(number, sizeof number, ",%.6f\n", (double)row[best]);
+        write_text(s, number);
+        return SMT_OK;
+    }
+    char *name = smt_utf8(path);
+    json_t *probabilities = json_object();
+    for (int c = 0; c < info->class_count; c++) {
+        char *class_name = smt_utf8(info->classes[c]);
+        if (class_name) {
+            json_object_set_new(probabilities, class_name, json_real((double)row[c]));
+        }
+        smt_free(class_name);
+    }
+    char *predicted = smt_utf8(info->classes[best]);
+    json_t *item = name && predicted ? json_pack("{s:s,s:s,s:f,s:o}",
+                                                 "image_name",
+                                                 name,
+                                                 "predicted_class",
+                                                 predicted,
+                                                 "confidence",
+                                                 (double)row[best],
+                                                 "probabilities",
+                                                 probabilities)
+                                     : NULL;
+    smt_free(name);
+    smt_free(predicted);
+    return !item || json_array_append_new(s->rows, item)
+               ? smt_fail(error, SMT_ERR_MEMORY, "out of memory")
+               : SMT_OK;
+}
+
+static smt_status run_block(smt_classifier *classifier,
+                            smt_pool *pool,
+                            block *b,
+                            int count,
+                            float *probabilities,
+                            sink *s,
+                            size_t *skipped,
+                            smt_error *error)
+{
+    const smt_classifier_info *info = smt_classifier_about(classifier);
+    size_t side = (size_t)b->size * (size_t)b->size, good = 0;
+    smt_pool_run(pool, count, read_one, b);
+    for (int i = 0; i < count; i++) {
+        if (b->good[i]) {
+            memmove(b->pixels + good++ * side, b->pixels + (size_t)i * side, side);
+        } else {
+            smt_log(SMT_LOG_WARNING, "skipped %s", b->errors[i].message);
+            (*skipped)++;
+        }
+    }
+    smt_status status = smt_classifier_run(classifier, b->pixels, good, probabilities, error);
+    const float *row = probabilities;
+    for (int i = 0; i < count && !status; i++) {
+        if (b->good[i]) {
+            status = emit(s, info, b->paths[i], row, error);
+            row += info->class_count;
+        }
+    }
+    return status;
+}
+
+static smt_status predict_all(smt_classifier *classifier,
+                              smt_pool *pool,
+                              const path_list *list,
+                              sink *s,
+                              size_t *skipped,
+                              smt_error *error)
+{
+    const smt_classifier_info *info = smt_classifier_about(classifier);
+    block *b = smt_alloc(1, sizeof *b);
+    float *probabilities = smt_alloc(BLOCK * (size_t)info->class_count, sizeof *probabilities);
+    smt_status status = SMT_OK;
+    if (b) {
+        b->size = info->input_size;
+        b->pixels = smt_alloc(BLOCK, (size_t)b->size * (size_t)b->size);
+    }
+    if (!b || !b->pixels || !probabilities) {
+        status = smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    }
+    for (size_t first = 0; first < list->count && !status; first += BLOCK) {
+        int count = (int)(list->count - first < BLOCK ? list->count - first : BLOCK);
+        b->paths = list->items + first;
+        status = run_block(classifier, pool, b, count, probabilities, s, skipped, error);
+        smt_progress("predicting", first + (size_t)count, list->count);
+        if (!status && smt_interrupted()) {
+            status = smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted");
+        }
+    }
+    if (b) {
+        smt_free(b->pixels);
+    }
+    smt_free(b);
+    smt_free(probabilities);
+    return status;
+}
+
+static smt_status finish(sink *s, smt_error *error)
+{
+    if (s->rows) {
+        char *text = json_dumps(s->rows, JSON_INDENT(1) | JSON_REAL_PRECISION(7));
+        if (!text) {
+            return smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+        }
+        write_text(s, text);
+        write_text(s, "\n");
+        free(text);
+    }
+    return s->file ? smt_file_commit(&s->file, error) : SMT_OK;
+}
+
+/* Standard output carries the predictions, so what is said about them goes to standard error. */
+static void say_aside(void *context, smt_log_level level, const char *line)
+{
+    (void)context;
+    if (level >= SMT_LOG_WARNING || (level == SMT_LOG_INFO && !cli_shared.quiet)) {
+        fprintf(stderr, "semtinel: %s%s\n", level == SMT_LOG_WARNING ? "warning: " : "", line);
+    }
+}
+
+int cli_predict(int argc, char **argv)
+{
+    char **operands;
+    int operand_count;
+    int code = cli_parse(&command, options, argc, argv, &operands, &operand_count);
+    if (code >= 0) {
+        return code;
+    }
+    smt_log_set(say_aside, NULL);
+    smt_error error = {0};
+    smt_pool *pool = NULL;
+    smt_classifier *classifier = NULL;
+    path_list list = {0};
+    sink s = {0};
+    size_t skipped = 0;
+    smt_status status = smt_pool_create(cli_shared.threads, &pool, &error);
+    status = status ? status : cli_open_classifier(operands[0], names, pool, &classifier, &error);
+    status = status ? status : gather(operands + 1, operand_count - 1, &list, &error);
+    if (!status && !list.count) {
+        status = smt_fail(&error, SMT_ERR_IO, "%s: no image to classify", operands[1]);
+    }
+    if (!status && output) {
+        status = smt_file_create(output, &s.file, &error);
+    }
+    if (!status && as_json) {
+        s.rows = json_array();
+        status = s.rows ? SMT_OK : smt_fail(&error, SMT_ERR_MEMORY, "out of memory");
+    }
+    if (!status && !as_json) {
+        write_text(&s, "image_name,predicted_class,confidence\n");
+    }
+    status = status ? status : predict_all(classifier, pool, &list, &s, &skipped, &error);
+    if (!status && skipped == list.count) {
+        status =
+            smt_fail(&error, SMT_ERR_FORMAT, "none of the %zu images could be read", list.count);
+    }
+    status = status ? status : finish(&s, &error);
+    if (!status && skipped) {
+        smt_log(SMT_LOG_WARNING, "%zu of %zu images skipped", skipped, list.count);
+    }
+    code = status ? cli_report(&error) : skipped ? EXIT_SKIPPED : EXIT_DONE;
+    smt_file_abandon(&s.file);
+    json_decref(s.rows);
+    smt_list_free(&list.items, list.count);
+    smt_classifier_close(&classifier);
+    smt_pool_destroy(&pool);
+    return code;
+}

@@ -1,0 +1,213 @@
+#include "evaluate/runner.h"
+
+#include <semtinel/format.h>
+
+#include <math.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct smt_classifier {
+    runner *runner;
+    runner_facts facts;
+    char *path;
+    smt_classifier_info info;
+};
+
+void runner_facts_free(runner_facts *facts)
+{
+    smt_list_free(&facts->classes, (size_t)facts->class_count);
+    smt_free(facts->provenance);
+    *facts = (runner_facts){0};
+}
+
+void smt_classifier_close(smt_classifier **classifier)
+{
+    if (classifier && *classifier) {
+        if ((*classifier)->runner) {
+            (*classifier)->runner->close((*classifier)->runner);
+        }
+        runner_facts_free(&(*classifier)->facts);
+        smt_free((*classifier)->path);
+        smt_free(*classifier);
+        *classifier = NULL;
+    }
+}
+
+/* A folder is a run; its model is what is meant. */
+static smt_status find_file(const char *path, char **out, smt_error *error)
+{
+    if (!smt_path_exists(path)) {
+        return smt_fail(error, SMT_ERR_IO, "%s: no such model", path);
+    }
+    bool folder = smt_path_is_directory(path);
+    char *file = folder ? smt_path_join(path, "model.safetensors") : smt_strdup(path);
+    if (!file) {
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
+    }
+    if (folder && !smt_path_exists(file)) {
+        smt_free(file);
+        return smt_fail(error,
+                        SMT_ERR_IO,
+                        "%s: holds no model.safetensors; name a folder that 'semtinel train -o' "
+                        "wrote, or a model file",
+                        path);
+    }
+    *out = file;
+    return SMT_OK;
+}
+
+static bool is_tflite(const char *path, size_t *bytes)
+{
+    struct stat info;
+    *bytes = stat(path, &info) == 0 ? (size_t)info.st_size : 0;
+    const smt_model_format *format = smt_format_of_file(path, NULL);
+    return format && strcmp(format->name, "tflite") == 0;
+}
+
+static smt_status make_names(runner_facts *facts, const char *path, smt_error *error)
+{
+    char **names = smt_alloc((size_t)facts->outputs, sizeof *names);
+    for (int i = 0; names && i < facts->outputs; i++) {
+        names[i] = smt_format("class %d", i);
+        if (!names[i]) {
+            smt_list_free(&names, (size_t)i);
+        }
+    }
+    if (!names) {
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
+    }
+    facts->classes = names;
+    facts->class_count = facts->outputs;
+    return SMT_OK;
+}
+
+smt_status
+smt_classifier_open(const char *path, smt_pool *pool, smt_classifier **out, smt_error *error)
+{
+    smt_classifier *c = smt_alloc(1, sizeof *c);
+    if (!c) {
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
+    }
+    smt_status status = find_file(path, &c->path, error);
+    bool edge = !status && is_tflite(c->path, &c->info.bytes);
+    if (!status) {
+        status = edge ? runner_open_edge(c->path, pool, &c->runner, &c->facts, error)
+                      : runner_open_model(c->path, pool, &c->runner, &c->facts, error);
+    }
+    bool named = c->facts.class_count > 0;
+    if (!status && !named) {
+        status = make_names(&c->facts, c->path, error);
+    }
+    if (!status && c->facts.preprocess.normalise) {
+        status = smt_fail(error,
+                          SMT_ERR_UNSUPPORTED,
+                          "%s: wants contrast normalisation, which this version does not do",
+                          c->path);
+    }
+    if (status) {
+        smt_classifier_close(&c);
+        return status;
+    }
+    const smt_model_format *format = smt_format_of_file(c->path, NULL);
+    c->info.path = c->path;
+    c->info.format = edge ? "tflite" : format ? format->name : "unknown";
+    c->info.precision = c->facts.precision;
+    c->info.class_count = c->facts.class_count;
+    c->info.classes = (const char *const *)c->facts.classes;
+    c->info.named = named;
+    c->info.input_size = c->facts.input_size;
+    c->info.channels = c->facts.channels;
+    c->info.preprocess = c->facts.preprocess;
+    c->info.provenance = c->facts.provenance ? c->facts.provenance : "{}";
+    *out = c;
+    return SMT_OK;
+}
+
+const smt_classifier_info *smt_classifier_about(const smt_classifier *classifier)
+{
+    return &classifier->info;
+}
+
+smt_status smt_classifier_rename(smt_classifier *classifier,
+                                 const char *const *names,
+                                 int count,
+                                 smt_error *error)
+{
+    if (count != classifier->facts.outputs) {
+        return smt_fail(error,
+                        SMT_ERR_ARGUMENT,
+                        "%s: %d class names for a network with %d outputs",
+                        classifier->path,
+                        count,
+                        classifier->facts.outputs);
+    }
+    char **copies = smt_alloc((size_t)count, sizeof *copies);
+    for (int i = 0; copies && i < count; i++) {
+        copies[i] = smt_strdup(names[i]);
+        if (!copies[i]) {
+            smt_list_free(&copies, (size_t)i);
+        }
+    }
+    if (!copies) {
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", classifier->path);
+    }
+    smt_list_free(&classifier->facts.classes, (size_t)classifier->facts.class_count);
+    classifier->facts.classes = copies;
+    classifier->info.classes = (const char *const *)copies;
+    classifier->info.named = true;
+    return SMT_OK;
+}
+
+static bool all_finite(const float *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!isfinite(values[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+smt_status smt_classifier_run(smt_classifier *classifier,
+                              const uint8_t *pixels,
+                              size_t count,
+                              float *probabilities,
+                              smt_error *error)
+{
+    size_t classes = (size_t)classifier->info.class_count;
+    smt_status status = classifier->runner->run(
+        classifier->runner, &classifier->facts.preprocess, pixels, count, probabilities, error);
+    if (status) {
+        return status;
+    }
+    for (size_t i = 0; i < count; i++) {
+        float *row = probabilities + i * classes;
+        if (!all_finite(row, classes)) {
+            return smt_fail(error,
+                            SMT_ERR_FORMAT,
+                            "%s: the network's output is not finite; its weights are damaged",
+                            classifier->path);
+        }
+        if (!classifier->facts.probabilities) {
+            double top = (double)row[smt_argmax(row, (int)classes)], sum = 0;
+            for (size_t c = 0; c < classes; c++) {
+                double e = exp((double)row[c] - top);
+                sum += e;
+                row[c] = (float)e;
+            }
+            for (size_t c = 0; c < classes; c++) {
+                row[c] = (float)((double)row[c] / sum);
+            }
+        }
+    }
+    return SMT_OK;
+}
+
+int smt_argmax(const float *values, int count)
+{
+    int best = 0;
+    for (int i = 1; i < count; i++) {
+        best = values[i] > values[best] ? i : best;
+    }
+    return best;
+}

@@ -1,0 +1,240 @@
+/* A model measured on a labelled set. */
+#include <semtinel/evaluate.h>
+
+#include <math.h>
+#include <string.h>
+
+smt_evaluate_options smt_evaluate_defaults(void)
+{
+    return (smt_evaluate_options){
+        .split = SMT_CHOOSE_AUTO, .resamples = SMT_BOOTSTRAP_RESAMPLES, .seed = 1};
+}
+
+void smt_evaluation_destroy(smt_evaluation **evaluation)
+{
+    if (evaluation && *evaluation) {
+        smt_evaluation *e = *evaluation;
+        smt_metrics_destroy(&e->metrics);
+        smt_class_map_destroy(&e->map);
+        smt_list_free(&e->files, e->count);
+        smt_pixels_destroy(&e->pixels);
+        smt_free(e->truth);
+        smt_free(e->predicted);
+        smt_free(e->probabilities);
+        smt_free(e->confidence);
+        smt_free(e->true_probability);
+        smt_free(e->in_top2);
+        smt_free(e->model);
+        smt_free(e->set);
+        smt_free(e);
+        *evaluation = NULL;
+    }
+}
+
+/* Which split is measured; SMT_SPLIT_COUNT means all. */
+static smt_status
+choose_split(const smt_dataset *dataset, smt_split_choice choice, smt_split *out, smt_error *error)
+{
+    size_t counts[SMT_SPLIT_COUNT] = {0};
+    for (size_t i = 0; i < dataset->sample_count; i++) {
+        counts[dataset->samples[i].split]++;
+    }
+    static const smt_split named[] = {[SMT_CHOOSE_TEST] = SMT_SPLIT_TEST,
+                                      [SMT_CHOOSE_VAL] = SMT_SPLIT_VAL,
+                                      [SMT_CHOOSE_TRAIN] = SMT_SPLIT_TRAIN};
+    if (choice == SMT_CHOOSE_ALL) {
+        *out = SMT_SPLIT_COUNT;
+    } else if (choice == SMT_CHOOSE_AUTO) {
+        *out = counts[SMT_SPLIT_TEST]  ? SMT_SPLIT_TEST
+               : counts[SMT_SPLIT_VAL] ? SMT_SPLIT_VAL
+                                       : SMT_SPLIT_COUNT;
+    } else if (counts[named[choice]]) {
+        *out = named[choice];
+    } else {
+        return smt_fail(
+            error,
+            SMT_ERR_ARGUMENT,
+            "%s: has no %s images; it has %zu train, %zu val, %zu test and %zu undivided",
+            dataset->root,
+            smt_split_name(named[choice]),
+            counts[SMT_SPLIT_TRAIN],
+            counts[SMT_SPLIT_VAL],
+            counts[SMT_SPLIT_TEST],
+            counts[SMT_SPLIT_NONE]);
+    }
+    return SMT_OK;
+}
+
+static smt_status load_pixels(smt_evaluation *e,
+                              const smt_dataset *dataset,
+                              smt_split split,
+                              smt_pool *pool,
+                              smt_error *error)
+{
+    bool *wanted = smt_alloc(dataset->sample_count, sizeof *wanted);
+    if (!wanted) {
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", dataset->root);
+    }
+    size_t chosen = 0;
+    for (size_t i = 0; i < dataset->sample_count; i++) {
+        wanted[i] = split == SMT_SPLIT_COUNT || dataset->samples[i].split == split;
+        chosen += wanted[i];
+    }
+    smt_status status =
+        smt_pixels_load(dataset, wanted, e->info.input_size, pool, &e->pixels, error);
+    smt_free(wanted);
+    if (status) {
+        return status;
+    }
+    e->skipped = e->pixels->failed_count;
+    if (!e->pixels->count) {
+        return smt_fail(error,
+                        SMT_ERR_FORMAT,
+                        "%s: none of the %zu images could be read",
+                        dataset->root,
+                        chosen);
+    }
+    return SMT_OK;
+}
+
+static const char *below(const char *root, const char *path)
+{
+    size_t length = strlen(root);
+    if (strncmp(root, path, length) == 0) {
+        path += length;
+        path += strspn(path, "/");
+    }
+    return path;
+}
+
+static smt_status allocate(smt_evaluation *e, const smt_dataset *dataset, smt_error *error)
+{
+    size_t n = e->pixels->count;
+    e->truth = smt_alloc(n, sizeof *e->truth);
+    e->predicted = smt_alloc(n, sizeof *e->predicted);
+    e->confidence = smt_alloc(n, sizeof *e->confidence);
+    e->true_probability = smt_alloc(n, sizeof *e->true_probability);
+    e->in_top2 = smt_alloc(n, sizeof *e->in_top2);
+    e->probabilities = smt_alloc(n * (size_t)e->info.class_count, sizeof *e->probabilities);
+    e->files = smt_alloc(n, sizeof *e->files);
+    bool complete = e->truth && e->predicted && e->confidence && e->true_probability &&
+                    e->in_top2 && e->probabilities && e->files;
+    for (size_t i = 0; complete && i < n; i++) {
+        e->files[i] = smt_strdup(below(dataset->root, dataset->samples[e->pixels->sample[i]].path));
+        complete = e->files[i];
+        e->count += complete;
+    }
+    return complete ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", dataset->root);
+}
+
+static smt_status map_classes(smt_evaluation *e,
+                              const smt_dataset *dataset,
+                              const smt_evaluate_options *options,
+                              smt_error *error)
+{
+    size_t *images = smt_alloc((size_t)dataset->class_count, sizeof *images);
+    if (!images) {
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", dataset->root);
+    }
+    for (size_t i = 0; i < e->pixels->count; i++) {
+        images[dataset->samples[e->pixels->sample[i]].class_index]++;
+    }
+    smt_status status = smt_class_map_create(e->info.classes,
+                                             e->info.class_count,
+                                             (const char *const *)dataset->classes,
+                                             images,
+                                             dataset->class_count,
+                                             options->overrides,
+                                             options->override_count,
+                                             &e->map,
+                                             error);
+    smt_free(images);
+    for (int i = 0; !status && i < e->map->line_count; i++) {
+        smt_log(SMT_LOG_INFO, "%s", e->map->lines[i]);
+    }
+    return status;
+}
+
+/* Second largest, for the top-2 measure; -1 for a network with one output. */
+static int second(const float *row, int count, int best)
+{
+    int next = -1;
+    for (int i = 0; i < count; i++) {
+        if (i != best && (next < 0 || row[i] > row[next])) {
+            next = i;
+        }
+    }
+    return next;
+}
+
+static void judge(smt_evaluation *e, const smt_dataset *dataset)
+{
+    int classes = e->info.class_count;
+    for (size_t i = 0; i < e->count; i++) {
+        const float *row = e->probabilities + i * (size_t)classes;
+        int best = smt_argmax(row, classes), next = second(row, classes, best);
+        e->truth[i] = e->map->from_set[dataset->samples[e->pixels->sample[i]].class_index];
+        e->predicted[i] = e->map->from_model[best];
+        e->confidence[i] = row[best];
+        e->in_top2[i] = e->predicted[i] == e->truth[i] ||
+                        (next >= 0 && e->map->from_model[next] == e->truth[i]);
+        for (int c = 0; c < classes; c++) {
+            e->true_probability[i] += e->map->from_model[c] == e->truth[i] ? row[c] : 0;
+        }
+    }
+}
+
+smt_status smt_evaluate(smt_classifier *classifier,
+                        const smt_dataset *dataset,
+                        const smt_evaluate_options *options,
+                        smt_pool *pool,
+                        smt_evaluation **out,
+                        smt_error *error)
+{
+    smt_split split = SMT_SPLIT_COUNT;
+    smt_status status = choose_split(dataset, options->split, &split, error);
+    if (status) {
+        return status;
+    }
+    smt_evaluation *e = smt_alloc(1, sizeof *e);
+    if (!e) {
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", dataset->root);
+    }
+    e->info = *smt_classifier_about(classifier);
+    e->split = split == SMT_SPLIT_COUNT ? "all" : smt_split_name(split);
+    e->model = smt_strdup(e->info.path);
+    e->set = smt_strdup(dataset->root);
+    if (!e->model || !e->set) {
+        status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", dataset->root);
+    }
+    smt_log(SMT_LOG_INFO,
+            "measuring on %s of %s",
+            split == SMT_SPLIT_COUNT ? "all images" : e->split,
+            dataset->root);
+    status = status ? status : load_pixels(e, dataset, split, pool, error);
+    status = status ? status : allocate(e, dataset, error);
+    status = status ? status : map_classes(e, dataset, options, error);
+    if (!status) {
+        double start = smt_clock();
+        status = smt_classifier_run(classifier, e->pixels->data, e->count, e->probabilities, error);
+        e->seconds = smt_clock() - start;
+    }
+    if (!status) {
+        judge(e, dataset);
+        const smt_outcome outcome = {.count = e->count,
+                                     .class_count = e->map->class_count,
+                                     .truth = e->truth,
+                                     .predicted = e->predicted,
+                                     .true_probability = e->true_probability,
+                                     .confidence = e->confidence,
+                                     .in_top2 = e->in_top2};
+        status =
+            smt_metrics_create(&outcome, options->resamples, options->seed, &e->metrics, error);
+    }
+    if (status) {
+        smt_evaluation_destroy(&e);
+        return status;
+    }
+    *out = e;
+    return SMT_OK;
+}

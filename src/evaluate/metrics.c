@@ -1,0 +1,182 @@
+/* Counts become scores. The conventions are scikit-learn's: a quotient with denominator 0 is 0, and
+ * a class that neither occurs nor is predicted is left out of the means. */
+#include "evaluate/scores.h"
+
+#include <math.h>
+
+static double quotient(size_t part, size_t whole)
+{
+    return whole ? (double)part / (double)whole : 0.0;
+}
+
+static smt_class_score score_of(const size_t *confusion, int classes, int c)
+{
+    smt_class_score score = {0};
+    size_t right = confusion[(size_t)c * (size_t)classes + (size_t)c];
+    for (int i = 0; i < classes; i++) {
+        score.support += confusion[(size_t)c * (size_t)classes + (size_t)i];
+        score.predicted += confusion[(size_t)i * (size_t)classes + (size_t)c];
+    }
+    score.precision = quotient(right, score.predicted);
+    score.recall = quotient(right, score.support);
+    score.f1 = quotient(2 * right, score.predicted + score.support);
+    return score;
+}
+
+static bool active(const smt_class_score *score)
+{
+    return score->support + score->predicted > 0;
+}
+
+double smt_macro_f1_of(const size_t *confusion, int classes)
+{
+    double sum = 0;
+    int count = 0;
+    for (int c = 0; c < classes; c++) {
+        smt_class_score score = score_of(confusion, classes, c);
+        sum += score.f1;
+        count += active(&score);
+    }
+    return count ? sum / count : 0;
+}
+
+static void average(smt_metrics *m)
+{
+    int used = 0;
+    for (int c = 0; c < m->class_count; c++) {
+        const smt_class_score *s = &m->classes[c];
+        double weight = quotient(s->support, m->count);
+        used += active(s);
+        m->macro.precision += s->precision;
+        m->macro.recall += s->recall;
+        m->macro.f1 += s->f1;
+        m->weighted.precision += weight * s->precision;
+        m->weighted.recall += weight * s->recall;
+        m->weighted.f1 += weight * s->f1;
+    }
+    if (used) {
+        m->macro.precision /= used;
+        m->macro.recall /= used;
+        m->macro.f1 /= used;
+    }
+    m->macro.support = m->weighted.support = m->macro.predicted = m->weighted.predicted = m->count;
+}
+
+static void measure_probabilities(const smt_outcome *outcome, smt_metrics *m)
+{
+    m->log_loss = m->top2 = m->calibration_error = NAN;
+    double count = (double)outcome->count;
+    if (outcome->true_probability && outcome->count) {
+        double sum = 0;
+        for (size_t i = 0; i < outcome->count; i++) {
+            sum -= log(fmax((double)outcome->true_probability[i], 1e-15));
+        }
+        m->log_loss = sum / count;
+    }
+    if (outcome->in_top2 && outcome->count) {
+        size_t hits = 0;
+        for (size_t i = 0; i < outcome->count; i++) {
+            hits += outcome->in_top2[i];
+        }
+        m->top2 = (double)hits / count;
+    }
+    if (outcome->confidence && outcome->count) {
+        m->calibration_error = smt_calibration_error(outcome, m->bins);
+    }
+}
+
+double smt_calibration_error(const smt_outcome *outcome, smt_calibration_bin *bins)
+{
+    double error = 0;
+    for (int b = 0; b < SMT_CALIBRATION_BINS; b++) {
+        bins[b] = (smt_calibration_bin){0};
+    }
+    for (size_t i = 0; i < outcome->count; i++) {
+        double confidence = (double)outcome->confidence[i];
+        /* Bin b holds (b / n, (b + 1) / n], as Guo et al. define it. */
+        int b = (int)ceil(confidence * SMT_CALIBRATION_BINS) - 1;
+        b = b < 0 ? 0 : b >= SMT_CALIBRATION_BINS ? SMT_CALIBRATION_BINS - 1 : b;
+        bins[b].count++;
+        bins[b].confidence += confidence;
+        bins[b].accuracy += outcome->truth[i] == outcome->predicted[i];
+    }
+    for (int b = 0; b < SMT_CALIBRATION_BINS; b++) {
+        if (bins[b].count) {
+            error += fabs(bins[b].accuracy - bins[b].confidence) / (double)outcome->count;
+            bins[b].confidence /= (double)bins[b].count;
+            bins[b].accuracy /= (double)bins[b].count;
+        }
+    }
+    return error;
+}
+
+smt_status smt_metrics_create(
+    const smt_outcome *outcome, int resamples, uint64_t seed, smt_metrics **out, smt_error *error)
+{
+    int classes = outcome->class_count;
+    if (classes < 1 || classes > 2 * SMT_CLASS_MAX + 1 || resamples < 0 ||
+        outcome->count > UINT32_MAX) {
+        return smt_fail(error,
+                        SMT_ERR_ARGUMENT,
+                        "metrics of %zu images in %d classes with %d resamples: out of range",
+                        outcome->count,
+                        classes,
+                        resamples);
+    }
+    for (size_t i = 0; i < outcome->count; i++) {
+        if (outcome->truth[i] < 0 || outcome->truth[i] >= classes || outcome->predicted[i] < 0 ||
+            outcome->predicted[i] >= classes) {
+            return smt_fail(error,
+                            SMT_ERR_ARGUMENT,
+                            "image %zu: class %d taken for %d; there are %d classes",
+                            i,
+                            outcome->truth[i],
+                            outcome->predicted[i],
+                            classes);
+        }
+    }
+    smt_metrics *m = smt_alloc(1, sizeof *m);
+    if (m) {
+        m->confusion = smt_alloc((size_t)classes * (size_t)classes, sizeof *m->confusion);
+        m->classes = smt_alloc((size_t)classes, sizeof *m->classes);
+    }
+    if (!m || !m->confusion || !m->classes) {
+        smt_metrics_destroy(&m);
+        return smt_fail(error, SMT_ERR_MEMORY, "metrics of %d classes: out of memory", classes);
+    }
+    m->count = outcome->count;
+    m->class_count = classes;
+    size_t right = 0;
+    for (size_t i = 0; i < outcome->count; i++) {
+        m->confusion[(size_t)outcome->truth[i] * (size_t)classes + (size_t)outcome->predicted[i]]++;
+        right += outcome->truth[i] == outcome->predicted[i];
+    }
+    m->accuracy = quotient(right, m->count);
+    for (int c = 0; c < classes; c++) {
+        m->classes[c] = score_of(m->confusion, classes, c);
+    }
+    average(m);
+    measure_probabilities(outcome, m);
+    smt_status status = smt_bootstrap(m, outcome, resamples, seed, error);
+    if (status) {
+        smt_metrics_destroy(&m);
+        return status;
+    }
+    *out = m;
+    return SMT_OK;
+}
+
+void smt_metrics_destroy(smt_metrics **metrics)
+{
+    if (metrics && *metrics) {
+        smt_free((*metrics)->confusion);
+        smt_free((*metrics)->classes);
+        smt_free(*metrics);
+        *metrics = NULL;
+    }
+}
+
+bool smt_metrics_active(const smt_metrics *metrics, int class_index)
+{
+    return active(&metrics->classes[class_index]);
+}

@@ -1,0 +1,149 @@
+/* metrics.json. */
+#include <semtinel/evaluate.h>
+
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static json_t *text(const char *value)
+{
+    char *clean = smt_utf8(value);
+    json_t *json = clean ? json_string(clean) : NULL;
+    smt_free(clean);
+    return json;
+}
+
+static json_t *number(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+static json_t *whole(size_t value)
+{
+    return json_integer((json_int_t)value);
+}
+
+static json_t *interval(smt_interval i)
+{
+    return json_pack("[f,f]", i.low, i.high);
+}
+
+static json_t *averages(const smt_class_score *score)
+{
+    return json_pack(
+        "{s:f,s:f,s:f}", "precision", score->precision, "recall", score->recall, "f1", score->f1);
+}
+
+static json_t *class_rows(const smt_evaluation *e)
+{
+    json_t *rows = json_array();
+    for (int c = 0; c < e->metrics->class_count; c++) {
+        const smt_class_score *s = &e->metrics->classes[c];
+        if (smt_metrics_active(e->metrics, c)) {
+            json_t *row = averages(s);
+            json_object_set_new(row, "class", text(e->map->classes[c]));
+            json_object_set_new(row, "support", whole(s->support));
+            json_object_set_new(row, "predicted", whole(s->predicted));
+            json_array_append_new(rows, row);
+        }
+    }
+    return rows;
+}
+
+static json_t *confusion(const smt_metrics *m)
+{
+    json_t *rows = json_array();
+    for (int t = 0; t < m->class_count; t++) {
+        json_t *row = json_array();
+        for (int p = 0; p < m->class_count; p++) {
+            if (smt_metrics_active(m, p)) {
+                json_array_append_new(
+                    row, whole(m->confusion[(size_t)t * (size_t)m->class_count + (size_t)p]));
+            }
+        }
+        if (smt_metrics_active(m, t)) {
+            json_array_append_new(rows, row);
+        } else {
+            json_decref(row);
+        }
+    }
+    return rows;
+}
+
+static json_t *mapping(const smt_class_map *map)
+{
+    json_t *lines = json_array();
+    for (int i = 0; i < map->line_count; i++) {
+        json_array_append_new(lines, text(map->lines[i]));
+    }
+    return lines;
+}
+
+static json_t *bins(const smt_metrics *m)
+{
+    json_t *rows = json_array();
+    for (int b = 0; b < SMT_CALIBRATION_BINS; b++) {
+        json_array_append_new(rows,
+                              json_pack("{s:f,s:f,s:I,s:f,s:f}",
+                                        "low",
+                                        (double)b / SMT_CALIBRATION_BINS,
+                                        "high",
+                                        (double)(b + 1) / SMT_CALIBRATION_BINS,
+                                        "count",
+                                        (json_int_t)m->bins[b].count,
+                                        "confidence",
+                                        m->bins[b].confidence,
+                                        "accuracy",
+                                        m->bins[b].accuracy));
+    }
+    return rows;
+}
+
+smt_status smt_save_metrics(const smt_evaluation *e, const char *path, smt_error *error)
+{
+    const smt_metrics *m = e->metrics;
+    json_t *root = json_object();
+    const struct {
+        const char *name;
+        json_t *value;
+    } fields[] = {{"semtinel", text(smt_version())},
+                  {"model", text(e->model)},
+                  {"format", text(e->info.format)},
+                  {"precision", text(e->info.precision)},
+                  {"dataset", text(e->set)},
+                  {"split", text(e->split)},
+                  {"images", whole(m->count)},
+                  {"skipped", whole(e->skipped)},
+                  {"accuracy", number(m->accuracy)},
+                  {"accuracy_95", interval(m->accuracy_95)},
+                  {"macro_avg", averages(&m->macro)},
+                  {"macro_f1_95", interval(m->macro_f1_95)},
+                  {"weighted_avg", averages(&m->weighted)},
+                  {"interval_method", text("percentile bootstrap over images, 2.5% to 97.5%")},
+                  {"log_loss", number(m->log_loss)},
+                  {"top2_accuracy", number(m->top2)},
+                  {"expected_calibration_error", number(m->calibration_error)},
+                  {"calibration_bins", bins(m)},
+                  {"classes", class_rows(e)},
+                  {"confusion", confusion(m)},
+                  {"mapping", mapping(e->map)},
+                  {"seconds", number(e->seconds)}};
+    bool failed = !root;
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        failed = json_object_set_new(root, fields[i].name, fields[i].value) || failed;
+    }
+    char *dumped = failed ? NULL : json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    json_decref(root);
+    if (!dumped) {
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
+    }
+    smt_file *file = NULL;
+    smt_status status = smt_file_create(path, &file, error);
+    if (!status) {
+        smt_file_printf(file, "%s\n", dumped);
+        status = smt_file_commit(&file, error);
+    }
+    free(dumped);
+    return status;
+}

@@ -1,0 +1,136 @@
+/* Networks in float32 through ops, in batches of fixed size. */
+#include "evaluate/runner.h"
+
+#include <semtinel/format.h>
+#include <semtinel/ops.h>
+
+#include <string.h>
+
+#define BATCH 32
+
+typedef struct model_runner {
+    runner base;
+    char *path;
+    smt_model *model;
+    smt_exec *exec;
+    float *input; /* BATCH x size x size x channels */
+    size_t image_values;
+    int size, channels, outputs;
+} model_runner;
+
+static void close_model(runner *self)
+{
+    model_runner *r = (model_runner *)self;
+    smt_exec_destroy(&r->exec);
+    smt_model_destroy(&r->model);
+    smt_free(r->input);
+    smt_free(r->path);
+    smt_free(r);
+}
+
+static smt_status run_model(runner *self,
+                            const smt_preprocess *preprocess,
+                            const uint8_t *pixels,
+                            size_t count,
+                            float *outputs,
+                            smt_error *error)
+{
+    model_runner *r = (model_runner *)self;
+    size_t side = (size_t)r->size * (size_t)r->size, outs = (size_t)r->outputs;
+    for (size_t first = 0; first < count; first += BATCH) {
+        int batch = (int)(count - first < BATCH ? count - first : BATCH);
+        const uint8_t *in = pixels + first * side;
+        for (size_t i = 0; i < (size_t)batch * side; i++) {
+            float value = ((float)in[i] - preprocess->mean) / preprocess->scale;
+            for (int c = 0; c < r->channels; c++) {
+                r->input[i * (size_t)r->channels + (size_t)c] = value;
+            }
+        }
+        const float *out = smt_exec_infer(r->exec, r->input, batch);
+        if (!out) {
+            return smt_fail(
+                error, SMT_ERR_MEMORY, "%s: the network cannot run a batch of %d", r->path, batch);
+        }
+        memcpy(outputs + first * outs, out, (size_t)batch * outs * sizeof *out);
+        smt_progress("classifying", first + (size_t)batch, count);
+        if (smt_interrupted()) {
+            return smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted");
+        }
+    }
+    return SMT_OK;
+}
+
+static smt_status copy_facts(const model_runner *r, runner_facts *facts, smt_error *error)
+{
+    const smt_model *m = r->model;
+    facts->input_size = r->size;
+    facts->channels = r->channels;
+    facts->outputs = r->outputs;
+    facts->precision = "float32";
+    facts->preprocess = m->preprocess;
+    facts->probabilities = m->graph->nodes[m->graph->node_count - 1].op == SMT_OP_SOFTMAX;
+    facts->provenance = smt_strdup(m->provenance ? m->provenance : "{}");
+    bool complete = facts->provenance;
+    if (m->class_count == r->outputs && m->classes) {
+        facts->classes = smt_alloc((size_t)r->outputs, sizeof *facts->classes);
+        complete = complete && facts->classes;
+        for (int i = 0; complete && i < r->outputs; i++) {
+            facts->classes[i] = smt_strdup(m->classes[i]);
+            complete = facts->classes[i];
+            facts->class_count += complete;
+        }
+    }
+    return complete ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", r->path);
+}
+
+smt_status runner_open_model(
+    const char *path, smt_pool *pool, runner **out, runner_facts *facts, smt_error *error)
+{
+    model_runner *r = smt_alloc(1, sizeof *r);
+    if (!r) {
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
+    }
+    r->base = (runner){.close = close_model, .run = run_model};
+    r->path = smt_strdup(path);
+    smt_status status =
+        r->path ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
+    status = status ? status : smt_model_load(path, &r->model, error);
+    if (status) {
+        goto done;
+    }
+    const smt_graph *graph = r->model->graph;
+    smt_shape in = graph->nodes[0].shape;
+    r->size = in.h;
+    r->channels = in.c;
+    r->outputs = (int)smt_shape_count(graph->nodes[graph->node_count - 1].shape);
+    if (in.h != in.w || (in.c != 1 && in.c != 3) || r->outputs < 1 || r->outputs > SMT_CLASS_MAX) {
+        status = smt_fail(error,
+                          SMT_ERR_UNSUPPORTED,
+                          "%s: input %d x %d x %d and %d outputs; a classifier of square images "
+                          "with 1 or 3 channels "
+                          "and 1 .. %d classes is needed",
+                          path,
+                          in.h,
+                          in.w,
+                          in.c,
+                          r->outputs,
+                          SMT_CLASS_MAX);
+        goto done;
+    }
+    r->image_values = smt_shape_count(in);
+    r->input = smt_alloc(BATCH * r->image_values, sizeof *r->input);
+    if (!r->input) {
+        status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
+        goto done;
+    }
+    const smt_exec_options options = {.max_batch = BATCH};
+    status = smt_exec_create(r->model->graph, pool, &options, &r->exec, error);
+    status = status ? status : copy_facts(r, facts, error);
+done:
+    if (status) {
+        close_model(&r->base);
+        return status;
+    }
+    *out = &r->base;
+    return SMT_OK;
+}

@@ -1,0 +1,17 @@
+/* Internal: pieces of the metrics. */
+#ifndef SEMTINEL_EVALUATE_SCORES_H
+#define SEMTINEL_EVALUATE_SCORES_H
+
+#include <semtinel/evaluate.h>
+
+double smt_macro_f1_of(const size_t *confusion, int classes);
+/* Fills SMT_CALIBRATION_BINS bins from outcome->confidence. */
+double smt_calibration_error(const smt_outcome *outcome, smt_calibration_bin *bins);
+/* Fills the intervals of *metrics. */
+smt_status smt_bootstrap(smt_metrics *metrics,
+                         const smt_outcome *outcome,
+                         int resamples,
+                         uint64_t seed,
+                         smt_error *error);
+
+#endif

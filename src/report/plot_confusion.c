@@ -1,0 +1,145 @@
+/* confusion_matrix.png and .svg: counts and row percentages; colour is the share of the row. */
+#include "report/draw.h"
+
+#include <semtinel/report.h>
+
+#include <math.h>
+#include <stdio.h>
+
+#define TOP 74
+#define MARGIN 24
+#define NAME_ROOM 190.0
+
+static draw_colour shade(double share)
+{
+    /* From white to a dark blue; the root lifts small shares, which are what one looks for. */
+    double t = sqrt(share);
+    return (draw_colour){1 - 0.92 * t, 1 - 0.70 * t, 1 - 0.42 * t};
+}
+
+static double widest(cairo_t *cr, const smt_evaluation *e)
+{
+    double width = 0;
+    for (int c = 0; c < e->metrics->class_count; c++) {
+        if (smt_metrics_active(e->metrics, c)) {
+            width = fmax(width, draw_text_width(cr, e->map->classes[c]));
+        }
+    }
+    return fmin(width, NAME_ROOM);
+}
+
+/* Text metrics need a context before the size of the page is known. */
+static double measure(const smt_evaluation *e, double size)
+{
+    cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_A8, 1, 1);
+    cairo_t *cr = cairo_create(surface);
+    draw_font(cr, size, false);
+    double width = widest(cr, e);
+    cairo_destroy(cr);
+    cairo_surface_destroy(surface);
+    return width;
+}
+
+static void
+draw_cell(cairo_t *cr, double x, double y, double cell, size_t count, size_t support, bool diagonal)
+{
+    char text[32];
+    double share = support ? (double)count / (double)support : 0;
+    draw_colour_set(cr, shade(share));
+    cairo_rectangle(cr, x, y, cell, cell);
+    cairo_fill_preserve(cr);
+    draw_colour_set(cr, diagonal ? draw_soft : draw_grid);
+    cairo_set_line_width(cr, 1);
+    cairo_stroke(cr);
+    if (!count) {
+        return;
+    }
+    draw_colour_set(cr, share > 0.42 ? (draw_colour){1, 1, 1} : draw_ink);
+    draw_font(cr, cell * 0.27, true);
+    snprintf(text, sizeof text, "%zu", count);
+    draw_text(cr, x + cell / 2, y + cell * 0.48, DRAW_CENTRE, cell - 2, text);
+    draw_font(cr, cell * 0.19, false);
+    snprintf(text, sizeof text, "%.*f%%", share > 0.0995 ? 0 : 1, 100 * share);
+    draw_text(cr, x + cell / 2, y + cell * 0.78, DRAW_CENTRE, cell - 2, text);
+}
+
+smt_status smt_plot_confusion(const smt_evaluation *e, const char *path, smt_error *error)
+{
+    const smt_metrics *m = e->metrics;
+    int shown = 0;
+    for (int c = 0; c < m->class_count; c++) {
+        shown += smt_metrics_active(m, c);
+    }
+    double cell = shown > 40 ? 28 : shown > 20 ? 44 : 62;
+    double names = measure(e, 14), left = MARGIN + 28 + names + 10;
+    double bottom = names * 0.75 + 60, totals = 76;
+    double width = fmax(left + shown * cell + totals + MARGIN, 560);
+    double height = TOP + shown * cell + bottom;
+    draw_canvas canvas;
+    smt_status status = draw_open(path, (int)ceil(width), (int)ceil(height), &canvas, error);
+    if (status) {
+        return status;
+    }
+    cairo_t *cr = canvas.cr;
+    char line[256];
+    draw_colour_set(cr, draw_ink);
+    draw_font(cr, 17, true);
+    draw_text(cr, MARGIN, 32, DRAW_LEFT, width - 2 * MARGIN, "Confusion matrix");
+    draw_font(cr, 13, false);
+    snprintf(line,
+             sizeof line,
+             "%zu images (%s): accuracy %.3f [%.3f, %.3f], macro F1 %.3f [%.3f, %.3f]",
+             m->count,
+             e->split,
+             m->accuracy,
+             m->accuracy_95.low,
+             m->accuracy_95.high,
+             m->macro.f1,
+             m->macro_f1_95.low,
+             m->macro_f1_95.high);
+    draw_text(cr, MARGIN, 54, DRAW_LEFT, width - 2 * MARGIN, line);
+
+    int row = 0;
+    for (int t = 0; t < m->class_count; t++) {
+        if (!smt_metrics_active(m, t)) {
+            continue;
+        }
+        double y = TOP + row * cell;
+        draw_colour_set(cr, draw_ink);
+        draw_font(cr, 14, false);
+        draw_text(cr, left - 8, y + cell / 2 + 5, DRAW_RIGHT, NAME_ROOM, e->map->classes[t]);
+        int column = 0;
+        for (int p = 0; p < m->class_count; p++) {
+            if (smt_metrics_active(m, p)) {
+                size_t count = m->confusion[(size_t)t * (size_t)m->class_count + (size_t)p];
+                draw_cell(cr, left + column * cell, y, cell, count, m->classes[t].support, t == p);
+                column++;
+            }
+        }
+        draw_colour_set(cr, draw_soft);
+        draw_font(cr, 13, false);
+        snprintf(line, sizeof line, "%zu", m->classes[t].support);
+        draw_text(cr, left + shown * cell + 10, y + cell / 2 + 5, DRAW_LEFT, 0, line);
+        row++;
+    }
+    draw_font(cr, 12, false);
+    draw_text(cr, left + shown * cell + 10, TOP - 6, DRAW_LEFT, 0, "images");
+    int column = 0;
+    for (int p = 0; p < m->class_count; p++) {
+        if (smt_metrics_active(m, p)) {
+            cairo_save(cr);
+            cairo_translate(cr, left + (column + 0.5) * cell + 4, TOP + shown * cell + 14);
+            cairo_rotate(cr, -0.7);
+            draw_colour_set(cr, draw_ink);
+            draw_font(cr, 14, false);
+            draw_text(cr, 0, 0, DRAW_RIGHT, NAME_ROOM, e->map->classes[p]);
+            cairo_restore(cr);
+            column++;
+        }
+    }
+    draw_colour_set(cr, draw_soft);
+    draw_font(cr, 13, false);
+    draw_text(cr, left + shown * cell / 2, height - 14, DRAW_CENTRE, 0, "predicted");
+    draw_text_upward(cr, MARGIN + 8, TOP + shown * cell / 2, "true");
+    return draw_close(&canvas, path, SMT_OK, error);
+}
