@@ -59,14 +59,14 @@ static void caption(const smt_audit *audit, size_t sample, const char *what, cha
              smt_path_name(s->path));
 }
 
-typedef struct sheet {
+typedef struct cell_list {
     smt_sheet_cell *cells;
     smt_image *images;
     char (*captions)[160];
     size_t count, capacity;
-} sheet;
+} cell_list;
 
-static void add_cell(sheet *sheet, const smt_audit *audit, size_t sample, const char *what)
+static void add_cell(cell_list *sheet, const smt_audit *audit, size_t sample, const char *what)
 {
     size_t i = sheet->count;
     if (i == sheet->capacity ||
@@ -81,7 +81,7 @@ static void add_cell(sheet *sheet, const smt_audit *audit, size_t sample, const 
 static smt_status save_sheet(const smt_audit *audit, smt_error *error)
 {
     static const char *const words[] = {"", "edited", "leak", "conflict", "conflict"};
-    sheet s = {.capacity = 2 * (size_t)args.sheet_pairs};
+    cell_list s = {.capacity = 2 * (size_t)args.sheet_pairs};
     s.cells = smt_alloc(s.capacity, sizeof *s.cells);
     s.images = smt_alloc(s.capacity, sizeof *s.images);
     s.captions = smt_alloc(s.capacity, sizeof *s.captions);
