@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+#define HUGE_PAGE ((size_t)2 << 20)
 
 static atomic_long fail_countdown = -1;
 
@@ -33,8 +36,15 @@ void *smt_alloc(size_t count, size_t size)
     if (!bytes) {
         bytes = 64;
     }
-    void *block = aligned_alloc(64, bytes);
-    if (block) {
+    /* Large blocks on huge pages: walks over a batch's activations miss the TLB far less. */
+    bool large = bytes >= 2 * HUGE_PAGE;
+    void *block = NULL;
+    if (!posix_memalign(&block, large ? HUGE_PAGE : 64, bytes)) {
+#ifdef MADV_HUGEPAGE
+        if (large) {
+            madvise(block, bytes & ~(HUGE_PAGE - 1), MADV_HUGEPAGE);
+        }
+#endif
         memset(block, 0, bytes);
     }
     return block;

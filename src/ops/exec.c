@@ -484,10 +484,8 @@ static void run_pack(void *context, int task, int worker)
         return;
     }
     const smt_node *node = &exec->graph->nodes[task];
-    const smt_param *weight = &exec->graph->params[node->param[SMT_WEIGHT]];
-    int out = node->shape.c;
-    exec->kernels->transpose(
-        out, (int)(weight->count / (size_t)out), weight->data, exec->packed[task]);
+    ops_conv_pack(
+        exec->kernels, node, &exec->graph->params[node->param[SMT_WEIGHT]], exec->packed[task]);
 }
 
 static const float *run_forward(smt_exec *exec, const runner *r, const float *input, int batch)

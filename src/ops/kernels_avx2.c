@@ -2,6 +2,7 @@
  * it (kernels.c). */
 #if defined(__x86_64__)
 #include <immintrin.h>
+#include <stddef.h>
 #include <string.h>
 
 #if defined(__clang__)
@@ -52,6 +53,7 @@ static inline __m256i first_lanes(int n)
     return mask;
 }
 
+#include "ops/kernels_turn.inc"
 #include "ops/kernels_vector.inc"
 
 #if defined(__clang__)

@@ -2,6 +2,7 @@
  * (kernels.c). */
 #if defined(__x86_64__)
 #include <immintrin.h>
+#include <stddef.h>
 
 #if defined(__clang__)
 #pragma clang attribute push(                                                                      \
@@ -44,6 +45,7 @@
 #define MIN_H(a, b) _mm256_min_ps(a, b)
 #define ABOVE_H(x, t, a, b) _mm256_mask_blend_ps(_mm256_cmp_ps_mask(x, t, _CMP_GT_OQ), b, a)
 
+#include "ops/kernels_turn.inc"
 #include "ops/kernels_vector.inc"
 
 #if defined(__clang__)

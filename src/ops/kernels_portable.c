@@ -1,5 +1,6 @@
 /* Vectors of 4 and 2 floats in the compiler's portable notation: SSE2 on any x86-64, NEON on
  * AArch64. */
+#include <stddef.h>
 #include <string.h>
 
 typedef float floats4 __attribute__((vector_size(16)));
@@ -36,6 +37,16 @@ static inline floats4 load_part(const float *p, int n)
 static inline void store_part(float *p, int n, floats4 v)
 {
     memcpy(p, &v, (size_t)n * sizeof *p);
+}
+
+#define TURN 4
+static inline void turn_block(const float *from, ptrdiff_t from_row, float *to, ptrdiff_t to_row)
+{
+    for (int i = 0; i < TURN; i++) {
+        for (int j = 0; j < TURN; j++) {
+            to[j * to_row + i] = from[i * from_row + j];
+        }
+    }
 }
 
 #define TABLE ops_kernels_portable

@@ -7,6 +7,12 @@
 
 #include "ops/kernels.h"
 
+typedef enum ops_direction {
+    OPS_FORWARD,
+    OPS_BACKWARD,     /* gradients of the weights only */
+    OPS_BACKWARD_DATA /* and of the input */
+} ops_direction;
+
 typedef struct ops_call {
     const ops_kernels *kernels;
     const smt_node *node;
@@ -15,7 +21,7 @@ typedef struct ops_call {
     int first;         /* number of the call's first image in its batch */
     const float *x[2]; /* images x in[i] */
     const float *weight, *bias;
-    const float *packed; /* convolution and dense: the weight as [kernel_h * kernel_w * in][out] */
+    const float *packed; /* convolution and dense: see ops_conv_pack */
     float *scratch;      /* images x operator.scratch() floats, or NULL */
     bool training;       /* dropout is on */
     uint64_t seed;       /* of dropout */
@@ -33,8 +39,8 @@ typedef struct ops_call {
 typedef struct ops_operator {
     void (*forward)(const ops_call *call);
     void (*backward)(const ops_call *call); /* NULL for the input */
-    /* Floats of scratch an image needs in forward or backward; NULL: none. */
-    size_t (*scratch)(const smt_node *node, smt_shape in, bool backward);
+    /* Floats of scratch an image needs; NULL: none. */
+    size_t (*scratch)(const smt_node *node, smt_shape in, ops_direction direction);
     bool reads_inputs; /* backward looks at x, not only at dy */
     bool adds;         /* backward honours call->add; otherwise the exec adds */
     bool cheap; /* forward is a light pass over its inputs: recomputed in backward rather than kept
@@ -47,6 +53,13 @@ extern const ops_operator ops_input, ops_affine, ops_conv, ops_depthwise, ops_ba
     ops_quantize;
 
 const ops_operator *ops_find(smt_op op);
+
+/* Turns the weights [out][kernel_h][kernel_w][in] of a convolution or [out][in] of a dense layer to
+ * [kernel_w][kernel_h][in][out], in which forward reads them. */
+void ops_conv_pack(const ops_kernels *kernels,
+                   const smt_node *node,
+                   const smt_param *weight,
+                   float *packed);
 
 static inline size_t ops_pixels(smt_shape shape)
 {

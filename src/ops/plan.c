@@ -290,12 +290,12 @@ static void rehearse(planner *b)
 
 /* ---- forward -------------------------------------------------------------------------------- */
 
-static size_t scratch_of(const planner *b, int node, bool backward)
+static size_t scratch_of(const planner *b, int node, ops_direction direction)
 {
     const ops_operator *op = ops_find(node_at(b, node)->op);
     int input = node_at(b, node)->input[0];
     return op->scratch && input >= 0
-               ? op->scratch(node_at(b, node), node_at(b, input)->shape, backward)
+               ? op->scratch(node_at(b, node), node_at(b, input)->shape, direction)
                : 0;
 }
 
@@ -309,7 +309,7 @@ static void emit_forward(planner *b, int i)
             a.x[k] = use(b, p->value[node->input[k]]);
         }
     }
-    size_t scratch = scratch_of(b, i, false);
+    size_t scratch = scratch_of(b, i, OPS_FORWARD);
     if (scratch) {
         a.scratch = local_block(b, scratch);
     }
@@ -437,7 +437,11 @@ static void emit_backward(planner *b, int i, plan_kind kind)
         }
         a.inner = temporary(b, floats_of(b, i));
     }
-    size_t scratch = kind == PLAN_BACKWARD ? scratch_of(b, i, true) : 0;
+    size_t scratch = 0;
+    if (kind == PLAN_BACKWARD) {
+        bool data = node->input[0] >= 0 && b->wanted[node->input[0]];
+        scratch = scratch_of(b, i, data ? OPS_BACKWARD_DATA : OPS_BACKWARD);
+    }
     if (scratch) {
         a.scratch = temporary(b, scratch);
     }
