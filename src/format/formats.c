@@ -11,6 +11,7 @@ const smt_model_format *const *smt_formats(void)
 {
     static const smt_model_format *const list[] = {
         &smt_format_safetensors,
+        &smt_format_tflite,
         &smt_format_onnx,
         &smt_format_pth,
         NULL,

@@ -5,6 +5,7 @@
 #include <semtinel/format.h>
 
 extern const smt_model_format smt_format_safetensors;
+extern const smt_model_format smt_format_tflite;
 extern const smt_model_format smt_format_onnx;
 extern const smt_model_format smt_format_pth;
 
