@@ -1,0 +1,637 @@
+/* Whole training runs on small drawn shapes: that they learn, that the bits depend on the seed
+ * alone, that a stopped run resumes to the same bits, and what bad input gets. */
+#include "shapes.h"
+#include "train/metrics.h"
+
+#include <semtinel/format.h>
+#include <semtinel/ops.h>
+#include <semtinel/train.h>
+
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char folder[] = "/tmp/semtinel-train-XXXXXX";
+static char shapes[600]; /* the usual data set: train/ and val/ */
+
+static int make_shapes(void **state)
+{
+    (void)state;
+    if (!mkdtemp(folder)) {
+        return -1;
+    }
+    snprintf(shapes, sizeof shapes, "%s/shapes", folder);
+    shapes_make(shapes, "train", 3, 16, 1);
+    shapes_make(shapes, "val", 3, 5, 2);
+    return 0;
+}
+
+static int remove_shapes(void **state)
+{
+    (void)state;
+    char line[128];
+    snprintf(line, sizeof line, "rm -rf '%s'", folder);
+    return system(line);
+}
+
+static const char *inside(const char *name)
+{
+    static char path[8][700];
+    static int turn;
+    turn = (turn + 1) % 8;
+    snprintf(path[turn], sizeof path[turn], "%s/%s", folder, name);
+    return path[turn];
+}
+
+static smt_train_options quick(void)
+{
+    smt_train_options o = smt_train_defaults();
+    o.arch.width = 0.25f;
+    o.arch.input_size = 32;
+    o.batch = 16;
+    o.epochs = 5;
+    return o;
+}
+
+typedef struct attempt {
+    const char *dataset, *run, *init;
+    int threads, stop_after; /* epochs; 0: never */
+    bool resume, optional;
+    size_t epochs_seen;
+    smt_train_result result;
+    smt_error error;
+} attempt;
+
+static smt_status
+watch(void *context, const smt_epoch *history, size_t count, int best_epoch, smt_error *error)
+{
+    (void)error;
+    attempt *a = context;
+    assert_int_equal(history[count - 1].epoch, (int)count);
+    assert_in_range(best_epoch, 1, (int)count);
+    a->epochs_seen = count;
+    if (a->stop_after && (int)count == a->stop_after) {
+        smt_interrupt();
+    }
+    return SMT_OK;
+}
+
+static smt_status train(attempt *a, const smt_train_options *options)
+{
+    smt_pool *pool = NULL;
+    smt_train_job job = {.dataset = a->dataset ? a->dataset : shapes,
+                         .run = a->run,
+                         .init = a->init,
+                         .init_optional = a->optional,
+                         .resume = a->resume,
+                         .epoch_done = watch,
+                         .context = a};
+    memset(&a->error, 0, sizeof a->error);
+    assert_int_equal(smt_pool_create(a->threads ? a->threads : 2, &pool, NULL), SMT_OK);
+    job.pool = pool;
+    smt_status status = smt_train(&job, options, &a->result, &a->error);
+    smt_pool_destroy(&pool);
+    smt_interrupt_clear();
+    return status;
+}
+
+static void must_train(attempt *a, const smt_train_options *options)
+{
+    if (train(a, options)) {
+        fail_msg("%s", a->error.message);
+    }
+}
+
+static void same_file(const char *a, const char *b, const char *name)
+{
+    char path[2][800];
+    void *data[2];
+    size_t size[2];
+    for (int i = 0; i < 2; i++) {
+        snprintf(path[i], sizeof path[i], "%s/%s", i ? b : a, name);
+        assert_int_equal(smt_file_load(path[i], 0, &data[i], &size[i], NULL), SMT_OK);
+    }
+    assert_int_equal(size[0], size[1]);
+    assert_memory_equal(data[0], data[1], size[0]);
+    smt_free(data[0]);
+    smt_free(data[1]);
+}
+
+static void no_leftovers(const char *run)
+{
+    char **names = NULL;
+    size_t count = 0;
+    assert_int_equal(smt_list_directory(run, &names, &count, NULL), SMT_OK);
+    for (size_t i = 0; i < count; i++) {
+        assert_null(strstr(names[i], ".tmp"));
+    }
+    smt_list_free(&names, count);
+}
+
+/* Accuracy of RUN/model.safetensors on one part of `shapes`, measured without the training's code.
+ */
+static double accuracy_of(const char *run, smt_split split)
+{
+    smt_model *model = NULL;
+    smt_dataset *dataset = NULL;
+    smt_pixels *pixels = NULL;
+    smt_pool *pool = NULL;
+    smt_exec *exec = NULL;
+    assert_int_equal(smt_pool_create(1, &pool, NULL), SMT_OK);
+    assert_int_equal(smt_model_load(run, &model, NULL), SMT_OK);
+    assert_int_equal(smt_dataset_scan(shapes, &dataset, NULL), SMT_OK);
+    int side = model->arch.input_size;
+    assert_int_equal(smt_pixels_load(dataset, NULL, side, pool, &pixels, NULL), SMT_OK);
+    smt_exec_options options = {.max_batch = 1};
+    assert_int_equal(smt_exec_create(model->graph, pool, &options, &exec, NULL), SMT_OK);
+    size_t area = (size_t)(side * side);
+    float *input = smt_alloc(area, sizeof *input);
+    assert_non_null(input);
+    double right = 0, all = 0;
+    for (size_t i = 0; i < pixels->count; i++) {
+        const smt_sample *sample = &dataset->samples[pixels->sample[i]];
+        if (sample->split != split) {
+            continue;
+        }
+        for (size_t k = 0; k < area; k++) {
+            input[k] = ((float)pixels->data[i * area + k] - 128.0f) / 128.0f;
+        }
+        const float *logits = smt_exec_infer(exec, input, 1);
+        int best = 0;
+        for (int c = 1; c < model->class_count; c++) {
+            best = logits[c] > logits[best] ? c : best;
+        }
+        right += strcmp(model->classes[best], dataset->classes[sample->class_index]) == 0;
+        all++;
+    }
+    smt_free(input);
+    smt_exec_destroy(&exec);
+    smt_pixels_destroy(&pixels);
+    smt_dataset_destroy(&dataset);
+    smt_model_destroy(&model);
+    smt_pool_destroy(&pool);
+    return right / all;
+}
+
+/* ---- tests ----------------------------------------------------------------------------------- */
+
+static void test_metrics(void **state)
+{
+    (void)state;
+    /* sklearn.metrics: y_true 0 0 0 1 1 2 2 2 2, y_pred 0 1 0 1 3 2 2 0 2,
+     * f1_score(average="macro", labels=[0, 1, 2]) = (2/3 + 1/2 + 6/7) / 3 and accuracy 6/9; class 3
+     * has no true image. */
+    static const int truth[] = {0, 0, 0, 1, 1, 2, 2, 2, 2},
+                     predicted[] = {0, 1, 0, 1, 3, 2, 2, 0, 2};
+    uint32_t confusion[16] = {0};
+    smt_tally tally = {4, confusion};
+    assert_true(isnan(smt_tally_accuracy(&tally)) && isnan(smt_tally_macro_f1(&tally)));
+    for (int i = 0; i < 9; i++) {
+        float logits[4] = {0};
+        logits[predicted[i]] = 1;
+        smt_tally_add(&tally, logits, &truth[i], 1);
+    }
+    assert_true(fabs(smt_tally_accuracy(&tally) - 6.0 / 9) < 1e-12);
+    assert_true(fabs(smt_tally_macro_f1(&tally) - (2.0 / 3 + 0.5 + 6.0 / 7) / 3) < 1e-12);
+}
+
+static void test_learns(void **state)
+{
+    (void)state;
+    smt_train_options o = quick();
+    o.epochs = 30;
+    o.batch = 8;
+    o.arch.dropout = 0;
+    o.schedule.rate = 5e-3;
+    attempt a = {.run = inside("learns")};
+    must_train(&a, &o);
+    assert_int_equal(a.epochs_seen, 30);
+    assert_int_equal(a.result.train_count, 48);
+    assert_int_equal(a.result.val_count, 15);
+    assert_true(accuracy_of(a.run, SMT_SPLIT_TRAIN) > 0.9);
+    /* The file holds the weights of the epoch that it says it does. */
+    assert_true(fabs(accuracy_of(a.run, SMT_SPLIT_VAL) - a.result.best.val_accuracy) < 1e-9);
+    no_leftovers(a.run);
+
+    smt_model *model = NULL;
+    assert_int_equal(smt_model_load(a.run, &model, NULL), SMT_OK);
+    assert_int_equal(model->class_count, 3);
+    static const char *const facts[] = {"\"seed\":\"1\"",
+                                        "\"init\":\"none\"",
+                                        "\"fingerprint\":",
+                                        "\"val_macro_f1\":",
+                                        "\"epochs\":30",
+                                        "\"disc\":16"};
+    for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) {
+        if (!strstr(model->provenance, facts[i])) {
+            fail_msg("no %s in %s", facts[i], model->provenance);
+        }
+    }
+    smt_model_destroy(&model);
+}
+
+typedef struct variant {
+    const char *name;
+    void (*change)(smt_train_options *options);
+} variant;
+
+static void with_ema(smt_train_options *o)
+{
+    o->average = SMT_AVERAGE_EMA;
+    o->average_start = 0;
+}
+static void with_swa(smt_train_options *o)
+{
+    o->average = SMT_AVERAGE_SWA;
+    o->average_start = 0.4;
+    o->optimizer.kind = SMT_OPTIMIZER_SGD;
+    o->schedule.kind = SMT_SCHEDULE_CONSTANT;
+}
+static void with_frozen_start(smt_train_options *o)
+{
+    o->freeze_epochs = 2;
+    o->mixup = 0.2;
+    o->class_weight = 1;
+}
+static void with_plateau(smt_train_options *o)
+{
+    o->schedule.kind = SMT_SCHEDULE_PLATEAU;
+    o->schedule.plateau_patience = 0;
+    o->optimizer.kind = SMT_OPTIMIZER_ADAM;
+    o->optimizer.clip_norm = 1;
+    o->balance = 0.5;
+    o->patience = 4;
+}
+static void as_it_is(smt_train_options *o)
+{
+    o->seed = 7;
+}
+
+static const variant variants[] = {{"plain", as_it_is},
+                                   {"ema", with_ema},
+                                   {"swa", with_swa},
+                                   {"frozen", with_frozen_start},
+                                   {"plateau", with_plateau}};
+
+/* For each variant: one thread and two give the same bytes, and so does a run stopped after every
+ * epoch but one. */
+static void test_same_bits(void **state)
+{
+    (void)state;
+    for (size_t v = 0; v < sizeof variants / sizeof *variants; v++) {
+        char name[3][64];
+        for (int i = 0; i < 3; i++) {
+            snprintf(name[i], sizeof name[i], "%s-%d", variants[v].name, i);
+        }
+        smt_train_options o = quick();
+        variants[v].change(&o);
+        attempt one = {.run = inside(name[0]), .threads = 1};
+        attempt two = {.run = inside(name[1]), .threads = 2};
+        must_train(&one, &o);
+        must_train(&two, &o);
+        same_file(one.run, two.run, "model.safetensors");
+        attempt broken = {.run = inside(name[2])};
+        for (int stop = 1; stop < o.epochs; stop++) {
+            broken.stop_after = stop;
+            broken.threads = 1 + stop % 2;
+            smt_status status = train(&broken, &o);
+            if (!status) {
+                break; /* early stopping */
+            }
+            assert_int_equal(status, SMT_ERR_INTERRUPTED);
+            assert_non_null(strstr(broken.error.message, "--resume"));
+            broken.resume = true;
+        }
+        broken.stop_after = 0;
+        must_train(&broken, &o);
+        same_file(one.run, broken.run, "model.safetensors");
+        /* Again on a complete run: nothing changes. */
+        must_train(&broken, &o);
+        same_file(one.run, broken.run, "model.safetensors");
+        no_leftovers(broken.run);
+    }
+}
+
+/* SWA's batch statistics are those of the training images under the averaged weights: compared at
+ * the first batch norm, whose input depends on the first convolution alone. */
+static void test_swa_statistics(void **state)
+{
+    (void)state;
+    smt_train_options o = quick();
+    o.average = SMT_AVERAGE_SWA;
+    o.average_start = 0;
+    o.no_augment = true;
+    o.epochs = 2;
+    o.batch = 48; /* all in one batch */
+    attempt a = {.run = inside("statistics")};
+    must_train(&a, &o);
+
+    smt_model *model = NULL;
+    smt_dataset *dataset = NULL;
+    smt_pixels *pixels = NULL;
+    smt_pool *pool = NULL;
+    smt_exec *exec = NULL;
+    assert_int_equal(smt_pool_create(1, &pool, NULL), SMT_OK);
+    assert_int_equal(smt_model_load(a.run, &model, NULL), SMT_OK);
+    assert_int_equal(smt_dataset_scan(shapes, &dataset, NULL), SMT_OK);
+    assert_int_equal(smt_pixels_load(dataset, NULL, 32, pool, &pixels, NULL), SMT_OK);
+    float *input = smt_alloc(48 * 32 * 32, sizeof *input);
+    assert_non_null(input);
+    size_t images = 0;
+    for (size_t i = 0; i < pixels->count; i++) {
+        if (dataset->samples[pixels->sample[i]].split == SMT_SPLIT_TRAIN) {
+            for (size_t k = 0; k < 1024; k++) {
+                input[images * 1024 + k] = ((float)pixels->data[i * 1024 + k] - 128.0f) / 128.0f;
+            }
+            images++;
+        }
+    }
+    assert_int_equal(images, 48);
+    smt_exec_options options = {.max_batch = 48, .training = true};
+    assert_int_equal(smt_exec_create(model->graph, pool, &options, &exec, NULL), SMT_OK);
+    assert_non_null(smt_exec_infer(exec, input, 48));
+    int stem = smt_graph_find(model->graph, "stem");
+    const float *value = smt_exec_value(exec, stem);
+    assert_non_null(value);
+    int channels = model->graph->nodes[stem].shape.c;
+    size_t pixels_each = 48 * 16 * 16;
+    const float *mean =
+        model->graph->params[smt_graph_find_param(model->graph, "stem.bn.mean")].data;
+    for (int c = 0; c < channels; c++) {
+        double sum = 0;
+        for (size_t k = 0; k < pixels_each; k++) {
+            sum += (double)value[k * (size_t)channels + (size_t)c];
+        }
+        assert_true(fabs(sum / (double)pixels_each - (double)mean[c]) < 1e-4);
+    }
+    smt_free(input);
+    smt_exec_destroy(&exec);
+    smt_pixels_destroy(&pixels);
+    smt_dataset_destroy(&dataset);
+    smt_model_destroy(&model);
+    smt_pool_destroy(&pool);
+}
+
+static float *param_of(const char *run, const char *name, size_t *count)
+{
+    smt_tensor_file *file = NULL;
+    char path[800];
+    snprintf(path, sizeof path, "%s/model.safetensors", run);
+    assert_int_equal(smt_safetensors_load(path, &file, NULL), SMT_OK);
+    const smt_tensor *tensor = smt_tensor_file_find(file, name);
+    assert_non_null(tensor);
+    float *copy = smt_alloc(tensor->count, sizeof *copy);
+    assert_non_null(copy);
+    memcpy(copy, tensor->data, tensor->count * sizeof *copy);
+    *count = tensor->count;
+    smt_tensor_file_destroy(&file);
+    return copy;
+}
+
+/* Frozen epochs leave the backbone, its statistics too, as it was; --freeze-bn leaves the
+ * statistics only. */
+static void test_freeze(void **state)
+{
+    (void)state;
+    smt_train_options o = quick();
+    o.epochs = 2;
+    attempt first = {.run = inside("freeze-0")};
+    must_train(&first, &o);
+    o.freeze_epochs = 2;
+    attempt frozen = {.run = inside("freeze-1"), .init = first.run};
+    must_train(&frozen, &o);
+    o.freeze_epochs = 0;
+    o.freeze_bn = true;
+    attempt kept = {.run = inside("freeze-2"), .init = first.run};
+    must_train(&kept, &o);
+    static const struct {
+        const char *name;
+        bool same_frozen, same_kept;
+    } cases[] = {{"block3.expand.weight", true, false},
+                 {"block3.expand.bn.mean", true, true},
+                 {"block3.expand.bn.gamma", true, false},
+                 {"classifier.weight", false, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t count = 0;
+        float *a = param_of(first.run, cases[i].name, &count);
+        float *b = param_of(frozen.run, cases[i].name, &count);
+        float *c = param_of(kept.run, cases[i].name, &count);
+        assert_int_equal(memcmp(a, b, count * sizeof *a) == 0, cases[i].same_frozen);
+        assert_int_equal(memcmp(a, c, count * sizeof *a) == 0, cases[i].same_kept);
+        smt_free(a);
+        smt_free(b);
+        smt_free(c);
+    }
+    o.arch.width = 0.5f;
+    attempt wider = {.run = inside("freeze-3"), .init = first.run};
+    assert_int_equal(train(&wider, &o), SMT_ERR_UNSUPPORTED);
+    assert_non_null(strstr(wider.error.message, "--width 0.25"));
+    wider.optional = true;
+    must_train(&wider, &o);
+}
+
+static void test_early_stop(void **state)
+{
+    (void)state;
+    smt_train_options o = quick();
+    o.epochs = 200;
+    o.patience = 2;
+    o.schedule.kind = SMT_SCHEDULE_CONSTANT;
+    attempt a = {.run = inside("early")};
+    must_train(&a, &o);
+    assert_true(a.result.early);
+    assert_true(a.result.epochs < 200);
+    assert_true(a.result.epochs >= a.result.best.epoch + 2);
+}
+
+static void test_resume_refuses(void **state)
+{
+    (void)state;
+    smt_train_options o = quick();
+    o.epochs = 4;
+    char data[700];
+    snprintf(data, sizeof data, "%s", inside("changing"));
+    shapes_make(data, "train", 2, 6, 3);
+    shapes_make(data, "val", 2, 3, 4);
+    attempt a = {.dataset = data, .run = inside("refuses"), .stop_after = 2};
+    assert_int_equal(train(&a, &o), SMT_ERR_INTERRUPTED);
+    a.resume = true;
+    a.stop_after = 0;
+
+    smt_train_options other = o;
+    other.label_smoothing = 0.2;
+    assert_int_equal(train(&a, &other), SMT_ERR_ARGUMENT);
+    assert_non_null(strstr(a.error.message, "--label-smoothing 0.05"));
+    other = o;
+    other.optimizer.kind = SMT_OPTIMIZER_SGD;
+    assert_int_equal(train(&a, &other), SMT_ERR_ARGUMENT);
+    assert_non_null(strstr(a.error.message, "--optimizer adamw, not sgd"));
+    other = o;
+    other.seed = 3;
+    assert_int_equal(train(&a, &other), SMT_ERR_ARGUMENT);
+    assert_non_null(strstr(a.error.message, "--seed 1"));
+
+    smt_train_options stored;
+    assert_int_equal(smt_train_run_options(a.run, &stored, NULL), SMT_OK);
+    assert_memory_equal(&stored.augment, &o.augment, sizeof o.augment);
+    assert_int_equal(stored.epochs, 4);
+
+    char extra[800];
+    snprintf(extra, sizeof extra, "%s/train/disc/more.png", data);
+    shape_save(extra, 0, 77);
+    assert_int_equal(train(&a, &o), SMT_ERR_ARGUMENT);
+    assert_non_null(strstr(a.error.message, "images are not those"));
+    unlink(extra);
+
+    /* A damaged checkpoint is refused with its name; at no place does damage crash. */
+    char path[800];
+    void *bytes = NULL;
+    size_t size = 0;
+    snprintf(path, sizeof path, "%s/checkpoint.safetensors", a.run);
+    assert_int_equal(smt_file_load(path, 0, &bytes, &size, NULL), SMT_OK);
+    static const size_t cuts[] = {0, 7, 100, 3000};
+    for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) {
+        assert_int_equal(smt_file_save(path, bytes, cuts[i], NULL), SMT_OK);
+        assert_true(train(&a, &o) != SMT_OK);
+        assert_non_null(strstr(a.error.message, "checkpoint.safetensors"));
+    }
+    smt_rng rng = smt_rng_seed(5, 5);
+    for (int i = 0; i < 60; i++) {
+        uint8_t *copy = smt_alloc(size, 1);
+        assert_non_null(copy);
+        memcpy(copy, bytes, size);
+        copy[8 + smt_rng_below(&rng, 4000)] ^= (uint8_t)(1u << smt_rng_below(&rng, 8));
+        assert_int_equal(smt_file_save(path, copy, size, NULL), SMT_OK);
+        smt_train_options read;
+        smt_train_run_options(a.run, &read, NULL);
+        smt_free(copy);
+    }
+    assert_int_equal(smt_file_save(path, bytes, size, NULL), SMT_OK);
+    must_train(&a, &o);
+    smt_free(bytes);
+}
+
+static void test_bad_data(void **state)
+{
+    (void)state;
+    smt_train_options o = quick();
+    o.epochs = 1;
+    attempt a = {.dataset = inside("nowhere"), .run = inside("bad-run")};
+    assert_int_equal(train(&a, &o), SMT_ERR_IO);
+    assert_non_null(strstr(a.error.message, "nowhere"));
+    assert_false(smt_path_exists(a.run));
+
+    a.dataset = inside("one-class");
+    shapes_make(a.dataset, "train", 1, 3, 5);
+    assert_int_equal(train(&a, &o), SMT_ERR_ARGUMENT);
+    assert_non_null(strstr(a.error.message, "only class disc"));
+
+    a.dataset = inside("no-train");
+    shapes_make(a.dataset, "test", 2, 3, 5);
+    assert_int_equal(train(&a, &o), SMT_ERR_ARGUMENT);
+    assert_non_null(strstr(a.error.message, "train"));
+
+    /* One image a class: nothing can be held out; the last epoch is kept. */
+    a.dataset = inside("one-each");
+    shapes_make(a.dataset, ".", 3, 1, 5);
+    o.epochs = 3;
+    must_train(&a, &o);
+    assert_int_equal(a.result.val_count, 0);
+    assert_int_equal(a.result.best.epoch, 3);
+
+    /* Unreadable files are counted; a class of nothing else disappears. */
+    a.dataset = inside("broken");
+    shapes_make(a.dataset, "train", 2, 8, 6);
+    char path[800];
+    snprintf(path, sizeof path, "%s/train/disc/zz.png", a.dataset);
+    assert_int_equal(smt_file_save(path, "\x89PNG\r\n", 6, NULL), SMT_OK);
+    snprintf(path, sizeof path, "%s/train/zebra", a.dataset);
+    assert_int_equal(smt_make_directory(path, NULL), SMT_OK);
+    snprintf(path, sizeof path, "%s/train/zebra/a.png", a.dataset);
+    assert_int_equal(smt_file_save(path, "nothing", 7, NULL), SMT_OK);
+    must_train(&a, &o);
+    assert_int_equal(a.result.skipped, 2);
+    assert_int_equal(a.result.train_count + a.result.val_count, 16);
+    assert_true(a.result.val_count >= 2);
+
+    /* The run cannot be written. */
+    a.dataset = NULL;
+    a.run = "/proc/semtinel-run";
+    assert_int_equal(train(&a, &o), SMT_ERR_IO);
+    assert_non_null(strstr(a.error.message, "/proc/semtinel-run"));
+
+    o.batch = 0;
+    assert_int_equal(train(&a, &o), SMT_ERR_ARGUMENT);
+    assert_non_null(strstr(a.error.message, "--batch"));
+    o = quick();
+    o.augment.rotation = NAN;
+    assert_int_equal(train(&a, &o), SMT_ERR_ARGUMENT);
+    assert_non_null(strstr(a.error.message, "--rotation"));
+}
+
+static void test_diverges(void **state)
+{
+    (void)state;
+    smt_train_options o = quick();
+    o.epochs = 20;
+    o.optimizer.kind = SMT_OPTIMIZER_SGD;
+    o.optimizer.momentum = 0.99;
+    o.optimizer.weight_decay = 10;
+    o.schedule.kind = SMT_SCHEDULE_CONSTANT;
+    o.schedule.rate = 10;
+    attempt a = {.run = inside("diverges")};
+    assert_int_equal(train(&a, &o), SMT_ERR_ARGUMENT);
+    assert_non_null(strstr(a.error.message, "diverged"));
+}
+
+static void test_no_memory(void **state)
+{
+    (void)state;
+    char data[700];
+    snprintf(data, sizeof data, "%s", inside("tiny"));
+    shapes_make(data, "train", 2, 2, 8);
+    shapes_make(data, "val", 2, 1, 9);
+    smt_train_options o = quick();
+    o.epochs = 1;
+    o.batch = 4;
+    o.average = SMT_AVERAGE_SWA;
+    o.average_start = 0;
+    attempt a = {.dataset = data, .run = inside("memory"), .threads = 1};
+    smt_pool *pool = NULL;
+    assert_int_equal(smt_pool_create(1, &pool, NULL), SMT_OK);
+    smt_train_job job = {.dataset = data, .run = a.run, .pool = pool};
+    smt_status status = SMT_ERR_MEMORY;
+    for (long i = 0; status; i += 1 + i / 40) {
+        smt_error error = {0};
+        smt_alloc_fail_after(i);
+        status = smt_train(&job, &o, &a.result, &error);
+        smt_alloc_fail_after(-1);
+        if (status && !error.message[0]) {
+            fail_msg("no message when allocation %ld fails", i);
+        }
+        assert_true(i < 1000000);
+    }
+    smt_pool_destroy(&pool);
+    no_leftovers(a.run);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_metrics),
+        cmocka_unit_test(test_learns),
+        cmocka_unit_test(test_same_bits),
+        cmocka_unit_test(test_swa_statistics),
+        cmocka_unit_test(test_freeze),
+        cmocka_unit_test(test_early_stop),
+        cmocka_unit_test(test_resume_refuses),
+        cmocka_unit_test(test_bad_data),
+        cmocka_unit_test(test_diverges),
+        cmocka_unit_test(test_no_memory),
+    };
+    return cmocka_run_group_tests(tests, make_shapes, remove_shapes);
+}
