@@ -78,16 +78,19 @@ static void vignette(synth_scene *s, float *image)
     }
 }
 
-/* Grey values. Poisson noise of the electron count has a variance in proportion to the signal; the chain adds its own. */
+/* Grey values. Poisson noise of the electron count has a variance in proportion to the signal; the
+ * chain adds its own. */
 static void add_noise(synth_scene *s, float *image, float *scratch, float unit)
 {
     float scale = (float)s->options->noise;
     float total = 3.2f * expf(0.85f * synth_normal(&s->rng)); /* standard deviation at mid-grey */
     total = scale * synth_clamp(total, 0.4f, 32);
     float share = synth_uniform(s, 0.2f, 1); /* of the variance that is the electrons' */
-    bool blurred = synth_chance(s, 0.5f);    /* frames averaged, resampled or smoothed after the detector */
+    bool blurred =
+        synth_chance(s, 0.5f); /* frames averaged, resampled or smoothed after the detector */
     float sigma = blurred ? synth_uniform(s, 0.4f, 1.0f) * unit : 0;
-    float gain = blurred ? total * (1 + 1.2f * sigma) : total; /* blurring takes most of the noise away */
+    float gain =
+        blurred ? total * (1 + 1.2f * sigma) : total; /* blurring takes most of the noise away */
     for (size_t i = 0; i < s->count; i++) {
         float variance = share * fmaxf(image[i], 8) * (1 / 128.0f) + 1 - share;
         scratch[i] = gain * sqrtf(variance) * synth_normal(&s->rng);

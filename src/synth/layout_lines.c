@@ -156,7 +156,8 @@ static void cut_ends(synth_scene *s, const lines *l)
 
 static void choose_look(synth_scene *s, float pitch)
 {
-    float contrast = synth_chance(s, 0.8f) ? synth_uniform(s, 0.1f, 0.75f) : synth_uniform(s, -0.35f, 0.1f);
+    float contrast =
+        synth_chance(s, 0.8f) ? synth_uniform(s, 0.1f, 0.75f) : synth_uniform(s, -0.35f, 0.1f);
     float base = synth_uniform(s, 0.1f, 0.4f);
     if (synth_chance(s, 0.12f)) {
         contrast = synth_uniform(s, -0.04f, 0.06f); /* edges only */

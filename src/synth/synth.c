@@ -210,6 +210,7 @@ static void flaw_pattern(synth_scene *s, flaw f)
         synth_defect_open(s);
     } else if (f == FLAW_OTHER && s->has_pattern && synth_chance(s, 0.4f)) {
         synth_defect_collapse(s);
+        s->collapsed = true;
     }
 }
 
@@ -227,7 +228,7 @@ static void flaw_surface(synth_scene *s, flaw f, synth_layout layout)
         }
         break;
     case FLAW_OTHER:
-        if (!s->has_pattern || synth_chance(s, 0.6f)) {
+        if (!s->collapsed || synth_chance(s, 0.25f)) {
             synth_defect_other(s);
         }
         break;

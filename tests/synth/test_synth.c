@@ -1,0 +1,457 @@
+/* The simulator: spectrum of its edges against the formula, determinism, defects against their
+ * twins, statistics, bad arguments. */
+#include <semtinel/synth.h>
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <cmocka.h>
+
+#include "synth/scene.h"
+
+static const double PI_ = 3.14159265358979323846;
+
+static void near_to(double value, double expected, double relative, const char *what)
+{
+    if (!(fabs(value - expected) <= relative * fabs(expected))) {
+        fail_msg("%s: %g, expected %g within %g%%", what, value, expected, 100 * relative);
+    }
+}
+
+/* Values of the formula from Python, with its math.gamma. */
+static void test_formula(void **state)
+{
+    (void)state;
+    near_to(smt_synth_edge_psd(0, 2, 25, 0.6), 226.461739504315, 1e-12, "psd");
+    near_to(smt_synth_edge_psd(0.01, 2, 25, 0.6), 57.67536451327956, 1e-12, "psd");
+    near_to(smt_synth_edge_psd(0.2, 1.5, 10, 0.8), 0.08457838960210608, 1e-12, "psd");
+    near_to(smt_synth_edge_psd(0.05, 0.5, 50, 0.4), 0.14953825417726282, 1e-12, "psd");
+    double sum = 0, step = 1e-4; /* the integral over all frequencies is sigma^2 */
+    for (int k = 0; k < 2000000; k++) {
+        sum += 2 * step * smt_synth_edge_psd((k + 0.5) * step, 2, 25, 0.8);
+    }
+    near_to(sum, 4, 0.003, "integral of the spectrum");
+}
+
+/* Adds the windowed periodogram of an edge to psd[0 .. count / 2). */
+static void
+add_periodogram(const float *edge, int count, double step, double *psd, int from, int to)
+{
+    double weights = 0;
+    for (int i = 0; i < count; i++) {
+        double w = 0.5 - 0.5 * cos(2 * PI_ * (i + 0.5) / count);
+        weights += w * w;
+    }
+    for (int k = from; k < to; k++) {
+        double re = 0, im = 0, c = 1, s = 0, dc = cos(2 * PI_ * k / count),
+               ds = sin(2 * PI_ * k / count);
+        for (int i = 0; i < count; i++) {
+            double w = 0.5 - 0.5 * cos(2 * PI_ * (i + 0.5) / count), x = w * (double)edge[i], t = c;
+            re += x * c;
+            im += x * s;
+            c = c * dc - s * ds;
+            s = t * ds + s * dc;
+        }
+        psd[k] += step * (re * re + im * im) / weights;
+    }
+}
+
+static void check_spectrum(double sigma, double xi, double a, double step)
+{
+    enum { COUNT = 256, EDGES = 600 };
+    static double psd[COUNT];
+    float edge[COUNT];
+    memset(psd, 0, sizeof psd);
+    smt_rng rng = smt_rng_seed(11, 3);
+    double squares = 0;
+    for (int n = 0; n < EDGES; n++) {
+        assert_int_equal(smt_synth_edge(&rng, sigma, xi, a, step, edge, COUNT, NULL), SMT_OK);
+        add_periodogram(edge, COUNT, step, psd, 2, 112);
+        for (int i = 0; i < COUNT; i++) {
+            squares += (double)(edge[i] * edge[i]) / COUNT / EDGES;
+        }
+    }
+    /* Bands of an octave: 600 edges leave 2 to 4 percent of scatter. Close to the lower end the
+     * window smears. */
+    for (int from = 7; from < 112; from *= 2) {
+        double measured = 0, expected = 0;
+        for (int k = from; k < 2 * from && k < 112; k++) {
+            measured += psd[k] / EDGES;
+            expected += smt_synth_edge_psd(k / (COUNT * step), sigma, xi, a);
+        }
+        near_to(measured, expected, 0.08, "band of the spectrum");
+    }
+    /* What lies beyond the Nyquist frequency is missing from the variance, and no more. */
+    double below = 0, width = 0.5 / step / 20000;
+    for (int k = 0; k < 20000; k++) {
+        below += 2 * width * smt_synth_edge_psd((k + 0.5) * width, sigma, xi, a);
+    }
+    near_to(squares, below, 0.05, "variance of the edge");
+}
+
+static void test_spectrum(void **state)
+{
+    (void)state;
+    check_spectrum(1, 10, 0.5, 1);
+    check_spectrum(2.5, 25, 0.8, 2);
+    check_spectrum(0.004, 0.03, 0.6, 0.01);
+}
+
+static void test_edge_pairs(void **state)
+{
+    (void)state;
+    static float edges[SYNTH_MAX_LINES * 2 * SYNTH_EDGE_SAMPLES];
+    for (int k = 0; k < 3; k++) {
+        synth_scene s;
+        memset(&s, 0, sizeof s);
+        s.edges = edges;
+        s.rng = smt_rng_seed(5, (uint64_t)k);
+        s.sigma = 0.01f;
+        s.xi = 0.02f;
+        s.exponent = 0.7f;
+        s.together = 0.5f * (float)k;
+        synth_edges(&s, SYNTH_MAX_LINES);
+        double left = 0, right = 0, both = 0;
+        for (int line = 0; line < SYNTH_MAX_LINES; line++) {
+            const float *a = edges + line * 2 * SYNTH_EDGE_SAMPLES, *b = a + SYNTH_EDGE_SAMPLES;
+            for (int i = 0; i < SYNTH_EDGE_SAMPLES; i++) {
+                left += (double)(a[i] * a[i]);
+                right += (double)(b[i] * b[i]);
+                both += (double)(a[i] * b[i]);
+            }
+        }
+        double count = SYNTH_MAX_LINES * SYNTH_EDGE_SAMPLES;
+        double correlation = both / sqrt(left * right);
+        assert_true(fabs(correlation - (k - 1)) < 0.05);
+        assert_true(left / count > 0.85e-4 && left / count < 1.05e-4);
+        assert_true(right / count > 0.85e-4 && right / count < 1.05e-4);
+    }
+}
+
+static void test_edge_arguments(void **state)
+{
+    (void)state;
+    smt_rng rng = smt_rng_seed(1, 1);
+    float edge[8];
+    smt_error error = {0};
+    assert_int_equal(smt_synth_edge(&rng, 1, 1, 0.5, 1, edge, 1, &error), SMT_ERR_ARGUMENT);
+    assert_int_equal(smt_synth_edge(&rng, 1, 1, 0.5, 1, edge, 8193, &error), SMT_ERR_ARGUMENT);
+    assert_int_equal(smt_synth_edge(&rng, -1, 1, 0.5, 1, edge, 8, &error), SMT_ERR_ARGUMENT);
+    assert_int_equal(smt_synth_edge(&rng, 1, 0, 0.5, 1, edge, 8, &error), SMT_ERR_ARGUMENT);
+    assert_int_equal(smt_synth_edge(&rng, 1, 1, (double)NAN, 1, edge, 8, &error), SMT_ERR_ARGUMENT);
+    assert_true(strlen(error.message) > 10);
+    smt_alloc_fail_after(0);
+    assert_int_equal(smt_synth_edge(&rng, 1, 1, 0.5, 1, edge, 8, &error), SMT_ERR_MEMORY);
+    smt_alloc_fail_after(-1);
+    assert_int_equal(smt_synth_edge(&rng, 0, 1, 0.5, 1, edge, 8, NULL), SMT_OK);
+    for (int i = 0; i < 8; i++) {
+        assert_true(edge[i] == 0);
+    }
+}
+
+/* ---- images ---- */
+
+enum { SIZE = 64, EACH = 6 };
+
+typedef struct batch {
+    smt_synth_preset preset;
+    bool backwards;
+    smt_image images[11 * EACH];
+} batch;
+
+static void render_task(void *context, int task, int worker)
+{
+    (void)worker;
+    batch *b = context;
+    int total = smt_synth_class_count(b->preset) * EACH,
+        at = b->backwards ? total - 1 - task : task;
+    smt_synth_render(
+        b->preset, at / EACH, SIZE, 42, (uint64_t)(at % EACH), NULL, &b->images[at], NULL);
+}
+
+static void test_determinism(void **state)
+{
+    (void)state;
+    static batch one, three;
+    for (int preset = 0; preset < 2; preset++) {
+        int total = smt_synth_class_count((smt_synth_preset)preset) * EACH;
+        one = (batch){.preset = (smt_synth_preset)preset};
+        three = (batch){.preset = (smt_synth_preset)preset, .backwards = true};
+        smt_pool *pool = NULL;
+        assert_int_equal(smt_pool_create(1, &pool, NULL), SMT_OK);
+        smt_pool_run(pool, total, render_task, &one);
+        smt_pool_destroy(&pool);
+        assert_int_equal(smt_pool_create(3, &pool, NULL), SMT_OK);
+        smt_pool_run(pool, total, render_task, &three);
+        smt_pool_destroy(&pool);
+        for (int i = 0; i < total; i++) {
+            assert_non_null(one.images[i].pixels);
+            assert_memory_equal(one.images[i].pixels, three.images[i].pixels, SIZE * SIZE);
+            if (i) { /* and no two are the same */
+                assert_int_not_equal(
+                    memcmp(one.images[i].pixels, one.images[i - 1].pixels, SIZE * SIZE), 0);
+            }
+        }
+        smt_image other = {0};
+        assert_int_equal(
+            smt_synth_render((smt_synth_preset)preset, 0, SIZE, 43, 0, NULL, &other, NULL), SMT_OK);
+        assert_int_not_equal(memcmp(other.pixels, one.images[0].pixels, SIZE * SIZE), 0);
+        smt_image_free(&other);
+        for (int i = 0; i < total; i++) {
+            smt_image_free(&one.images[i]);
+            smt_image_free(&three.images[i]);
+        }
+    }
+}
+
+/* Share of the pixels that differ between an image and the same scene without its defect. */
+static double difference(smt_synth_preset preset, int class_index, uint64_t index)
+{
+    smt_synth_options options;
+    smt_synth_defaults(&options);
+    options.noise = options.distortion = options.overlays = options.contrast = 0;
+    smt_image with = {0}, without = {0};
+    assert_int_equal(smt_synth_render(preset, class_index, 96, 8, index, &options, &with, NULL),
+                     SMT_OK);
+    options.defect = false;
+    assert_int_equal(smt_synth_render(preset, class_index, 96, 8, index, &options, &without, NULL),
+                     SMT_OK);
+    int changed = 0;
+    for (int i = 0; i < 96 * 96; i++) {
+        changed += abs(with.pixels[i] - without.pixels[i]) > 12;
+    }
+    smt_image_free(&with);
+    smt_image_free(&without);
+    return changed / (96.0 * 96);
+}
+
+static void test_defects(void **state)
+{
+    (void)state;
+    for (int preset = 0; preset < 2; preset++) {
+        for (int k = 0; k < smt_synth_class_count((smt_synth_preset)preset); k++) {
+            const char *name = smt_synth_class_name((smt_synth_preset)preset, k);
+            bool clean = strncasecmp(name, "clean", 5) == 0;
+            int seen = 0;
+            for (uint64_t i = 0; i < 40; i++) {
+                double changed = difference((smt_synth_preset)preset, k, i);
+                if (clean) {
+                    assert_true(changed == 0);
+                }
+                seen += changed > 4 / (96.0 * 96);
+            }
+            if (!clean && seen < 36) {
+                fail_msg("%s: only %d of 40 images differ from their twins", name, seen);
+            }
+        }
+    }
+}
+
+static void test_sizes(void **state)
+{
+    (void)state;
+    /* The same scene at twice the size, averaged down, is the same picture. */
+    smt_synth_options options;
+    smt_synth_defaults(&options);
+    options.noise = options.distortion = options.overlays = 0;
+    double sum = 0;
+    int count = 0;
+    for (int k = 0; k < 10; k++) {
+        smt_image small = {0}, large = {0}, half = {0};
+        assert_int_equal(smt_synth_render(SMT_SYNTH_PHASE1, k, 64, 1, 2, &options, &small, NULL),
+                         SMT_OK);
+        assert_int_equal(smt_synth_render(SMT_SYNTH_PHASE1, k, 128, 1, 2, &options, &large, NULL),
+                         SMT_OK);
+        assert_int_equal(smt_image_resize(&large, 64, 64, &half, NULL), SMT_OK);
+        double a = 0, b = 0, aa = 0, bb = 0, ab = 0;
+        for (int i = 0; i < 64 * 64; i++) {
+            double x = small.pixels[i], y = half.pixels[i];
+            a += x;
+            b += y;
+            aa += x * x;
+            bb += y * y;
+            ab += x * y;
+        }
+        double n = 64 * 64;
+        sum += (ab - a * b / n) / sqrt((aa - a * a / n) * (bb - b * b / n));
+        count++;
+        smt_image_free(&small);
+        smt_image_free(&large);
+        smt_image_free(&half);
+    }
+    near_to(sum / count, 1, 0.12, "correlation between sizes");
+    const int sizes[] = {SMT_SYNTH_MIN_SIZE, 17, 100, 224, SMT_SYNTH_MAX_SIZE};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        for (int k = 0; k < (sizes[i] > 500 ? 2 : 10); k++) {
+            smt_image image = {0};
+            assert_int_equal(
+                smt_synth_render(SMT_SYNTH_PHASE1, k, sizes[i], 1, 1, NULL, &image, NULL), SMT_OK);
+            assert_int_equal(image.width, sizes[i]);
+            assert_int_equal(image.height, sizes[i]);
+            smt_image_free(&image);
+        }
+    }
+}
+
+static void test_statistics(void **state)
+{
+    (void)state;
+    double mean_sum = 0, lowest = 255, highest = 0;
+    int flat = 0, total = 0;
+    for (int preset = 0; preset < 2; preset++) {
+        for (int k = 0; k < smt_synth_class_count((smt_synth_preset)preset); k++) {
+            for (uint64_t i = 0; i < 20; i++) {
+                smt_image image = {0};
+                assert_int_equal(
+                    smt_synth_render((smt_synth_preset)preset, k, SIZE, 4, i, NULL, &image, NULL),
+                    SMT_OK);
+                double sum = 0, squares = 0;
+                for (int p = 0; p < SIZE * SIZE; p++) {
+                    sum += image.pixels[p];
+                    squares += image.pixels[p] * image.pixels[p];
+                }
+                double mean = sum / (SIZE * SIZE),
+                       deviation = sqrt(squares / (SIZE * SIZE) - mean * mean);
+                flat += deviation < 5;
+                mean_sum += mean;
+                lowest = mean < lowest ? mean : lowest;
+                highest = mean > highest ? mean : highest;
+                total++;
+                smt_image_free(&image);
+            }
+        }
+    }
+    assert_true(flat < total / 50);
+    assert_true(mean_sum / total > 85 && mean_sum / total < 125);
+    assert_true(lowest > 15 && lowest < 70); /* brightness ranges widely */
+    assert_true(highest < 245 && highest > 140);
+}
+
+static void test_noise_option(void **state)
+{
+    (void)state;
+    double roughness[2] = {0, 0};
+    for (int noisy = 0; noisy < 2; noisy++) {
+        smt_synth_options options;
+        smt_synth_defaults(&options);
+        options.overlays = 0;
+        options.noise = noisy ? 2 : 0;
+        for (uint64_t i = 0; i < 20; i++) {
+            smt_image image = {0};
+            assert_int_equal(
+                smt_synth_render(SMT_SYNTH_PHASE1, 1, SIZE, 4, i, &options, &image, NULL), SMT_OK);
+            for (int p = 1; p < SIZE * SIZE; p++) {
+                roughness[noisy] += abs(image.pixels[p] - image.pixels[p - 1]);
+            }
+            smt_image_free(&image);
+        }
+    }
+    assert_true(roughness[1] > 1.2 * roughness[0]);
+}
+
+static void test_names(void **state)
+{
+    (void)state;
+    assert_int_equal(smt_synth_class_count(SMT_SYNTH_PHASE1), 10);
+    assert_int_equal(smt_synth_class_count(SMT_SYNTH_PHASE3), 11);
+    for (int preset = 0; preset < 2; preset++) {
+        smt_synth_preset p = (smt_synth_preset)preset, back;
+        for (int k = 1; k < smt_synth_class_count(p); k++) {
+            assert_true(strcmp(smt_synth_class_name(p, k - 1), smt_synth_class_name(p, k)) < 0);
+        }
+        assert_null(smt_synth_class_name(p, -1));
+        assert_null(smt_synth_class_name(p, smt_synth_class_count(p)));
+        assert_int_equal(smt_synth_preset_parse(smt_synth_preset_name(p), &back, NULL), SMT_OK);
+        assert_int_equal(back, p);
+    }
+    smt_error error = {0};
+    smt_synth_preset out;
+    assert_int_equal(smt_synth_preset_parse("phase2", &out, &error), SMT_ERR_ARGUMENT);
+    assert_non_null(strstr(error.message, "phase3"));
+    assert_int_equal(smt_synth_preset_parse(NULL, &out, &error), SMT_ERR_ARGUMENT);
+}
+
+static void test_bad_arguments(void **state)
+{
+    (void)state;
+    smt_image image = {0};
+    smt_error error = {0};
+    assert_int_equal(smt_synth_render((smt_synth_preset)9, 0, 64, 1, 1, NULL, &image, &error),
+                     SMT_ERR_ARGUMENT);
+    assert_int_equal(smt_synth_render(SMT_SYNTH_PHASE1, 10, 64, 1, 1, NULL, &image, &error),
+                     SMT_ERR_ARGUMENT);
+    assert_int_equal(smt_synth_render(SMT_SYNTH_PHASE1, -1, 64, 1, 1, NULL, &image, &error),
+                     SMT_ERR_ARGUMENT);
+    assert_int_equal(smt_synth_render(SMT_SYNTH_PHASE1, 0, 15, 1, 1, NULL, &image, &error),
+                     SMT_ERR_ARGUMENT);
+    assert_int_equal(smt_synth_render(SMT_SYNTH_PHASE1, 0, 1025, 1, 1, NULL, &image, &error),
+                     SMT_ERR_ARGUMENT);
+    for (int k = 0; k < 6; k++) {
+        smt_synth_options options;
+        smt_synth_defaults(&options);
+        double *values[] = {&options.roughness,
+                            &options.noise,
+                            &options.blur,
+                            &options.distortion,
+                            &options.contrast,
+                            &options.overlays};
+        *values[k] = k % 2 ? -0.1 : 4.5;
+        assert_int_equal(smt_synth_render(SMT_SYNTH_PHASE1, 0, 64, 1, 1, &options, &image, &error),
+                         SMT_ERR_ARGUMENT);
+        *values[k] = (double)NAN;
+        assert_int_equal(smt_synth_render(SMT_SYNTH_PHASE1, 0, 64, 1, 1, &options, &image, &error),
+                         SMT_ERR_ARGUMENT);
+    }
+    assert_null(image.pixels);
+    for (long n = 0; n < 2; n++) {
+        smt_alloc_fail_after(n);
+        assert_int_equal(smt_synth_render(SMT_SYNTH_PHASE1, 0, 64, 1, 1, NULL, &image, &error),
+                         SMT_ERR_MEMORY);
+    }
+    smt_alloc_fail_after(-1);
+    assert_null(image.pixels);
+}
+
+static void test_speed(void **state)
+{
+    (void)state;
+#if defined(__SANITIZE_ADDRESS__)
+    print_message("speed is not tested under sanitizers\n");
+    skip();
+#else
+    double start = smt_clock();
+    for (int i = 0; i < 60; i++) {
+        smt_image image = {0};
+        assert_int_equal(
+            smt_synth_render(SMT_SYNTH_PHASE1, i % 10, 128, 2, (uint64_t)i, NULL, &image, NULL),
+            SMT_OK);
+        smt_image_free(&image);
+    }
+    double rate = 60 / (smt_clock() - start);
+    assert_true(rate > 30); /* 600 on an idle core; bench_synth measures */
+#endif
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_formula),
+        cmocka_unit_test(test_spectrum),
+        cmocka_unit_test(test_edge_pairs),
+        cmocka_unit_test(test_edge_arguments),
+        cmocka_unit_test(test_determinism),
+        cmocka_unit_test(test_defects),
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_statistics),
+        cmocka_unit_test(test_noise_option),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_bad_arguments),
+        cmocka_unit_test(test_speed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
