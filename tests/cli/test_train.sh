@@ -1,0 +1,124 @@
+#!/usr/bin/env bash
+# semtinel train: runs killed at random moments resume to the same bytes; Ctrl-C; bad input; exit codes.
+set -u
+semtinel=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+failures=0
+fail() {
+    echo "FAILED: $*"
+    failures=$((failures + 1))
+}
+# expect CODE PATTERN command...: the exit code, and a line of the output that matches
+expect() {
+    local code=$1 pattern=$2
+    shift 2
+    "$@" >out.txt 2>&1
+    local got=$?
+    [ $got = "$code" ] || fail "exit code $got, not $code: $* ($(tail -1 out.txt))"
+    [ -z "$pattern" ] || grep -qE -- "$pattern" out.txt || fail "no line matches '$pattern': $* ($(tail -2 out.txt))"
+    [ -z "$(find . -name '*.tmp.*')" ] || fail "left behind: $(find . -name '*.tmp.*' | head -1)"
+}
+
+# Images of the simulator, few and small.
+"$semtinel" synth all --preset phase1 --per-class 12 --size 32 --seed 3 --quiet || fail "synth"
+mkdir -p images/train
+for class in all/*/; do
+    name=$(basename "$class")
+    case $name in bridge | clean | crack | open) cp -r "$class" images/train/ ;; esac
+done
+[ "$(ls images/train | wc -l)" = 4 ] || fail "the simulator made other classes: $(ls all)"
+small="--width 0.25 --size 32 --batch 8 --init none --quiet"
+
+# Killed at random moments, resumed each time: the same model as an unbroken run, at one thread and at two.
+expect 0 "" "$semtinel" train images -o whole $small --epochs 20 --threads 1
+kills=0
+for attempt in $(seq 1 60); do # a little longer each time, so that a slow machine gets through too
+    centiseconds=$((8 + attempt * 3 + RANDOM % 12))
+    { timeout -s KILL "$((centiseconds / 100)).$(printf %02d $((centiseconds % 100)))" "$semtinel" train images \
+        -o broken $small --epochs 20 --threads 2 --resume >out.txt 2>&1; } 2>/dev/null
+    code=$?
+    [ $code = 0 ] && break
+    kills=$((kills + 1))
+    [ $code = 137 ] || fail "attempt $attempt: exit code $code: $(tail -1 out.txt)"
+done
+[ $kills -ge 2 ] || fail "only $kills runs were killed: nothing was tested"
+find broken -name '*.tmp.*' -delete # a killed process cannot clean up
+[ $code = 0 ] || expect 0 "" "$semtinel" train images -o broken $small --epochs 20 --resume
+cmp whole/model.safetensors broken/model.safetensors || fail "killed and resumed: other bytes"
+cut -d, -f1-7 whole/history.csv >a.csv
+cut -d, -f1-7 broken/history.csv >b.csv
+cmp a.csv b.csv || fail "killed and resumed: another history"
+[ "$(wc -l <a.csv)" = 21 ] || fail "history.csv has $(wc -l <a.csv) lines, not 21"
+for file in model.safetensors history.csv curves.png log.txt; do
+    [ -s "whole/$file" ] || fail "no whole/$file"
+done
+
+# Resuming needs no options again, and refuses others.
+expect 0 "was complete after 20 epochs" "$semtinel" train images -o broken --init none --resume
+expect 1 "started with --epochs 20, not 9" "$semtinel" train images -o broken --init none --resume --epochs 9
+expect 1 "started with --seed 1, not 5" "$semtinel" train images -o broken --init none --resume --seed 5
+cmp whole/model.safetensors broken/model.safetensors || fail "resuming a complete run changed it"
+
+# Ctrl-C keeps the state and says how to go on.
+"$semtinel" train images -o stopped $small --epochs 200 >out.txt 2>&1 &
+process=$!
+for i in $(seq 1 100); do
+    [ -s stopped/checkpoint.safetensors ] && break
+    sleep 0.1
+done
+kill -INT $process
+wait $process
+code=$?
+[ $code = 130 ] || fail "Ctrl-C: exit code $code"
+grep -q -- "train images -o stopped --resume" out.txt || fail "Ctrl-C: $(tail -1 out.txt)"
+[ -s stopped/checkpoint.safetensors ] || fail "Ctrl-C: no checkpoint"
+[ -z "$(find stopped -name '*.tmp.*')" ] || fail "Ctrl-C: a temporary is left"
+
+# An unreadable image is named, counted and skipped.
+cp -r images damaged
+echo "no image" >damaged/train/clean/zz.png
+expect 3 "zz.png" "$semtinel" train damaged -o run-damaged --width 0.25 --size 32 --init none --epochs 1
+[ -s run-damaged/model.safetensors ] || fail "unreadable image: no model"
+
+# Wrong usage and bad input.
+expect 2 "-o RUN" "$semtinel" train images
+expect 2 "too few arguments" "$semtinel" train -o run
+expect 2 "epochs" "$semtinel" train images -o run --epochs 0
+expect 2 "schedule" "$semtinel" train images -o run --schedule never
+expect 1 "nowhere" "$semtinel" train nowhere -o run $small
+mkdir empty one && cp -r images/train/clean one/
+expect 1 "empty" "$semtinel" train empty -o run $small
+expect 1 "only class clean" "$semtinel" train one -o run $small
+expect 1 "freeze-epochs" "$semtinel" train images -o run $small --epochs 2 --freeze-epochs 3
+[ -e run ] && fail "a failed start left a run behind"
+expect 1 "whole.*width 0.25" "$semtinel" train images -o run --size 32 --init whole --width 0.5
+expect 1 "nothing.safetensors" "$semtinel" train images -o run --size 32 --init nothing.safetensors
+head -c 2000 whole/model.safetensors >cut.safetensors
+expect 1 "cut.safetensors" "$semtinel" train images -o run --size 32 --init cut.safetensors --width 0.25
+expect 1 "/proc/run" "$semtinel" train images -o /proc/run $small
+head -c 5000 stopped/checkpoint.safetensors >cut && mv cut stopped/checkpoint.safetensors
+expect 1 "stopped/checkpoint.safetensors" "$semtinel" train images -o stopped --init none --resume
+
+# No space: the run fails with the file's name and leaves what was there whole.
+if mkdir full && mount -t tmpfs -o size=300k none full 2>/dev/null; then
+    expect 1 "full/run.*(space|cannot write)" "$semtinel" train images -o full/run $small --epochs 2
+    umount full
+else
+    echo "skipped: no space left (needs the right to mount)"
+fi
+if [ "$(id -u)" != 0 ]; then
+    mkdir locked && chmod 500 locked
+    expect 1 "locked/run" "$semtinel" train images -o locked/run $small
+else
+    echo "skipped: no permission (runs as root)"
+fi
+
+# Weights of another run with other classes; simulated images mixed in.
+expect 0 "weights: from whole" "$semtinel" train images -o again --size 32 --batch 8 --width 0.25 --init whole --epochs 1
+expect 0 "mixed in: 20 further images, 25%" "$semtinel" train images -o mixed --size 32 --batch 8 --width 0.25 \
+    --init none --epochs 1 --mix-synth 0.25 --synth-per-class 5
+
+[ $failures = 0 ] && echo "train: ok"
+exit $((failures > 0))
