@@ -178,9 +178,10 @@ write_node(onnx_builder *b, const smt_graph *graph, int i, const char **names, b
     case SMT_OP_DROPOUT:
         break;
     case SMT_OP_BATCH_NORM:
+    case SMT_OP_QUANTIZE:
     case SMT_OP_COUNT:
         return onnx_builder_fail(
-            b, SMT_ERR_ARGUMENT, "node '%s': fold the batch norm before writing", node->name);
+            b, SMT_ERR_ARGUMENT, "node '%s': %s cannot be written", node->name, smt_op_name(node->op));
     }
     names[i] = write_activation(b, node, out);
     return SMT_OK;

@@ -20,7 +20,8 @@ static bool reserve(void **items, int count, int *capacity, size_t size)
     return true;
 }
 
-static int add_param(smt_graph *graph, const smt_node *node, const smt_slot *slot, smt_error *error)
+static int
+add_param(smt_graph *graph, const smt_node *node, const smt_param_slot *slot, smt_error *error)
 {
     size_t count = 1;
     for (int i = 0; i < slot->rank; i++) {
@@ -78,7 +79,7 @@ int smt_graph_append(smt_graph *graph, const smt_node *from, bool bias, smt_erro
     graph->nodes = nodes;
     int params_before = graph->param_count;
     for (int i = 0; i < SMT_NODE_PARAMS; i++) {
-        smt_slot slot = smt_graph_slot(graph, &node, i);
+        smt_param_slot slot = smt_graph_slot(graph, &node, i);
         node.param[i] = -1;
         if (!slot.suffix || (slot.optional && !bias)) {
             continue;

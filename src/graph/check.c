@@ -15,7 +15,7 @@ check_params(const smt_graph *graph, int index, unsigned char *owned, smt_error 
 {
     const smt_node *n = &graph->nodes[index];
     for (int i = 0; i < SMT_NODE_PARAMS; i++) {
-        smt_slot slot = smt_graph_slot(graph, n, i);
+        smt_param_slot slot = smt_graph_slot(graph, n, i);
         int p = n->param[i];
         if (p == -1 && (!slot.suffix || slot.optional)) {
             continue;

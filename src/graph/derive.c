@@ -279,44 +279,47 @@ smt_status smt_graph_derive(const smt_graph *graph, int index, smt_node *n, smt_
     return SMT_OK;
 }
 
-smt_slot smt_graph_slot(const smt_graph *graph, const smt_node *n, int slot)
+smt_param_slot smt_graph_slot(const smt_graph *graph, const smt_node *n, int slot)
 {
     static const char *const norm[] = {".gamma", ".beta", ".mean", ".variance"};
     int in = n->input[0] >= 0 ? graph->nodes[n->input[0]].shape.c : 0;
     int out = n->shape.c;
-    smt_slot none = {NULL, 0, {0, 0, 0, 0}, false, false};
-    smt_slot vector = {".bias", 1, {out, 0, 0, 0}, true, true};
+    smt_param_slot none = {NULL, 0, {0, 0, 0, 0}, false, false};
+    smt_param_slot vector = {".bias", 1, {out, 0, 0, 0}, true, true};
     switch (n->op) {
     case SMT_OP_CONV:
-        return slot == SMT_WEIGHT
-                   ? (smt_slot){".weight", 4, {out, n->kernel_h, n->kernel_w, in}, true, false}
+        return slot == SMT_WEIGHT ? (smt_param_slot){".weight",
+                                                     4,
+                                                     {out, n->kernel_h, n->kernel_w, in},
+                                                     true,
+                                                     false}
                : slot == SMT_BIAS ? vector
                                   : none;
     case SMT_OP_DEPTHWISE:
         return slot == SMT_WEIGHT
-                   ? (smt_slot){".weight", 3, {n->kernel_h, n->kernel_w, out, 0}, true, false}
+                   ? (smt_param_slot){".weight", 3, {n->kernel_h, n->kernel_w, out, 0}, true, false}
                : slot == SMT_BIAS ? vector
                                   : none;
     case SMT_OP_DENSE:
-        return slot == SMT_WEIGHT ? (smt_slot){".weight", 2, {out, in, 0, 0}, true, false}
+        return slot == SMT_WEIGHT ? (smt_param_slot){".weight", 2, {out, in, 0, 0}, true, false}
                : slot == SMT_BIAS ? vector
                                   : none;
     case SMT_OP_BATCH_NORM:
-        return (smt_slot){norm[slot], 1, {out, 0, 0, 0}, slot < SMT_MEAN, false};
+        return (smt_param_slot){norm[slot], 1, {out, 0, 0, 0}, slot < SMT_MEAN, false};
     case SMT_OP_AFFINE:
-        return slot <= SMT_OFFSET ? (smt_slot){slot == SMT_SCALE ? ".scale" : ".offset",
-                                               1,
-                                               {out, 0, 0, 0},
-                                               false,
-                                               false}
+        return slot <= SMT_OFFSET ? (smt_param_slot){slot == SMT_SCALE ? ".scale" : ".offset",
+                                                     1,
+                                                     {out, 0, 0, 0},
+                                                     false,
+                                                     false}
                                   : none;
     case SMT_OP_QUANTIZE: {
         int source = n->rounding == SMT_ROUND_PRODUCT ? 1 + out
                      : n->rounding == SMT_ROUND_TABLE ? 2 + 256
                                                       : 0;
-        return slot == SMT_SCALE ? (smt_slot){".scale", 1, {1, 0, 0, 0}, true, false}
+        return slot == SMT_SCALE ? (smt_param_slot){".scale", 1, {1, 0, 0, 0}, true, false}
                : slot == SMT_SOURCE && source
-                   ? (smt_slot){".source", 1, {source, 0, 0, 0}, false, false}
+                   ? (smt_param_slot){".source", 1, {source, 0, 0, 0}, false, false}
                    : none;
     }
     default:

@@ -11,15 +11,15 @@ smt_node smt_node_blank(smt_op op, const char *name);
  * padding. */
 smt_status smt_graph_derive(const smt_graph *graph, int index, smt_node *node, smt_error *error);
 
-typedef struct smt_slot {
+typedef struct smt_param_slot {
     const char *suffix; /* ".weight"; NULL: the operator has no such param */
     int rank;
     int dim[4];
     bool trainable;
     bool optional;
-} smt_slot;
+} smt_param_slot;
 /* What param `slot` of a derived node must look like. */
-smt_slot smt_graph_slot(const smt_graph *graph, const smt_node *node, int slot);
+smt_param_slot smt_graph_slot(const smt_graph *graph, const smt_node *node, int slot);
 
 /* Derives, allocates zeroed params (the optional one if `bias`) and appends; the node's index or
  * -1. */

@@ -1,0 +1,119 @@
+/* semtinel/quant.h: int8 networks: calibration, equalisation, bias correction, simulation,
+ * quantisation-aware training.
+ *
+ * A quantizer holds a float network in the form that is quantised (batch norm folded, gates freed,
+ * hard-swish in nodes of its own) and beside it the same network with an SMT_OP_QUANTIZE after
+ * every value, which computes in float what the int8 file will compute in integers. Training
+ * changes the float weights through the simulation; export writes the simulation's grids into the
+ * graph's annotations, which the writers of format/ turn into files.
+ *
+ * Weights: int8, symmetric, per output channel, -127 .. 127. Values: int8, per tensor, asymmetric.
+ * Bias: int32 with step input scale * weight scale. The input's scale is 1/128 with zero point 0,
+ * the gate of squeeze-excite has the fixed range 0 .. 6 (docs/design.md, "Gates are free"), the
+ * softmax 1/256 and -128.
+ */
+#ifndef SEMTINEL_QUANT_H
+#define SEMTINEL_QUANT_H
+
+#include <semtinel/data.h>
+#include <semtinel/model.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum smt_calibration {
+    SMT_CALIBRATE_MSE,        /* the range with the least mean squared error */
+    SMT_CALIBRATE_PERCENTILE, /* `percentile` of the values inside, the rest cut evenly on both
+                                 sides */
+    SMT_CALIBRATE_MINMAX
+} smt_calibration;
+
+typedef struct smt_quant_options {
+    smt_calibration calibration;
+    double percentile; /* 50 .. 100, default 99.99 */
+    bool equalize; /* even out the channels' ranges where the function stays the same; default true
+                    */
+    bool correct_bias; /* shift biases by the mean error of their channel; default true */
+    const char *const *keep_float; /* names of layers to compute in float ("block0.depthwise");
+                                      keep_count of them */
+    int keep_count;
+    smt_pool *pool; /* borrowed */
+} smt_quant_options;
+
+/* MSE, 99.99, true, true, none. The pool must be set. */
+SMT_API smt_quant_options smt_quant_defaults(void);
+
+typedef struct smt_quantizer smt_quantizer;
+
+/* Calibrates on `count` images (count x h x w x c, preprocessed; some hundred, of all classes). The
+ * model is only read. SMT_ERR_UNSUPPORTED: a node that int8 networks of ours cannot hold, or an
+ * unknown name in keep_float. */
+SMT_API smt_status smt_quantizer_create(const smt_model *model,
+                                        const float *images,
+                                        int count,
+                                        const smt_quant_options *options,
+                                        smt_quantizer **out,
+                                        smt_error *error);
+SMT_API void smt_quantizer_destroy(smt_quantizer **quantizer);
+
+/* The float network (equalised: the same function as the model's), and the simulated int8 one; both
+ * end with logits. Owned by the quantizer. */
+SMT_API smt_graph *smt_quantizer_real(const smt_quantizer *quantizer);
+SMT_API smt_graph *smt_quantizer_simulated(const smt_quantizer *quantizer);
+
+/* The annotated graph for the writers: quant of every value, scales of weights and biases, softmax
+ * at its end. */
+SMT_API smt_status smt_quantizer_export(const smt_quantizer *quantizer,
+                                        smt_graph **out,
+                                        smt_error *error);
+
+/* Weights only: int8 per output channel, everything else float. The annotated graph for the
+ * writers. */
+SMT_API smt_status smt_quantize_dynamic(const smt_model *model, smt_graph **out, smt_error *error);
+
+typedef struct smt_qat_options {
+    int epochs;        /* 1 .. 1000, default 10 */
+    int batch;         /* default 32 */
+    double rate;       /* of the weights, default 2e-4, cosine to 0 */
+    double scale_rate; /* of the values' scales, relative to `rate`, default 0.5 */
+    uint64_t seed;
+} smt_qat_options;
+SMT_API smt_qat_options smt_qat_defaults(void);
+
+/* One line after each epoch: mean squared difference of the logits, agreement of the largest on the
+ * training images. */
+typedef void (*smt_qat_report)(void *context, int epoch, double loss, double agreement);
+
+/* Fine-tunes weights, biases and the scales of values so that the simulated network's logits follow
+ * the float network's (distillation; no labels are used) on augmented images of `pixels`.
+ * SMT_ERR_INTERRUPTED keeps the state. */
+SMT_API smt_status smt_quantizer_train(smt_quantizer *quantizer,
+                                       const smt_pixels *pixels,
+                                       const smt_preprocess *preprocess,
+                                       const smt_qat_options *options,
+                                       smt_qat_report report,
+                                       void *context,
+                                       smt_error *error);
+
+typedef struct smt_sensitivity {
+    char name[SMT_NAME_MAX]; /* of the layer */
+    double noise_db; /* signal to quantisation noise at the logits, decibel, when only this layer is
+                        int8 */
+    double agreement; /* share of images whose largest logit stays the same then, 0 .. 1 */
+    double range_low, range_high; /* of its values */
+} smt_sensitivity;
+
+/* One row a layer that has weights, in order of execution; *rows is freed with smt_free. Costs one
+ * pass over the images for each layer. */
+SMT_API smt_status smt_quantizer_sensitivity(smt_quantizer *quantizer,
+                                             const float *images,
+                                             int count,
+                                             smt_sensitivity **rows,
+                                             int *row_count,
+                                             smt_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

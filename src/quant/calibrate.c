@@ -1,0 +1,212 @@
+/* Ranges of the values.
+ *
+ * Two passes over the calibration images: the extremes of every value, then its histogram between
+ * them. From the histogram comes the range by the option's rule. Some ranges are not measured: the
+ * input's follows from the preprocessing, the squeeze-excite gate's (relu6) is 0 .. 6 by
+ * construction, and a hard-swish gives 0 for everything below -3, so its input's range is cut there
+ * without loss. */
+#include "quant/quantizer.h"
+
+#include <math.h>
+
+#define BINS 2048
+
+typedef struct observer {
+    double low, high;
+    uint32_t *bins; /* BINS; NULL in the first pass */
+} observer;
+
+typedef struct observation {
+    const smt_graph *graph;
+    const float *images;
+    observer *observers; /* [node] */
+    smt_pool *pool;
+    const smt_exec *exec;
+    int first, count;
+} observation;
+
+/* One node a task. */
+static void observe_node(void *context, int node, int worker)
+{
+    (void)worker;
+    const observation *o = context;
+    size_t size = smt_shape_count(o->graph->nodes[node].shape);
+    const float *values =
+        node == 0 ? o->images + (size_t)o->first * size : smt_exec_value(o->exec, node);
+    observer *to = &o->observers[node];
+    size_t count = size * (size_t)o->count;
+    if (!to->bins) {
+        float low = (float)to->low, high = (float)to->high;
+        for (size_t i = 0; i < count; i++) {
+            low = values[i] < low ? values[i] : low;
+            high = values[i] > high ? values[i] : high;
+        }
+        to->low = (double)low;
+        to->high = (double)high;
+        return;
+    }
+    float start = (float)to->low, factor = (float)((BINS - 1e-3) / (to->high - to->low));
+    for (size_t i = 0; i < count; i++) {
+        int bin = (int)((values[i] - start) * factor);
+        to->bins[bin < 0 ? 0 : bin >= BINS ? BINS - 1 : bin]++;
+    }
+}
+
+static void observe(void *context, const smt_exec *exec, int first, int images)
+{
+    observation *o = context;
+    o->exec = exec;
+    o->first = first;
+    o->count = images;
+    smt_pool_run(o->pool, o->graph->node_count, observe_node, o);
+}
+
+smt_quant quant_of_range(double low, double high)
+{
+    low = fmin(low, 0);
+    high = fmax(high, 0);
+    double width = fmax(high - low, 1e-6);
+    smt_quant quant = {.scale = (float)(width / 255)};
+    double zero = round(-128 - low / (width / 255));
+    quant.zero_point = (int)fmax(-128, fmin(127, zero));
+    return quant;
+}
+
+/* Mean squared error of the histogram under a quantisation: rounding inside, cutting outside. */
+static double histogram_error(const observer *o, double low, double high)
+{
+    double step = (high - low) / 255, width = (o->high - o->low) / BINS, error = 0;
+    for (int i = 0; i < BINS; i++) {
+        if (o->bins[i]) {
+            double value = o->low + (i + 0.5) * width;
+            double cut = value < low ? low - value : value > high ? value - high : 0;
+            error += o->bins[i] * (cut > 0 ? cut * cut : step * step / 12);
+        }
+    }
+    return error;
+}
+
+static void range_by_error(const observer *o, double *low, double *high)
+{
+    double best = INFINITY, best_low = *low, best_high = *high;
+    for (int i = 0; i < 24; i++) {
+        double h = *high * (1 - 0.03 * i);
+        for (int k = 0; k < (*low < 0 ? 24 : 1); k++) {
+            double l = *low * (1 - 0.03 * k);
+            double error = histogram_error(o, l, h);
+            if (error < best) {
+                best = error;
+                best_low = l;
+                best_high = h;
+            }
+        }
+    }
+    *low = best_low;
+    *high = best_high;
+}
+
+static void range_by_percentile(const observer *o, double percentile, double *low, double *high)
+{
+    double total = 0, seen = 0, share = (1 - percentile / 100) / 2;
+    for (int i = 0; i < BINS; i++) {
+        total += o->bins[i];
+    }
+    double width = (o->high - o->low) / BINS, from = *low, to = *high;
+    bool started = false;
+    for (int i = 0; i < BINS; i++) {
+        seen += o->bins[i];
+        if (!started && seen > share * total) {
+            from = o->low + i * width;
+            started = true;
+        }
+        if (seen >= (1 - share) * total) {
+            to = o->low + (i + 1) * width;
+            break;
+        }
+    }
+    *low = fmax(*low, from);
+    *high = fmin(*high, to);
+}
+
+static bool feeds_swish(const smt_graph *graph, int node)
+{
+    for (int i = node + 1; i < graph->node_count; i++) {
+        if (graph->nodes[i].input[0] == node) {
+            return graph->nodes[i].op == SMT_OP_ACTIVATION;
+        }
+    }
+    return false;
+}
+
+static smt_quant
+choose(const smt_graph *graph, int i, const observer *o, const smt_quant_options *options)
+{
+    const smt_node *node = &graph->nodes[i];
+    if (node->op == SMT_OP_INPUT) {
+        return (smt_quant){.scale = 1.0f / 128, .zero_point = 0};
+    }
+    if (node->activation == SMT_ACT_RELU6) {
+        return quant_of_range(0, 6);
+    }
+    double low = fmin(o->low, 0), high = fmax(o->high, 0);
+    if (high - low < 1e-6) {
+        return quant_of_range(0, 1e-3);
+    }
+    observer cut = *o;
+    if (feeds_swish(graph, i) && low < -3) {
+        /* What lies below does not count as an error of rounding or cutting. */
+        low = -3;
+        double width = (o->high - o->low) / BINS;
+        for (int b = 0; b < BINS && o->low + (b + 1) * width < -3; b++) {
+            cut.bins[b] = 0;
+        }
+    }
+    bool logits = i == graph->node_count - 1;
+    if (!logits && options->calibration == SMT_CALIBRATE_MSE) {
+        range_by_error(&cut, &low, &high);
+    } else if (!logits && options->calibration == SMT_CALIBRATE_PERCENTILE) {
+        range_by_percentile(&cut, options->percentile, &low, &high);
+    }
+    return quant_of_range(low, high);
+}
+
+smt_status quant_calibrate(smt_quantizer *q,
+                           const float *images,
+                           int count,
+                           const smt_quant_options *options,
+                           smt_error *error)
+{
+    size_t nodes = (size_t)q->real->node_count;
+    observer *observers = smt_alloc(nodes, sizeof *observers);
+    uint32_t *bins = smt_alloc(nodes * BINS, sizeof *bins);
+    observation o = {.graph = q->real, .images = images, .observers = observers, .pool = q->pool};
+    smt_status status = SMT_OK;
+    if (!observers || !bins) {
+        status = smt_fail(
+            error, SMT_ERR_MEMORY, "out of memory for the histograms of %zu values", nodes);
+        goto done;
+    }
+    for (size_t i = 0; i < nodes; i++) {
+        observers[i].low = INFINITY;
+        observers[i].high = -INFINITY;
+    }
+    status = quant_pass(q->real, q->pool, images, count, observe, &o, error);
+    for (size_t i = 0; i < nodes; i++) {
+        if (!status && !(isfinite(observers[i].low) && isfinite(observers[i].high))) {
+            status = smt_fail(error,
+                              SMT_ERR_FORMAT,
+                              "node '%s' gives values that are not finite: the network is damaged",
+                              q->real->nodes[i].name);
+        }
+        observers[i].high = fmax(observers[i].high, observers[i].low + 1e-9);
+        observers[i].bins = bins + i * BINS;
+    }
+    status = status ? status : quant_pass(q->real, q->pool, images, count, observe, &o, error);
+    for (int i = 0; i < q->real->node_count && status == SMT_OK; i++) {
+        q->ranges[i] = choose(q->real, i, &observers[i], options);
+    }
+done:
+    smt_free(bins);
+    smt_free(observers);
+    return status;
+}

@@ -1,0 +1,93 @@
+/* The form of a network that is quantised: one node for each operator of the file to come. */
+#include "quant/quantizer.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static smt_status refuse(const smt_node *node, const char *why, smt_error *error)
+{
+    return smt_fail(
+        error, SMT_ERR_UNSUPPORTED, "node '%s' (%s): %s", node->name, smt_op_name(node->op), why);
+}
+
+static smt_status check_node(const smt_node *node, smt_error *error)
+{
+    if (node->activation == SMT_ACT_HARD_SIGMOID) {
+        return refuse(
+            node, "a hard-sigmoid that no convolution follows cannot be quantised", error);
+    }
+    switch (node->op) {
+    case SMT_OP_AFFINE:
+        return refuse(
+            node, "networks with scaling inside cannot be quantised; train from them first", error);
+    case SMT_OP_BATCH_NORM:
+        return refuse(
+            node, "batch norm without a convolution before it cannot be quantised", error);
+    case SMT_OP_ACTIVATION:
+        return node->activation == SMT_ACT_HARD_SWISH
+                   ? SMT_OK
+                   : refuse(node, "cannot be quantised alone", error);
+    case SMT_OP_QUANTIZE:
+        return refuse(node, "is quantised already", error);
+    default:
+        return SMT_OK;
+    }
+}
+
+/* Appends src's node i to dst, a fused hard-swish behind it. */
+static smt_status append(smt_graph *dst, const smt_graph *src, int i, int *map, smt_error *error)
+{
+    const smt_node *from = &src->nodes[i];
+    smt_status status = check_node(from, error);
+    if (status) {
+        return status;
+    }
+    bool swish = from->activation == SMT_ACT_HARD_SWISH && from->op != SMT_OP_ACTIVATION;
+    map[i] = smt_graph_copy_node(dst, src, i, map, quant_has_weight(from), error);
+    if (map[i] < 0) {
+        return SMT_ERR_MEMORY;
+    }
+    if (swish) {
+        char name[SMT_NAME_MAX];
+        snprintf(name, sizeof name, "%.80s.swish", from->name);
+        dst->nodes[map[i]].activation = SMT_ACT_NONE;
+        map[i] = smt_graph_activation(dst, name, map[i], SMT_ACT_HARD_SWISH, error);
+    }
+    return map[i] < 0 ? SMT_ERR_MEMORY : SMT_OK;
+}
+
+smt_status quant_prepare(const smt_model *model, smt_graph **out, smt_error *error)
+{
+    smt_graph *folded = NULL, *gated = NULL, *graph = NULL;
+    int *map = NULL;
+    smt_status status = smt_graph_fold(model->graph, &folded, error);
+    status = status ? status : smt_graph_free_gates(folded, &gated, error);
+    status = status ? status : smt_graph_create(&graph, error);
+    if (status) {
+        goto done;
+    }
+    map = smt_alloc((size_t)gated->node_count, sizeof *map);
+    if (!map) {
+        status = smt_fail(error, SMT_ERR_MEMORY, "out of memory for a graph");
+        goto done;
+    }
+    for (int i = 0; i < gated->node_count && status == SMT_OK; i++) {
+        bool last = i == gated->node_count - 1;
+        if (gated->nodes[i].op == SMT_OP_SOFTMAX && !last) {
+            status =
+                refuse(&gated->nodes[i], "a softmax inside the network cannot be quantised", error);
+        } else if (gated->nodes[i].op != SMT_OP_SOFTMAX) {
+            status = append(graph, gated, i, map, error);
+        }
+    }
+    if (status == SMT_OK) {
+        *out = graph;
+        graph = NULL;
+    }
+done:
+    smt_free(map);
+    smt_graph_destroy(&graph);
+    smt_graph_destroy(&gated);
+    smt_graph_destroy(&folded);
+    return status;
+}

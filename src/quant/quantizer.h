@@ -1,0 +1,78 @@
+/* Shared by the files of quant/. */
+#ifndef SEMTINEL_QUANT_QUANTIZER_H
+#define SEMTINEL_QUANT_QUANTIZER_H
+
+#include "graph/internal.h"
+
+#include <semtinel/ops.h>
+#include <semtinel/quant.h>
+
+#define QUANT_BATCH 32 /* images in a pass */
+
+struct smt_quantizer {
+    smt_pool *pool;
+    smt_graph *real;      /* float weights: what training changes and rounding starts from */
+    smt_graph *reference; /* the float network as it came, for distillation; weights never change */
+    smt_graph *simulated; /* weights and biases on their grids */
+    smt_quant *ranges;    /* [real node] quantisation of its value */
+    bool *keep;           /* [real node] computed in float */
+    int *made;            /* [real node] the same node in `simulated` */
+    int *value;           /* [real node] the QUANTIZE node in `simulated` that holds its value */
+};
+
+/* fold, free_gates, without softmax, hard-swish in ACTIVATION nodes "NAME.swish". */
+smt_status quant_prepare(const smt_model *model, smt_graph **out, smt_error *error);
+
+/* True for a node with weights. */
+static inline bool quant_has_weight(const smt_node *node)
+{
+    return node->op == SMT_OP_CONV || node->op == SMT_OP_DEPTHWISE || node->op == SMT_OP_DENSE;
+}
+
+/* Values of all nodes of `graph` on the images, batch by batch: visit(context, exec, batch's first
+ * image, its images) may call smt_exec_value. */
+typedef void (*quant_visit)(void *context, const smt_exec *exec, int first, int images);
+smt_status quant_pass(smt_graph *graph,
+                      smt_pool *pool,
+                      const float *images,
+                      int count,
+                      quant_visit visit,
+                      void *context,
+                      smt_error *error);
+
+/* Logits of `graph` on the images: count x classes, in `out`. */
+smt_status quant_logits(
+    smt_graph *graph, smt_pool *pool, const float *images, int count, float *out, smt_error *error);
+
+/* Evens out channel ranges in place; the function of the graph stays the same. */
+smt_status
+quant_equalize(smt_graph *graph, smt_pool *pool, const float *images, int count, smt_error *error);
+
+/* Fills ranges[] of every node of q->real. */
+smt_status quant_calibrate(smt_quantizer *q,
+                           const float *images,
+                           int count,
+                           const smt_quant_options *options,
+                           smt_error *error);
+/* Scale and zero point that hold low .. high (widened to hold 0). */
+smt_quant quant_of_range(double low, double high);
+
+/* Builds q->simulated around q->real. */
+smt_status quant_simulate(smt_quantizer *q, smt_error *error);
+/* Weights, biases and SOURCE params of `simulated` from `real` and the SCALE params. */
+void quant_refresh(smt_quantizer *q);
+/* Steps of a weight of `node` per output channel into scale[], given its bias and its input's scale
+ * (0: none). */
+void quant_weight_scales(const smt_graph *graph,
+                         const smt_node *node,
+                         float input_scale,
+                         float *scale);
+/* The weight's elements of one channel: first, distance, count. */
+typedef struct channel_view {
+    size_t first, step, count;
+} channel_view;
+channel_view quant_channel(const smt_graph *graph, const smt_node *node, int channel);
+
+smt_status quant_correct_bias(smt_quantizer *q, const float *images, int count, smt_error *error);
+
+#endif
