@@ -1,0 +1,108 @@
+# evaluate and predict: files, figures that agree with each other, foreign class names, bad input and exit codes.
+set -u
+semtinel=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failures=0
+fail() { echo "FAILED: $*"; failures=$((failures + 1)); }
+run() { # run CODE COMMAND...: checks the exit code; output in $work/out, $work/err
+    local wanted=$1 got
+    shift
+    "$@" >"$work/out" 2>"$work/err"
+    got=$?
+    [ "$got" = "$wanted" ] || { fail "exit code $got instead of $wanted: $*"; cat "$work/out" "$work/err"; }
+}
+says() { grep -q -- "$1" "$work/out" "$work/err" || { fail "no line '$1'"; cat "$work/out" "$work/err"; }; }
+
+data=$work/data
+run 0 "$semtinel" synth "$data" --per-class 4 --size 48 --quiet
+run 0 "$semtinel" train "$data" -o "$work/run" --init none --epochs 2 --size 48 --width 0.25 --quiet
+[ -s "$work/run/model.safetensors" ] || { fail "no model to evaluate"; exit 1; }
+
+# All files, whole, and figures that agree.
+run 0 "$semtinel" evaluate "$work/run" "$data" -o "$work/eval"
+says 'weighted avg'
+says 'results in '
+for f in metrics.json classification_report.txt confusion_matrix.png confusion_matrix.svg confusion_matrix.csv \
+         predictions.csv log.txt; do
+    [ -s "$work/eval/$f" ] || fail "no $f"
+done
+ls "$work/eval" | grep -q tmp && fail "temporary files left: $(ls "$work/eval")"
+[ "$(wc -l <"$work/eval/predictions.csv")" = 41 ] || fail "predictions.csv does not hold 40 rows"
+right=$(awk -F, 'NR > 1 && $2 == $3 { n++ } END { printf "%.6f", n / 40 }' "$work/eval/predictions.csv")
+grep -q "\"accuracy\": ${right%%0}" "$work/eval/metrics.json" ||
+    grep -q "\"accuracy\": ${right%00000}" "$work/eval/metrics.json" ||
+    fail "accuracy $right of predictions.csv is not that of metrics.json: $(grep '"accuracy"' "$work/eval/metrics.json")"
+awk -F, 'NR > 1 { s = 0; for (i = 5; i <= NF; i++) s += $i; if (s < 0.9999 || s > 1.0001) exit 1 }' \
+    "$work/eval/predictions.csv" || fail "probabilities do not sum to 1"
+grep -q 'weighted avg' "$work/eval/log.txt" || fail "the log lacks the report"
+
+# The same bits at any number of threads.
+run 0 "$semtinel" evaluate "$work/run" "$data" -o "$work/eval1" --threads 1 --quiet
+[ -s "$work/out" ] && fail "--quiet prints: $(cat "$work/out")"
+cmp -s "$work/eval/predictions.csv" "$work/eval1/predictions.csv" || fail "predictions depend on the number of threads"
+
+# Foreign names: case and plural are matched, a renamed class is mapped by --map, an unknown one counts as other.
+mkdir -p "$work/foreign/test"
+cp -r "$data/bridge" "$work/foreign/test/BRIDGES"
+cp -r "$data/crack" "$work/foreign/test/Cracks"
+cp -r "$data/scratch" "$work/foreign/test/polish marks"
+cp -r "$data/particle" "$work/foreign/test/Moon, dust \"x\""
+run 0 "$semtinel" evaluate "$work/run" "$work/foreign" -o "$work/mapped" --map 'polish marks=scratch'
+says 'BRIDGES counts as bridge'
+says 'polish marks counts as scratch'
+says 'counts as other'
+says 'measuring on test'
+grep -q '"test/Moon, dust ""x""/' "$work/mapped/predictions.csv" || fail "odd names are not quoted"
+run 1 "$semtinel" evaluate "$work/run" "$work/foreign" -o "$work/mapped" --map nonsense
+says 'FROM=TO'
+run 1 "$semtinel" evaluate "$work/run" "$work/foreign" -o "$work/mapped" --split val
+says 'has no val images'
+
+# Unreadable images are named, skipped and lead to 3.
+cp -r "$data" "$work/spoilt"
+head -c 40 "$data/ler/"*1.png >"$work/spoilt/ler/torn.png" 2>/dev/null || echo junk >"$work/spoilt/ler/torn.png"
+run 3 "$semtinel" evaluate "$work/run" "$work/spoilt" -o "$work/skipped"
+says 'torn.png'
+grep -q '"skipped": 1' "$work/skipped/metrics.json" || fail "skipped images are not counted"
+
+# predict: files and folders, without labels.
+run 3 "$semtinel" predict "$work/run" "$data/missing" "$data/vias" -o "$work/p.csv"
+[ "$(wc -l <"$work/p.csv")" = 5 ] || fail "predict -o does not give 4 rows"
+run 0 "$semtinel" predict "$work/run" "$data"
+[ "$(head -n 1 "$work/out")" = image_name,predicted_class,confidence ] || fail "header: $(head -n 1 "$work/out")"
+[ "$(wc -l <"$work/out")" = 41 ] || fail "predict does not give 40 rows"
+# What predict says is what evaluate says.
+tail -n +2 "$work/eval/predictions.csv" | awk -F, '{ print $3 "," $4 }' | sort >"$work/a"
+tail -n +2 "$work/out" | awk -F, '{ print $2 "," $3 }' | sort >"$work/b"
+cmp -s "$work/a" "$work/b" || fail "predict and evaluate differ"
+run 3 "$semtinel" predict "$work/run" "$work/spoilt/ler" --json
+says '"probabilities"'
+says 'torn.png'
+run 1 "$semtinel" predict "$work/run" "$work/missing.png"
+mkdir "$work/empty"
+run 1 "$semtinel" predict "$work/run" "$work/empty"
+says 'no image'
+
+# Wrong use and bad models.
+run 2 "$semtinel" evaluate "$work/run" "$data"
+run 2 "$semtinel" evaluate "$work/run" -o "$work/x"
+run 1 "$semtinel" evaluate "$work/missing" "$data" -o "$work/x"
+says 'no such model'
+run 1 "$semtinel" evaluate "$work/empty" "$data" -o "$work/x"
+says 'holds no model.safetensors'
+echo garbage >"$work/bad.safetensors"
+run 1 "$semtinel" evaluate "$work/bad.safetensors" "$data" -o "$work/x"
+says 'bad.safetensors'
+head -c 3000 "$work/run/model.safetensors" >"$work/torn.safetensors"
+run 1 "$semtinel" predict "$work/torn.safetensors" "$data"
+says 'torn.safetensors'
+[ -e "$work/x/metrics.json" ] && fail "results of a failed evaluation"
+run 1 "$semtinel" evaluate "$work/run" "$data" -o "$work/bad.safetensors"
+says 'bad.safetensors'
+run 1 "$semtinel" evaluate "$work/run" "$data" -o "$work/x" --classes a,b
+says '2 class names for a network with 10 outputs'
+[ -e /dev/full ] && { run 1 "$semtinel" predict "$work/run" "$data/vias" -o /dev/full/x; }
+run 1 bash -c "'$semtinel' predict '$work/run' '$data/vias' >/dev/full"
+
+[ "$failures" = 0 ] || { echo "$failures failures"; exit 1; }
