@@ -76,9 +76,11 @@ const char *cli_models_folder(void);
  */
 #define CLI_COMMANDS(X) \
     X(audit) \
+    X(augment) \
     X(evaluate) \
     X(predict) \
     X(run) \
+    X(split) \
     X(synth) \
     X(train)
 #define CLI_DECLARE(name) int cli_##name(int argc, char **argv);

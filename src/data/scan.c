@@ -304,7 +304,7 @@ done:
     return status;
 }
 
-static int compare_samples(const void *a, const void *b)
+int data_compare_samples(const void *a, const void *b)
 {
     const smt_sample *x = a, *y = b;
     if (x->split != y->split) {
@@ -339,7 +339,7 @@ static smt_status finish(scan *s)
     smt_free(set->classes);
     set->classes = sorted;
     smt_free(rank);
-    qsort(set->samples, set->sample_count, sizeof *set->samples, compare_samples);
+    qsort(set->samples, set->sample_count, sizeof *set->samples, data_compare_samples);
     return SMT_OK;
 }
 

@@ -1,0 +1,82 @@
+/* semtinel/split.h: dividing a data set into train, val and test, and writing augmented copies.
+ *
+ * Splits come before augmentation and go by groups of near-duplicates (smt_audit.group): a group
+ * never has members on two sides, so that a figure measured on val or test is not a memory of
+ * train.
+ */
+#ifndef SEMTINEL_SPLIT_H
+#define SEMTINEL_SPLIT_H
+
+#include <semtinel/audit.h>
+#include <semtinel/augment.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct smt_split_options {
+    double train, val,
+        test; /* parts of the whole, 0 .. 1, train above 0; their sum is 1 within 0.001 */
+    uint64_t seed;
+    bool link; /* hard links in the place of copies */
+} smt_split_options;
+SMT_API smt_split_options smt_split_defaults(void); /* .70 .15 .15, seed 1, copies */
+
+/* Assigns a split to each sample for which wanted[i] (NULL: all); out[i] of the others is left as
+ * it is. Stratified: each class comes as near to its parts as its groups allow, the largest groups
+ * being placed first. A class with at least as many groups as there are parts has an image in each
+ * part. Deterministic in (data set, groups, seed). */
+SMT_API smt_status smt_split_assign(const smt_dataset *dataset,
+                                    const uint32_t *group,
+                                    const bool *wanted,
+                                    const smt_split_options *options,
+                                    smt_split *out,
+                                    smt_error *error);
+
+/* For training without a val/ folder: moves a stratified part (0 .. 0.5) of the train samples (or
+ * of those without a split, which then all become train or val) to SMT_SPLIT_VAL, by groups of
+ * near-duplicates, and sorts the samples anew. The images are read once. Says what it did as a log
+ * line. A data set that has a val split is left as it is. */
+SMT_API smt_status smt_dataset_hold_out(
+    smt_dataset *dataset, double part, uint64_t seed, smt_pool *pool, smt_error *error);
+
+/* Writes OUT/{train,val,test}/CLASS/NAME and OUT/split.json (options, counts, and for each file its
+ * source and group). Unreadable images are left out and listed. OUT must be missing or empty and
+ * may not lie inside the source; on failure it is left as it was. A name that two images of a class
+ * share gets "-2", "-3", ... before its suffix. */
+SMT_API smt_status smt_split_write(const smt_audit *audit,
+                                   const smt_split *assigned,
+                                   const smt_split_options *options,
+                                   const char *out,
+                                   smt_error *error);
+
+typedef struct smt_augment_set_options {
+    smt_augment_options augment;
+    int per_class; /* images of each class in OUT/train; 0: as many as the largest class has.
+                      Originals are never dropped */
+    int size; /* pixels a side of the augmented images; 0: the smaller side of the source image */
+    uint64_t seed;
+    bool all_train; /* a source without splits: all of it is training data */
+    bool link;      /* hard links in the place of copies for the originals */
+} smt_augment_set_options;
+SMT_API smt_augment_set_options smt_augment_set_defaults(void);
+
+typedef struct smt_augment_set_result {
+    size_t originals, augmented, copied; /* training images, new ones, val and test images */
+} smt_augment_set_result;
+
+/* Writes a copy of the audited data set with a balanced, augmented training part:
+ * OUT/train/CLASS/NAME and NAME-aug-1.png, ...; val and test are copied unchanged.
+ * OUT/augmented.csv names the source of each new image. A source without splits is refused unless
+ * all_train. OUT as for smt_split_write. */
+SMT_API smt_status smt_augment_set(const smt_audit *audit,
+                                   const smt_augment_set_options *options,
+                                   smt_pool *pool,
+                                   const char *out,
+                                   smt_augment_set_result *result,
+                                   smt_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,180 @@
+/* semtinel split: train/, val/ and test/ by groups of near-duplicates. */
+#include "cli/cli.h"
+
+#include <semtinel/split.h>
+
+#include <stdio.h>
+#include <string.h>
+
+static struct {
+    smt_split_options options;
+    double threshold;
+    bool merge;
+} args;
+
+static const cli_command command = {
+    .name = "split",
+    .arguments = "SRC OUT",
+    .summary = "Copy a data set into train/, val/ and test/, by groups of near-duplicates.",
+    .details = "Each class is divided in the same proportions. Near-duplicates (see 'semtinel "
+               "audit') stay together, so that\n"
+               "no test image has a copy in the training part. OUT must be missing or empty; "
+               "OUT/split.json says where each\n"
+               "file came from. Unreadable images are left out and named.\n"
+               "With --merge, a source that has splits already is pooled and divided anew.",
+    .examples = "  semtinel split wafers wafers-split\n"
+                "  semtinel split wafers wafers-split --train .8 --val .1 --test .1 --link\n"
+                "  semtinel split leaky clean --merge --seed 7\n",
+    .min_operands = 2,
+    .max_operands = 2,
+};
+
+static void print_table(const smt_audit *audit, const smt_split *assigned)
+{
+    const smt_dataset *set = audit->dataset;
+    cli_say("%-24s %8s %8s %8s", "images", "train", "val", "test");
+    for (int c = 0; c <= set->class_count; c++) {
+        size_t count[3] = {0};
+        for (size_t i = 0; i < set->sample_count; i++) {
+            if (audit->content[i] != SMT_CONTENT_UNREADABLE &&
+                (c == set->class_count || set->samples[i].class_index == c)) {
+                count[assigned[i]]++;
+            }
+        }
+        char label[256];
+        snprintf(label, sizeof label, "%s", c < set->class_count ? set->classes[c] : "all classes");
+        smt_printable(label);
+        cli_say("%-24s %8zu %8zu %8zu", label, count[0], count[1], count[2]);
+        for (int part = 0; part < 3 && c < set->class_count; part++) {
+            const double parts[3] = {args.options.train, args.options.val, args.options.test};
+            if (parts[part] > 0 && !count[part]) {
+                smt_log(SMT_LOG_WARNING,
+                        "class %s has too few images, or groups of duplicates, for the %s part",
+                        label,
+                        smt_split_name((smt_split)part));
+            }
+        }
+    }
+}
+
+int cli_split(int argc, char **argv)
+{
+    args.options = smt_split_defaults();
+    args.threshold = (double)smt_audit_defaults().threshold;
+    const cli_option table[] = {
+        {"train", 0, CLI_REAL, &args.options.train, 0, 1, "X", "part of each class for training"},
+        {"val", 0, CLI_REAL, &args.options.val, 0, 1, "X", "part for validation; 0: none"},
+        {"test", 0, CLI_REAL, &args.options.test, 0, 1, "X", "part for testing; 0: none"},
+        {"link",
+         0,
+         CLI_FLAG,
+         &args.options.link,
+         0,
+         0,
+         NULL,
+         "make hard links, which take no space, in the place of copies"},
+        {"merge", 0, CLI_FLAG, &args.merge, 0, 0, NULL, "pool a source that has splits already"},
+        {"threshold",
+         0,
+         CLI_REAL,
+         &args.threshold,
+         0.75,
+         1,
+         "X",
+         "least similarity of a near-duplicate"},
+        {NULL, 0, CLI_FLAG, NULL, 0, 0, NULL, NULL},
+    };
+    char **operands;
+    int count;
+    int code = cli_parse(&command, table, argc, argv, &operands, &count);
+    if (code >= 0) {
+        return code;
+    }
+    double sum = args.options.train + args.options.val + args.options.test;
+    if (!(args.options.train > 0) || sum < 0.999 || sum > 1.001) {
+        return cli_usage(
+            &command,
+            "--train %g --val %g --test %g: the parts must sum up to 1, with train above 0",
+            args.options.train,
+            args.options.val,
+            args.options.test);
+    }
+    args.options.seed = cli_shared.seed;
+
+    smt_error error = {SMT_OK, ""};
+    smt_dataset *dataset = NULL;
+    smt_pool *pool = NULL;
+    smt_audit *audit = NULL;
+    smt_split *assigned = NULL;
+    bool *wanted = NULL;
+    code = EXIT_DONE;
+    if (smt_dataset_scan(operands[0], &dataset, &error)) {
+        code = cli_report(&error);
+        goto done;
+    }
+    if (!args.merge && dataset->samples[0].split != SMT_SPLIT_NONE) {
+        smt_fail(&error,
+                 SMT_ERR_ARGUMENT,
+                 "%s: is split already; check it with 'semtinel audit', or say --merge to pool it "
+                 "and split anew",
+                 operands[0]);
+        code = cli_report(&error);
+        goto done;
+    }
+    smt_audit_options options = smt_audit_defaults();
+    options.threshold = (float)args.threshold;
+    assigned = smt_alloc(dataset->sample_count, sizeof *assigned);
+    wanted = smt_alloc(dataset->sample_count, sizeof *wanted);
+    if (!assigned || !wanted) {
+        smt_fail(&error, SMT_ERR_MEMORY, "%s: out of memory", operands[0]);
+        code = cli_report(&error);
+        goto done;
+    }
+    if (smt_pool_create(cli_shared.threads, &pool, &error) ||
+        smt_audit_run(dataset, &options, pool, &audit, &error)) {
+        code = cli_report(&error);
+        goto done;
+    }
+    size_t readable = 0;
+    for (size_t i = 0; i < dataset->sample_count; i++) {
+        wanted[i] = audit->content[i] != SMT_CONTENT_UNREADABLE;
+        readable += wanted[i];
+        if (!wanted[i]) {
+            smt_log(SMT_LOG_WARNING, "%s; left out", audit->reasons[i]);
+        }
+    }
+    if (!readable) {
+        smt_fail(&error,
+                 SMT_ERR_FORMAT,
+                 "%s: none of the %zu images can be read",
+                 operands[0],
+                 dataset->sample_count);
+        code = cli_report(&error);
+        goto done;
+    }
+    if (smt_split_assign(dataset, audit->group, wanted, &args.options, assigned, &error) ||
+        smt_split_write(audit, assigned, &args.options, operands[1], &error)) {
+        code = cli_report(&error);
+        goto done;
+    }
+    print_table(audit, assigned);
+    cli_say("%zu images in %zu groups; %zu have near-duplicates, which stayed together. Wrote %s",
+            readable,
+            audit->group_count - (dataset->sample_count - readable),
+            audit->summary.images_with_duplicate,
+            operands[1]);
+    if (audit->summary.conflicts_exact + audit->summary.conflicts_near) {
+        smt_log(SMT_LOG_WARNING,
+                "%zu pairs of duplicates carry different labels; 'semtinel audit %s' names them",
+                audit->summary.conflicts_exact + audit->summary.conflicts_near,
+                operands[0]);
+    }
+    code = readable < dataset->sample_count ? EXIT_SKIPPED : EXIT_DONE;
+done:
+    smt_free(assigned);
+    smt_free(wanted);
+    smt_audit_destroy(&audit);
+    smt_pool_destroy(&pool);
+    smt_dataset_destroy(&dataset);
+    return code;
+}

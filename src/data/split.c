@@ -1,0 +1,252 @@
+/* Stratified splits by groups of near-duplicates.
+ *
+ * Each class has a target for each part: its share of the class's images. Groups are placed one
+ * after the other, the largest first and equal ones in random order, each where its classes are
+ * furthest below their targets; so the few large groups land in train and the many single images
+ * make the parts come out. A last pass gives a part that got no image of a class the smallest group
+ * that another part can spare. */
+#include <semtinel/split.h>
+
+#include "data/names.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PARTS 3
+
+typedef struct member {
+    uint32_t group, sample;
+} member;
+
+typedef struct bundle { /* a group and its wanted members: members[first .. first + count) */
+    size_t first, count;
+    uint64_t order;
+    int part;
+} bundle;
+
+typedef struct state {
+    const smt_dataset *set;
+    double fractions[PARTS];
+    member *members;
+    bundle *bundles;
+    size_t member_count, bundle_count;
+    double *deficit; /* part x class: images still to come */
+    size_t *count;   /* part x class */
+} state;
+
+smt_split_options smt_split_defaults(void)
+{
+    return (smt_split_options){.train = 0.70, .val = 0.15, .test = 0.15, .seed = 1};
+}
+
+static smt_status check(const smt_split_options *o, smt_error *error)
+{
+    double sum = o->train + o->val + o->test;
+    if (!(o->train > 0 && o->val >= 0 && o->test >= 0 && fabs(sum - 1) <= 1e-3)) {
+        return smt_fail(error,
+                        SMT_ERR_ARGUMENT,
+                        "train %g, val %g, test %g: the parts must be 0 or more, train above 0, "
+                        "and sum up to 1",
+                        o->train,
+                        o->val,
+                        o->test);
+    }
+    return SMT_OK;
+}
+
+static int compare_members(const void *a, const void *b)
+{
+    const member *x = a, *y = b;
+    if (x->group != y->group) {
+        return x->group < y->group ? -1 : 1;
+    }
+    return x->sample < y->sample ? -1 : x->sample > y->sample;
+}
+
+static int compare_bundles(const void *a, const void *b)
+{
+    const bundle *x = a, *y = b;
+    if (x->count != y->count) {
+        return x->count > y->count ? -1 : 1;
+    }
+    if (x->order != y->order) {
+        return x->order < y->order ? -1 : 1;
+    }
+    return x->first < y->first ? -1 : x->first > y->first;
+}
+
+static int class_of(const state *s, const bundle *b, size_t i)
+{
+    return s->set->samples[s->members[b->first + i].sample].class_index;
+}
+
+/* sign 1: puts the bundle into the part; -1: takes it out. */
+static void move(state *s, bundle *b, int part, int sign)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        size_t at = (size_t)part * (size_t)s->set->class_count + (size_t)class_of(s, b, i);
+        s->deficit[at] -= sign;
+        s->count[at] += sign > 0 ? 1 : (size_t)-1;
+    }
+    b->part = part;
+}
+
+static void place(state *s, bundle *b)
+{
+    int best = 0;
+    double best_score = -INFINITY;
+    for (int part = 0; part < PARTS; part++) {
+        double score = 0;
+        for (size_t i = 0; i < b->count; i++) {
+            score += s->deficit[part * s->set->class_count + class_of(s, b, i)];
+        }
+        if (s->fractions[part] > 0 && score > best_score + 1e-9) {
+            best = part;
+            best_score = score;
+        }
+    }
+    move(s, b, best, 1);
+}
+
+/* True if the bundle holds one class only, and its part keeps an image of it without the bundle. */
+static bool can_spare(const state *s, const bundle *b, int class_index)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        if (class_of(s, b, i) != class_index) {
+            return false;
+        }
+    }
+    return s->count[b->part * s->set->class_count + class_index] > b->count;
+}
+
+static void fill_gaps(state *s)
+{
+    for (int c = 0; c < s->set->class_count; c++) {
+        for (int part = 0; part < PARTS; part++) {
+            if (!(s->fractions[part] > 0) || s->count[part * s->set->class_count + c]) {
+                continue;
+            }
+            for (size_t i = s->bundle_count; i-- > 0;) { /* smallest first */
+                if (can_spare(s, &s->bundles[i], c)) {
+                    move(s, &s->bundles[i], s->bundles[i].part, -1);
+                    move(s, &s->bundles[i], part, 1);
+                    break;
+                }
+            }
+        }
+    }
+}
+
+smt_status smt_split_assign(const smt_dataset *dataset,
+                            const uint32_t *group,
+                            const bool *wanted,
+                            const smt_split_options *options,
+                            smt_split *out,
+                            smt_error *error)
+{
+    smt_status status = check(options, error);
+    if (status) {
+        return status;
+    }
+    size_t cells = (size_t)PARTS * (size_t)dataset->class_count;
+    state s = {.set = dataset, .fractions = {options->train, options->val, options->test}};
+    s.members = smt_alloc(dataset->sample_count, sizeof *s.members);
+    s.bundles = smt_alloc(dataset->sample_count, sizeof *s.bundles);
+    s.deficit = smt_alloc(cells, sizeof *s.deficit);
+    s.count = smt_alloc(cells, sizeof *s.count);
+    if (!s.members || !s.bundles || !s.deficit || !s.count) {
+        status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", dataset->root);
+        goto done;
+    }
+    for (uint32_t i = 0; i < dataset->sample_count; i++) {
+        if (!wanted || wanted[i]) {
+            s.members[s.member_count++] = (member){group[i], i};
+            for (int part = 0; part < PARTS; part++) {
+                s.deficit[part * dataset->class_count + dataset->samples[i].class_index] +=
+                    s.fractions[part];
+            }
+        }
+    }
+    qsort(s.members, s.member_count, sizeof *s.members, compare_members);
+    for (size_t i = 0; i < s.member_count; i++) {
+        if (i == 0 || s.members[i].group != s.members[i - 1].group) {
+            smt_rng rng = smt_rng_seed(options->seed, s.members[i].group);
+            s.bundles[s.bundle_count++] = (bundle){.first = i, .order = smt_rng_next(&rng)};
+        }
+        s.bundles[s.bundle_count - 1].count++;
+    }
+    qsort(s.bundles, s.bundle_count, sizeof *s.bundles, compare_bundles);
+    for (size_t i = 0; i < s.bundle_count; i++) {
+        place(&s, &s.bundles[i]);
+    }
+    fill_gaps(&s);
+    for (size_t i = 0; i < s.bundle_count; i++) {
+        for (size_t k = 0; k < s.bundles[i].count; k++) {
+            out[s.members[s.bundles[i].first + k].sample] = (smt_split)s.bundles[i].part;
+        }
+    }
+done:
+    smt_free(s.members);
+    smt_free(s.bundles);
+    smt_free(s.deficit);
+    smt_free(s.count);
+    return status;
+}
+
+smt_status smt_dataset_hold_out(
+    smt_dataset *dataset, double part, uint64_t seed, smt_pool *pool, smt_error *error)
+{
+    size_t train = 0, held = 0;
+    bool split = false;
+    if (!(part > 0 && part <= 0.5)) {
+        return smt_fail(
+            error, SMT_ERR_ARGUMENT, "hold out %g: the part must be above 0 and at most 0.5", part);
+    }
+    for (size_t i = 0; i < dataset->sample_count; i++) {
+        if (dataset->samples[i].split == SMT_SPLIT_VAL) {
+            return SMT_OK;
+        }
+        split = split || dataset->samples[i].split != SMT_SPLIT_NONE;
+    }
+    smt_audit *audit = NULL;
+    smt_split *assigned = smt_alloc(dataset->sample_count, sizeof *assigned);
+    bool *wanted = smt_alloc(dataset->sample_count, sizeof *wanted);
+    smt_status status = assigned && wanted
+                            ? SMT_OK
+                            : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", dataset->root);
+    if (status == SMT_OK) {
+        status = smt_audit_run(dataset, NULL, pool, &audit, error);
+    }
+    if (status == SMT_OK) {
+        for (size_t i = 0; i < dataset->sample_count; i++) {
+            assigned[i] = dataset->samples[i].split;
+            wanted[i] = assigned[i] == (split ? SMT_SPLIT_TRAIN : SMT_SPLIT_NONE);
+            train += wanted[i];
+        }
+        smt_split_options options = {.train = 1 - part, .val = part, .seed = seed};
+        status = smt_split_assign(dataset, audit->group, wanted, &options, assigned, error);
+    }
+    if (status == SMT_OK) {
+        for (size_t i = 0; i < dataset->sample_count; i++) {
+            dataset->samples[i].split = assigned[i];
+            held += assigned[i] == SMT_SPLIT_VAL;
+        }
+        smt_log(SMT_LOG_INFO,
+                "%s: no val/ folder; %zu of %zu training images held out for validation, by groups "
+                "of near-duplicates",
+                dataset->root,
+                held,
+                train);
+    }
+    smt_audit_destroy(&audit); /* before the samples that it names move */
+    if (status == SMT_OK) {
+        qsort(dataset->samples,
+              dataset->sample_count,
+              sizeof *dataset->samples,
+              data_compare_samples);
+    }
+    smt_free(assigned);
+    smt_free(wanted);
+    return status;
+}

@@ -1,0 +1,135 @@
+/* Writing a split data set and its manifest. */
+#include <semtinel/split.h>
+
+#include "data/names.h"
+#include "data/tree.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+static json_t *json_name(const char *name)
+{
+    char *text = smt_utf8(name);
+    json_t *value = text ? json_string(text) : NULL;
+    smt_free(text);
+    return value;
+}
+
+static bool add_counts(json_t *root, const smt_audit *audit, const smt_split *assigned)
+{
+    const smt_dataset *set = audit->dataset;
+    json_t *splits = json_object();
+    bool ok = splits;
+    for (int part = 0; part < SMT_SPLIT_NONE; part++) {
+        json_t *classes = json_object();
+        for (int c = 0; c < set->class_count; c++) {
+            size_t count = 0;
+            for (size_t i = 0; i < set->sample_count; i++) {
+                count += audit->content[i] != SMT_CONTENT_UNREADABLE && (int)assigned[i] == part &&
+                         set->samples[i].class_index == c;
+            }
+            char *key = smt_utf8(set->classes[c]);
+            ok = key && !json_object_set_new(classes, key, json_integer((json_int_t)count)) && ok;
+            smt_free(key);
+        }
+        ok = !json_object_set_new(splits, smt_split_name((smt_split)part), classes) && ok;
+    }
+    return !json_object_set_new(root, "counts", splits) && ok;
+}
+
+static smt_status save_manifest(const tree *t, json_t *root, smt_error *error)
+{
+    char *path = NULL, *text = json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(4));
+    smt_status status = text ? tree_path(t, NULL, NULL, "split.json", &path, error)
+                             : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", t->out);
+    if (status == SMT_OK) {
+        status = smt_file_save(path, text, strlen(text), error);
+    }
+    free(text);
+    smt_free(path);
+    return status;
+}
+
+smt_status smt_split_write(const smt_audit *audit,
+                           const smt_split *assigned,
+                           const smt_split_options *options,
+                           const char *out,
+                           smt_error *error)
+{
+    const smt_dataset *set = audit->dataset;
+    tree t;
+    smt_status status = tree_begin(out, set->root, &t, error);
+    if (status) {
+        return status;
+    }
+    json_t *root = json_pack("{s:s, s:o, s:I, s:f, s:f, s:f}",
+                             "made_by",
+                             "semtinel split",
+                             "source",
+                             json_name(set->root),
+                             "seed",
+                             (json_int_t)options->seed,
+                             "train",
+                             options->train,
+                             "val",
+                             options->val,
+                             "test",
+                             options->test);
+    json_t *files = json_array(), *skipped = json_array();
+    bool ok = root && files && skipped && add_counts(root, audit, assigned);
+    size_t prefix = strlen(t.staging) + 1;
+    for (size_t i = 0; i < set->sample_count && status == SMT_OK && ok; i++) {
+        const smt_sample *sample = &set->samples[i];
+        if (smt_interrupted()) {
+            status = smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted");
+            break;
+        }
+        smt_progress("copying", i + 1, set->sample_count);
+        if (audit->content[i] == SMT_CONTENT_UNREADABLE) {
+            ok = !json_array_append_new(skipped,
+                                        json_pack("{s:o, s:o}",
+                                                  "source",
+                                                  json_name(data_relative(set, sample->path)),
+                                                  "reason",
+                                                  json_name(audit->reasons[i])));
+            continue;
+        }
+        char *path = NULL;
+        status = tree_free_path(&t,
+                                smt_split_name(assigned[i]),
+                                set->classes[sample->class_index],
+                                smt_path_name(sample->path),
+                                &path,
+                                error);
+        if (status == SMT_OK) {
+            status = tree_copy(sample->path, path, options->link, error);
+        }
+        if (status == SMT_OK) {
+            ok = !json_array_append_new(files,
+                                        json_pack("{s:o, s:o, s:I}",
+                                                  "file",
+                                                  json_name(path + prefix),
+                                                  "source",
+                                                  json_name(data_relative(set, sample->path)),
+                                                  "group",
+                                                  (json_int_t)audit->group[i]));
+        }
+        smt_free(path);
+    }
+    ok = ok && !json_object_set(root, "files", files) && !json_object_set(root, "skipped", skipped);
+    if (status == SMT_OK && !ok) {
+        status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", out);
+    }
+    if (status == SMT_OK) {
+        status = save_manifest(&t, root, error);
+    }
+    json_decref(root);
+    json_decref(files);
+    json_decref(skipped);
+    if (status) {
+        tree_abandon(&t);
+        return status;
+    }
+    return tree_commit(&t, error);
+}

@@ -1,0 +1,231 @@
+/* A folder that appears whole or not at all: files grow in a hidden folder inside it and are moved
+ * out at the end. */
+#include "data/tree.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *where)
+{
+    (void)info;
+    (void)kind;
+    (void)where;
+    return remove(path);
+}
+
+static void release(tree *t)
+{
+    smt_free(t->out);
+    smt_free(t->staging);
+    *t = (tree){0};
+}
+
+/* True if `out` is `source` or lies below it; `out` may be missing, its parent not. */
+static bool lies_inside(const char *out, const char *source)
+{
+    char *real_source = realpath(source, NULL), *real_out = realpath(out, NULL);
+    size_t length = real_source ? strlen(real_source) : 0;
+    bool inside = real_source && real_out && strncmp(real_out, real_source, length) == 0 &&
+                  (real_out[length] == '/' || !real_out[length] || length == 1);
+    free(real_source);
+    free(real_out);
+    return inside;
+}
+
+smt_status tree_begin(const char *out, const char *source, tree *t, smt_error *error)
+{
+    char **names = NULL;
+    size_t count = 0;
+    *t = (tree){0};
+    bool existed = smt_path_exists(out);
+    smt_status status = smt_make_directory(out, error);
+    if (status) {
+        return status;
+    }
+    t->created = !existed;
+    t->out = smt_strdup(out);
+    t->staging = smt_format("%s/.partial.%ld", out, (long)getpid());
+    if (!t->out || !t->staging) {
+        status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", out);
+        goto fail;
+    }
+    if (lies_inside(out, source)) {
+        status = smt_fail(error,
+                          SMT_ERR_ARGUMENT,
+                          "%s: lies inside %s; name a folder outside of it",
+                          out,
+                          source);
+        goto fail;
+    }
+    status = smt_list_directory(out, &names, &count, error);
+    if (status) {
+        goto fail;
+    }
+    smt_list_free(&names, count);
+    if (count) {
+        status = smt_fail(
+            error, SMT_ERR_IO, "%s: is not empty; name a new folder, or remove it first", out);
+        goto fail;
+    }
+    if (mkdir(t->staging, 0777)) {
+        status = smt_fail(error, SMT_ERR_IO, "%s: cannot write here: %s", out, strerror(errno));
+        goto fail;
+    }
+    return SMT_OK;
+fail:
+    if (t->created) {
+        rmdir(out);
+    }
+    release(t);
+    return status;
+}
+
+smt_status tree_path(const tree *t,
+                     const char *split,
+                     const char *class_name,
+                     const char *name,
+                     char **path,
+                     smt_error *error)
+{
+    char *folder = smt_format("%s%s%s%s%s",
+                              t->staging,
+                              split ? "/" : "",
+                              split ? split : "",
+                              class_name ? "/" : "",
+                              class_name ? class_name : "");
+    char *whole = folder ? smt_path_join(folder, name) : NULL;
+    smt_status status = whole ? smt_make_directory(folder, error)
+                              : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", t->out);
+    smt_free(folder);
+    if (status) {
+        smt_free(whole);
+        return status;
+    }
+    *path = whole;
+    return SMT_OK;
+}
+
+smt_status tree_free_path(const tree *t,
+                          const char *split,
+                          const char *class_name,
+                          const char *name,
+                          char **path,
+                          smt_error *error)
+{
+    const char *dot = strrchr(name, '.');
+    int stem = dot && dot > name ? (int)(dot - name) : (int)strlen(name);
+    for (int attempt = 1;; attempt++) {
+        char *candidate = attempt == 1 ? smt_strdup(name)
+                                       : smt_format("%.*s-%d%s", stem, name, attempt, name + stem);
+        if (!candidate) {
+            return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", t->out);
+        }
+        char *whole = NULL;
+        smt_status status = tree_path(t, split, class_name, candidate, &whole, error);
+        smt_free(candidate);
+        struct stat info;
+        if (status || lstat(whole, &info)) {
+            *path = whole;
+            return status;
+        }
+        smt_free(whole);
+    }
+}
+
+smt_status tree_copy(const char *from, const char *to, bool link_it, smt_error *error)
+{
+    if (link_it) {
+        /* Follow links: a hard link to a symbolic link would dangle elsewhere. */
+        if (linkat(AT_FDCWD, from, AT_FDCWD, to, AT_SYMLINK_FOLLOW) == 0) {
+            return SMT_OK;
+        }
+        return smt_fail(error,
+                        SMT_ERR_IO,
+                        "%s: cannot make a hard link: %s; leave out --link to copy",
+                        from,
+                        strerror(errno));
+    }
+    char buffer[65536];
+    int source = open(from, O_RDONLY | O_CLOEXEC);
+    if (source < 0) {
+        return smt_fail(error, SMT_ERR_IO, "%s: cannot read: %s", from, strerror(errno));
+    }
+    int target = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    smt_status status = SMT_OK;
+    if (target < 0) {
+        status = smt_fail(error, SMT_ERR_IO, "%s: cannot write: %s", to, strerror(errno));
+    }
+    while (status == SMT_OK) {
+        ssize_t got = read(source, buffer, sizeof buffer);
+        if (got <= 0) {
+            if (got < 0) {
+                status = smt_fail(error, SMT_ERR_IO, "%s: cannot read: %s", from, strerror(errno));
+            }
+            break;
+        }
+        for (ssize_t at = 0; at < got && status == SMT_OK;) {
+            ssize_t put = write(target, buffer + at, (size_t)(got - at));
+            if (put < 0) {
+                status = smt_fail(error, SMT_ERR_IO, "%s: cannot write: %s", to, strerror(errno));
+            }
+            at += put;
+        }
+    }
+    close(source);
+    if (target >= 0 && close(target) && status == SMT_OK) {
+        status = smt_fail(error, SMT_ERR_IO, "%s: cannot write: %s", to, strerror(errno));
+    }
+    return status;
+}
+
+smt_status tree_commit(tree *t, smt_error *error)
+{
+    char **names = NULL;
+    size_t count = 0;
+    smt_status status = smt_list_directory(t->staging, &names, &count, error);
+    /* From the back: split.json before train/, so that a watcher of folders sees the whole. */
+    for (size_t i = count; status == SMT_OK && i-- > 0;) {
+        char *from = smt_path_join(t->staging, names[i]), *to = smt_path_join(t->out, names[i]);
+        if (!from || !to) {
+            status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", t->out);
+        } else if (rename(from, to)) {
+            status = smt_fail(error, SMT_ERR_IO, "%s: cannot write: %s", to, strerror(errno));
+        }
+        smt_free(from);
+        smt_free(to);
+    }
+    if (status == SMT_OK && rmdir(t->staging)) {
+        status = smt_fail(error, SMT_ERR_IO, "%s: cannot remove: %s", t->staging, strerror(errno));
+    }
+    for (size_t i = 0; status && i < count; i++) {
+        char *moved = smt_path_join(t->out, names[i]);
+        if (moved) {
+            nftw(moved, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+        }
+        smt_free(moved);
+    }
+    smt_list_free(&names, count);
+    if (status) {
+        tree_abandon(t);
+    } else {
+        release(t);
+    }
+    return status;
+}
+
+void tree_abandon(tree *t)
+{
+    if (t->staging) {
+        nftw(t->staging, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+        if (t->created) {
+            rmdir(t->out);
+        }
+    }
+    release(t);
+}
