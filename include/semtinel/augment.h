@@ -1,9 +1,10 @@
 /* semtinel/augment.h: random changes of a training image that leave its class alone.
  *
- * Per image: a tone curve (contrast, brightness, gamma); one affine warp (quarter turn, flips,
- * rotation, zoom, shear, shift) with a shift of its own for every row (line jitter of the scan),
- * sampled bilinearly once, mirrored at the borders; blur; Gaussian and shot noise; a grey box
- * (cutout). All follow from the random stream alone: equal stream, equal bits.
+ * Per image: a tone curve (contrast, brightness, gamma, inversion); blur; one affine warp (quarter
+ * turn, flips, rotation, zoom, shear, shift) with a shift of its own for every row (line jitter of
+ * the scan), sampled bilinearly once, mirrored at the borders; a ramp of brightness; a grey box
+ * (cutout); Gaussian and shot noise. All follow from the random stream alone: equal stream, equal
+ * bits.
  */
 #ifndef SEMTINEL_AUGMENT_H
 #define SEMTINEL_AUGMENT_H
@@ -16,25 +17,27 @@ extern "C" {
 
 /* All zero: the image is left as it is. "+-" is uniform on both sides of none. */
 typedef struct smt_augment_options {
-    float quarter_turns; /* probability of a turn by 0, 90, 180 or 270 degrees, equally likely, 0 ..
-                            1 */
-    float flip_horizontal; /* probability, 0 .. 1 */
-    float flip_vertical;   /* probability, 0 .. 1 */
+    /* Geometry. Probabilities: 0 .. 1. */
+    float quarter_turns;   /* probability of a turn by 0, 90, 180 or 270 degrees, equally likely */
+    float flip_horizontal; /* probability */
+    float flip_vertical;   /* probability */
     float rotation;        /* +- degrees, 0 .. 45 */
     float zoom;            /* factor log-uniform in 1 / (1 + zoom) .. 1 + zoom, 0 .. 1 */
     float stretch;         /* the same, for the ratio of the sides, 0 .. 1 */
     float shift;           /* +- part of the side, each axis, 0 .. 0.5 */
     float shear;           /* +- tangent of the shear angle, 0 .. 0.5 */
-    float contrast; /* gain about grey 128, log-uniform in 1 / (1 + contrast) .. 1 + contrast, 0 ..
-                       2 */
+    float jitter;          /* each row's shift has a deviation of 0 .. jitter pixels, 0 .. 4 */
+    /* Tone. */
+    float contrast; /* gain about 128, log-uniform in 1 / (1 + contrast) .. 1 + contrast, 0 .. 2 */
     float brightness; /* +- grey levels, 0 .. 128 */
     float gamma;      /* exponent log-uniform in 1 / (1 + gamma) .. 1 + gamma, 0 .. 2 */
-    float blur;       /* Gaussian, standard deviation 0 .. blur pixels, 0 .. 2 */
-    float noise;      /* Gaussian, standard deviation 0 .. noise grey levels, 0 .. 64 */
-    float shot; /* the same, but its variance grows with the signal; the deviation at white, 0 .. 64
-                 */
-    float jitter; /* each row's shift is normal with a deviation of 0 .. jitter pixels, 0 .. 4 */
-    float cutout; /* probability of a box, 0 .. 1 */
+    float invert;     /* probability of grey -> 255 - grey */
+    float shade;      /* ramp of up to +- shade grey levels from side to side, 0 .. 64 */
+    /* Detail. */
+    float blur;        /* Gaussian, deviation 0 .. blur pixels, 0 .. 2 */
+    float noise;       /* Gaussian, deviation 0 .. noise grey levels, 0 .. 64 */
+    float shot;        /* variance grows with the signal; deviation at white 0 .. shot, 0 .. 64 */
+    float cutout;      /* probability of a box of the mean grey */
     float cutout_side; /* its sides, 0.05 .. cutout_side of the image's, 0 .. 0.75 */
 } smt_augment_options;
 

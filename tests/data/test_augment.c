@@ -205,6 +205,45 @@ static void tones_are_monotonic_and_in_range(void **state)
     smt_augmenter_destroy(&augmenter);
 }
 
+static void inversion_and_shading_are_exact(void **state)
+{
+    (void)state;
+    smt_augment_options options = smt_augment_none();
+    options.invert = 0.5f;
+    smt_augmenter *augmenter = make(&options, SIZE);
+    random_image();
+    int inverted = 0;
+    for (uint64_t draw = 0; draw < DRAWS; draw++) {
+        apply(augmenter, draw);
+        bool inverse = out[0] != (float)image[0];
+        for (int i = 0; i < PIXELS; i++) {
+            assert_true(out[i] == (float)(inverse ? 255 - image[i] : image[i]));
+        }
+        inverted += inverse;
+    }
+    assert_in_range(inverted, 72, 128);
+    smt_augmenter_destroy(&augmenter);
+
+    options = (smt_augment_options){.shade = 20};
+    augmenter = make(&options, SIZE);
+    memset(image, 128, PIXELS);
+    float most = 0, turned[2] = {0, 0};
+    for (uint64_t draw = 0; draw < DRAWS; draw++) {
+        float a, b, centre, worst;
+        apply(augmenter, draw);
+        fit_plane(&a, &b, &centre, &worst);
+        assert_true(worst < 0.01f && fabsf(centre - 128) < 0.01f);
+        float height = hypotf(a, b) * SIZE / 2;
+        assert_true(height < 20.01f);
+        most = fmaxf(most, height);
+        turned[0] += a > 0;
+        turned[1] += b > 0;
+    }
+    assert_true(most > 18);
+    assert_true(fabsf(turned[0] - DRAWS / 2) < 28 && fabsf(turned[1] - DRAWS / 2) < 28);
+    smt_augmenter_destroy(&augmenter);
+}
+
 static float deviation(float *mean)
 {
     double sum = 0, squares = 0;
@@ -370,6 +409,8 @@ static void extremes_stay_inside_memory(void **state)
                                 .contrast = 2,
                                 .brightness = 128,
                                 .gamma = 2,
+                                .invert = 0.5f,
+                                .shade = 64,
                                 .blur = 2,
                                 .noise = 64,
                                 .shot = 64,
@@ -465,6 +506,7 @@ int main(void)
         cmocka_unit_test(turns_and_flips_are_exact),
         cmocka_unit_test(warps_stay_in_their_ranges),
         cmocka_unit_test(tones_are_monotonic_and_in_range),
+        cmocka_unit_test(inversion_and_shading_are_exact),
         cmocka_unit_test(noise_has_the_stated_deviation),
         cmocka_unit_test(neighbours_are_independent),
         cmocka_unit_test(blur_has_the_stated_width),
