@@ -16,7 +16,7 @@ allowed() { # module -> the modules that it may use, itself included
 owner() {
     local header=$1
     case "$header" in
-    audit | augment | loader) echo data ;;
+    audit | augment | loader | split) echo data ;;
     optimizer) echo train ;;
     *) echo "$header" ;;
     esac

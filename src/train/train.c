@@ -66,9 +66,7 @@ static void describe_data(smt_run *run)
                 d->class_count,
                 d->train_count,
                 d->val_count,
-                d->held_out && d->val_count
-                    ? " held out of the training images (there is no val folder)"
-                    : "");
+                d->held_out && d->val_count ? " (held out)" : "");
     for (int c = 0; c < d->class_count; c++) {
         smt_run_say(run,
                     SMT_LOG_INFO,

@@ -2,6 +2,8 @@
  */
 #include "train/train_data.h"
 
+#include <semtinel/split.h>
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -53,6 +55,7 @@ static smt_status take_fingerprint(
         if (wanted[i]) {
             hash = fold_text(hash, dataset->samples[i].path + root);
             hash = smt_hash64(hash, (uint64_t)dataset->samples[i].class_index);
+            hash = smt_hash64(hash, dataset->samples[i].split == SMT_SPLIT_VAL);
             hash = smt_hash64(hash, ((uint64_t)marks[i].size << 32) ^ marks[i].crc);
             hash = smt_hash64(hash, marks[i].read);
         }
@@ -64,8 +67,8 @@ static smt_status take_fingerprint(
 
 /* ---- the two parts --------------------------------------------------------------------------- */
 
-/* Which samples to read: all of a folder of class folders, else those of train and val. */
-static smt_status choose(const smt_dataset *dataset, bool *wanted, bool *has_val, smt_error *error)
+/* There must be something to train on; says whether there is something to validate with. */
+static smt_status choose(const smt_dataset *dataset, bool *has_val, smt_error *error)
 {
     size_t count[SMT_SPLIT_COUNT] = {0};
     for (size_t i = 0; i < dataset->sample_count; i++) {
@@ -79,9 +82,6 @@ static smt_status choose(const smt_dataset *dataset, bool *wanted, bool *has_val
                         dataset->root);
     }
     *has_val = count[SMT_SPLIT_VAL] > 0;
-    for (size_t i = 0; i < dataset->sample_count; i++) {
-        wanted[i] = dataset->samples[i].split != SMT_SPLIT_TEST;
-    }
     return SMT_OK;
 }
 
@@ -164,11 +164,7 @@ static smt_status count_images(smt_train_data *d, smt_error *error)
     return SMT_OK;
 }
 
-static smt_status label(smt_train_data *d,
-                        const smt_train_options *options,
-                        bool has_val,
-                        smt_pool *pool,
-                        smt_error *error)
+static smt_status label(smt_train_data *d, smt_error *error)
 {
     const smt_dataset *set = d->dataset;
     int *class_of = smt_alloc((size_t)set->class_count, sizeof *class_of);
@@ -189,13 +185,7 @@ static smt_status label(smt_train_data *d,
         d->train_labels[i] = val ? -1 : class_of[sample->class_index];
         d->val_labels[i] = val ? class_of[sample->class_index] : -1;
     }
-    if (!has_val) {
-        d->held_out = true;
-        status = smt_hold_out(d, options, pool, error);
-    }
-    if (!status) {
-        status = count_images(d, error);
-    }
+    status = count_images(d, error);
 done:
     smt_free(class_of);
     return status;
@@ -242,7 +232,15 @@ smt_status smt_train_data_load(const smt_train_job *job,
         status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", job->dataset);
         goto done;
     }
-    status = choose(d->dataset, wanted, &has_val, error);
+    status = choose(d->dataset, &has_val, error);
+    if (!status && !has_val) {
+        d->held_out = true;
+        status =
+            smt_dataset_hold_out(d->dataset, options->val_share, options->seed, job->pool, error);
+    }
+    for (size_t i = 0; i < d->dataset->sample_count; i++) {
+        wanted[i] = d->dataset->samples[i].split != SMT_SPLIT_TEST;
+    }
     if (!status) {
         status = take_fingerprint(d->dataset, wanted, job->pool, &d->fingerprint, error);
     }
@@ -251,7 +249,7 @@ smt_status smt_train_data_load(const smt_train_job *job,
             d->dataset, wanted, options->arch.input_size, job->pool, &d->pixels, error);
     }
     if (!status) {
-        status = label(d, options, has_val, job->pool, error);
+        status = label(d, error);
     }
     if (!status && job->extra && options->extra_share > 0) {
         status = add_extra(job, options, d, error);

@@ -22,12 +22,6 @@ smt_status smt_train_data_load(const smt_train_job *job,
                                const smt_train_options *options,
                                smt_train_data **out,
                                smt_error *error);
-/* Moves part of the training images of each class to validation, by groups of near-duplicates.
- * Fills val_labels. */
-smt_status smt_hold_out(smt_train_data *data,
-                        const smt_train_options *options,
-                        smt_pool *pool,
-                        smt_error *error);
 void smt_train_data_free(smt_train_data **data);
 
 #endif
