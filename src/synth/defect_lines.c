@@ -43,7 +43,8 @@ static bool stray_wire(synth_scene *s, float x, float y, float dx, float dy, flo
 
 static void blob_bridge(synth_scene *s, float x, float y, float dx, float dy, float half)
 {
-    float thick = half * synth_log(s, 0.25f, 1.8f), reach = half * synth_uniform(s, 1.0f, 1.5f);
+    float thick = fmaxf(half * synth_log(s, 0.3f, 2), 0.008f),
+          reach = half * synth_uniform(s, 1.0f, 1.5f);
     float turn = synth_chance(s, 0.7f) ? 0 : synth_uniform(s, -0.6f, 0.6f);
     float ux = cosf(turn) * dx - sinf(turn) * dy, uy = sinf(turn) * dx + cosf(turn) * dy;
     synth_shape blob = {.kind = SYNTH_CAPSULE,
@@ -70,8 +71,8 @@ void synth_defect_bridge(synth_scene *s)
             break;
         }
         float kind = synth_uniform(s, 0, 1);
-        bool wide = half > 0.03f;
-        if (kind < (wide ? 0.45f : 0.1f) && stray_wire(s, x, y, dx, dy, half)) {
+        bool wide = half > 0.035f;
+        if (kind < (wide ? 0.35f : 0.06f) && stray_wire(s, x, y, dx, dy, half)) {
             done++;
             continue;
         }
@@ -158,8 +159,7 @@ void synth_defect_open(synth_scene *s)
         if (!synth_probe(s, true, 0.3f, &x, &y, &dx, &dy, &half)) {
             break;
         }
-        float kind = synth_uniform(s, 0, 1),
-              gap = fmaxf(half * synth_log(s, 0.35f, 3), 1.2f * s->pixel);
+        float kind = synth_uniform(s, 0, 1), gap = fmaxf(half * synth_log(s, 0.4f, 3), 0.012f);
         gap = fminf(gap, 0.2f);
         if (kind < 0.18f) {
             jagged_cut(s, x, y, dx, dy, half);

@@ -196,7 +196,7 @@ void synth_particle_at(synth_scene *s, float x, float y, float radius)
 void synth_defect_particle(synth_scene *s)
 {
     int count = synth_chance(s, 0.72f) ? 1 : synth_int(s, 2, 5);
-    float radius = synth_log(s, 0.02f, 0.22f);
+    float radius = synth_log(s, 0.03f, 0.24f);
     radius = count > 1 ? fminf(radius, 0.1f) : radius;
     for (int i = 0; i < count; i++) {
         float x = synth_uniform(s, 0.12f, 0.88f), y = synth_uniform(s, 0.12f, 0.88f);

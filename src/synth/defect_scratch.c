@@ -13,7 +13,7 @@ static synth_look groove_look(synth_scene *s, float width)
                        .reach_out = synth_uniform(s, 0.4f, 1.2f) * width};
     look.height = -width * synth_uniform(s, 0.3f, 1.2f);
     if (kind < 0.45f) {
-        look.level = here * synth_uniform(s, 0.05f, 0.6f);
+        look.level = here * synth_uniform(s, 0, 0.5f);
         look.glow_out = synth_chance(s, 0.6f) ? synth_uniform(s, 0.05f, 0.5f) : 0;
     } else if (kind < 0.75f) {
         look.level = synth_clamp(here + synth_uniform(s, 0.15f, 0.5f), 0, 1);
@@ -83,7 +83,7 @@ grooves(synth_scene *s, int count, float narrow, float wide, float shortest, flo
                bend,
                synth_chance(s, 0.25f));
     }
-    synth_paint(s, s->work[0], &look, synth_uniform(s, 0.5f, 1));
+    synth_paint(s, s->work[0], &look, synth_uniform(s, 0.65f, 1));
 }
 
 /* A wide track of torn material: strong grain inside a band, banks of bright debris. */
@@ -125,7 +125,7 @@ void synth_chatter(synth_scene *s)
 {
     float angle = synth_uniform(s, 0, 6.2832f), drift = synth_uniform(s, -0.05f, 0.05f);
     int count = synth_int(s, 4, 22), rows = synth_chance(s, 0.25f) ? 2 : 1;
-    float half = synth_log(s, 0.02f, 0.11f), pitch = half * synth_uniform(s, 0.25f, 0.9f);
+    float half = synth_log(s, 0.03f, 0.13f), pitch = half * synth_uniform(s, 0.25f, 0.9f);
     float radius = half * synth_uniform(s, 0.9f, 3),
           thick = fmaxf(pitch * synth_uniform(s, 0.12f, 0.35f), 0.7f * s->pixel);
     float x0 = synth_uniform(s, 0.35f, 0.65f), y0 = synth_uniform(s, 0.35f, 0.65f);
@@ -267,7 +267,7 @@ void synth_defect_scratch(synth_scene *s)
     static const float kinds[] = {0.34f, 0.14f, 0.22f, 0.12f, 0.10f, 0.08f};
     switch (synth_weighted(s, kinds, 6)) {
     case 0:
-        grooves(s, synth_int(s, 1, 3), 0.003f, 0.025f, 0.4f, 1.6f);
+        grooves(s, synth_int(s, 1, 3), 0.005f, 0.03f, 0.4f, 1.6f);
         break;
     case 1: /* many fine ones, of several widths */
         for (int i = synth_int(s, 2, 4); i > 0; i--) {

@@ -9,7 +9,7 @@
 static void shift_rows(synth_scene *s, float *image, float unit)
 {
     float amount = (float)s->options->distortion;
-    bool jitters = synth_chance(s, 0.35f);
+    bool jitters = synth_chance(s, 0.25f);
     float jitter = jitters ? amount * unit * synth_log(s, 0.05f, 0.8f) : 0;
     float drift = amount * unit * synth_uniform(s, -2, 2),
           sway = amount * unit * (synth_chance(s, 0.2f) ? synth_uniform(s, 0, 1.5f) : 0);
@@ -48,8 +48,8 @@ static void charge(synth_scene *s, float *image)
             }
         }
     }
-    if (synth_chance(s, 0.15f * amount)) { /* streaks: whole lines brighter or darker */
-        float strength = synth_log(s, 0.005f, 0.06f), hold = synth_uniform(s, 0, 0.9f), offset = 0;
+    if (synth_chance(s, 0.08f * amount)) { /* streaks: whole lines brighter or darker */
+        float strength = synth_log(s, 0.003f, 0.04f), hold = synth_uniform(s, 0, 0.9f), offset = 0;
         for (int j = 0; j < s->size; j++) {
             offset = hold * offset + strength * synth_normal(&s->rng);
             for (int i = 0; i < s->size; i++) {
@@ -147,7 +147,7 @@ void synth_detector(synth_scene *s, float *image)
     vignette(s, image);
     shift_rows(s, image, unit);
     float sigma = blur * unit *
-                  (synth_chance(s, 0.75f) ? synth_log(s, 0.25f, 1.1f) : synth_log(s, 0.8f, 2.6f));
+                  (synth_chance(s, 0.82f) ? synth_log(s, 0.25f, 1.1f) : synth_log(s, 0.8f, 2.4f));
     float astigmatism = expf(0.25f * synth_normal(&s->rng));
     synth_blur(image, s->work[2], s->size, sigma * astigmatism, sigma / astigmatism);
     charge(s, image);

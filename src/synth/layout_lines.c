@@ -15,9 +15,12 @@ typedef struct lines {
 static void place_uniform(synth_scene *s, lines *l)
 {
     /* Up to 26 lines are most common in practice; some images have 60. */
-    float across = synth_chance(s, 0.85f) ? synth_log(s, 4, 24) : synth_log(s, 20, 60);
+    float across = synth_chance(s, 0.85f) ? synth_log(s, 4, 22) : synth_log(s, 20, 60);
     if (s->rough) {
-        across = synth_log(s, 3.5f, 24);
+        across = synth_log(s, 3.5f, 22);
+    } else if (s->fine_defect) { /* a bridge between lines two pixels apart cannot be seen, nor
+                                    labelled */
+        across = synth_chance(s, 0.85f) ? synth_log(s, 3.5f, 18) : synth_log(s, 18, 40);
     }
     float pitch = 1 / across, duty = synth_uniform(s, 0.25f, 0.75f), phase = synth_uniform(s, 0, 1);
     bool walking = synth_chance(s, 0.15f); /* pitch walking: every second space is wider */

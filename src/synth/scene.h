@@ -86,6 +86,7 @@ typedef struct synth_scene {
     synth_look look;  /* of the pattern in `field` */
     bool has_pattern; /* whether `field` holds something to paint */
     bool section;     /* a cross-section: no side walls, no tilt */
+    bool fine_defect; /* the defect is as small as the lines: do not draw the finest */
     bool collapsed;   /* the pattern is bent already: no second defect is needed */
 
     /* Edge roughness that the layout is to use; the class of rough edges raises it. Frames,

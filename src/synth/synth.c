@@ -289,6 +289,7 @@ static void render(synth_scene *s, const recipe *r, uint64_t seed, uint64_t scen
         s->rng = smt_rng_seed(seed, smt_hash64(scene_id, STREAM_DEFECT));
         roughen(s);
     }
+    s->fine_defect = r->flaw == FLAW_BRIDGE || r->flaw == FLAW_OPEN;
     s->rng = smt_rng_seed(seed, smt_hash64(scene_id, STREAM_LAYOUT));
     s->body_level = 0.4f;
     s->crack_box[0] = s->crack_box[1] = 0;
