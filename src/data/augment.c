@@ -150,8 +150,27 @@ void smt_augmenter_destroy(smt_augmenter **augmenter)
 #define SECOND(word) ((int)((word) >> 16))
 #endif
 #define SPAN                                                                                       \
-    64 /* pixels that are fetched before they are weighted: the first is scalar, the second vector \
-          work */
+    64 /* pixels fetched before they are weighted: the first is scalar, the second vector work */
+
+/* A pixel and its right neighbour, and the two below, for each of `count` positions. */
+SCALAR static void fetch(const uint16_t *field,
+                         int stride,
+                         uint32_t u,
+                         uint32_t v,
+                         uint32_t du,
+                         uint32_t dv,
+                         int count,
+                         uint32_t *above,
+                         uint32_t *below)
+{
+    for (int x = 0; x < count; x++) {
+        const uint16_t *p = field + ((int)(v >> FIXED_BITS) * stride + (int)(u >> FIXED_BITS));
+        memcpy(&above[x], p, sizeof *above);
+        memcpy(&below[x], p + stride, sizeof *below);
+        u += du;
+        v += dv;
+    }
+}
 
 /* u, v: 16.16 coordinates in the field, not negative. */
 FAST static void warp_row(const uint16_t *field,
@@ -163,18 +182,10 @@ FAST static void warp_row(const uint16_t *field,
                           int count,
                           float *out)
 {
-    uint32_t above[SPAN], below[SPAN]; /* two neighbours each */
+    uint32_t above[SPAN], below[SPAN];
     for (int done = 0; done < count; done += SPAN) {
         int here = count - done < SPAN ? count - done : SPAN;
-        uint32_t at_u = u, at_v = v;
-        for (int x = 0; x < here; x++) {
-            const uint16_t *p =
-                field + ((int)(at_v >> FIXED_BITS) * stride + (int)(at_u >> FIXED_BITS));
-            memcpy(&above[x], p, sizeof *above);
-            memcpy(&below[x], p + stride, sizeof *below);
-            at_u += du;
-            at_v += dv;
-        }
+        fetch(field, stride, u, v, du, dv, here, above, below);
         for (int x = 0; x < here; x++) {
             int right = (int)((u + (uint32_t)x * du) >> (FIXED_BITS - 8)) & 255;
             int down = (int)((v + (uint32_t)x * dv) >> (FIXED_BITS - 8)) & 255;
@@ -183,8 +194,8 @@ FAST static void warp_row(const uint16_t *field,
             int value = upper * (256 - down) + lower * down; /* grey x 2^23 */
             out[done + x] = (float)value * 0x1p-23f;
         }
-        u = at_u;
-        v = at_v;
+        u += (uint32_t)here * du;
+        v += (uint32_t)here * dv;
     }
 }
 

@@ -12,4 +12,11 @@
 #define FAST
 #endif
 
+/* For loops that only gather: GCC would spend more on packing the parts than it gains. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define SCALAR __attribute__((noinline, optimize("no-tree-vectorize", "no-tree-slp-vectorize")))
+#else
+#define SCALAR
+#endif
+
 #endif
