@@ -1,0 +1,277 @@
+#include "data/made.h"
+
+#define COUNT(a) (int)(sizeof(a) / sizeof *(a))
+
+static void canonical_names(void **state)
+{
+    (void)state;
+    static const char *const pairs[][2] = {
+        {"bridge", "bridge"},
+        {"Bridges", "bridge"},
+        {"BRIDGE", "bridge"},
+        {"short", "bridge"},
+        {"via", "via"},
+        {"vias", "via"},
+        {"Malformed_Vias", "via"},
+        {"cracks", "crack"},
+        {"CMP(scratch)", "cmp"},
+        {"CMP", "cmp"},
+        {"Scratches", "scratch"},
+        {"OTHERS", "other"},
+        {"other", "other"},
+        {"stain", "other"},
+        {"opens", "open"},
+        {"LER", "ler"},
+        {"Line Edge Roughness", "ler"},
+        {"particle contamination", "particle"},
+        {"CLEAN_CRACK", "cleancrack"},
+        {"glass", "glass"},
+        {"bus", "bus"},
+        {"gas", "gas"},
+        {"s", "s"},
+        {"", ""},
+        {"()", ""},
+        {"\xe6\xa9\x8b", "\xe6\xa9\x8b"},
+    };
+    char out[SMT_CANONICAL];
+    for (int i = 0; i < COUNT(pairs); i++) {
+        smt_class_canonical(pairs[i][0], out);
+        assert_string_equal(out, pairs[i][1]);
+    }
+    char longest[300];
+    memset(longest, 'x', sizeof longest - 1);
+    longest[sizeof longest - 1] = 0;
+    smt_class_canonical(longest, out);
+    assert_int_equal(strlen(out), SMT_CANONICAL - 1);
+}
+
+static smt_class_map *map_of(const char *const *model,
+                             int model_count,
+                             const char *const *set,
+                             int set_count,
+                             const char *const *overrides,
+                             int override_count)
+{
+    smt_class_map *map = NULL;
+    smt_error error = {SMT_OK, ""};
+    if (smt_class_map_create(
+            model, model_count, set, NULL, set_count, overrides, override_count, &map, &error)) {
+        fail_msg("%s", error.message);
+    }
+    return map;
+}
+
+static const char *predicted(const smt_class_map *map, int i)
+{
+    return map->classes[map->from_model[i]];
+}
+
+static const char *true_class(const smt_class_map *map, int i)
+{
+    return map->classes[map->from_set[i]];
+}
+
+static const char *const phase3[] = {"BRIDGE",
+                                     "CLEAN_CRACK",
+                                     "CLEAN_LAYER",
+                                     "CLEAN_VIA",
+                                     "CMP",
+                                     "CRACK",
+                                     "LER",
+                                     "OPEN",
+                                     "OTHERS",
+                                     "PARTICLE",
+                                     "VIA"};
+static const char *const sem_a[] = {
+    "Bridge", "Clean", "Crack", "LER", "Open", "Other", "Scratch", "Vias"};
+static const char *const sem_h[] = {
+    "CMP(scratch)", "LER", "bridge", "clean", "cracks", "open", "others", "vias"};
+
+static void same_classes_need_no_map(void **state)
+{
+    (void)state;
+    smt_class_map *map = map_of(phase3, COUNT(phase3), phase3, COUNT(phase3), NULL, 0);
+    assert_int_equal(map->line_count, 0);
+    assert_int_equal(map->class_count, COUNT(phase3));
+    for (int i = 0; i < COUNT(phase3); i++) {
+        assert_int_equal(map->from_model[i], i);
+        assert_int_equal(map->from_set[i], i);
+        assert_string_equal(map->classes[i], phase3[i]);
+        assert_true(map->present[i]);
+    }
+    smt_class_map_destroy(&map);
+    assert_null(map);
+}
+
+/* As the reference: kinds of clean are clean, CMP, PARTICLE are unknown to the set, Scratch to the
+ * model. */
+static void phase3_model_on_sem_a(void **state)
+{
+    (void)state;
+    static const char *const want[] = {"BRIDGE",
+                                       "Clean",
+                                       "Clean",
+                                       "Clean",
+                                       "OTHERS",
+                                       "CRACK",
+                                       "LER",
+                                       "OPEN",
+                                       "OTHERS",
+                                       "OTHERS",
+                                       "VIA"};
+    static const char *const truth[] = {
+        "BRIDGE", "Clean", "CRACK", "LER", "OPEN", "OTHERS", "OTHERS", "VIA"};
+    smt_class_map *map = map_of(phase3, COUNT(phase3), sem_a, COUNT(sem_a), NULL, 0);
+    assert_int_equal(map->class_count, 7);
+    for (int i = 0; i < COUNT(phase3); i++) {
+        assert_string_equal(predicted(map, i), want[i]);
+    }
+    for (int i = 0; i < COUNT(sem_a); i++) {
+        assert_string_equal(true_class(map, i), truth[i]);
+    }
+    bool told = false;
+    for (int i = 0; i < map->line_count; i++) {
+        told = told || strcmp(map->lines[i],
+                              "true Scratch counts as other: the model has no such class") == 0;
+    }
+    assert_true(told);
+    smt_class_map_destroy(&map);
+}
+
+static void sem_a_model_on_phase3(void **state)
+{
+    (void)state;
+    smt_class_map *map = map_of(sem_a, COUNT(sem_a), phase3, COUNT(phase3), NULL, 0);
+    assert_string_equal(true_class(map, 1), "Clean"); /* CLEAN_CRACK */
+    assert_string_equal(true_class(map, 3), "Clean");
+    assert_string_equal(true_class(map, 4), "Other"); /* CMP */
+    assert_string_equal(true_class(map, 9), "Other"); /* PARTICLE */
+    assert_string_equal(true_class(map, 10), "Vias");
+    assert_string_equal(predicted(map, 6), "Other"); /* Scratch */
+    smt_class_map_destroy(&map);
+}
+
+static void sem_a_model_on_sem_h(void **state)
+{
+    (void)state;
+    smt_class_map *map = map_of(sem_a, COUNT(sem_a), sem_h, COUNT(sem_h), NULL, 0);
+    assert_string_equal(true_class(map, 0), "Other"); /* CMP(scratch) is cmp, as in the reference */
+    assert_string_equal(true_class(map, 4), "Crack");
+    assert_string_equal(predicted(map, 6), "Other");
+    smt_class_map_destroy(&map);
+    static const char *const overrides[] = {"CMP(scratch)=scratch"};
+    map = map_of(sem_a, COUNT(sem_a), sem_h, COUNT(sem_h), overrides, 1);
+    assert_string_equal(true_class(map, 0), "Scratch");
+    assert_string_equal(predicted(map, 6), "Scratch");
+    smt_class_map_destroy(&map);
+}
+
+static void overrides_name_either_side(void **state)
+{
+    (void)state;
+    static const char *const to_other[] = {"scratch=other"};
+    smt_class_map *map = map_of(sem_a, COUNT(sem_a), sem_a, COUNT(sem_a), to_other, 1);
+    assert_string_equal(predicted(map, 6), "Other");
+    assert_string_equal(true_class(map, 6), "Other");
+    assert_int_equal(map->class_count, 7);
+    assert_int_equal(map->line_count, 2);
+    smt_class_map_destroy(&map);
+    static const char *const swap[] = {"Open=Bridge", "Bridge=Open"};
+    map = map_of(sem_a, COUNT(sem_a), sem_a, COUNT(sem_a), swap, 2);
+    assert_int_equal(map->from_model[0], map->from_set[0]);
+    assert_int_not_equal(map->from_model[0], map->from_model[4]);
+    smt_class_map_destroy(&map);
+}
+
+static void overrides_are_checked(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "scratch", "=other", "scratch=", "scrtch=other", "scratch=nothing", "", "="};
+    for (int i = 0; i < COUNT(bad); i++) {
+        smt_class_map *map = NULL;
+        smt_error error = {SMT_OK, ""};
+        assert_int_equal(
+            smt_class_map_create(
+                sem_a, COUNT(sem_a), sem_a, NULL, COUNT(sem_a), &bad[i], 1, &map, &error),
+            SMT_ERR_ARGUMENT);
+        assert_null(map);
+        assert_non_null(strstr(error.message, "map "));
+    }
+}
+
+static void synonyms_do_not_merge_what_both_keep_apart(void **state)
+{
+    (void)state;
+    static const char *const both[] = {"bridge", "short", "open"};
+    static const char *const one[] = {"Bridges", "opens"};
+    smt_class_map *map = map_of(both, 3, both, 3, NULL, 0);
+    assert_int_equal(map->class_count, 3);
+    assert_int_equal(map->line_count, 0);
+    smt_class_map_destroy(&map);
+    map = map_of(both, 3, one, 2, NULL, 0);
+    assert_int_equal(map->from_model[0], map->from_model[1]);
+    assert_string_equal(predicted(map, 1), "bridge");
+    smt_class_map_destroy(&map);
+}
+
+static void absent_classes(void **state)
+{
+    (void)state;
+    static const size_t images[] = {3, 0, 2, 1, 1, 0, 0, 5};
+    smt_class_map *map = NULL;
+    assert_int_equal(
+        smt_class_map_create(sem_a, COUNT(sem_a), sem_a, images, COUNT(sem_a), NULL, 0, &map, NULL),
+        SMT_OK);
+    assert_string_equal(predicted(map, 1), "Other"); /* no Clean image is measured */
+    assert_int_equal(map->from_set[1], -1);
+    assert_false(map->present[map->from_model[1]]);
+    assert_true(map->present[map->from_model[0]]);
+    smt_class_map_destroy(&map);
+}
+
+static void nothing_in_common(void **state)
+{
+    (void)state;
+    static const char *const model[] = {"()", "cat"};
+    static const char *const set[] = {"[]", "dog"};
+    smt_class_map *map = map_of(model, 2, set, 2, NULL, 0);
+    assert_int_equal(map->class_count, 1);
+    assert_string_equal(map->classes[0], "other");
+    assert_int_equal(map->line_count, 4);
+    smt_class_map_destroy(&map);
+}
+
+static void failing_allocations(void **state)
+{
+    (void)state;
+    smt_status status = SMT_ERR_MEMORY;
+    for (long n = 0; status; n++) {
+        smt_class_map *map = NULL;
+        smt_alloc_fail_after(n);
+        status = smt_class_map_create(
+            phase3, COUNT(phase3), sem_a, NULL, COUNT(sem_a), NULL, 0, &map, NULL);
+        smt_alloc_fail_after(-1);
+        assert_true(status == SMT_OK || (status == SMT_ERR_MEMORY && !map));
+        smt_class_map_destroy(&map);
+        assert_true(n < 1000);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(canonical_names),
+        cmocka_unit_test(same_classes_need_no_map),
+        cmocka_unit_test(phase3_model_on_sem_a),
+        cmocka_unit_test(sem_a_model_on_phase3),
+        cmocka_unit_test(sem_a_model_on_sem_h),
+        cmocka_unit_test(overrides_name_either_side),
+        cmocka_unit_test(overrides_are_checked),
+        cmocka_unit_test(synonyms_do_not_merge_what_both_keep_apart),
+        cmocka_unit_test(absent_classes),
+        cmocka_unit_test(nothing_in_common),
+        cmocka_unit_test(failing_allocations),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
