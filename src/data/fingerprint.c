@@ -236,8 +236,8 @@ static int compare_floats(float a, float b)
     return (a > b) - (a < b);
 }
 
-/* Correlation and block differences of a and the aligned b, on the overlap, after the best linear
- * change of b's grey. */
+/* Correlation and block differences of a and the aligned b, on the overlap, after both are
+ * standardised. */
 static void compare_pixels(
     const fingerprint *a, const fingerprint *b, int shift_x, int shift_y, print_match *match)
 {
@@ -269,7 +269,8 @@ static void compare_pixels(
         return;
     }
     match->correlation = (float)(vab / sqrt(va * vb));
-    double gain = vab / vb, offset = (sa - gain * sb) / n;
+    /* Both brought to mean 0 and variance 1, so that the order of the two does not matter. */
+    double ma = sa / n, mb = sb / n, da = sqrt(va / n), db = sqrt(vb / n);
     float blocks[64];
     int count = 0;
     for (int block = 0; block < 64; block++) {
@@ -278,13 +279,13 @@ static void compare_pixels(
         for (int k = 0; k < 64; k++) {
             int at = (block / 8 * 8 + k / 8) * N + block % 8 * 8 + k % 8;
             if (inside[at]) {
-                double d = a->thumbnail[at] - (gain * (double)moved[at] + offset);
+                double d = (a->thumbnail[at] - ma) / da - ((double)moved[at] - mb) / db;
                 sum += d * d;
                 pixels++;
             }
         }
         if (pixels >= 32) {
-            float value = (float)sqrt(sum / pixels / (va / n));
+            float value = (float)sqrt(sum / pixels);
             int i = count++;
             for (; i > 0 && compare_floats(blocks[i - 1], value) > 0; i--) {
                 blocks[i] = blocks[i - 1];

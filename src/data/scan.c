@@ -249,6 +249,12 @@ static bool holds_classes(const char *folder)
     return folders || !images;
 }
 
+/* What split and augment leave beside the splits. */
+static bool own_file(const char *name)
+{
+    return strcmp(name, "split.json") == 0 || strcmp(name, "augmented.csv") == 0;
+}
+
 static smt_status scan_root(scan *s)
 {
     const char *root = s->set->root;
@@ -290,6 +296,8 @@ static smt_status scan_root(scan *s)
             char *path = smt_path_join(root, names[i]);
             if (!path) {
                 status = no_memory(s);
+            } else if (split == SMT_SPLIT_NONE && own_file(names[i])) {
+                smt_log(SMT_LOG_DEBUG, "%s: passed over", path);
             } else if (split == SMT_SPLIT_NONE) {
                 ignore(s, path, "beside train/, val/ or test/ only these are read");
             } else {
