@@ -1,6 +1,6 @@
 /* Windows bitmaps: headers of 12 (OS/2) and 40 to 124 bytes; 1, 4, 8, 16, 24 and 32 bits; RLE4 and
  * RLE8; bit fields; bottom-up and top-down. */
-#include "decode.h"
+#include "image/decode.h"
 
 #include <string.h>
 

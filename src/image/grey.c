@@ -1,4 +1,4 @@
-#include "decode.h"
+#include "image/decode.h"
 
 static uint32_t multiply_255(uint32_t a, uint32_t b)
 {

@@ -2,7 +2,7 @@
  * jump's target is in run(), which changes no local after setjmp. libjpeg only warns about data
  * that ends early or cannot be decoded and invents grey for the rest; for a training set such an
  * image is damaged, so those warnings are errors here. */
-#include "decode.h"
+#include "image/decode.h"
 
 #include <setjmp.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* libpng reports errors by longjmp. The job lives in the frame of smt_decode_png, the jump's target
  * is in run(), which has no locals that change after setjmp, so every value in the job is
  * determinate after a jump. */
-#include "decode.h"
+#include "image/decode.h"
 
 #include <png.h>
 #include <stdio.h>

@@ -5,24 +5,19 @@
  * A block (strip or tile) is converted as soon as it is read, to 8-bit grey if the samples have 8
  * bits or less, else to 16-bit grey that is stretched at the end. Real numbers and 32-bit integers
  * are first mapped linearly from their range to 16 bits. */
-#include "decode.h"
+#include "image/tiff_open.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
-#include <tiffio.h>
 
 #define MAX_SAMPLES 16
-#define MAX_BLOCK_BYTES ((uint64_t)1 << 30)
 
 typedef enum colour_model { GREY, GREY_INVERTED, RGB, PALETTE, INK } colour_model;
 
 typedef struct tiff_job {
     const image_source *source;
     smt_error *error;
-    TIFF *tiff;
-    toff_t position;
-    char message[200];
+    tiff_memory file;
     uint16_t bits, samples, planar, format, compression;
     colour_model model;
     int planes; /* buffers a block needs: 1, or one per colour if planes are separate */
@@ -33,77 +28,13 @@ typedef struct tiff_job {
     smt_image image;
 } tiff_job;
 
-/* ---- the file in memory ---- */
-
-static tmsize_t read_bytes(thandle_t handle, void *out, tmsize_t size)
-{
-    tiff_job *job = handle;
-    uint64_t end = job->source->size;
-    uint64_t left = job->position < end ? end - job->position : 0;
-    if (size < 0) {
-        return 0;
-    }
-    size_t count = (uint64_t)size < left ? (size_t)size : (size_t)left;
-    memcpy(out, job->source->data + (count ? job->position : 0), count);
-    job->position += count;
-    return (tmsize_t)count;
-}
-
-static tmsize_t refuse_write(thandle_t handle, void *data, tmsize_t size)
-{
-    (void)handle, (void)data, (void)size;
-    return 0;
-}
-
-static toff_t seek_to(thandle_t handle, toff_t offset, int whence)
-{
-    tiff_job *job = handle;
-    job->position = whence == SEEK_SET
-                        ? offset
-                        : offset + (whence == SEEK_CUR ? job->position : (toff_t)job->source->size);
-    return job->position;
-}
-
-static int close_nothing(thandle_t handle)
-{
-    (void)handle;
-    return 0;
-}
-
-static toff_t file_size(thandle_t handle)
-{
-    return ((tiff_job *)handle)->source->size;
-}
-
-static int
-on_error(TIFF *tiff, void *context, const char *module, const char *format, va_list arguments)
-{
-    (void)tiff, (void)module;
-    tiff_job *job = context;
-    if (!job->message[0]) { /* the first error is the cause, the others follow from it */
-        vsnprintf(job->message, sizeof job->message, format, arguments);
-    }
-    return 1;
-}
-
-static int
-on_warning(TIFF *tiff, void *context, const char *module, const char *format, va_list arguments)
-{
-    (void)tiff, (void)module;
-    const tiff_job *job = context;
-    char line[200];
-    vsnprintf(line, sizeof line, format, arguments);
-    smt_log(SMT_LOG_DEBUG, "%s: %s", job->source->name, line);
-    return 1;
-}
-
 static smt_status damaged(tiff_job *job)
 {
     return smt_fail(job->error,
                     SMT_ERR_FORMAT,
                     "%s: damaged or incomplete TIFF: %s",
                     job->source->name,
-                    job->message[0] ? job->message : "the data end early");
+                    job->file.message[0] ? job->file.message : "the data end early");
 }
 
 static smt_status unsupported(tiff_job *job, const char *what, int value)
@@ -225,7 +156,7 @@ static smt_status read_palette(tiff_job *job)
         return SMT_OK;
     }
     uint16_t *red = NULL, *green = NULL, *blue = NULL;
-    if (!TIFFGetField(job->tiff, TIFFTAG_COLORMAP, &red, &green, &blue) || !red || !green ||
+    if (!TIFFGetField(job->file.tiff, TIFFTAG_COLORMAP, &red, &green, &blue) || !red || !green ||
         !blue) {
         return smt_fail(job->error,
                         SMT_ERR_FORMAT,
@@ -267,7 +198,7 @@ static smt_status read_model(tiff_job *job, uint16_t photometric)
         if (job->compression != COMPRESSION_JPEG) {
             return unsupported(job, "uncompressed YCbCr, colour model", photometric);
         }
-        TIFFSetField(job->tiff, TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
+        TIFFSetField(job->file.tiff, TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
         job->model = RGB;
         break;
     default:
@@ -280,7 +211,7 @@ static smt_status read_header(tiff_job *job)
 {
     uint32_t width = 0, height = 0;
     uint16_t photometric = 0;
-    TIFF *tiff = job->tiff;
+    TIFF *tiff = job->file.tiff;
     TIFFGetField(tiff, TIFFTAG_IMAGEWIDTH, &width);
     TIFFGetField(tiff, TIFFTAG_IMAGELENGTH, &height);
     smt_status status = smt_check_dimensions(job->source, width, height, job->error);
@@ -345,8 +276,8 @@ static smt_status read_header(tiff_job *job)
 static smt_status allocate(tiff_job *job, uint64_t block_bytes)
 {
     uint32_t width = 0, height = 0;
-    TIFFGetField(job->tiff, TIFFTAG_IMAGEWIDTH, &width);
-    TIFFGetField(job->tiff, TIFFTAG_IMAGELENGTH, &height);
+    TIFFGetField(job->file.tiff, TIFFTAG_IMAGEWIDTH, &width);
+    TIFFGetField(job->file.tiff, TIFFTAG_IMAGELENGTH, &height);
     smt_status status = smt_image_create((int)width, (int)height, &job->image, job->error);
     if (status != SMT_OK) {
         return status;
@@ -378,11 +309,11 @@ static smt_status allocate(tiff_job *job, uint64_t block_bytes)
 static bool block_present(tiff_job *job, uint32_t block, uint64_t needed)
 {
     int failed = 0;
-    uint64_t offset = TIFFGetStrileOffsetWithErr(job->tiff, block, &failed);
+    uint64_t offset = TIFFGetStrileOffsetWithErr(job->file.tiff, block, &failed);
     if (failed || offset == 0) {
         return false;
     }
-    uint64_t bytes = TIFFGetStrileByteCountWithErr(job->tiff, block, &failed);
+    uint64_t bytes = TIFFGetStrileByteCountWithErr(job->file.tiff, block, &failed);
     uint64_t least = job->compression == COMPRESSION_NONE ? needed : 1;
     return !failed && bytes >= least && offset < job->source->size &&
            bytes <= job->source->size - offset;
@@ -391,14 +322,14 @@ static bool block_present(tiff_job *job, uint32_t block, uint64_t needed)
 static smt_status read_tiles(tiff_job *job)
 {
     uint32_t width = 0, height = 0;
-    TIFFGetField(job->tiff, TIFFTAG_TILEWIDTH, &width);
-    TIFFGetField(job->tiff, TIFFTAG_TILELENGTH, &height);
+    TIFFGetField(job->file.tiff, TIFFTAG_TILEWIDTH, &width);
+    TIFFGetField(job->file.tiff, TIFFTAG_TILELENGTH, &height);
     smt_status status = smt_check_dimensions(job->source, width, height, job->error);
     if (status != SMT_OK) {
         return status;
     }
-    uint64_t bytes = TIFFTileSize64(job->tiff);
-    if (bytes == 0 || bytes > MAX_BLOCK_BYTES) {
+    uint64_t bytes = TIFFTileSize64(job->file.tiff);
+    if (bytes == 0 || bytes > TIFF_MAX_BLOCK) {
         return damaged(job);
     }
     status = allocate(job, bytes);
@@ -409,11 +340,12 @@ static smt_status read_tiles(tiff_job *job)
         for (int left = 0; left < job->image.width; left += (int)width) {
             for (int p = 0; p < job->planes; p++) {
                 uint32_t tile =
-                    TIFFComputeTile(job->tiff, (uint32_t)left, (uint32_t)top, 0, (uint16_t)p);
+                    TIFFComputeTile(job->file.tiff, (uint32_t)left, (uint32_t)top, 0, (uint16_t)p);
                 if (!block_present(job, tile, bytes)) {
                     return damaged(job);
                 }
-                tmsize_t got = TIFFReadEncodedTile(job->tiff, tile, job->block[p], (tmsize_t)bytes);
+                tmsize_t got =
+                    TIFFReadEncodedTile(job->file.tiff, tile, job->block[p], (tmsize_t)bytes);
                 if (got < 0 || (uint64_t)got < bytes) {
                     return damaged(job);
                 }
@@ -427,16 +359,16 @@ static smt_status read_tiles(tiff_job *job)
 static smt_status read_strips(tiff_job *job)
 {
     uint32_t image_width = 0, image_height = 0, rows = 0;
-    TIFFGetField(job->tiff, TIFFTAG_IMAGEWIDTH, &image_width);
-    TIFFGetField(job->tiff, TIFFTAG_IMAGELENGTH, &image_height);
-    TIFFGetFieldDefaulted(job->tiff, TIFFTAG_ROWSPERSTRIP, &rows);
+    TIFFGetField(job->file.tiff, TIFFTAG_IMAGEWIDTH, &image_width);
+    TIFFGetField(job->file.tiff, TIFFTAG_IMAGELENGTH, &image_height);
+    TIFFGetFieldDefaulted(job->file.tiff, TIFFTAG_ROWSPERSTRIP, &rows);
     if (rows == 0 || rows > image_height) {
         rows = image_height;
     }
     uint64_t row_bytes =
         ((uint64_t)image_width * (job->planes > 1 ? 1u : job->samples) * job->bits + 7) / 8;
-    uint64_t bytes = TIFFStripSize64(job->tiff);
-    if (bytes < row_bytes * rows || bytes > MAX_BLOCK_BYTES) {
+    uint64_t bytes = TIFFStripSize64(job->file.tiff);
+    if (bytes < row_bytes * rows || bytes > TIFF_MAX_BLOCK) {
         return damaged(job);
     }
     smt_status status = allocate(job, bytes);
@@ -446,11 +378,12 @@ static smt_status read_strips(tiff_job *job)
     for (uint32_t top = 0; top < image_height; top += rows) {
         uint32_t here = image_height - top < rows ? image_height - top : rows;
         for (int p = 0; p < job->planes; p++) {
-            uint32_t strip = TIFFComputeStrip(job->tiff, top, (uint16_t)p);
+            uint32_t strip = TIFFComputeStrip(job->file.tiff, top, (uint16_t)p);
             if (!block_present(job, strip, row_bytes * here)) {
                 return damaged(job);
             }
-            tmsize_t got = TIFFReadEncodedStrip(job->tiff, strip, job->block[p], (tmsize_t)bytes);
+            tmsize_t got =
+                TIFFReadEncodedStrip(job->file.tiff, strip, job->block[p], (tmsize_t)bytes);
             if (got < 0 || (uint64_t)got < row_bytes * here) {
                 return damaged(job);
             }
@@ -484,7 +417,7 @@ static smt_status read_image(tiff_job *job)
 {
     smt_status status = read_header(job);
     if (status == SMT_OK) {
-        status = TIFFIsTiled(job->tiff) ? read_tiles(job) : read_strips(job);
+        status = TIFFIsTiled(job->file.tiff) ? read_tiles(job) : read_strips(job);
     }
     if (status != SMT_OK || !job->wide) {
         return status;
@@ -499,29 +432,10 @@ static smt_status read_image(tiff_job *job)
 smt_status smt_decode_tiff(const image_source *source, smt_image *out, smt_error *error)
 {
     tiff_job job = {.source = source, .error = error};
-    smt_status status = SMT_ERR_MEMORY;
-    TIFFOpenOptions *options = TIFFOpenOptionsAlloc();
-    if (!options) {
-        return out_of_memory(&job);
-    }
-    TIFFOpenOptionsSetErrorHandlerExtR(options, on_error, &job);
-    TIFFOpenOptionsSetWarningHandlerExtR(options, on_warning, &job);
-    TIFFOpenOptionsSetMaxSingleMemAlloc(options, (tmsize_t)MAX_BLOCK_BYTES);
-    job.tiff = TIFFClientOpenExt(source->name,
-                                 "rm",
-                                 &job,
-                                 read_bytes,
-                                 refuse_write,
-                                 seek_to,
-                                 close_nothing,
-                                 file_size,
-                                 NULL,
-                                 NULL,
-                                 options);
-    TIFFOpenOptionsFree(options);
-    if (job.tiff) {
+    smt_status status;
+    if (smt_tiff_open(source, &job.file)) {
         status = read_image(&job);
-        TIFFClose(job.tiff);
+        TIFFClose(job.file.tiff);
     } else {
         status = damaged(&job);
     }
