@@ -43,6 +43,28 @@ SMT_API smt_status smt_plot_confusion(const smt_evaluation *evaluation,
                                       const char *path,
                                       smt_error *error);
 
+/* What report.html shows besides the evaluation; all borrowed, all may be NULL or 0. */
+typedef struct smt_report_inputs {
+    const char *command;            /* the command line that made it */
+    const smt_history_row *history; /* of the run */
+    size_t history_count;
+} smt_report_inputs;
+
+/* Reads a run's history.csv; columns are found by name, a missing number is NaN. *rows is freed
+ * with smt_free. SMT_ERR_FORMAT: there is no epoch in it. */
+SMT_API smt_status smt_history_load(const char *path,
+                                    smt_history_row **rows,
+                                    size_t *count,
+                                    smt_error *error);
+
+/* One self-contained file: no request to any network, light and dark, prints. With up to 1000
+ * images it stays under 15 MB; with many more, thumbnails shrink and then only part of the images
+ * is shown. */
+SMT_API smt_status smt_report_html(const smt_evaluation *evaluation,
+                                   const smt_report_inputs *inputs,
+                                   const char *path,
+                                   smt_error *error);
+
 #ifdef __cplusplus
 }
 #endif

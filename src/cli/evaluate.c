@@ -96,6 +96,37 @@ static smt_status save_all(const smt_evaluation *evaluation, smt_error *error)
     return status;
 }
 
+static char *command_line(int argc, char **argv)
+{
+    char *text = smt_strdup("semtinel");
+    for (int i = 0; i < argc && text; i++) {
+        char *longer = smt_format("%s %s", text, argv[i]);
+        smt_free(text);
+        text = longer;
+    }
+    return text;
+}
+
+/* The curves are in the report when the model is a run that has a history. */
+static smt_status
+save_page(const smt_evaluation *evaluation, const char *model, const char *line, smt_error *error)
+{
+    smt_report_inputs inputs = {.command = line};
+    smt_history_row *history = NULL;
+    char *path = smt_path_join(output, "report.html");
+    char *csv = smt_path_is_directory(model) ? smt_path_join(model, "history.csv") : NULL;
+    if (csv && smt_path_exists(csv) &&
+        !smt_history_load(csv, &history, &inputs.history_count, NULL)) {
+        inputs.history = history;
+    }
+    smt_status status = path ? smt_report_html(evaluation, &inputs, path, error)
+                             : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    smt_free(history);
+    smt_free(csv);
+    smt_free(path);
+    return status;
+}
+
 static void print_summary(const smt_evaluation *e)
 {
     const smt_metrics *m = e->metrics;
@@ -126,17 +157,13 @@ static void print_summary(const smt_evaluation *e)
             e->info.precision);
 }
 
-static smt_status start_log(smt_file **log, int argc, char **argv, smt_error *error)
+static smt_status start_log(smt_file **log, const char *line, smt_error *error)
 {
     char *path = smt_path_join(output, "log.txt");
     smt_status status =
         path ? smt_file_create(path, log, error) : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
     if (!status) {
-        smt_file_printf(*log, "semtinel %s:", smt_version());
-        for (int i = 0; i < argc; i++) {
-            smt_file_printf(*log, " %s", argv[i]);
-        }
-        smt_file_printf(*log, "\n");
+        smt_file_printf(*log, "semtinel %s\n%s\n", smt_version(), line);
         cli_log_copy(*log);
     }
     smt_free(path);
@@ -167,17 +194,20 @@ int cli_evaluate(int argc, char **argv)
     how.resamples = resamples;
     how.seed = cli_shared.seed;
 
-    smt_status status = smt_make_directory(output, &error);
-    status = status ? status : start_log(&log, argc, argv, &error);
+    char *line = command_line(argc, argv);
+    smt_status status = line ? SMT_OK : smt_fail(&error, SMT_ERR_MEMORY, "out of memory");
+    status = status ? status : smt_make_directory(output, &error);
+    status = status ? status : start_log(&log, line, &error);
     status = status ? status : smt_pool_create(cli_shared.threads, &pool, &error);
     status = status ? status : cli_open_classifier(operands[0], names, pool, &classifier, &error);
     status = status ? status : smt_dataset_scan(operands[1], &dataset, &error);
     status = status ? status : smt_evaluate(classifier, dataset, &how, pool, &evaluation, &error);
     status = status ? status : save_all(evaluation, &error);
+    status = status ? status : save_page(evaluation, operands[0], line, &error);
     if (!status) {
         print_summary(evaluation);
         code = evaluation->skipped ? EXIT_SKIPPED : EXIT_DONE;
-        smt_log(SMT_LOG_INFO, "results in %s", output);
+        smt_log(SMT_LOG_INFO, "results in %s; open %s/report.html", output, output);
     } else {
         code = cli_report(&error);
     }
@@ -186,6 +216,7 @@ int cli_evaluate(int argc, char **argv)
         code = cli_report(&error);
     }
     smt_file_abandon(&log);
+    smt_free(line);
     smt_evaluation_destroy(&evaluation);
     smt_dataset_destroy(&dataset);
     smt_classifier_close(&classifier);

@@ -1,0 +1,442 @@
+#include "report/report_parts.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void report_navigation(smt_file *file, const smt_report_inputs *inputs)
+{
+    smt_file_printf(file,
+                    "<nav aria-label=\"Sections\"><ul><li><a href=\"#summary\">Summary</a></li>%s"
+                    "<li><a href=\"#confusion\">Confusion matrix</a></li><li><a "
+                    "href=\"#classes\">Classes</a></li>"
+                    "<li><a href=\"#confidence\">Confidence</a></li><li><a "
+                    "href=\"#mistakes\">Worst mistakes</a></li>"
+                    "<li><a href=\"#unsure\">Least confident</a></li><li><a "
+                    "href=\"#origin\">Provenance</a></li></ul></nav>\n",
+                    inputs->history_count ? "<li><a href=\"#curves\">Training</a></li>" : "");
+}
+
+static void card(smt_file *file, const char *value, const char *label)
+{
+    smt_file_printf(file, "<li><b>");
+    html_text(file, value);
+    smt_file_printf(file, "</b><span>");
+    html_text(file, label);
+    smt_file_printf(file, "</span></li>\n");
+}
+
+static void card_number(smt_file *file, const char *format, double value, const char *label)
+{
+    char text[64];
+    if (isfinite(value)) {
+        snprintf(text, sizeof text, format, value);
+        card(file, text, label);
+    }
+}
+
+static void card_interval(smt_file *file, double value, smt_interval interval, const char *name)
+{
+    char text[64], label[128];
+    snprintf(text, sizeof text, "%.3f", value);
+    snprintf(
+        label, sizeof label, "%s, 95%% interval %.3f to %.3f", name, interval.low, interval.high);
+    card(file, text, label);
+}
+
+void report_summary(smt_file *file, const smt_evaluation *e)
+{
+    const smt_metrics *m = e->metrics;
+    smt_file_printf(file,
+                    "<section aria-labelledby=\"summary\"><h2 id=\"summary\">Summary</h2>\n<ul "
+                    "class=\"cards\">\n");
+    card_interval(file, m->accuracy, m->accuracy_95, "accuracy");
+    card_interval(file, m->macro.f1, m->macro_f1_95, "macro F1");
+    card_number(file, "%.3f", m->top2, "among the two most probable classes");
+    card_number(file, "%.3f", m->calibration_error, "expected calibration error");
+    card_number(file, "%.0f", (double)m->count, "images measured");
+    if (e->skipped) {
+        card_number(file, "%.0f", (double)e->skipped, "images skipped: unreadable");
+    }
+    card_number(file,
+                "%.2f ms",
+                1e3 * e->seconds / (double)(m->count ? m->count : 1),
+                "an image, network only");
+    smt_file_printf(file, "</ul>\n");
+    if (e->map->line_count) {
+        smt_file_printf(file,
+                        "<details open><summary>How class names were matched</summary><ul>\n");
+        for (int i = 0; i < e->map->line_count; i++) {
+            smt_file_printf(file, "<li>");
+            html_text(file, e->map->lines[i]);
+            smt_file_printf(file, "</li>\n");
+        }
+        smt_file_printf(file, "</ul></details>\n");
+    }
+    smt_file_printf(
+        file,
+        "<p class=\"soft\">Intervals: percentile bootstrap over images. They tell how far chance "
+        "in the choice "
+        "of these images reaches, not how images from another tool differ.</p></section>\n");
+}
+
+void report_curves(smt_file *file, const smt_report_inputs *inputs)
+{
+    size_t n = inputs->history_count;
+    double *x = n ? smt_alloc(n, 6 * sizeof *x) : NULL;
+    if (!x) {
+        return;
+    }
+    double *y[5], top = 0, best_f1 = -1, best = (double)NAN;
+    for (size_t s = 0; s < 5; s++) {
+        y[s] = x + (s + 1) * n;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const smt_history_row *row = &inputs->history[i];
+        x[i] = row->epoch;
+        y[0][i] = row->train_loss;
+        y[1][i] = row->val_loss;
+        y[2][i] = row->train_accuracy;
+        y[3][i] = row->val_accuracy;
+        y[4][i] = row->val_macro_f1;
+        top = fmax(top, fmax(isfinite(y[0][i]) ? y[0][i] : 0, isfinite(y[1][i]) ? y[1][i] : 0));
+        if (row->val_macro_f1 > best_f1) {
+            best_f1 = row->val_macro_f1;
+            best = row->epoch;
+        }
+    }
+    bool marks = n < 25;
+    const html_series losses[2] = {{"training", x, y[0], n, 0, marks},
+                                   {"validation", x, y[1], n, 1, marks}};
+    const html_series shares[3] = {{"training accuracy", x, y[2], n, 0, marks},
+                                   {"validation accuracy", x, y[3], n, 1, marks},
+                                   {"validation macro F1", x, y[4], n, 2, marks}};
+    char text[160];
+    snprintf(text,
+             sizeof text,
+             "Loss over %zu epochs; training ends at %.3f, validation at %.3f.",
+             n,
+             y[0][n - 1],
+             y[1][n - 1]);
+    html_chart chart = {.id = "loss",
+                        .title = "Loss",
+                        .description = text,
+                        .x_label = "epoch",
+                        .y_label = "cross-entropy",
+                        .x_low = x[0],
+                        .x_high = x[n - 1] > x[0] ? x[n - 1] : x[0] + 1,
+                        .y_high = top > 0 ? 1.05 * top : 1,
+                        .mark_x = best,
+                        .series = losses,
+                        .count = 2};
+    smt_file_printf(file,
+                    "<section aria-labelledby=\"curves\"><h2 id=\"curves\">Training</h2>\n<div "
+                    "class=\"charts\">\n");
+    html_draw_chart(file, &chart);
+    chart.id = "accuracy";
+    chart.title = "Accuracy and macro F1";
+    snprintf(text,
+             sizeof text,
+             "Best validation macro F1 %.3f in epoch %.0f, marked by a dashed line.",
+             best_f1,
+             best);
+    chart.y_label = "share";
+    chart.y_high = 1;
+    chart.series = shares;
+    chart.count = 3;
+    html_draw_chart(file, &chart);
+    smt_file_printf(file, "</div>\n<p class=\"soft\">");
+    html_text(file, isfinite(best) ? text : "No validation was made.");
+    smt_file_printf(file, "</p></section>\n");
+    smt_free(x);
+}
+
+static void matrix_cell(smt_file *file, const smt_evaluation *e, int t, int p, const int *number)
+{
+    const smt_metrics *m = e->metrics;
+    size_t count = m->confusion[(size_t)t * (size_t)m->class_count + (size_t)p],
+           support = m->classes[t].support;
+    double share = support ? (double)count / (double)support : 0;
+    smt_file_printf(file, "<td class=\"%c\" style=\"--a:%.3f\">", t == p ? 'd' : 'e', sqrt(share));
+    if (count) {
+        smt_file_printf(file,
+                        "<button type=\"button\" data-t=\"%d\" data-p=\"%d\" "
+                        "aria-pressed=\"false\" aria-label=\"",
+                        number[t],
+                        number[p]);
+        html_text(file, e->map->classes[t]);
+        smt_file_printf(file, " predicted as ");
+        html_text(file, e->map->classes[p]);
+        smt_file_printf(file,
+                        ": %zu, %.1f percent\">%zu<small>%.*f%%</small></button>",
+                        count,
+                        100 * share,
+                        count,
+                        share > 0.0995 ? 0 : 1,
+                        100 * share);
+    } else {
+        smt_file_printf(file, "<span class=\"soft\">0</span>");
+    }
+    smt_file_printf(file, "</td>");
+}
+
+void report_matrix(smt_file *file, const smt_evaluation *e, const int *number)
+{
+    const smt_metrics *m = e->metrics;
+    smt_file_printf(
+        file,
+        "<section aria-labelledby=\"confusion\"><h2 id=\"confusion\">Confusion matrix</h2>\n"
+        "<p class=\"hint\">Choose a cell to see the images behind it; the arrow keys move between "
+        "cells.</p>\n"
+        "<div class=\"scroll\"><table id=\"matrix\"><caption>Rows: true class. Columns: predicted "
+        "class. Counts and "
+        "percentages of the row.</caption>\n<thead><tr><td></td>");
+    for (int c = 0; c < m->class_count; c++) {
+        if (number[c] >= 0) {
+            smt_file_printf(file, "<th scope=\"col\">");
+            html_text(file, e->map->classes[c]);
+            smt_file_printf(file, "</th>");
+        }
+    }
+    smt_file_printf(file, "<th scope=\"col\">images</th></tr></thead>\n<tbody>\n");
+    for (int t = 0; t < m->class_count; t++) {
+        if (number[t] < 0) {
+            continue;
+        }
+        smt_file_printf(file, "<tr><th scope=\"row\">");
+        html_text(file, e->map->classes[t]);
+        smt_file_printf(file, "</th>");
+        for (int p = 0; p < m->class_count; p++) {
+            if (number[p] >= 0) {
+                matrix_cell(file, e, t, p, number);
+            }
+        }
+        smt_file_printf(file, "<td><span>%zu</span></td></tr>\n", m->classes[t].support);
+    }
+    smt_file_printf(
+        file,
+        "</tbody></table></div>\n<div id=\"behind\" hidden><h3 id=\"behind-title\" tabindex=\"-1\" "
+        "aria-live=\"polite\"></h3>\n<button type=\"button\" id=\"behind-close\">Close</button>\n"
+        "<ul class=\"gallery\" id=\"behind-list\"></ul></div></section>\n");
+}
+
+static void score_row(smt_file *file, const char *name, const smt_class_score *s, bool bars)
+{
+    smt_file_printf(file, "<tr><th scope=\"row\">");
+    html_text(file, name);
+    smt_file_printf(file,
+                    "</th><td>%.3f</td><td>%.3f</td><td>%.3f</td><td class=\"l\">",
+                    s->precision,
+                    s->recall,
+                    s->f1);
+    if (bars) {
+        smt_file_printf(file, "<span class=\"bar\" style=\"width:%.1frem\"></span>", 8 * s->f1);
+    }
+    smt_file_printf(file, "</td><td>%zu</td></tr>\n", s->support);
+}
+
+void report_classes(smt_file *file, const smt_evaluation *e)
+{
+    const smt_metrics *m = e->metrics;
+    smt_file_printf(
+        file,
+        "<section aria-labelledby=\"classes\"><h2 id=\"classes\">Classes</h2>\n<div "
+        "class=\"scroll\"><table>"
+        "<caption>Precision: share of the images taken for a class that are of it. Recall: share "
+        "of the "
+        "class's images that were found.</caption>\n<thead><tr><th scope=\"col\" "
+        "class=\"l\">class</th>"
+        "<th scope=\"col\">precision</th><th scope=\"col\">recall</th><th scope=\"col\">F1</th>"
+        "<td aria-hidden=\"true\"></td><th scope=\"col\">images</th></tr></thead>\n<tbody>\n");
+    for (int c = 0; c < m->class_count; c++) {
+        if (smt_metrics_active(m, c)) {
+            score_row(file, e->map->classes[c], &m->classes[c], true);
+        }
+    }
+    smt_file_printf(file, "</tbody>\n<tfoot>\n");
+    score_row(file, "macro average", &m->macro, false);
+    score_row(file, "weighted average", &m->weighted, false);
+    smt_file_printf(file, "</tfoot></table></div></section>\n");
+}
+
+void report_confidence(smt_file *file, const smt_evaluation *e)
+{
+    const smt_metrics *m = e->metrics;
+    if (!isfinite(m->calibration_error)) {
+        return;
+    }
+    static const double diagonal[2] = {0, 1};
+    double x[SMT_CALIBRATION_BINS], y[SMT_CALIBRATION_BINS];
+    size_t used = 0;
+    for (int b = 0; b < SMT_CALIBRATION_BINS; b++) {
+        if (m->bins[b].count) {
+            x[used] = m->bins[b].confidence;
+            y[used++] = m->bins[b].accuracy;
+        }
+    }
+    const html_series series[2] = {{"perfect", diagonal, diagonal, 2, 4, false},
+                                   {"measured", x, y, used, 0, true}};
+    char text[160];
+    snprintf(text,
+             sizeof text,
+             "Accuracy against confidence in %zu bins; the expected calibration error is %.3f.",
+             used,
+             m->calibration_error);
+    const html_chart chart = {.id = "reliability",
+                              .title = "Reliability",
+                              .description = text,
+                              .x_label = "confidence",
+                              .y_label = "accuracy",
+                              .x_high = 1,
+                              .y_high = 1,
+                              .mark_x = (double)NAN,
+                              .series = series,
+                              .count = 2};
+    smt_file_printf(file,
+                    "<section aria-labelledby=\"confidence\"><h2 "
+                    "id=\"confidence\">Confidence</h2>\n<div class=\"charts\">\n");
+    html_draw_chart(file, &chart);
+    smt_file_printf(file,
+                    "<div><p>Where the line lies under the diagonal, the model is surer than it "
+                    "should be. Expected "
+                    "calibration error: <b>%.4f</b>; log loss: "
+                    "<b>%.4f</b>.</p>\n<table><thead><tr><th scope=\"col\">"
+                    "confidence</th><th scope=\"col\">images</th><th "
+                    "scope=\"col\">accuracy</th></tr></thead><tbody>\n",
+                    m->calibration_error,
+                    m->log_loss);
+    for (int b = SMT_CALIBRATION_BINS - 1; b >= 0; b--) {
+        if (m->bins[b].count) {
+            smt_file_printf(file,
+                            "<tr><td>%.2f to %.2f</td><td>%zu</td><td>%.3f</td></tr>\n",
+                            (double)b / SMT_CALIBRATION_BINS,
+                            (double)(b + 1) / SMT_CALIBRATION_BINS,
+                            m->bins[b].count,
+                            m->bins[b].accuracy);
+        }
+    }
+    smt_file_printf(file, "</tbody></table></div></div></section>\n");
+}
+
+typedef struct ranked {
+    float confidence;
+    uint32_t index;
+} ranked;
+
+static int surest_first(const void *a, const void *b)
+{
+    const ranked *x = a, *y = b;
+    return x->confidence != y->confidence ? (x->confidence < y->confidence ? 1 : -1)
+                                          : (x->index > y->index) - (x->index < y->index);
+}
+
+static smt_status gallery_item(smt_file *file, const smt_evaluation *e, size_t i, smt_error *error)
+{
+    smt_image image = report_image(e, i);
+    char *png = html_png(&image, 128);
+    if (!png) {
+        return smt_fail(error, SMT_ERR_MEMORY, "report: out of memory");
+    }
+    smt_file_printf(file, "<li><img alt=\"");
+    html_text(file, e->files[i]);
+    smt_file_printf(file, ": true ");
+    html_text(file, e->map->classes[e->truth[i]]);
+    smt_file_printf(file, ", predicted ");
+    html_text(file, e->map->classes[e->predicted[i]]);
+    smt_file_printf(file, "\" src=\"data:image/png;base64,");
+    smt_file_write(file, png, strlen(png));
+    smt_free(png);
+    smt_file_printf(file, "\"><div>true <b>");
+    html_text(file, e->map->classes[e->truth[i]]);
+    smt_file_printf(file, "</b></div><div>predicted <b>");
+    html_text(file, e->map->classes[e->predicted[i]]);
+    smt_file_printf(file, "</b>, %.1f%%</div><div class=\"soft\">", 100 * (double)e->confidence[i]);
+    html_text(file, e->files[i]);
+    smt_file_printf(file, "</div></li>\n");
+    return SMT_OK;
+}
+
+#define WORST 24
+#define UNSURE 12
+
+smt_status report_mistakes(smt_file *file, const smt_evaluation *e, smt_error *error)
+{
+    ranked *list = smt_alloc(e->count, sizeof *list);
+    if (!list) {
+        return smt_fail(error, SMT_ERR_MEMORY, "report: out of memory");
+    }
+    smt_status status = SMT_OK;
+    size_t wrong = 0;
+    for (size_t i = 0; i < e->count; i++) {
+        if (e->truth[i] != e->predicted[i]) {
+            list[wrong++] = (ranked){e->confidence[i], (uint32_t)i};
+        }
+    }
+    qsort(list, wrong, sizeof *list, surest_first);
+    smt_file_printf(file,
+                    "<section aria-labelledby=\"mistakes\"><h2 id=\"mistakes\">Worst "
+                    "mistakes</h2>\n<p>%zu of %zu images are "
+                    "wrong%s</p>\n<ul class=\"gallery\">\n",
+                    wrong,
+                    e->count,
+                    wrong ? "; those of which the model was surest:" : ".");
+    for (size_t i = 0; i < wrong && i < WORST && !status; i++) {
+        status = gallery_item(file, e, list[i].index, error);
+    }
+    for (size_t i = 0; i < e->count; i++) {
+        list[i] = (ranked){-e->confidence[i], (uint32_t)i};
+    }
+    qsort(list, e->count, sizeof *list, surest_first);
+    smt_file_printf(file,
+                    "</ul></section>\n<section aria-labelledby=\"unsure\"><h2 id=\"unsure\">Least "
+                    "confident</h2>\n"
+                    "<ul class=\"gallery\">\n");
+    for (size_t i = 0; i < e->count && i < UNSURE && !status; i++) {
+        status = gallery_item(file, e, list[i].index, error);
+    }
+    smt_file_printf(file, "</ul></section>\n");
+    smt_free(list);
+    return status;
+}
+
+static void fact(smt_file *file, const char *name, const char *value)
+{
+    smt_file_printf(file, "<tr><th scope=\"row\">");
+    html_text(file, name);
+    smt_file_printf(file, "</th><td class=\"l\">");
+    html_text(file, value);
+    smt_file_printf(file, "</td></tr>\n");
+}
+
+void report_provenance(smt_file *file, const smt_evaluation *e, const smt_report_inputs *inputs)
+{
+    char text[160];
+    smt_file_printf(file,
+                    "<section aria-labelledby=\"origin\"><h2 id=\"origin\">Provenance</h2>\n<div "
+                    "class=\"scroll\"><table>"
+                    "<tbody>\n");
+    fact(file, "model", e->model);
+    fact(file, "format", e->info.format);
+    fact(file, "arithmetic", e->info.precision);
+    snprintf(text, sizeof text, "%zu bytes (%.2f MB)", e->info.bytes, 1e-6 * (double)e->info.bytes);
+    fact(file, "size", text);
+    snprintf(text,
+             sizeof text,
+             "%d x %d, %s",
+             e->info.input_size,
+             e->info.input_size,
+             e->info.channels == 1 ? "grey" : "3 channels");
+    fact(file, "input", text);
+    fact(file, "images", e->set);
+    fact(file, "part", e->split);
+    if (inputs->command) {
+        fact(file, "command", inputs->command);
+    }
+    fact(file, "semtinel", smt_version());
+    smt_file_printf(file,
+                    "</tbody></table></div>\n<details><summary>How the model was made (options, "
+                    "seed, data)</summary>\n<pre>");
+    html_text(file, e->info.provenance);
+    smt_file_printf(file, "</pre></details></section>\n");
+}

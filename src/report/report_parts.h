@@ -1,0 +1,21 @@
+/* Internal: the sections of report.html. */
+#ifndef SEMTINEL_REPORT_PARTS_H
+#define SEMTINEL_REPORT_PARTS_H
+
+#include "report/html.h"
+
+#include <semtinel/report.h>
+
+smt_image report_image(const smt_evaluation *e, size_t index); /* borrows the pixels */
+
+void report_navigation(smt_file *file, const smt_report_inputs *inputs);
+void report_summary(smt_file *file, const smt_evaluation *e);
+void report_curves(smt_file *file, const smt_report_inputs *inputs);
+/* number: class -> place in the matrix, or -1. */
+void report_matrix(smt_file *file, const smt_evaluation *e, const int *number);
+void report_classes(smt_file *file, const smt_evaluation *e);
+void report_confidence(smt_file *file, const smt_evaluation *e);
+smt_status report_mistakes(smt_file *file, const smt_evaluation *e, smt_error *error);
+void report_provenance(smt_file *file, const smt_evaluation *e, const smt_report_inputs *inputs);
+
+#endif

@@ -1,0 +1,32 @@
+# report.html in a real browser: no page error, no request, a click on the matrix shows the images behind the cell.
+set -u
+semtinel=$1
+browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome)
+[ -n "$browser" ] || { echo "skipped: no Chromium on this machine"; exit 0; }
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+"$semtinel" synth "$work/data" --per-class 3 --size 48 --quiet || exit 1
+"$semtinel" train "$work/data" -o "$work/run" --init none --epochs 1 --size 48 --width 0.25 --quiet || exit 1
+"$semtinel" evaluate "$work/run" "$work/data" -o "$work/out" --quiet || exit 1
+grep -qE 'https?://' "$work/out/report.html" && { echo "FAILED: report.html names an address"; exit 1; }
+# What a user does, by script: an error, or a gallery that differs from the cell, shows in the title.
+cat >"$work/probe.js" <<'JS'
+<script>window.onerror=function(m){document.title='ERROR '+m};
+var b=document.querySelector('#matrix button'),n=parseInt(b.firstChild.textContent,10);b.click();
+var shown=document.querySelectorAll('#behind-list li img').length;
+b.dispatchEvent(new KeyboardEvent('keydown',{key:'ArrowDown',bubbles:true}));
+var h=[].map.call(document.querySelectorAll('h1,h2'),function(e){return e.textContent});
+document.title='PROBE '+(shown===n)+' '+(document.activeElement.tagName)+' '+h.length+' '+
+[].every.call(document.images,function(i){return i.alt!==''})+' '+performance.getEntriesByType('resource').length;</script>
+JS
+sed "/<\/body>/{
+r $work/probe.js
+d
+}" "$work/out/report.html" >"$work/probe.html"
+title=$(timeout 60 "$browser" --headless --no-sandbox --disable-gpu --dump-dom "file://$work/probe.html" 2>/dev/null |
+    grep -o '<title>[^<]*</title>' | head -n 1)
+case $title in
+    '<title>PROBE true '*' true 0</title>') ;;
+    '') echo "skipped: the browser does not run here" ;;
+    *) echo "FAILED: $title"; exit 1 ;;
+esac

@@ -1,0 +1,220 @@
+/* report.html: the page is well put together, hostile names stay text, and its data hold every
+ * image. */
+#include <semtinel/report.h>
+
+#include <jansson.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define IMAGES 6
+#define SIDE 32
+
+static const char *names[3] = {"bridge", "</script><script>alert(1)</script>", "clean & \"dry\""};
+
+/* An evaluation of six images in three classes, built by hand. */
+typedef struct fixture {
+    smt_evaluation evaluation;
+    smt_class_map map;
+    smt_pixels pixels;
+    uint8_t data[IMAGES * SIDE * SIDE];
+    int truth[IMAGES], predicted[IMAGES];
+    float probabilities[IMAGES * 3], confidence[IMAGES], true_probability[IMAGES];
+    bool in_top2[IMAGES];
+    char *files[IMAGES];
+    char *classes[3];
+    char *lines[1];
+} fixture;
+
+static fixture f;
+
+static void setup(void)
+{
+    static char odd[] = "test/<img src=x onerror=alert(2)>.png", plain[] = "test/a.png",
+                bytes[] = "test/\xff\xfe.png";
+    static char line[] = "true <b> counts as other";
+    memset(&f, 0, sizeof f);
+    for (int i = 0; i < IMAGES; i++) {
+        f.truth[i] = i % 3;
+        f.predicted[i] = i < 4 ? i % 3 : 0;
+        f.confidence[i] = 0.4f + 0.1f * (float)i;
+        f.true_probability[i] = f.truth[i] == f.predicted[i] ? f.confidence[i] : 0.1f;
+        f.in_top2[i] = true;
+        f.files[i] = i == 4 ? odd : i == 5 ? bytes : plain;
+        memset(f.data + i * SIDE * SIDE, 40 * i, SIDE * SIDE);
+    }
+    for (int c = 0; c < 3; c++) {
+        f.classes[c] = smt_strdup(names[c]);
+    }
+    f.lines[0] = line;
+    f.map =
+        (smt_class_map){.class_count = 3, .classes = f.classes, .line_count = 1, .lines = f.lines};
+    f.pixels = (smt_pixels){.size = SIDE, .count = IMAGES, .data = f.data};
+    static char model[] = "run<1>", set[] = "data";
+    f.evaluation = (smt_evaluation){.model = model,
+                                    .set = set,
+                                    .split = "test",
+                                    .info = {.path = model,
+                                             .format = "safetensors",
+                                             .precision = "float32",
+                                             .class_count = 3,
+                                             .classes = names,
+                                             .input_size = SIDE,
+                                             .channels = 1,
+                                             .provenance = "{\"a\": \"</pre>\"}"},
+                                    .map = &f.map,
+                                    .count = IMAGES,
+                                    .files = f.files,
+                                    .pixels = &f.pixels,
+                                    .truth = f.truth,
+                                    .predicted = f.predicted,
+                                    .probabilities = f.probabilities,
+                                    .confidence = f.confidence,
+                                    .true_probability = f.true_probability,
+                                    .in_top2 = f.in_top2};
+    const smt_outcome outcome = {
+        IMAGES, 3, f.truth, f.predicted, f.true_probability, f.confidence, f.in_top2};
+    assert_int_equal(smt_metrics_create(&outcome, 50, 1, &f.evaluation.metrics, NULL), SMT_OK);
+}
+
+static void teardown(void)
+{
+    smt_metrics_destroy(&f.evaluation.metrics);
+    for (int c = 0; c < 3; c++) {
+        smt_free(f.classes[c]);
+    }
+}
+
+static char *write_page(const smt_report_inputs *inputs)
+{
+    static void *page;
+    size_t size = 0;
+    smt_error error = {0};
+    assert_int_equal(smt_report_html(&f.evaluation, inputs, "test_report.html", &error), SMT_OK);
+    assert_int_equal(smt_file_load("test_report.html", 0, &page, &size, NULL), SMT_OK);
+    unlink("test_report.html");
+    assert_int_equal(strlen(page), size);
+    return page;
+}
+
+static void test_page(void **state)
+{
+    (void)state;
+    setup();
+    smt_history_row history[3];
+    for (int i = 0; i < 3; i++) {
+        history[i] =
+            (smt_history_row){i + 1, 1.0 / (i + 1), NAN, 0.5, NAN, i == 1 ? 0.7 : 0.6, 1e-3};
+    }
+    const smt_report_inputs inputs = {
+        .command = "semtinel evaluate <x>", .history = history, .history_count = 3};
+    char *page = write_page(&inputs);
+    assert_non_null(strstr(page, "<!DOCTYPE html>"));
+    assert_non_null(strstr(page, "default-src 'none'"));
+    assert_null(strstr(page, "http://"));
+    assert_null(strstr(page, "https://"));
+    /* Names stay text. */
+    assert_null(strstr(page, "alert(1)</script>"));
+    assert_null(strstr(page, "<img src=x"));
+    assert_null(strstr(page, "\"</pre>\""));
+    assert_non_null(strstr(page, "Best validation macro F1 0.700 in epoch 2"));
+    /* Every picture has a text for those who do not see it. */
+    for (const char *p = page; (p = strstr(p, "<img ")); p++) {
+        assert_memory_equal(p, "<img alt=\"", 10);
+    }
+    /* The data are JSON that holds every image with its place in the matrix. */
+    static const char mark[] = "id=\"data\">";
+    char *data = strstr(page, mark) + strlen(mark), *end = strstr(data, "</script>");
+    assert_non_null(end);
+    json_t *json = json_loadb(data, (size_t)(end - data), 0, NULL);
+    assert_non_null(json);
+    const json_t *images = json_object_get(json, "images");
+    assert_int_equal(json_array_size(images), IMAGES);
+    assert_string_equal(json_string_value(json_array_get(json_object_get(json, "classes"), 1)),
+                        names[1]);
+    for (size_t i = 0; i < IMAGES; i++) {
+        const json_t *row = json_array_get(images, i);
+        assert_int_equal(json_integer_value(json_array_get(row, 1)), f.truth[i]);
+        assert_int_equal(json_integer_value(json_array_get(row, 2)), f.predicted[i]);
+        /* A PNG's first bytes in base64. */
+        assert_memory_equal(json_string_value(json_array_get(row, 4)), "iVBORw0KGgo", 11);
+    }
+    assert_string_equal(json_string_value(json_array_get(json_array_get(images, 5), 0)),
+                        "test/\xef\xbf\xbd\xef\xbf\xbd.png");
+    json_decref(json);
+    smt_free(page);
+    teardown();
+}
+
+static void test_failures(void **state)
+{
+    (void)state;
+    setup();
+    const smt_report_inputs inputs = {0};
+    smt_error error = {0};
+    assert_int_equal(smt_report_html(&f.evaluation, &inputs, "/nonexistent/r.html", &error),
+                     SMT_ERR_IO);
+    assert_non_null(strstr(error.message, "/nonexistent/r.html"));
+    for (long n = 0;; n++) {
+        smt_alloc_fail_after(n);
+        smt_status status = smt_report_html(&f.evaluation, &inputs, "test_memory.html", &error);
+        smt_alloc_fail_after(-1);
+        if (status == SMT_OK || n > 400) {
+            break;
+        }
+        assert_false(smt_path_exists("test_memory.html"));
+    }
+    unlink("test_memory.html");
+    teardown();
+}
+
+static void test_confusion_plot(void **state)
+{
+    (void)state;
+    setup();
+    assert_int_equal(smt_plot_confusion(&f.evaluation, "test_confusion.svg", NULL), SMT_OK);
+    void *svg = NULL;
+    size_t size = 0;
+    assert_int_equal(smt_file_load("test_confusion.svg", 0, &svg, &size, NULL), SMT_OK);
+    assert_non_null(strstr(svg, "<svg"));
+    assert_non_null(strstr(svg, "</svg>"));
+    smt_free(svg);
+    unlink("test_confusion.svg");
+    teardown();
+}
+
+static void test_history_file(void **state)
+{
+    (void)state;
+    static const char csv[] = "epoch,other,val_macro_f1,train_loss\r\n1,x,0.25,2.5\r\n2,y,nan,"
+                              "\r\n2,z,0.9,9\r\njunk\r\n3,z,0.5,1";
+    assert_int_equal(smt_file_save("test_history.csv", csv, strlen(csv), NULL), SMT_OK);
+    smt_history_row *rows = NULL;
+    size_t count = 0;
+    assert_int_equal(smt_history_load("test_history.csv", &rows, &count, NULL), SMT_OK);
+    assert_int_equal(count, 3);
+    assert_float_equal(rows[0].val_macro_f1, 0.25, 0);
+    assert_float_equal(rows[0].train_loss, 2.5, 0);
+    assert_true(isnan(rows[0].learning_rate) && isnan(rows[1].val_macro_f1) &&
+                isnan(rows[1].train_loss));
+    assert_int_equal(rows[2].epoch, 3);
+    smt_free(rows);
+    smt_error error = {0};
+    assert_int_equal(smt_file_save("test_history.csv", "epoch\n", 6, NULL), SMT_OK);
+    assert_int_equal(smt_history_load("test_history.csv", &rows, &count, &error), SMT_ERR_FORMAT);
+    assert_non_null(strstr(error.message, "test_history.csv"));
+    unlink("test_history.csv");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_page),
+                                       cmocka_unit_test(test_failures),
+                                       cmocka_unit_test(test_confusion_plot),
+                                       cmocka_unit_test(test_history_file)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
