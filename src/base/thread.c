@@ -138,8 +138,14 @@ void smt_pool_run(smt_pool *pool, int tasks, smt_task function, void *context)
     atomic_store(&pool->next, 0);
     announce(pool);
     take_tasks(pool, 0);
-    while (atomic_load(&pool->busy) > 0) {
-        pause_cpu();
+    /* On a machine with other work a worker may have lost its core: give ours away rather than spin
+     * against it. */
+    for (int i = 0; atomic_load(&pool->busy) > 0; i++) {
+        if (i < SPIN_ROUNDS) {
+            pause_cpu();
+        } else {
+            sched_yield();
+        }
     }
 }
 
