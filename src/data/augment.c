@@ -17,6 +17,8 @@
 
 #include "data/fast.h"
 
+#include <semtinel/image.h>
+
 #include <math.h>
 #include <string.h>
 
@@ -114,7 +116,7 @@ smt_status smt_augmenter_create(const smt_augment_options *options,
     }
     for (int w = 0; w < workers; w++) {
         for (int i = 0; i < size + 2 * a->margin; i++) {
-            a->scratch[w].columns[i] = smt_mirror(i - a->margin, size);
+            a->scratch[w].columns[i] = smt_image_mirror(i - a->margin, size);
         }
     }
     *out = a;

@@ -6,14 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-int smt_mirror(int at, int count)
-{
-    int period = count > 1 ? 2 * (count - 1) : 1;
-    at %= period;
-    at = at < 0 ? -at : at;
-    return at < count ? at : period - at;
-}
-
 /* Returns the sum, for the mean grey. */
 uint64_t smt_field_tone(
     const uint8_t *image, const uint16_t tone[256], int size, uint16_t *field, size_t stride)

@@ -25,9 +25,6 @@ typedef struct augment_context {
 
 void smt_augment_draw(const augment_context *context, smt_rng *rng, augment_draw *draw);
 
-/* Reflects an index about the centres of the first and last of `count` items. */
-int smt_mirror(int at, int count);
-
 /* Fills size x size numbers of the field; returns their sum. */
 uint64_t smt_field_tone(
     const uint8_t *image, const uint16_t tone[256], int size, uint16_t *field, size_t stride);

@@ -2,14 +2,9 @@
 
 #include <math.h>
 
-/* Reflection about the centres of the border pixels: ... 2 1 0 1 2 ... n-2 n-1 n-2 ..., so the
- * image stays continuous. */
-static int mirror(int at, int count)
+int smt_image_mirror(int at, int count)
 {
-    if (count == 1) {
-        return 0;
-    }
-    int period = 2 * (count - 1);
+    int period = count > 1 ? 2 * (count - 1) : 1;
     at %= period;
     at = at < 0 ? -at : at;
     return at < count ? at : period - at;
@@ -30,11 +25,14 @@ void smt_image_warp(const smt_image *image, const float m[6], smt_image *out)
             float v = bounded(m[3] * (float)x + m[4] * (float)y + m[5]);
             float left = floorf(u), top = floorf(v);
             float right_part = u - left, lower_part = v - top;
-            int x0 = mirror((int)left, image->width), x1 = mirror((int)left + 1, image->width);
+            int x0 = smt_image_mirror((int)left, image->width),
+                x1 = smt_image_mirror((int)left + 1, image->width);
             const uint8_t *upper =
-                image->pixels + (size_t)mirror((int)top, image->height) * (size_t)image->width;
+                image->pixels +
+                (size_t)smt_image_mirror((int)top, image->height) * (size_t)image->width;
             const uint8_t *lower =
-                image->pixels + (size_t)mirror((int)top + 1, image->height) * (size_t)image->width;
+                image->pixels +
+                (size_t)smt_image_mirror((int)top + 1, image->height) * (size_t)image->width;
             float above = (float)upper[x0] + right_part * ((float)upper[x1] - (float)upper[x0]);
             float below = (float)lower[x0] + right_part * ((float)lower[x1] - (float)lower[x0]);
             row[x] = (uint8_t)(above + lower_part * (below - above) + 0.5f);
