@@ -10,7 +10,7 @@ static void shift_rows(synth_scene *s, float *image, float unit)
 {
     float amount = (float)s->options->distortion;
     bool jitters = synth_chance(s, 0.25f);
-    float jitter = jitters ? amount * unit * synth_log(s, 0.05f, 0.8f) : 0;
+    float jitter = jitters ? amount * unit * synth_log(s, 0.05f, 0.5f) : 0;
     float drift = amount * unit * synth_uniform(s, -2, 2),
           sway = amount * unit * (synth_chance(s, 0.2f) ? synth_uniform(s, 0, 1.5f) : 0);
     float period = synth_uniform(s, 0.1f, 0.8f), phase = synth_uniform(s, 0, 6.28f);

@@ -74,7 +74,7 @@ static void choose_roughness(synth_scene *s, float pitch)
         s->wave = fminf(s->wave, 0.35f * pitch);
         return;
     }
-    s->sigma = scale * fminf(synth_log(s, 0.0003f, 0.004f), 0.05f * pitch);
+    s->sigma = scale * fminf(synth_log(s, 0.0003f, 0.003f), 0.028f * pitch);
     s->xi = synth_log(s, 0.01f, 0.06f);
     s->exponent = synth_uniform(s, 0.4f, 0.8f);
     s->together = synth_uniform(s, 0.2f, 0.8f);
@@ -206,9 +206,10 @@ void synth_layout_lines(synth_scene *s)
         l.angle += 1.5708f;
     }
     if (!s->rough && synth_chance(s, 0.06f)) {
+        /* Smooth bends are wide: narrow ones would be the meanders of the class of rough edges. */
+        l.chevron = synth_chance(s, 0.75f);
         l.bend = synth_log(s, 0.02f, 0.15f);
-        l.bend_period = synth_log(s, 0.25f, 1.5f);
-        l.chevron = synth_chance(s, 0.6f);
+        l.bend_period = l.chevron ? synth_log(s, 0.25f, 1.5f) : synth_log(s, 1, 3);
     }
     choose_roughness(s, pitch);
     synth_edges(s, l.count);
