@@ -152,8 +152,41 @@ static void flake(synth_scene *s, float x, float y, float radius)
     }
 }
 
+/* A lump under a film: no limb, only the slopes show. */
+static void buried(synth_scene *s, float x, float y, float radius)
+{
+    float high = radius * synth_uniform(s, 0.3f, 0.9f), stretch = synth_uniform(s, 0.6f, 1),
+          tone = synth_uniform(s, -0.08f, 0.15f);
+    float light = synth_uniform(s, 0, 6.28f), lx = cosf(light), ly = sinf(light),
+          gain = synth_uniform(s, 0.15f, 0.5f);
+    uint32_t seed = (uint32_t)smt_rng_next(&s->rng);
+    float rough = synth_chance(s, 0.5f) ? synth_uniform(s, 0, 0.3f) : 0;
+    float slope = high / (radius * radius); /* of a Gaussian bump, times the distance */
+    for (int j = 0; j < s->size; j++) {
+        for (int i = 0; i < s->size; i++) {
+            float dx = ((float)i + 0.5f) * s->pixel - x,
+                  dy = (((float)j + 0.5f) * s->pixel - y) / stretch;
+            float q = (dx * dx + dy * dy) / (radius * radius);
+            if (q > 9) {
+                continue;
+            }
+            if (rough > 0) {
+                q *= 1 + rough * synth_noise_at(seed, dx * 25, dy * 25);
+            }
+            float bump = expf(-1.4f * q);
+            size_t k = (size_t)j * (size_t)s->size + (size_t)i;
+            s->level[k] += bump * tone - gain * 2.8f * slope * bump * (dx * lx + dy * ly);
+            s->glow[k] *= 1 - 0.6f * bump;
+        }
+    }
+}
+
 void synth_particle_at(synth_scene *s, float x, float y, float radius)
 {
+    if (radius > 0.03f && synth_chance(s, 0.08f)) {
+        buried(s, x, y, radius);
+        return;
+    }
     float kind = synth_uniform(s, 0, 1);
     if (kind < 0.17f && radius > 0.03f) {
         flake(s, x, y, radius);

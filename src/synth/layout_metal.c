@@ -139,7 +139,24 @@ static void loops(synth_scene *s) /* pairs of thin lines with loops, and rows of
 void synth_layout_routed(synth_scene *s)
 {
     synth_fill(s, s->field, SYNTH_FAR);
-    int kind = synth_int(s, 0, 5);
+    int kind = synth_int(s, 0, 6);
+    if (kind == 6) { /* two levels of metal, the upper one on top */
+        tracks(s);
+        choose_look(s);
+        s->look.height = synth_uniform(s, 0.01f, 0.06f);
+        synth_paint(s, s->field, &s->look, 1);
+        synth_look upper = s->look;
+        synth_fill(s, s->field, SYNTH_FAR);
+        tracks(s);
+        upper.level = synth_clamp(s->look.level + synth_uniform(s, -0.15f, 0.3f), 0.1f, 0.95f);
+        upper.glow_in = synth_uniform(s, 0.05f, 0.4f);
+        s->look = upper;
+        if (synth_chance(s, 0.3f)) {
+            s->view_tilt = synth_uniform(s, 0.3f, 1.2f);
+        }
+        s->has_pattern = true;
+        return;
+    }
     if (kind < 3) {
         int buses = synth_int(s, 1, 2);
         for (int i = 0; i < buses; i++) {

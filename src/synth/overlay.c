@@ -77,6 +77,32 @@ static void corners(synth_scene *s, float *image)
     }
 }
 
+/* Labels, leader lines and circles, as in pictures taken from reports. */
+void synth_annotate(synth_scene *s, float *image)
+{
+    float ink = synth_chance(s, 0.7f) ? 250 : 5;
+    int labels = synth_int(s, 1, 5);
+    for (int k = 0; k < labels; k++) {
+        float x = synth_uniform(s, 0.02f, 0.7f), y = synth_uniform(s, 0.03f, 0.9f),
+              tall = synth_uniform(s, 0.03f, 0.06f);
+        print(s, image, x, y, tall, synth_int(s, 3, 9), ink);
+        float heading = synth_uniform(s, 0, 6.28f),
+              length = synth_chance(s, 0.6f) ? synth_uniform(s, 0.05f, 0.25f) : 0;
+        for (float t = 0; t < length; t += 0.5f * s->pixel) { /* a leader line */
+            float px = x + cosf(heading) * t, py = y + sinf(heading) * t;
+            rectangle(s, image, px, py, px + 0.006f, py + 0.006f, ink);
+        }
+    }
+    if (synth_chance(s, 0.25f)) {
+        float x = synth_uniform(s, 0.25f, 0.75f), y = synth_uniform(s, 0.25f, 0.75f),
+              r = synth_uniform(s, 0.08f, 0.25f);
+        for (float t = 0; t < 6.2832f; t += 0.5f * s->pixel / r) {
+            float px = x + r * cosf(t), py = y + r * sinf(t);
+            rectangle(s, image, px, py, px + 0.01f, py + 0.01f, ink);
+        }
+    }
+}
+
 void synth_overlay(synth_scene *s, float *image)
 {
     float scale = (float)s->options->overlays;

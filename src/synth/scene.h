@@ -270,6 +270,7 @@ void synth_residue(synth_scene *s);
 void synth_signal(synth_scene *s, float *out);     /* level, height, glow -> electrons */
 void synth_detector(synth_scene *s, float *image); /* in place; result in 0 .. 255 */
 void synth_overlay(synth_scene *s, float *image);  /* data bar, frame, marks; 0 .. 255 */
-void synth_blocks(synth_scene *s, float *image);   /* traces of lossy compression */
+void synth_annotate(synth_scene *s, float *image);
+void synth_blocks(synth_scene *s, float *image); /* traces of lossy compression */
 
 #endif

@@ -328,6 +328,9 @@ static void render(synth_scene *s, const recipe *r, uint64_t seed, uint64_t scen
     synth_detector(s, image);
     s->rng = smt_rng_seed(seed, smt_hash64(scene_id, STREAM_OVERLAY));
     synth_overlay(s, image);
+    if (r->flaw == FLAW_OTHER && synth_chance(s, 0.12f * (float)s->options->overlays)) {
+        synth_annotate(s, image);
+    }
     if (synth_chance(s, 0.15f * (float)s->options->overlays)) {
         synth_blocks(s, image);
     }
