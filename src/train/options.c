@@ -123,6 +123,8 @@ static const smt_train_field fields[] = {
     FLOAT("contrast", augment.contrast, 0, 2, "up to a factor of 1 + this, up or down"),
     FLOAT("brightness", augment.brightness, 0, 128, "up to so many grey levels, up or down"),
     FLOAT("gamma", augment.gamma, 0, 2, "exponent up to 1 + this, or its inverse"),
+    FLOAT("invert", augment.invert, 0, 1, "probability of exchanging dark and bright"),
+    FLOAT("shade", augment.shade, 0, 64, "ramp of grey levels from side to side"),
     FLOAT("blur", augment.blur, 0, 2, "standard deviation up to so many pixels"),
     FLOAT("noise", augment.noise, 0, 64, "standard deviation up to so many grey levels"),
     FLOAT("shot", augment.shot, 0, 64, "noise that grows with the signal; its deviation at white"),
@@ -221,6 +223,7 @@ void smt_train_field_set(smt_train_options *options, const smt_train_field *fiel
     }
 }
 
+_Static_assert(sizeof(smt_augment_options) == 19 * sizeof(float), "an option for each kind");
 _Static_assert(sizeof(smt_averaging) == sizeof(smt_optimizer_kind), "enums of one size");
 _Static_assert(sizeof(smt_averaging) == sizeof(smt_schedule_kind), "enums of one size");
 _Static_assert(sizeof(smt_averaging) == sizeof(smt_padding), "enums of one size");
