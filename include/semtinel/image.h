@@ -33,10 +33,32 @@ SMT_API smt_status smt_image_decode(const void *data,
                                     const smt_image_limits *limits,
                                     smt_image *out,
                                     smt_error *error);
+
+/* What a scanning electron microscope wrote beside the pixels, in private TIFF tags (FEI and
+ * Thermo, Phenom, Zeiss, Tescan) or in a file beside the image (Tescan's a-tif.hdr, Hitachi's and
+ * JEOL's a.txt). */
+typedef struct smt_sem_metadata {
+    char vendor[16];                  /* "FEI", "Phenom", ...; "" if there are no metadata */
+    double pixel_width, pixel_height; /* metres; 0: unknown */
+    int databar_height; /* rows of the info strip burnt in at the bottom; 0: none known */
+} smt_sem_metadata;
+
+/* Reads and decodes a file. `crop` cuts the info strip off if the metadata tell of one (for Zeiss,
+ * Hitachi and JEOL, which do not say how high it is: if there is a panel of one grey level).
+ * Damaged metadata are ignored. `metadata` may be NULL. Errors: as smt_image_decode, and
+ * SMT_ERR_IO. */
+SMT_API smt_status smt_image_load_sem(const char *path,
+                                      const smt_image_limits *limits,
+                                      bool crop,
+                                      smt_image *out,
+                                      smt_sem_metadata *metadata,
+                                      smt_error *error);
+/* The same with crop: the image that a network should see. */
 SMT_API smt_status smt_image_load(const char *path,
                                   const smt_image_limits *limits,
                                   smt_image *out,
                                   smt_error *error);
+
 /* True if the name's suffix is one that smt_image_load reads (.png .jpg .jpeg .tif .tiff .bmp, any
  * case). */
 SMT_API bool smt_image_suffix(const char *name);
@@ -51,7 +73,8 @@ smt_image_resize(const smt_image *image, int width, int height, smt_image *out, 
  * centres at integers, mirrored at the borders. out has its size set and is filled. */
 SMT_API void smt_image_warp(const smt_image *image, const float m[6], smt_image *out);
 
-/* `at` reflected into [0, count) about the centres of the border pixels: ... 2 1 0 1 2 ... n-2 n-1 n-2
+/* `at` reflected into [0, count) about the centres of the border pixels: ... 2 1 0 1 2 ... n-2 n-1
+ * n-2
  * ..., so the image stays continuous. */
 SMT_API int smt_image_mirror(int at, int count);
 

@@ -5,7 +5,6 @@
 
 #define DEFAULT_MAX_SIDE 32768
 #define DEFAULT_MAX_PIXELS ((size_t)64 << 20)
-#define MAX_FILE_BYTES ((size_t)1 << 30)
 
 smt_status smt_image_create(int width, int height, smt_image *out, smt_error *error)
 {
@@ -136,19 +135,6 @@ smt_status smt_image_decode(const void *data,
         return smt_decode_bmp(&source, out, error);
     }
     return fail_unknown(&source, error);
-}
-
-smt_status
-smt_image_load(const char *path, const smt_image_limits *limits, smt_image *out, smt_error *error)
-{
-    void *data = NULL;
-    size_t size = 0;
-    smt_status status = smt_file_load(path, MAX_FILE_BYTES, &data, &size, error);
-    if (status == SMT_OK) {
-        status = smt_image_decode(data, size, path, limits, out, error);
-        smt_free(data);
-    }
-    return status;
 }
 
 bool smt_image_suffix(const char *name)

@@ -318,6 +318,62 @@ with open(os.path.join(OUT, "expected.txt"), "w") as f:
     f.write("# made by tests/golden/make_images.py: file, width, height, tolerance, grey pixels in hexadecimal\n")
     f.write("\n".join(expected) + "\n")
 
+# ---- what microscopes write: layouts after tifffile, rosettasciio and Gwyddion --------------------
+
+sem_lines = []
+
+
+def sem(name, vendor, width, height, databar, data=None, sidecar=None):
+    """width, height: the pixel's, in metres. sidecar: (file name, text)."""
+    if data is not None:
+        with open(os.path.join(OUT, name), "wb") as f:
+            f.write(data)
+    if sidecar:
+        with open(os.path.join(OUT, sidecar[0]), "wb") as f:
+            f.write(sidecar[1])
+    sem_lines.append(f"{name} {vendor or '-'} {width!r} {height!r} {databar}")
+
+
+sh, sw = 40, 24
+specimen = rng.integers(0, 256, (sh, sw), dtype=np.uint8)
+
+
+def tagged(number, kind, body, image=None):
+    image = specimen if image is None else image
+    tags = base(image.shape[0], image.shape[1], 8, 1)
+    tags[number] = (kind, list(body))
+    return tiff(tags, [image.tobytes()])
+
+
+fei = "[User]\r\nDate=1/1/2026\r\n[Scan]\r\nPixelWidth=1.25e-009\r\nPixelHeight=1.5e-009\r\n[Image]\r\nResolutionX=24\r\nResolutionY=36\r\n[PrivateFei]\r\nDatabarHeight="
+sem("sem_fei.tif", "FEI", 1.25e-9, 1.5e-9, 6, tagged(34682, 2, (fei + "6\r\n\0").encode()))
+sem("sem_fei_empty.tif", "FEI", 1.25e-9, 1.5e-9, 4, tagged(34680, 2, (fei + "\r\n\0").encode()))
+beam = "[IRBeam]\r\nHFW=4.8e-6\r\n[Image]\r\nResolutionX=24\r\nResolutionY=40\r\n"
+sem("sem_fei_beam.tif", "FEI", 2e-7, 2e-7, 0, tagged(34682, 2, beam.encode() + b"\0"))
+phenom = '<?xml version="1.0"?><FeiImage><pixelWidth unit="nm">12.5</pixelWidth><pixelHeight unit="um">0.0125</pixelHeight><databarHeight>5</databarHeight></FeiImage>'
+sem("sem_phenom.tif", "Phenom", 12.5e-9, 12.5e-9, 5, tagged(34683, 2, phenom.encode() + b"\0"))
+panelled = rng.integers(0, 256, (90, 32), dtype=np.uint8)
+panelled[75:89] = 255
+panelled[78:84, 4:20] = rng.choice(np.array([0, 255], np.uint8), (6, 16))  # lettering
+zeiss = "0\r\n0\r\n0\r\n2e-09\r\n0\r\n\r\nDP_DETECTOR_TYPE\r\nDetector = InLens\r\n"
+sem("sem_zeiss.tif", "Zeiss", 3.722e-9, 3.722e-9, 15,
+    tagged(34118, 2, (zeiss + "AP_IMAGE_PIXEL_SIZE\r\nImage Pixel Size = 3.722 nm\r\n").encode() + b"\0", panelled))
+sem("sem_zeiss_old.tif", "Zeiss", 2e-9 * 1024 / 24, 2e-9 * 1024 / 24, 0, tagged(34118, 2, zeiss.encode() + b"\0"))
+main = b"Device=MIRA\nPixelSizeX=5e-09\nPixelSizeY=6e-09\nImageStripSize=7\n"
+records = b"".join(struct.pack("<IH", len(d) + 2, t) + d for t, d in ((1, b"jpeg?"), (2, main), (3, b"WD=0.01\n"), (0, b"")))
+sem("sem_tescan.tif", "Tescan", 5e-9, 6e-9, 7, tagged(50431, 1, records))
+sem("sem_tescan.png", "Tescan", 5e-9, 6e-9, 7, png(specimen, 0, 8), ("sem_tescan-png.hdr", b"[MAIN]\r\n" + main.replace(b"\n", b"\r\n")))
+hitachi = b"[SemImageFile]\r\nInstructName=S-4800\r\nImageName=sem_hitachi.png\r\nDataSize=24x32\r\nPixelSize=9.5\r\n"
+sem("sem_hitachi.png", "Hitachi", 9.5e-9, 9.5e-9, 8, png(specimen, 0, 8), ("sem_hitachi.txt", hitachi))
+sem("sem_renamed.png", "", 0, 0, 0, png(specimen, 0, 8), ("sem_renamed.txt", hitachi))
+jeol = b"$CM_FORMAT JEOL-SEM\r\n$CM_FULL_SIZE 24 34\r\n$$SM_MICRON_BAR 50\r\n$$SM_MICRON_MARKER 5um\r\n"
+sem("sem_jeol.png", "JEOL", 1e-7, 1e-7, 6, png(specimen, 0, 8), ("sem_jeol.txt", jeol))
+sem("sem_label.png", "", 0, 0, 0, png(specimen, 0, 8), ("sem_label.txt", b"3 0.5 0.5 0.2 0.2\n"))
+
+with open(os.path.join(OUT, "sem.txt"), "w") as f:
+    f.write("# made by tests/golden/make_images.py: file, vendor, width and height of a pixel in metres, rows of the info strip\n")
+    f.write("\n".join(sem_lines) + "\n")
+
 # ---- resampling -------------------------------------------------------------------------------
 
 lines = []

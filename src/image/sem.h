@@ -1,0 +1,28 @@
+/* What microscopes write beside the pixels. Private to src/image. */
+#ifndef SMT_IMAGE_SEM_H
+#define SMT_IMAGE_SEM_H
+
+#include "image/decode.h"
+
+/* From the private tags of a TIFF file. `found` is filled only if a vendor's metadata are there;
+ * damaged ones are ignored. False: no memory. */
+bool smt_sem_read_tags(const image_source *source, int width, int height, smt_sem_metadata *found);
+
+/* From the text of a file beside the image: Tescan's .hdr, Hitachi's and JEOL's .txt. `name` is the
+ * image's file name. */
+void smt_sem_read_sidecar(
+    const char *text, const char *name, int width, int height, smt_sem_metadata *found);
+
+/* Rows at the bottom that are an info panel (with what is below it), by their look; 0: none. */
+int smt_sem_find_panel(const smt_image *image);
+
+/* The value of `key` in the lines of `section` (NULL: anywhere) of an INI text, up to the line's
+ * end; NULL: not there. */
+const char *smt_ini_value(const char *text, const char *section, const char *key);
+/* The value as a number, 0 if missing or not finite. */
+double smt_ini_number(const char *text, const char *section, const char *key);
+
+/* "5um" -> 5e-6; 0 if it is no length. */
+double smt_parse_length(const char *text);
+
+#endif

@@ -1,0 +1,154 @@
+/* Loading an image as a microscope left it: the pixel size is read from its metadata, and the strip
+ * with the scale bar and the settings is cut off, or a network would learn to read it. */
+#include "image/sem.h"
+
+#include <math.h>
+#include <string.h>
+
+#define MAX_FILE_BYTES ((size_t)1 << 30)
+#define MAX_SIDECAR_BYTES ((size_t)1 << 20)
+
+/* A panel's rows consist mostly of one grey level: 0.47 to 1 of each in real files, 0 to 0.02 of
+ * specimen rows. */
+#define PANEL_SHARE 0.4
+#define PANEL_LEAST_ROWS 12
+#define PANEL_MOST 0.2 /* of the height; more is the specimen's background */
+#define ORPHAN_ROWS 1  /* scan rows that some programs leave under the panel */
+
+/* The commonest grey level of a row and its count. */
+static int dominant(const uint8_t *row, int width, int *level)
+{
+    int histogram[256] = {0}, best = 0;
+    for (int x = 0; x < width; x++) {
+        histogram[row[x]]++;
+    }
+    for (int i = 1; i < 256; i++) {
+        best = histogram[i] > histogram[best] ? i : best;
+    }
+    *level = best;
+    return histogram[best];
+}
+
+int smt_sem_find_panel(const smt_image *image)
+{
+    int width = image->width, height = image->height, rows = 0, panel_level = -1, level;
+    for (int y = height - 1; y >= 0; y--) {
+        int count = dominant(image->pixels + (size_t)y * (size_t)width, width, &level);
+        bool like = count >= PANEL_SHARE * width && (panel_level < 0 || level == panel_level);
+        if (like) {
+            panel_level = level;
+        } else if (panel_level >= 0 || height - y > ORPHAN_ROWS) {
+            break;
+        }
+        rows = height - y;
+    }
+    return panel_level >= 0 && rows >= PANEL_LEAST_ROWS && rows <= PANEL_MOST * height ? rows : 0;
+}
+
+static double plausible(double metres)
+{
+    return metres > 1e-13 && metres < 1e-2 ? metres : 0; /* false for NaN */
+}
+
+/* False: no memory. A sidecar that cannot be read is as good as none. */
+static bool
+read_sidecar(const char *path, const smt_image *image, bool tescan, smt_sem_metadata *found)
+{
+    void *text = NULL;
+    size_t size = 0;
+    const char *name = smt_path_name(path), *dot = strrchr(name, '.');
+    if (!dot || dot == name) {
+        return true;
+    }
+    int stem = (int)(dot - path);
+    char *beside = tescan ? smt_format("%.*s-%s.hdr", stem, path, dot + 1)
+                          : smt_format("%.*s.txt", stem, path);
+    if (!beside) {
+        return false;
+    }
+    smt_status status = SMT_OK;
+    if (smt_path_exists(beside)) {
+        status = smt_file_load(beside, MAX_SIDECAR_BYTES, &text, &size, NULL);
+    }
+    if (text) {
+        smt_sem_read_sidecar(text, name, image->width, image->height, found);
+    }
+    smt_free(text);
+    smt_free(beside);
+    return status != SMT_ERR_MEMORY;
+}
+
+static bool
+read_metadata(const image_source *source, const smt_image *image, smt_sem_metadata *found)
+{
+    bool tiff = source->size >= 4 &&
+                (memcmp(source->data, "II", 2) == 0 || memcmp(source->data, "MM", 2) == 0);
+    if (tiff && !smt_sem_read_tags(source, image->width, image->height, found)) {
+        return false;
+    }
+    for (int tescan = 1; tescan >= 0 && !found->vendor[0]; tescan--) {
+        if (!read_sidecar(source->name, image, tescan != 0, found)) {
+            return false;
+        }
+    }
+    found->pixel_width = plausible(found->pixel_width);
+    found->pixel_height = plausible(found->pixel_height);
+    if (found->pixel_height <= 0) {
+        found->pixel_height = found->pixel_width;
+    }
+    if (found->databar_height < 0 || found->databar_height > image->height / 2) {
+        found->databar_height = 0;
+    }
+    /* These three write the panel without saying so. */
+    bool silent = strcmp(found->vendor, "Zeiss") == 0 || strcmp(found->vendor, "Hitachi") == 0 ||
+                  strcmp(found->vendor, "JEOL") == 0;
+    if (silent && found->databar_height == 0) {
+        found->databar_height = smt_sem_find_panel(image);
+    }
+    return true;
+}
+
+smt_status smt_image_load_sem(const char *path,
+                              const smt_image_limits *limits,
+                              bool crop,
+                              smt_image *out,
+                              smt_sem_metadata *metadata,
+                              smt_error *error)
+{
+    void *data = NULL;
+    size_t size = 0;
+    smt_image image = {0};
+    smt_sem_metadata found = {0};
+    smt_status status = smt_file_load(path, MAX_FILE_BYTES, &data, &size, error);
+    if (status != SMT_OK) {
+        return status;
+    }
+    status = smt_image_decode(data, size, path, limits, &image, error);
+    image_source source = {.data = data, .size = size, .name = path};
+    if (status == SMT_OK && !read_metadata(&source, &image, &found)) {
+        status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory for the metadata", path);
+        smt_image_free(&image);
+    }
+    if (status == SMT_OK) {
+        if (crop && found.databar_height > 0) {
+            smt_log(SMT_LOG_DEBUG,
+                    "%s: %d rows of %s's info strip cut off",
+                    path,
+                    found.databar_height,
+                    found.vendor);
+            image.height -= found.databar_height;
+        }
+        *out = image;
+        if (metadata) {
+            *metadata = found;
+        }
+    }
+    smt_free(data);
+    return status;
+}
+
+smt_status
+smt_image_load(const char *path, const smt_image_limits *limits, smt_image *out, smt_error *error)
+{
+    return smt_image_load_sem(path, limits, true, out, NULL, error);
+}

@@ -1,0 +1,216 @@
+#include "image/golden.h"
+#include "image/sem.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+/* cmocka.h needs the three above. */
+#include <cmocka.h>
+
+typedef struct golden_sem {
+    char path[512], vendor[16];
+    double width, height;
+    int databar;
+} golden_sem;
+
+static bool next(FILE *list, golden_sem *g)
+{
+    char line[512], name[64];
+    while (fgets(line, sizeof line, list)) {
+        if (line[0] != '#' && sscanf(line,
+                                     "%63s %15s %lf %lf %d",
+                                     name,
+                                     g->vendor,
+                                     &g->width,
+                                     &g->height,
+                                     &g->databar) == 5) {
+            snprintf(g->path, sizeof g->path, "%s/%s", GOLDEN_FOLDER, name);
+            if (strcmp(g->vendor, "-") == 0) {
+                g->vendor[0] = 0;
+            }
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool close_to(double a, double b)
+{
+    return fabs(a - b) <= 1e-9 * fabs(b);
+}
+
+static void reads_what_microscopes_write(void **state)
+{
+    (void)state;
+    FILE *list = fopen(GOLDEN_FOLDER "/sem.txt", "r");
+    assert_non_null(list);
+    golden_sem g;
+    int count = 0;
+    while (next(list, &g)) {
+        smt_image whole = {0}, cropped = {0};
+        smt_sem_metadata found = {0};
+        smt_error error = {0};
+        if (smt_image_load_sem(g.path, NULL, false, &whole, &found, &error) != SMT_OK) {
+            fail_msg("%s", error.message);
+        }
+        if (strcmp(found.vendor, g.vendor) != 0 || !close_to(found.pixel_width, g.width) ||
+            !close_to(found.pixel_height, g.height) || found.databar_height != g.databar) {
+            fail_msg("%s: \"%s\" %g %g %d",
+                     g.path,
+                     found.vendor,
+                     found.pixel_width,
+                     found.pixel_height,
+                     found.databar_height);
+        }
+        assert_int_equal(smt_image_load(g.path, NULL, &cropped, NULL), SMT_OK);
+        assert_int_equal(cropped.width, whole.width);
+        assert_int_equal(cropped.height, whole.height - g.databar);
+        assert_memory_equal(
+            cropped.pixels, whole.pixels, (size_t)cropped.width * (size_t)cropped.height);
+        smt_image_free(&whole);
+        smt_image_free(&cropped);
+        count++;
+    }
+    fclose(list);
+    assert_int_equal(count, 12);
+}
+
+/* Memory that is short is never a reason to keep the strip. */
+static void reports_every_failed_allocation(void **state)
+{
+    (void)state;
+    FILE *list = fopen(GOLDEN_FOLDER "/sem.txt", "r");
+    assert_non_null(list);
+    golden_sem g;
+    while (next(list, &g)) {
+        int failures = 0;
+        for (long countdown = 0;; countdown++) {
+            smt_image image = {0};
+            smt_sem_metadata found = {0};
+            smt_alloc_fail_after(countdown);
+            smt_status status = smt_image_load_sem(g.path, NULL, true, &image, &found, NULL);
+            smt_alloc_fail_after(-1);
+            if (status == SMT_OK) {
+                assert_int_equal(found.databar_height, g.databar);
+                smt_image_free(&image);
+                break;
+            }
+            assert_int_equal(status, SMT_ERR_MEMORY);
+            assert_null(image.pixels);
+            failures++;
+        }
+        assert_true(failures >= 4);
+    }
+    fclose(list);
+}
+
+static void survives_damaged_metadata(void **state)
+{
+    (void)state;
+    FILE *list = fopen(GOLDEN_FOLDER "/sem.txt", "r");
+    assert_non_null(list);
+    golden_sem g;
+    while (next(list, &g)) {
+        void *data = NULL;
+        size_t size = 0;
+        assert_int_equal(smt_file_load(g.path, 0, &data, &size, NULL), SMT_OK);
+        uint8_t *bytes = data;
+        for (size_t i = 0; bytes[0] == 'I' && i < size; i++) {
+            bytes[i] ^= 0x91;
+            image_source source = {.data = bytes, .size = size, .name = g.path};
+            smt_sem_metadata found = {0};
+            assert_true(smt_sem_read_tags(&source, 24, 40, &found));
+            source.size = i;
+            assert_true(smt_sem_read_tags(&source, 24, 40, &found));
+            bytes[i] ^= 0x91;
+        }
+        smt_free(data);
+    }
+    fclose(list);
+}
+
+static void sidecars_may_hold_anything(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "",
+        "[",
+        "[]",
+        "[MAIN]",
+        "[MAIN]\nPixelSizeX",
+        "[MAIN]\nPixelSizeX=",
+        "[MAIN]\nPixelSizeX=nan\n",
+        "[MAIN]\r\nPixelSizeX=1e999\nImageStripSize=-5",
+        "[SemImageFile]",
+        "[SemImageFile]\nDataSize=99999999999x1",
+        "[SemImageFile]\nDataSize=x",
+        "$",
+        "$CM_FULL_SIZE",
+        "$CM_FULL_SIZE ",
+        "$CM_FULL_SIZE 24 99",
+        "$CM_FORMAT \n$$SM_MICRON_BAR 0\n$$SM_MICRON_MARKER 5um",
+        "$CM_FORMAT x\n$$SM_MICRON_BAR 10\n$$SM_MICRON_MARKER um",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        smt_sem_metadata found = {0};
+        smt_sem_read_sidecar(texts[i], "a.png", 24, 40, &found);
+        assert_true(found.databar_height == 0);
+        assert_true(!(found.pixel_width > 0));
+    }
+    assert_true(close_to(smt_parse_length("5um"), 5e-6));
+    assert_true(close_to(smt_parse_length(" 2.5 \xc2\xb5m"), 2.5e-6));
+    assert_true(close_to(smt_parse_length("3 mm"), 3e-3));
+    assert_true(smt_parse_length("nm") == 0 && smt_parse_length("1e999 nm") == 0 &&
+                smt_parse_length("5 inches") == 0);
+    const char *ini = "a = 1\n[s]\n b=2\r\n\r\nab=3\n[s2]\na=4\nc";
+    assert_true(smt_ini_number(ini, NULL, "a") == 1);
+    assert_true(smt_ini_number(ini, "s", "b") == 2);
+    assert_true(smt_ini_number(ini, "s", "ab") == 3);
+    assert_true(smt_ini_number(ini, "s2", "a") == 4);
+    assert_null(smt_ini_value(ini, "s", "a"));
+    assert_null(smt_ini_value(ini, "s2", "c"));
+    assert_null(smt_ini_value(ini, "t", "a"));
+}
+
+static int panel_of(int height, int first, int last, uint8_t level, int letters)
+{
+    smt_image image = {0};
+    assert_int_equal(smt_image_create(64, height, &image, NULL), SMT_OK);
+    smt_rng rng = smt_rng_seed(4, (uint64_t)height);
+    for (int i = 0; i < 64 * height; i++) {
+        int y = i / 64;
+        image.pixels[i] =
+            y >= first && y <= last && i % 64 >= letters ? level : (uint8_t)smt_rng_next(&rng);
+    }
+    int rows = smt_sem_find_panel(&image);
+    smt_image_free(&image);
+    return rows;
+}
+
+static void finds_panels_and_nothing_else(void **state)
+{
+    (void)state;
+    assert_int_equal(panel_of(100, 85, 99, 255, 0), 15);
+    assert_int_equal(panel_of(100, 85, 99, 255, 30), 15); /* half lettering */
+    assert_int_equal(panel_of(100, 85, 99, 0, 10), 15);
+    assert_int_equal(panel_of(100, 85, 98, 255, 0), 15); /* an orphan row below */
+    assert_int_equal(panel_of(100, 80, 97, 255, 0), 0);  /* two: no panel */
+    assert_int_equal(panel_of(100, 92, 99, 255, 0), 0);  /* too thin */
+    assert_int_equal(panel_of(100, 60, 99, 255, 0), 0);  /* too high: the specimen's background */
+    assert_int_equal(panel_of(100, 0, 99, 255, 0), 0);   /* an empty image */
+    assert_int_equal(panel_of(100, 20, 40, 255, 0), 0);  /* not at the bottom */
+    assert_int_equal(panel_of(100, 200, 200, 255, 0), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_what_microscopes_write),
+        cmocka_unit_test(reports_every_failed_allocation),
+        cmocka_unit_test(survives_damaged_metadata),
+        cmocka_unit_test(sidecars_may_hold_anything),
+        cmocka_unit_test(finds_panels_and_nothing_else),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
