@@ -1,6 +1,7 @@
 /* Any bytes into the importer of TensorFlow Lite networks. */
 #include "format/tflite.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -19,6 +20,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         __builtin_trap();
     }
     smt_model_destroy(&model);
-    smt_free(aligned);
+    free(aligned);
     return 0;
 }

@@ -176,11 +176,28 @@ typedef struct smt_model_format {
                         smt_error *error); /* NULL: read only */
 } smt_model_format;
 
+/* What is in a model file (or a run's folder), as one JSON object: "file", "format", "bytes",
+ * "crc32", "input", "output", "parameters", "macs", "layers" (name, operator, output shape, type,
+ * parameters, macs, quantisation), "classes", "preprocess", "architecture", "provenance",
+ * "metadata", and for .tflite "arena_bytes". Files of named tensors that are no model have
+ * "tensors" instead of layers. *json is freed with smt_free. */
+SMT_API smt_status smt_describe(const char *path, char **json, smt_error *error);
+
 /* A static, NULL-terminated list. */
 SMT_API const smt_model_format *const *smt_formats(void);
 SMT_API const smt_model_format *smt_format_by_suffix(const char *path); /* or NULL */
 /* By content, then by suffix; NULL and *error when nothing knows the file. */
 SMT_API const smt_model_format *smt_format_of_file(const char *path, smt_error *error);
+
+/* Writes an annotated graph of quant.h (smt_quantizer_export, smt_quantize_dynamic) as .tflite or
+ * .onnx, by the suffix. float_io: float input and output in an int8 .tflite (ONNX always has them).
+ * `model` gives classes, preprocessing and provenance. SMT_ERR_ARGUMENT: another suffix. */
+SMT_API smt_status smt_quantized_save(const smt_graph *graph,
+                                      const smt_model *model,
+                                      const char *path,
+                                      const smt_write_options *options,
+                                      bool float_io,
+                                      smt_error *error);
 
 #ifdef __cplusplus
 }

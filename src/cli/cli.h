@@ -78,6 +78,8 @@ const char *cli_models_folder(void);
     X(audit) \
     X(augment) \
     X(evaluate) \
+    X(export) \
+    X(info) \
     X(predict) \
     X(run) \
     X(split) \

@@ -6,6 +6,8 @@
 
 extern const smt_model_format smt_format_safetensors;
 extern const smt_model_format smt_format_tflite;
+extern const smt_model_format smt_format_labels;
+extern const smt_model_format smt_format_class_map;
 extern const smt_model_format smt_format_onnx;
 extern const smt_model_format smt_format_pth;
 

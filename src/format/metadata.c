@@ -1,10 +1,25 @@
 #include "format/metadata.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define NETWORK "mobilenetv3-small"
+
+/* The double with the fewest digits that is this float: 0.2, not 0.200000003. */
+static double tidy(float value)
+{
+    char text[32];
+    for (int digits = 6; digits < 9; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, (double)value);
+        float back = strtof(text, NULL);
+        if (back >= value && back <= value) {
+            return strtod(text, NULL);
+        }
+    }
+    return (double)value;
+}
 
 json_t *smt_architecture_to_json(const smt_mobilenet_options *arch)
 {
@@ -12,7 +27,7 @@ json_t *smt_architecture_to_json(const smt_mobilenet_options *arch)
                      "name",
                      NETWORK,
                      "width",
-                     (double)arch->width,
+                     tidy(arch->width),
                      "input_size",
                      arch->input_size,
                      "channels",
@@ -22,13 +37,13 @@ json_t *smt_architecture_to_json(const smt_mobilenet_options *arch)
                      "wide_head",
                      (int)arch->wide_head,
                      "dropout",
-                     (double)arch->dropout,
+                     tidy(arch->dropout),
                      "padding",
                      arch->padding == SMT_PAD_EXPLICIT ? "explicit" : "same",
                      "bn_epsilon",
-                     (double)arch->bn_epsilon,
+                     tidy(arch->bn_epsilon),
                      "bn_momentum",
-                     (double)arch->bn_momentum);
+                     tidy(arch->bn_momentum));
 }
 
 static smt_status missing(const char *path, const char *part, const char *key, smt_error *error)
@@ -158,9 +173,9 @@ json_t *smt_preprocess_to_json(const smt_preprocess *preprocess)
 {
     return json_pack("{s:f, s:f, s:b}",
                      "mean",
-                     (double)preprocess->mean,
+                     tidy(preprocess->mean),
                      "scale",
-                     (double)preprocess->scale,
+                     tidy(preprocess->scale),
                      "normalise",
                      (int)preprocess->normalise);
 }

@@ -1,0 +1,204 @@
+/* semtinel export: a model in the formats of other runtimes. */
+#include "cli/cli.h"
+
+#include <semtinel/format.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+static cli_list outputs;
+static const char *all;
+static bool raw_input, half;
+
+static const cli_option options[] = {
+    {"output",
+     'o',
+     CLI_LIST,
+     &outputs,
+     0,
+     0,
+     "FILE",
+     "file to write; its suffix names the format; may be repeated"},
+    {"all",
+     0,
+     CLI_TEXT,
+     &all,
+     0,
+     0,
+     "OUT",
+     "write every format into folder OUT, with a table of sizes"},
+    {"raw-input",
+     0,
+     CLI_FLAG,
+     &raw_input,
+     0,
+     0,
+     NULL,
+     "the file takes pixels 0..255; scaling is inside"},
+    {"float16", 0, CLI_FLAG, &half, 0, 0, NULL, "store weights in 16 bits (.tflite, .safetensors)"},
+    {NULL, 0, CLI_FLAG, NULL, 0, 0, NULL, NULL},
+};
+
+static const cli_command command = {
+    .name = "export",
+    .arguments = "MODEL -o FILE... | --all OUT",
+    .summary = "Write a model for another runtime.",
+    .details = "MODEL is a run's folder or a model file. Formats by suffix: .onnx, .tflite, "
+               ".safetensors, .h5 (Keras weights),\n"
+               ".pb (TensorFlow), labels.txt, .json (class map and metadata). Exported networks "
+               "take (p - 128) / 128, or\n"
+               "pixels with --raw-input, and end with softmax. Batch norm is folded. Int8 files "
+               "are made by 'quantize'.",
+    .examples = "  semtinel export run -o model.onnx -o model.tflite\n"
+                "  semtinel export run -o model.tflite --float16 --raw-input\n"
+                "  semtinel export run --all out\n",
+    .min_operands = 1,
+    .max_operands = 1,
+};
+
+static long long file_bytes(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) ? -1 : (long long)info.st_size;
+}
+
+static void print_row(const char *title, const char *path, bool c_array)
+{
+    long long bytes = file_bytes(path);
+    char length[32] = "";
+    if (c_array) {
+        snprintf(length, sizeof length, "%lld", bytes);
+    }
+    cli_say("%-28s %12lld %12s  %s", title, bytes, length, path);
+}
+
+static void print_head(void)
+{
+    cli_say("%-28s %12s %12s  %s", "format", "bytes", "C array", "file");
+}
+
+static bool writes(const smt_model_format *format)
+{
+    return format->write != NULL;
+}
+
+static int unknown_suffix(const char *path)
+{
+    char known[256] = "";
+    size_t at = 0;
+    for (const smt_model_format *const *f = smt_formats(); *f; f++) {
+        if (writes(*f) && at < sizeof known) {
+            at += (size_t)snprintf(
+                known + at, sizeof known - at, "%s%s", at ? ", " : "", (*f)->suffixes);
+        }
+    }
+    return cli_usage(
+        &command, "%s: its suffix names no format that can be written; known: %s", path, known);
+}
+
+static int export_files(const smt_model *model)
+{
+    smt_error error = {SMT_OK, ""};
+    smt_write_options write = {.raw_input = raw_input, .half = half};
+    print_head();
+    for (int i = 0; i < outputs.count; i++) {
+        const smt_model_format *format = smt_format_by_suffix(outputs.items[i]);
+        if (format->write(model, outputs.items[i], &write, &error)) {
+            return cli_report(&error);
+        }
+        print_row(format->title, outputs.items[i], strcmp(format->name, "tflite") == 0);
+    }
+    return EXIT_DONE;
+}
+
+/* One file of --all. A format that cannot hold this model is named and skipped. */
+static int export_one(const smt_model *model,
+                      const smt_model_format *format,
+                      const char *name,
+                      const smt_write_options *write)
+{
+    smt_error error = {SMT_OK, ""};
+    char title[64];
+    char *path = smt_path_join(all, name);
+    if (!path) {
+        error = (smt_error){SMT_ERR_MEMORY, "out of memory"};
+        return cli_report(&error);
+    }
+    int code = EXIT_DONE;
+    smt_status status = format->write(model, path, write, &error);
+    if (status == SMT_ERR_UNSUPPORTED) {
+        smt_log(SMT_LOG_WARNING, "not written: %s", error.message);
+        code = EXIT_SKIPPED;
+    } else if (status) {
+        code = cli_report(&error);
+    } else {
+        snprintf(title, sizeof title, "%.48s%s", format->title, write->half ? ", float16" : "");
+        print_row(title, path, strcmp(format->name, "tflite") == 0);
+    }
+    smt_free(path);
+    return code;
+}
+
+static int export_all(const smt_model *model)
+{
+    smt_error error = {SMT_OK, ""};
+    int code = EXIT_DONE;
+    if (smt_make_directory(all, &error)) {
+        return cli_report(&error);
+    }
+    print_head();
+    for (const smt_model_format *const *f = smt_formats(); *f; f++) {
+        if (!writes(*f)) {
+            continue;
+        }
+        bool checkpoint = strcmp((*f)->name, "safetensors") == 0;
+        bool has_half = checkpoint || strcmp((*f)->name, "tflite") == 0;
+        for (int h = 0; h <= (has_half ? 1 : 0); h++) {
+            char name[64], suffix[32];
+            smt_write_options write = {.raw_input = raw_input && !checkpoint, .half = h};
+            snprintf(
+                suffix, sizeof suffix, "%.*s", (int)strcspn((*f)->suffixes, " "), (*f)->suffixes);
+            snprintf(name,
+                     sizeof name,
+                     "%s%s%s",
+                     suffix[0] == '.' ? "model" : "",
+                     h ? "-float16" : "",
+                     suffix);
+            int one = export_one(model, *f, name, &write);
+            if (one == EXIT_FAILED || one > EXIT_SKIPPED) {
+                return one;
+            }
+            code = one ? one : code;
+        }
+    }
+    return code;
+}
+
+int cli_export(int argc, char **argv)
+{
+    char **operands;
+    int count;
+    int code = cli_parse(&command, options, argc, argv, &operands, &count);
+    if (code >= 0) {
+        return code;
+    }
+    if (!outputs.count == !all) {
+        return cli_usage(&command, "give -o FILE or --all OUT");
+    }
+    for (int i = 0; i < outputs.count; i++) {
+        const smt_model_format *format = smt_format_by_suffix(outputs.items[i]);
+        if (!format || !writes(format)) {
+            return unknown_suffix(outputs.items[i]);
+        }
+    }
+    smt_model *model = NULL;
+    smt_error error = {SMT_OK, ""};
+    if (smt_model_load(operands[0], &model, &error)) {
+        return cli_report(&error);
+    }
+    code = all ? export_all(model) : export_files(model);
+    smt_model_destroy(&model);
+    return code;
+}

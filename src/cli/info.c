@@ -1,0 +1,272 @@
+/* semtinel info: what is in a model file. */
+#include "cli/cli.h"
+
+#include <semtinel/format.h>
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool as_json, brief;
+
+static const cli_option options[] = {
+    {"json", 0, CLI_FLAG, &as_json, 0, 0, NULL, "print one JSON object"},
+    {"brief", 'b', CLI_FLAG, &brief, 0, 0, NULL, "leave out the table of layers"},
+    {NULL, 0, CLI_FLAG, NULL, 0, 0, NULL, NULL},
+};
+
+static const cli_command command = {
+    .name = "info",
+    .arguments = "MODEL...",
+    .summary = "Say what is in a model file.",
+    .details = "MODEL is a run's folder, or a file that semtinel reads or writes: safetensors, "
+               "TensorFlow Lite (float and\n"
+               "quantised), ONNX, PyTorch .pth, Keras .h5. Shown are layers, shapes, parameters, "
+               "multiply-adds (MACs)\n"
+               "for one image, bytes, quantisation, classes, preprocessing and where the model "
+               "comes from.",
+    .examples = "  semtinel info run\n"
+                "  semtinel info --brief model.tflite model.onnx\n"
+                "  semtinel info --json model-int8.tflite | jq .arena_bytes\n",
+    .min_operands = 1,
+    .max_operands = -1,
+};
+
+static json_int_t whole(const json_t *object, const char *key)
+{
+    return json_integer_value(json_object_get(object, key));
+}
+
+static const char *word(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
+
+static const char *shape_text(const json_t *shape, char *text, size_t size)
+{
+    size_t at = 0;
+    text[0] = 0;
+    for (size_t i = 0; i < json_array_size(shape) && at < size; i++) {
+        at += (size_t)snprintf(text + at,
+                               size - at,
+                               "%s%lld",
+                               i ? " x " : "",
+                               (long long)json_integer_value(json_array_get(shape, i)));
+    }
+    return text;
+}
+
+/* "  scale 0.0235 zero -128", or nothing. */
+static const char *quantisation_text(const json_t *owner, char *text, size_t size)
+{
+    const json_t *q = json_object_get(owner, "quantisation");
+    text[0] = 0;
+    if (json_object_get(q, "scale")) {
+        snprintf(text,
+                 size,
+                 "scale %.6g, zero point %lld",
+                 json_number_value(json_object_get(q, "scale")),
+                 (long long)whole(q, "zero_point"));
+    } else if (q) {
+        snprintf(text, size, "%lld scales", (long long)whole(q, "channels"));
+    }
+    return text;
+}
+
+static void print_end(const char *label, const json_t *end)
+{
+    char shape[96], quantisation[96];
+    if (end) {
+        quantisation_text(end, quantisation, sizeof quantisation);
+        printf("%-14s %s, %s%s%s\n",
+               label,
+               shape_text(json_object_get(end, "shape"), shape, sizeof shape),
+               word(end, "type"),
+               *quantisation ? ", " : "",
+               quantisation);
+    }
+}
+
+static void print_layers(const json_t *layers)
+{
+    printf("\n%4s  %-26s %-17s %-18s %-8s %10s %11s  %s\n",
+           "",
+           "layer",
+           "operator",
+           "output",
+           "type",
+           "parameters",
+           "MACs",
+           "");
+    for (size_t i = 0; i < json_array_size(layers); i++) {
+        const json_t *l = json_array_get(layers, i);
+        char shape[96], kernel[48] = "", quantisation[96];
+        const json_t *k = json_object_get(l, "kernel");
+        if (k) {
+            snprintf(kernel,
+                     sizeof kernel,
+                     "%lldx%lld/%lld ",
+                     (long long)json_integer_value(json_array_get(k, 0)),
+                     (long long)json_integer_value(json_array_get(k, 1)),
+                     (long long)whole(l, "stride"));
+        }
+        quantisation_text(l, quantisation, sizeof quantisation);
+        printf("%4zu  %-26.60s %-17s %-18s %-8s %10lld %11lld  %s%s%s%s\n",
+               i,
+               word(l, "name"),
+               word(l, "operator"),
+               shape_text(json_object_get(l, "output"), shape, sizeof shape),
+               word(l, "type"),
+               (long long)whole(l, "parameters"),
+               (long long)whole(l, "macs"),
+               kernel,
+               word(l, "activation"),
+               *word(l, "activation") && *quantisation ? ", " : "",
+               quantisation);
+    }
+}
+
+static void print_tensors(const json_t *tensors)
+{
+    printf("\n%-48s %-22s %-9s %10s\n", "tensor", "shape", "type", "values");
+    for (size_t i = 0; i < json_array_size(tensors); i++) {
+        const json_t *t = json_array_get(tensors, i);
+        char shape[160];
+        printf("%-48s %-22s %-9s %10lld\n",
+               word(t, "name"),
+               shape_text(json_object_get(t, "shape"), shape, sizeof shape),
+               word(t, "type"),
+               (long long)whole(t, "values"));
+    }
+}
+
+static void print_classes(const json_t *classes)
+{
+    if (json_array_size(classes)) {
+        char label[32];
+        snprintf(label, sizeof label, "classes (%zu)", json_array_size(classes));
+        printf("%-14s ", label);
+        for (size_t i = 0; i < json_array_size(classes); i++) {
+            printf("%s%s", i ? ", " : "", json_string_value(json_array_get(classes, i)));
+        }
+        printf("\n");
+    }
+}
+
+static void print_object(const char *label, const json_t *object)
+{
+    if (json_object_size(object)) {
+        char *text = json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(7));
+        printf("%-14s %s\n", label, text ? text : "");
+        free(text);
+    }
+}
+
+/* Texts (safetensors) a line each, cut; sizes of blobs (.tflite) on one line. */
+static void print_metadata(json_t *metadata)
+{
+    const char *key;
+    json_t *value;
+    bool started = false;
+    json_object_foreach(metadata, key, value)
+    {
+        if (json_is_string(value)) {
+            printf("%-14s %s: %.100s\n", started ? "" : "metadata", key, json_string_value(value));
+        } else {
+            printf("%s%s (%lld bytes)",
+                   started ? ", " : "metadata       ",
+                   key,
+                   (long long)json_integer_value(value));
+        }
+        started = true;
+    }
+    if (started && json_is_integer(value)) {
+        printf("\n");
+    }
+}
+
+static void print_text(const json_t *root)
+{
+    const json_t *arch = json_object_get(root, "architecture"),
+                 *pre = json_object_get(root, "preprocess");
+    printf("%-14s %s\n", "file", word(root, "file"));
+    printf("%-14s %s, %lld bytes, CRC-32 %s\n",
+           "format",
+           word(root, "format"),
+           (long long)whole(root, "bytes"),
+           word(root, "crc32"));
+    if (*word(root, "description")) {
+        printf("%-14s %s\n", "description", word(root, "description"));
+    }
+    if (arch) {
+        printf("%-14s %s, width %g, %lld pixels, padding %s%s\n",
+               "network",
+               word(arch, "name"),
+               json_number_value(json_object_get(arch, "width")),
+               (long long)whole(arch, "input_size"),
+               word(arch, "padding"),
+               json_is_true(json_object_get(arch, "wide_head")) ? ", wide head" : "");
+    }
+    print_end("input", json_object_get(root, "input"));
+    if (pre) {
+        printf("%-14s x = (p - %g) / %g%s\n",
+               "preprocess",
+               json_number_value(json_object_get(pre, "mean")),
+               json_number_value(json_object_get(pre, "scale")),
+               json_is_true(json_object_get(pre, "normalise")) ? " after contrast normalisation"
+                                                               : "");
+    }
+    print_end("output", json_object_get(root, "output"));
+    print_classes(json_object_get(root, "classes"));
+    printf("%-14s %lld\n", "parameters", (long long)whole(root, "parameters"));
+    if (json_object_get(root, "macs")) {
+        printf("%-14s %.3f million an image\n", "MACs", (double)whole(root, "macs") / 1e6);
+    }
+    if (json_object_get(root, "arena_bytes")) {
+        printf("%-14s %lld bytes to run it (portable kernels)\n",
+               "arena",
+               (long long)whole(root, "arena_bytes"));
+    }
+    if (json_object_get(root, "cannot_run")) {
+        printf("%-14s %s\n", "cannot run", word(root, "cannot_run"));
+    }
+    print_object("provenance", json_object_get(root, "provenance"));
+    print_metadata(json_object_get(root, "metadata"));
+    if (!brief && json_object_get(root, "layers")) {
+        print_layers(json_object_get(root, "layers"));
+    }
+    if (!brief && json_object_get(root, "tensors")) {
+        print_tensors(json_object_get(root, "tensors"));
+    }
+}
+
+int cli_info(int argc, char **argv)
+{
+    char **operands;
+    int count;
+    int code = cli_parse(&command, options, argc, argv, &operands, &count);
+    if (code >= 0) {
+        return code;
+    }
+    code = EXIT_DONE;
+    for (int i = 0; i < count; i++) {
+        char *text = NULL;
+        smt_error error = {SMT_OK, ""};
+        if (smt_describe(operands[i], &text, &error)) {
+            code = cli_report(&error);
+            continue;
+        }
+        json_t *root = json_loads(text, 0, NULL);
+        if (as_json) {
+            printf("%s\n", text);
+        } else if (root) {
+            printf("%s", i ? "\n" : "");
+            print_text(root);
+        }
+        json_decref(root);
+        smt_free(text);
+    }
+    return code;
+}

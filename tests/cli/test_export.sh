@@ -1,0 +1,58 @@
+#!/bin/bash
+# semtinel export and info: every format of a small PyTorch network, what the files say of themselves, and refusals.
+set -u
+semtinel=$1
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+model=$here/../golden/format/torchvision.pth
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=0
+
+fail() {
+    echo "FAILED: $*"
+    failed=1
+}
+
+expect() { # CODE WORD COMMAND...: exit code, and a word in the output
+    local code=$1 word=$2
+    shift 2
+    local text
+    text=$("$@" 2>&1)
+    local got=$?
+    [ $got -eq "$code" ] || fail "exit code $got instead of $code: $*: $text"
+    grep -q -- "$word" <<< "$text" || fail "no '$word' in the output of $*: $text"
+}
+
+expect 0 "usage: semtinel export" "$semtinel" export --help
+expect 0 "usage: semtinel info" "$semtinel" info --help
+expect 2 "give -o FILE or --all" "$semtinel" export "$model"
+expect 2 "suffix names no format" "$semtinel" export "$model" -o "$work/x.foo"
+expect 1 "No such file" "$semtinel" export "$work/none.onnx" -o "$work/x.tflite"
+expect 1 "text file" "$semtinel" info "$here/test_export.sh"
+expect 1 "Is a directory\|cannot\|No such" "$semtinel" export "$model" -o "$work/no/such/folder/x.tflite"
+
+# A name that is not a model of semtinel's own cannot be a checkpoint: skipped and named, the rest is written.
+expect 3 "not written" "$semtinel" export "$model" --all "$work/all"
+for file in model.tflite model-float16.tflite model.onnx labels.txt model.json; do
+    [ -s "$work/all/$file" ] || fail "$file was not written"
+done
+[ -e "$work/all/model.safetensors" ] && fail "a foreign network became a checkpoint"
+[ "$(wc -l < "$work/all/labels.txt")" -eq 5 ] || fail "labels.txt does not hold five names"
+
+expect 0 "TensorFlow Lite" "$semtinel" info "$work/all/model.tflite"
+expect 0 "HARD_SWISH" "$semtinel" info "$work/all/model.tflite"
+expect 0 "arena" "$semtinel" info --brief "$work/all/model.tflite"
+expect 0 "class4" "$semtinel" info --brief "$work/all/model.onnx"
+for file in model.tflite model.onnx; do
+    "$semtinel" info --json "$work/all/$file" > "$work/info.json" || fail "info --json $file"
+    grep -q '"macs": [1-9]' "$work/info.json" || fail "no MACs in info --json $file"
+    grep -q '"parameters": [1-9]' "$work/info.json" || fail "no parameters in info --json $file"
+done
+
+# Raw input: the file says that it takes pixels.
+expect 0 "raw.tflite" "$semtinel" export "$work/all/model.onnx" -o "$work/raw.tflite" --raw-input
+expect 0 "x = (p - 0) / 1" "$semtinel" info --brief "$work/raw.tflite"
+
+# Nothing is left behind by failures.
+[ -z "$(find "$work" -name '*.tmp.*')" ] || fail "temporary files are left"
+exit $failed
