@@ -9,6 +9,8 @@
 #define MAX_BATCH 4096
 /* Elements of a weight gradient that one task sums over the chunks. */
 #define SUM_BLOCK 8192
+/* Tasks that a dense layer is cut in. */
+#define SHARES 8
 
 /* A plan with the memory it runs on. */
 typedef struct runner {
@@ -47,6 +49,7 @@ typedef struct segment_run {
     smt_exec *exec;
     const runner *runner;
     const plan_segment *segment;
+    int action; /* of a whole segment */
 } segment_run;
 
 /* ---- running a segment ---------------------------------------------------------------------- */
@@ -81,14 +84,14 @@ static const float *source(const segment_run *run, plan_ref ref, int first, int 
     return address(run, ref, first, worker);
 }
 
-static void run_operator(
-    const segment_run *run, const plan_action *a, int first, int images, int chunk, int worker)
+/* What the operator of an action gets for these images; the gradient under its activation is not
+ * computed yet. */
+static ops_call
+call_of(const segment_run *run, const plan_action *a, int first, int images, int chunk, int worker)
 {
-    smt_exec *exec = run->exec;
+    const smt_exec *exec = run->exec;
     const smt_node *node = &exec->graph->nodes[a->node];
-    const ops_operator *op = ops_find(node->op);
     const smt_param *params = exec->graph->params;
-    size_t count = smt_shape_count(node->shape) * (size_t)images;
     ops_call call = {.kernels = exec->kernels,
                      .node = node,
                      .images = images,
@@ -97,47 +100,117 @@ static void run_operator(
                      .scratch = address(run, a->scratch, first, worker),
                      .training = exec->training,
                      .seed = exec->step.dropout_seed,
-                     .norm = node->op == SMT_OP_BATCH_NORM ? &exec->norms[a->node].view : NULL};
+                     .norm = node->op == SMT_OP_BATCH_NORM ? &exec->norms[a->node].view : NULL,
+                     .parts = 1};
     for (int k = 0; k < 2; k++) {
         if (node->input[k] >= 0) {
             call.in[k] = exec->graph->nodes[node->input[k]].shape;
             call.x[k] = source(run, a->x[k], first, worker);
         }
     }
-    call.weight = node->param[SMT_WEIGHT] >= 0 ? params[node->param[SMT_WEIGHT]].data : NULL;
-    call.bias = node->param[SMT_BIAS] >= 0 ? params[node->param[SMT_BIAS]].data : NULL;
-    bool inner = node->activation != SMT_ACT_NONE && !op->activates;
+    const int *param = node->param;
+    call.weight = param[SMT_WEIGHT] >= 0 ? params[param[SMT_WEIGHT]].data : NULL;
+    call.bias = param[SMT_BIAS] >= 0 ? params[param[SMT_BIAS]].data : NULL;
     if (a->kind == PLAN_FORWARD) {
-        float *y = address(run, a->y, first, worker);
-        call.y = a->pre.base == PLAN_NOWHERE ? y : address(run, a->pre, first, worker);
-        op->forward(&call);
-        if (inner) {
-            exec->kernels->activate(node->activation, count, call.y, y);
-        }
-        return;
+        call.y = address(run, a->pre.base == PLAN_NOWHERE ? a->y : a->pre, first, worker);
+        return call;
     }
-    call.dy = source(run, a->dy, first, worker);
-    if (inner) {
-        float *dy = address(run, a->inner, first, worker);
-        exec->kernels->activate_backward(
-            node->activation, count, source(run, a->pre, first, worker), call.dy, dy);
-        call.dy = dy;
+    call.dy = a->inner.base == PLAN_NOWHERE ? source(run, a->dy, first, worker)
+                                            : address(run, a->inner, first, worker);
+    if (run->segment->whole) {
+        bool trains = run->runner->plan->trains[a->node];
+        call.dweight = trains ? exec->gradients[param[SMT_WEIGHT]] : NULL;
+        call.dbias = trains && param[SMT_BIAS] >= 0 ? exec->gradients[param[SMT_BIAS]] : NULL;
+        call.overwrite = true;
+    } else {
+        float *partial = exec->partials + (size_t)chunk * exec->partial_floats;
+        call.dweight = a->weight_partial == PLAN_NO_PARTIAL ? NULL : partial + a->weight_partial;
+        call.dbias = a->bias_partial == PLAN_NO_PARTIAL ? NULL : partial + a->bias_partial;
+        call.overwrite = first % PLAN_CHUNK == 0;
     }
-    float *partial = exec->partials + (size_t)chunk * exec->partial_floats;
-    call.dweight = a->weight_partial == PLAN_NO_PARTIAL ? NULL : partial + a->weight_partial;
-    call.dbias = a->bias_partial == PLAN_NO_PARTIAL ? NULL : partial + a->bias_partial;
-    call.overwrite = run->segment->whole || first % PLAN_CHUNK == 0;
     for (int k = 0; k < 2; k++) {
         call.dx[k] = address(run, a->dx[k], first, worker);
         call.add[k] = a->add[k];
     }
-    op->backward(&call);
+    return call;
+}
+
+/* What is common to all operators before and after their own part. */
+static void before(const segment_run *run, const plan_action *a, const ops_call *call, int worker)
+{
+    if (a->kind == PLAN_BACKWARD && a->inner.base != PLAN_NOWHERE) {
+        run->exec->kernels->activate_backward(call->node->activation,
+                                              smt_shape_count(call->node->shape) *
+                                                  (size_t)call->images,
+                                              source(run, a->pre, call->first, worker),
+                                              source(run, a->dy, call->first, worker),
+                                              address(run, a->inner, call->first, worker));
+    }
+}
+
+static void after(const segment_run *run, const plan_action *a, const ops_call *call, int worker)
+{
+    const ops_kernels *kernels = run->exec->kernels;
+    const smt_node *node = call->node;
+    if (a->kind == PLAN_FORWARD && node->activation != SMT_ACT_NONE &&
+        !ops_find(node->op)->activates) {
+        size_t count = smt_shape_count(node->shape) * (size_t)call->images;
+        kernels->activate(
+            node->activation, count, call->y, address(run, a->y, call->first, worker));
+    }
     for (int k = 0; k < 2; k++) {
-        float *into = address(run, a->into[k], first, worker);
+        float *into = address(run, a->into[k], call->first, worker);
         if (into) {
-            size_t floats = smt_shape_count(call.in[k]) * (size_t)images;
-            exec->kernels->add(floats, into, call.dx[k], into);
+            kernels->add(
+                smt_shape_count(call->in[k]) * (size_t)call->images, into, call->dx[k], into);
         }
+    }
+}
+
+static void run_operator(
+    const segment_run *run, const plan_action *a, int first, int images, int chunk, int worker)
+{
+    const ops_operator *op = ops_find(run->exec->graph->nodes[a->node].op);
+    ops_call call = call_of(run, a, first, images, chunk, worker);
+    before(run, a, &call, worker);
+    if (a->kind == PLAN_FORWARD) {
+        op->forward(&call);
+    } else {
+        op->backward(&call);
+    }
+    after(run, a, &call, worker);
+}
+
+/* A share of an action of a whole segment; the tasks of several actions follow each other. */
+static void run_share(void *context, int task, int worker)
+{
+    const segment_run *run = context;
+    const plan_action *a = &run->runner->plan->actions[run->action + task / SHARES];
+    const ops_operator *op = ops_find(run->exec->graph->nodes[a->node].op);
+    ops_call call = call_of(run, a, 0, run->exec->batch, 0, worker);
+    call.part = task % SHARES;
+    call.parts = SHARES;
+    if (a->kind == PLAN_FORWARD) {
+        op->forward(&call);
+    } else if (a->kind == PLAN_WEIGHT) {
+        ops_dense.backward(&call);
+    } else {
+        op->backward(&call);
+    }
+}
+
+static void run_whole(segment_run *run)
+{
+    const plan_segment *segment = run->segment;
+    const plan_action *actions = run->runner->plan->actions;
+    for (int i = segment->first; i < segment->first + segment->count; i++) {
+        ops_call call = call_of(run, &actions[i], 0, run->exec->batch, 0, 0);
+        int many = actions[i].kind == PLAN_WEIGHT ? segment->first + segment->count - i : 1;
+        run->action = i;
+        before(run, &actions[i], &call, 0);
+        smt_pool_run(run->exec->pool, many * SHARES, run_share, run);
+        after(run, &actions[i], &call, 0);
+        i += many - 1;
     }
 }
 
@@ -177,9 +250,9 @@ static void run_chunk(void *context, int chunk, int worker)
 {
     const segment_run *run = context;
     const plan_segment *segment = run->segment;
-    int end = segment->whole ? run->exec->batch : (chunk + 1) * PLAN_CHUNK;
+    int end = (chunk + 1) * PLAN_CHUNK;
     end = end < run->exec->batch ? end : run->exec->batch;
-    int step = segment->whole ? run->exec->batch : segment->step;
+    int step = segment->step;
     for (int first = chunk * PLAN_CHUNK; first < end; first += step) {
         int images = end - first < step ? end - first : step;
         for (int i = segment->first; i < segment->first + segment->count; i++) {
@@ -246,7 +319,7 @@ static void run_sum(void *context, int task, int worker)
         count, run->parts, run->exec->partial_floats, run->from + first, run->to + first);
 }
 
-static void sum_gradient(smt_exec *exec, const plan_segment *segment, size_t partial, int param)
+static void sum_gradient(smt_exec *exec, size_t partial, int param)
 {
     if (partial == PLAN_NO_PARTIAL) {
         return;
@@ -255,7 +328,7 @@ static void sum_gradient(smt_exec *exec, const plan_segment *segment, size_t par
                    .from = exec->partials + partial,
                    .to = exec->gradients[param],
                    .count = exec->graph->params[param].count,
-                   .parts = segment->whole ? 1 : chunks_of(exec->batch)};
+                   .parts = chunks_of(exec->batch)};
     smt_pool_run(exec->pool, (int)((run.count + SUM_BLOCK - 1) / SUM_BLOCK), run_sum, &run);
 }
 
@@ -264,14 +337,16 @@ static void run_segments(smt_exec *exec, const runner *r, int first, int end)
     for (int s = first; s < end; s++) {
         const plan_segment *segment = &r->plan->segments[s];
         segment_run run = {.exec = exec, .runner = r, .segment = segment};
-        if (segment->count > 0) {
-            smt_pool_run(exec->pool, segment->whole ? 1 : chunks_of(exec->batch), run_chunk, &run);
+        if (segment->whole) {
+            run_whole(&run);
+        } else if (segment->count > 0) {
+            smt_pool_run(exec->pool, chunks_of(exec->batch), run_chunk, &run);
         }
         for (int i = segment->first; i < segment->first + segment->count; i++) {
             const plan_action *a = &r->plan->actions[i];
             const int *param = exec->graph->nodes[a->node].param;
-            sum_gradient(exec, segment, a->weight_partial, param[SMT_WEIGHT]);
-            sum_gradient(exec, segment, a->bias_partial, param[SMT_BIAS]);
+            sum_gradient(exec, a->weight_partial, param[SMT_WEIGHT]);
+            sum_gradient(exec, a->bias_partial, param[SMT_BIAS]);
         }
         if (segment->meeting >= 0) {
             meet_norm(exec, r->plan, segment->meeting, s < r->plan->forward_segments);
@@ -374,7 +449,8 @@ static bool create_parts(smt_exec *exec)
         if (node->op == SMT_OP_BATCH_NORM && !create_norm(exec, i)) {
             return false;
         }
-        if (node->op == SMT_OP_CONV || node->op == SMT_OP_DENSE) {
+        if (node->op == SMT_OP_CONV &&
+            ops_conv_needs_pack(node, graph->nodes[node->input[0]].shape)) {
             exec->packed[i] =
                 hold(exec, graph->params[node->param[SMT_WEIGHT]].count, sizeof(float));
             if (!exec->packed[i]) {

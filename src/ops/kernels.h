@@ -42,6 +42,9 @@ typedef struct ops_norm {
 typedef struct ops_kernels {
     const char *name;
     void (*product)(const ops_product *product);
+    /* The same with b by rows: c[i][j] = (accumulate ? c[i][j] : 0) + sum of a[i * a_row + p] * b[j
+     * * b_row + p]; a_column is not used. For long k and few rows, where turning b does not pay. */
+    void (*product_rows)(const ops_product *product);
     /* y: images x oh x ow x c; weight: kernel_h x kernel_w x c; bias: c or NULL. */
     void (*depthwise_forward)(
         const ops_window *window, const float *x, const float *weight, const float *bias, float *y);

@@ -18,6 +18,19 @@ static void product(const ops_product *q)
     }
 }
 
+static void product_rows(const ops_product *q)
+{
+    for (int i = 0; i < q->m; i++) {
+        for (int j = 0; j < q->n; j++) {
+            double sum = q->accumulate ? (double)q->c[i * q->c_row + j] : 0.0;
+            for (int p = 0; p < q->k; p++) {
+                sum += (double)q->a[i * q->a_row + p] * (double)q->b[j * q->b_row + p];
+            }
+            q->c[i * q->c_row + j] = (float)sum;
+        }
+    }
+}
+
 /* Offset of pixel (y, x) of an image in a tensor of w x c rows. */
 static size_t at(int image, int h, int w, int c, int y, int x)
 {
@@ -246,6 +259,7 @@ static void sum_parts(size_t count, int parts, size_t stride, const float *x, fl
 const ops_kernels ops_kernels_reference = {
     .name = "reference",
     .product = product,
+    .product_rows = product_rows,
     .depthwise_forward = depthwise_forward,
     .depthwise_data = depthwise_data,
     .depthwise_weight = depthwise_weight,

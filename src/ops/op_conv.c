@@ -209,6 +209,10 @@ static void forward(const ops_call *call)
 {
     const smt_node *node = call->node;
     size_t pixels = (size_t)call->images * ops_pixels(node->shape);
+    if (ops_conv_is_dense(node, call->in[0])) {
+        ops_dense.forward(call);
+        return;
+    }
     if (!is_pointwise(node)) {
         window_forward(call);
     } else {
@@ -272,13 +276,23 @@ static void backward(const ops_call *call)
     }
 }
 
+bool ops_conv_is_dense(const smt_node *node, smt_shape in)
+{
+    return is_pointwise(node) && ops_pixels(in) == 1;
+}
+
+bool ops_conv_needs_pack(const smt_node *node, smt_shape in)
+{
+    return node->op == SMT_OP_CONV && !ops_conv_is_dense(node, in);
+}
+
 void ops_conv_pack(const ops_kernels *kernels,
                    const smt_node *node,
                    const smt_param *weight,
                    float *packed)
 {
     int filters = node->shape.c, length = (int)(weight->count / (size_t)filters);
-    int area = node->op == SMT_OP_CONV ? node->kernel_h * node->kernel_w : 1, in = length / area;
+    int area = node->kernel_h * node->kernel_w, in = length / area;
     if (area == 1) {
         kernels->transpose(filters, length, weight->data, packed);
         return;

@@ -21,11 +21,12 @@ typedef struct ops_call {
     int first;         /* number of the call's first image in its batch */
     const float *x[2]; /* images x in[i] */
     const float *weight, *bias;
-    const float *packed; /* convolution and dense: see ops_conv_pack */
+    const float *packed; /* of a convolution: see ops_conv_pack */
     float *scratch;      /* images x operator.scratch() floats, or NULL */
     bool training;       /* dropout is on */
     uint64_t seed;       /* of dropout */
     const ops_norm *norm;
+    int part, parts; /* dense: this call makes the part-th of so many shares of each result */
     /* Forward. */
     float *y; /* images x node->shape, before the activation */
     /* Backward. dy: gradient before the activation. */
@@ -54,12 +55,16 @@ extern const ops_operator ops_input, ops_affine, ops_conv, ops_depthwise, ops_ba
 
 const ops_operator *ops_find(smt_op op);
 
-/* Turns the weights [out][kernel_h][kernel_w][in] of a convolution or [out][in] of a dense layer to
- * [kernel_w][kernel_h][in][out], in which forward reads them. */
+/* Turns the weights [out][kernel_h][kernel_w][in] of a convolution to
+ * [kernel_w][kernel_h][in][out], in which forward reads them. A 1 x 1 convolution of one pixel is a
+ * dense layer and needs no packing. */
+bool ops_conv_needs_pack(const smt_node *node, smt_shape in);
 void ops_conv_pack(const ops_kernels *kernels,
                    const smt_node *node,
                    const smt_param *weight,
                    float *packed);
+/* Is the convolution a dense layer? */
+bool ops_conv_is_dense(const smt_node *node, smt_shape in);
 
 static inline size_t ops_pixels(smt_shape shape)
 {

@@ -20,6 +20,8 @@ typedef struct planner {
     int *made;       /* segment that computes it */
     int *back_first; /* segments that use its gradient */
     int *back_last;
+    plan_action *waiting; /* weight gradients for the next settle() */
+    int waiting_count;
     int *here; /* segment in which a local value was last computed, -1: none */
 } planner;
 
@@ -224,6 +226,19 @@ static void find_needs(planner *b)
     }
 }
 
+/* The weight gradients of a squeeze-excite's little dense layers: a chunk's few images would write
+ * as much as they compute, so they wait for the whole batch. */
+static bool waits(const planner *b, int i)
+{
+    const smt_node *node = node_at(b, i);
+    if (node->op != SMT_OP_CONV || !b->plan->trains[i]) {
+        return false;
+    }
+    const smt_node *input = node_at(b, node->input[0]);
+    return ops_conv_is_dense(node, input->shape) && !b->local_ok[node->input[0]] &&
+           input->op != SMT_OP_INPUT;
+}
+
 /* Does backward have anything to do at this node, once its gradient is there? */
 static bool goes_on(const planner *b, int i)
 {
@@ -265,6 +280,7 @@ static void rehearse(planner *b)
     }
     segment += 1;
     empty = true;
+    bool waiting = false;
     for (int i = count - 1; i > 0; i--) {
         if (!b->wanted[i] || !goes_on(b, i)) {
             b->back_first[i] = b->back_last[i] = segment;
@@ -272,19 +288,23 @@ static void rehearse(planner *b)
         }
         const smt_node *node = node_at(b, i);
         if (node->op == SMT_OP_DENSE) {
-            segment += empty ? 0 : 1;
+            segment += (empty ? 0 : 1) + (waiting ? 1 : 0);
+            waiting = false;
         }
         b->back_first[i] = segment;
         if (node->op == SMT_OP_BATCH_NORM) {
-            segment++;
+            segment += waiting ? 2 : 1;
+            waiting = false;
         }
         b->back_last[i] = segment;
+        waiting = waiting || waits(b, i);
         empty = node->op == SMT_OP_BATCH_NORM && !b->wanted[node->input[0]];
         if (node->op == SMT_OP_DENSE) {
             segment++;
             empty = true;
         }
     }
+    segment += waiting ? 1 : 0;
     b->final = segment;
 }
 
@@ -397,7 +417,8 @@ static plan_ref gradient_of(planner *b, int i)
     plan *p = b->plan;
     if (p->gradient[i].base == PLAN_NOWHERE) {
         bool local = i != b->options.keep && b->back_first[i] == current(b) &&
-                     b->back_last[i] == current(b) && !p->segments[current(b)].whole;
+                     b->back_last[i] == current(b) && !p->segments[current(b)].whole &&
+                     !waits(b, i);
         p->gradient[i] = local ? local_block(b, floats_of(b, i))
                                : arena_block(b,
                                              floats_of(b, i),
@@ -411,6 +432,30 @@ static plan_ref temporary(planner *b, size_t count)
 {
     return b->plan->segments[current(b)].whole ? arena_block(b, count, current(b), current(b))
                                                : local_block(b, count);
+}
+
+static size_t partial_of(const planner *b, plan_segment *segment, int param)
+{
+    if (param < 0 || !b->graph->params[param].trainable) {
+        return PLAN_NO_PARTIAL;
+    }
+    size_t at = segment->partial;
+    segment->partial += (b->graph->params[param].count + 15) & ~(size_t)15;
+    return at;
+}
+
+/* Ends the segment's chunks and computes the weight gradients that waited for the batch. */
+static void settle(planner *b)
+{
+    if (b->waiting_count > 0) {
+        open_segment(b, true);
+    }
+    for (int i = 0; i < b->waiting_count && !b->failed; i++) {
+        use(b, b->waiting[i].x[0]);
+        use(b, b->waiting[i].dy);
+        *add_action(b, PLAN_WEIGHT, b->waiting[i].node) = b->waiting[i];
+    }
+    b->waiting_count = 0;
 }
 
 static void emit_backward(planner *b, int i, plan_kind kind)
@@ -435,7 +480,8 @@ static void emit_backward(planner *b, int i, plan_kind kind)
                 a.pre = use(b, p->actions[k].pre);
             }
         }
-        a.inner = temporary(b, floats_of(b, i));
+        a.inner = waits(b, i) ? arena_block(b, floats_of(b, i), current(b), current(b))
+                              : temporary(b, floats_of(b, i));
     }
     size_t scratch = 0;
     if (kind == PLAN_BACKWARD) {
@@ -461,17 +507,17 @@ static void emit_backward(planner *b, int i, plan_kind kind)
             a.dx[k] = gradient;
         }
     }
-    if (kind == PLAN_BACKWARD && p->trains[i]) {
+    if (kind == PLAN_BACKWARD && waits(b, i)) {
+        b->waiting[b->waiting_count++] = (plan_action){.kind = PLAN_WEIGHT,
+                                                       .node = i,
+                                                       .x = {a.x[0]},
+                                                       .dy = has_inner(node) ? a.inner : a.dy,
+                                                       .weight_partial = PLAN_NO_PARTIAL,
+                                                       .bias_partial = PLAN_NO_PARTIAL};
+    } else if (kind == PLAN_BACKWARD && p->trains[i] && !p->segments[current(b)].whole) {
         plan_segment *segment = &p->segments[current(b)];
-        const smt_param *weight = &b->graph->params[node->param[SMT_WEIGHT]];
-        if (weight->trainable) {
-            a.weight_partial = segment->partial;
-            segment->partial += (weight->count + 15) & ~(size_t)15;
-        }
-        if (node->param[SMT_BIAS] >= 0 && b->graph->params[node->param[SMT_BIAS]].trainable) {
-            a.bias_partial = segment->partial;
-            segment->partial += (b->graph->params[node->param[SMT_BIAS]].count + 15) & ~(size_t)15;
-        }
+        a.weight_partial = partial_of(b, segment, node->param[SMT_WEIGHT]);
+        a.bias_partial = partial_of(b, segment, node->param[SMT_BIAS]);
     }
     *add_action(b, kind, i) = a;
 }
@@ -490,6 +536,7 @@ static void plan_backward(planner *b)
         if (op == SMT_OP_BATCH_NORM) {
             emit_backward(b, i, PLAN_NORM_REDUCE);
             p->segments[current(b)].meeting = i;
+            settle(b);
             open_segment(b, false);
             if (!b->failed && b->wanted[node_at(b, i)->input[0]]) {
                 emit_backward(b, i, PLAN_NORM_BACKWARD);
@@ -499,6 +546,7 @@ static void plan_backward(planner *b)
         if (op == SMT_OP_DENSE) {
             p->segments[current(b)].whole = p->segments[current(b)].count == 0;
             if (!p->segments[current(b)].whole) {
+                settle(b);
                 open_segment(b, true);
             }
         }
@@ -509,6 +557,7 @@ static void plan_backward(planner *b)
             open_segment(b, false);
         }
     }
+    settle(b);
 }
 
 /* ---- all ------------------------------------------------------------------------------------ */
@@ -521,12 +570,13 @@ plan_create(const smt_graph *graph, const plan_options *options, plan **out, smt
     plan *p = smt_alloc(1, sizeof *p);
     bool *flags = smt_alloc(4 * count, sizeof *flags);
     int *numbers = smt_alloc(4 * count, sizeof *numbers);
+    b.waiting = smt_alloc(count, sizeof *b.waiting);
     if (p) {
         p->value = smt_alloc(count, sizeof *p->value);
         p->gradient = smt_alloc(count, sizeof *p->gradient);
         p->trains = smt_alloc(count, sizeof *p->trains);
     }
-    if (!p || !flags || !numbers || !p->value || !p->gradient || !p->trains) {
+    if (!p || !flags || !numbers || !b.waiting || !p->value || !p->gradient || !p->trains) {
         b.failed = true;
     } else {
         b.plan = p;
@@ -553,6 +603,7 @@ plan_create(const smt_graph *graph, const plan_options *options, plan **out, smt
     }
     smt_free(flags);
     smt_free(numbers);
+    smt_free(b.waiting);
     if (b.failed) {
         plan_destroy(&p);
         return smt_fail(

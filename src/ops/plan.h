@@ -45,6 +45,7 @@ typedef enum plan_kind {
     PLAN_FORWARD,
     PLAN_STATISTICS, /* first pass of batch norm */
     PLAN_BACKWARD,
+    PLAN_WEIGHT,       /* only the weights' gradients, of a dense layer */
     PLAN_NORM_REDUCE,  /* first pass of batch norm's backward */
     PLAN_NORM_BACKWARD /* second pass */
 } plan_kind;
@@ -65,7 +66,7 @@ typedef struct plan_action {
 } plan_action;
 
 typedef struct plan_segment {
-    bool whole;       /* runs once, on the whole batch */
+    bool whole;       /* its actions run one after the other, each on the whole batch in shares */
     int first, count; /* actions */
     int step;         /* images */
     size_t local;     /* floats an image of local memory */
