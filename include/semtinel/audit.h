@@ -43,7 +43,7 @@ typedef enum smt_content {
 } smt_content;
 
 typedef struct smt_audit_options {
-    float threshold; /* least similarity of a near-duplicate, 0.75 .. 1; default 0.85 */
+    float threshold; /* least similarity of a near-duplicate, 0.75 .. 1; default 0.82 */
     int neighbours;  /* candidates that are compared per image, 1 .. 1024; default 32 */
 } smt_audit_options;
 SMT_API smt_audit_options smt_audit_defaults(void);

@@ -133,7 +133,7 @@ int cli_audit(int argc, char **argv)
     smt_audit_options options = smt_audit_defaults();
     args.rows = 12;
     args.sheet_pairs = 30;
-    args.threshold = 0.85;
+    args.threshold = (double)options.threshold;
     args.neighbours = options.neighbours;
     const cli_option table[] = {
         {"json",

@@ -39,7 +39,7 @@ typedef struct work {
 
 smt_audit_options smt_audit_defaults(void)
 {
-    return (smt_audit_options){.threshold = 0.85f, .neighbours = 32};
+    return (smt_audit_options){.threshold = 0.82f, .neighbours = 32};
 }
 
 const char *smt_pair_kind_name(smt_pair_kind kind)

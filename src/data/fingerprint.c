@@ -15,6 +15,8 @@
 
 #define N PRINT_SIDE
 #define COARSE 32
+/* A block has texture if its standard deviation is at least this part of the whole thumbnail's. */
+#define TEXTURE 0.15
 
 static const double pi = 3.14159265358979323846;
 
@@ -231,9 +233,13 @@ static float peak_of(const float *surface, int size, int *at)
     return surface[best] / (float)(PRINT_COLUMNS * PRINT_COLUMNS - 1);
 }
 
-static int compare_floats(float a, float b)
+/* Keeps sorted[0 .. count) in rising order. */
+static void insert(float *sorted, int count, float value)
 {
-    return (a > b) - (a < b);
+    for (; count > 0 && sorted[count - 1] > value; count--) {
+        sorted[count] = sorted[count - 1];
+    }
+    sorted[count] = value;
 }
 
 /* Correlation and block differences of a and the aligned b, on the overlap, after both are
@@ -271,66 +277,77 @@ static void compare_pixels(
     match->correlation = (float)(vab / sqrt(va * vb));
     /* Both brought to mean 0 and variance 1, so that the order of the two does not matter. */
     double ma = sa / n, mb = sb / n, da = sqrt(va / n), db = sqrt(vb / n);
-    float blocks[64];
-    int count = 0;
+    float blocks[64], parts[64];
+    int count = 0, textured = 0;
     for (int block = 0; block < 64; block++) {
-        double sum = 0;
+        double sum = 0, level = 0, square = 0;
         int pixels = 0;
         for (int k = 0; k < 64; k++) {
             int at = (block / 8 * 8 + k / 8) * N + block % 8 * 8 + k % 8;
             if (inside[at]) {
-                double d = (a->thumbnail[at] - ma) / da - ((double)moved[at] - mb) / db;
+                double v = (a->thumbnail[at] - ma) / da, d = v - ((double)moved[at] - mb) / db;
                 sum += d * d;
+                level += v;
+                square += v * v;
                 pixels++;
             }
         }
         if (pixels >= 32) {
-            float value = (float)sqrt(sum / pixels);
-            int i = count++;
-            for (; i > 0 && compare_floats(blocks[i - 1], value) > 0; i--) {
-                blocks[i] = blocks[i - 1];
+            double variance = (square - level * level / pixels) / pixels;
+            insert(blocks, count++, (float)sqrt(sum / pixels));
+            if (variance >= TEXTURE * TEXTURE) {
+                insert(parts, textured++, (float)sqrt(sum / pixels / variance));
             }
-            blocks[i] = value;
         }
     }
     match->edit = count ? blocks[count - 1] : 0;
     match->rest = count ? blocks[count / 2] : 0;
+    match->agreement = textured >= 24 ? 1 - parts[textured / 2] : 0;
 }
 
-void print_compare(const fingerprint *a, const fingerprint *b, float least, print_match *out)
+/* Peak at full resolution for one symmetry, and the comparison at that alignment. */
+static void refine(const fingerprint *a, const fingerprint *b, int symmetry, print_match *out)
 {
     float re[N * N], im[N * N];
     int at;
-    *out = (print_match){0};
-    for (int symmetry = 0; symmetry < 8; symmetry += 2) {
-        correlate(a, b, symmetry, symmetry + 1, COARSE, re, im);
-        float peaks[2] = {peak_of(re, COARSE, &at), peak_of(im, COARSE, &at)};
-        for (int k = 0; k < 2; k++) {
-            if (peaks[k] > out->similarity) {
-                out->similarity = peaks[k];
-                out->symmetry = symmetry + k;
-            }
-        }
-    }
-    /* A shift by half a pixel of the coarse grid lowers a peak to sinc(1/2)^2 = 0.41 of its height.
-     */
-    float phase = out->similarity;
-    out->similarity = 0;
-    if (phase < 0.4f * (2 * least - 1)) {
-        return;
-    }
-    correlate(a, b, out->symmetry, -1, N, re, im);
-    phase = peak_of(re, N, &at);
+    *out = (print_match){.symmetry = symmetry};
+    correlate(a, b, symmetry, -1, N, re, im);
+    float phase = peak_of(re, N, &at);
     /* Transposed surface: at = x N + y. Mirroring the array turns index i into 63 - i, that is -i
      * shifted by one. */
     int x = at / N, y = at % N;
-    int mirror_x = out->symmetry & 4 ? out->symmetry & 2 : out->symmetry & 1;
-    int mirror_y = out->symmetry & 4 ? out->symmetry & 1 : out->symmetry & 2;
+    int mirror_x = symmetry & 4 ? symmetry & 2 : symmetry & 1;
+    int mirror_y = symmetry & 4 ? symmetry & 1 : symmetry & 2;
     x += mirror_x ? 1 : 0;
     y += mirror_y ? 1 : 0;
     x = x >= N / 2 ? x - N : x;
     y = y >= N / 2 ? y - N : y;
     compare_pixels(a, b, x, y, out);
     out->phase = phase < 1 ? phase : 1;
-    out->similarity = 0.5f * (out->phase + out->correlation);
+    float whole = 0.5f * (out->phase + out->correlation);
+    out->similarity = whole > out->agreement ? whole : out->agreement;
+}
+
+void print_compare(const fingerprint *a, const fingerprint *b, float least, print_match *out)
+{
+    float re[COARSE * COARSE], im[COARSE * COARSE];
+    /* A shift by half a pixel of the coarse grid lowers a peak to sinc(1/2)^2 = 0.41 of its height.
+     */
+    const float enough = 0.4f * (2 * least - 1);
+    int at;
+    *out = (print_match){0};
+    for (int symmetry = 0; symmetry < 8; symmetry += 2) {
+        correlate(a, b, symmetry, symmetry + 1, COARSE, re, im);
+        float peaks[2] = {peak_of(re, COARSE, &at), peak_of(im, COARSE, &at)};
+        for (int k = 0; k < 2; k++) {
+            print_match match;
+            if (peaks[k] < enough) {
+                continue;
+            }
+            refine(a, b, symmetry + k, &match);
+            if (match.similarity > out->similarity) {
+                *out = match;
+            }
+        }
+    }
 }

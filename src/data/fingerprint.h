@@ -29,13 +29,15 @@ void print_make(const smt_image *thumbnail, fingerprint *out);
 float print_shape_product(const fingerprint *a, const fingerprint *b);
 
 typedef struct print_match {
-    float similarity;  /* mean of phase and correlation */
+    float similarity;  /* mean of phase and correlation, or the agreement if it is larger */
     float phase;       /* peak of the phase-only correlation over the symmetries, 0 .. 1 */
     float correlation; /* of the grey levels after alignment, on the overlap, -1 .. 1 */
     int symmetry; /* of b: bit 0 mirrored left-right, bit 1 top-bottom, bit 2 then transposed */
     float edit; /* largest difference of an 8 x 8 block after alignment, in standard deviations of a
                  */
     float rest; /* the median block's */
+    float agreement; /* 1 - median over textured blocks of the difference in units of the block's
+                        own deviation */
 } print_match;
 
 /* All zero where a coarse search shows that the similarity cannot reach `least`. */

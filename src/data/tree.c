@@ -186,30 +186,44 @@ smt_status tree_copy(const char *from, const char *to, bool link_it, smt_error *
 
 smt_status tree_commit(tree *t, smt_error *error)
 {
-    char **names = NULL;
-    size_t count = 0;
+    char **names = NULL, **from = NULL, **to = NULL;
+    size_t count = 0, moved = 0;
     smt_status status = smt_list_directory(t->staging, &names, &count, error);
-    /* From the back: split.json before train/, so that a watcher of folders sees the whole. */
-    for (size_t i = count; status == SMT_OK && i-- > 0;) {
-        char *from = smt_path_join(t->staging, names[i]), *to = smt_path_join(t->out, names[i]);
-        if (!from || !to) {
-            status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", t->out);
-        } else if (rename(from, to)) {
-            status = smt_fail(error, SMT_ERR_IO, "%s: cannot write: %s", to, strerror(errno));
+    if (status) {
+        tree_abandon(t);
+        return status;
+    }
+    /* All paths first, so that the way back needs no memory. */
+    from = smt_alloc(count, sizeof *from);
+    to = smt_alloc(count, sizeof *to);
+    bool ok = from && to;
+    for (size_t i = 0; ok && i < count; i++) {
+        from[i] = smt_path_join(t->staging, names[i]);
+        to[i] = smt_path_join(t->out, names[i]);
+        ok = from[i] && to[i];
+    }
+    if (!ok) {
+        status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", t->out);
+    }
+    for (; status == SMT_OK && moved < count; moved++) {
+        if (rename(from[moved], to[moved])) {
+            status =
+                smt_fail(error, SMT_ERR_IO, "%s: cannot write: %s", to[moved], strerror(errno));
+            break;
         }
-        smt_free(from);
-        smt_free(to);
     }
     if (status == SMT_OK && rmdir(t->staging)) {
         status = smt_fail(error, SMT_ERR_IO, "%s: cannot remove: %s", t->staging, strerror(errno));
     }
-    for (size_t i = 0; status && i < count; i++) {
-        char *moved = smt_path_join(t->out, names[i]);
-        if (moved) {
-            nftw(moved, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-        }
-        smt_free(moved);
+    for (size_t i = 0; status && i < moved; i++) {
+        nftw(to[i], remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     }
+    for (size_t i = 0; i < count; i++) {
+        smt_free(from ? from[i] : NULL);
+        smt_free(to ? to[i] : NULL);
+    }
+    smt_free(from);
+    smt_free(to);
     smt_list_free(&names, count);
     if (status) {
         tree_abandon(t);

@@ -16,23 +16,23 @@
 /* cmocka.h needs the standard headers before it. */
 #include <cmocka.h>
 
-/* A texture of its own for each seed: a grating with 12 blobs, and noise. */
+/* A texture of its own for each seed: a grating with 60 blobs, and noise. */
 static inline void made_texture(uint64_t seed, int side, smt_image *out)
 {
     smt_rng rng = smt_rng_seed(seed, 77);
     assert_int_equal(smt_image_create(side, side, out, NULL), SMT_OK);
     double pitch = smt_rng_uniform(&rng, 6, 14), phase = smt_rng_uniform(&rng, 0, 6);
-    double x[12], y[12], size[12], height[12];
-    for (int b = 0; b < 12; b++) {
+    double x[60], y[60], size[60], height[60];
+    for (int b = 0; b < 60; b++) {
         x[b] = smt_rng_uniform(&rng, 0, 1);
         y[b] = smt_rng_uniform(&rng, 0, 1);
-        size[b] = smt_rng_uniform(&rng, 0.02, 0.12);
+        size[b] = smt_rng_uniform(&rng, 0.015, 0.06);
         height[b] = smt_rng_uniform(&rng, -60, 60);
     }
     for (int i = 0; i < side * side; i++) {
         double u = (i % side + 0.5) / side, v = (i / side + 0.5) / side;
-        double value = 120 + 25 * sin(6.2831853 * u * pitch + phase) + 3 * smt_rng_normal(&rng);
-        for (int b = 0; b < 12; b++) {
+        double value = 120 + 25 * sin(6.2831853 * u * pitch + phase) + 2 * smt_rng_normal(&rng);
+        for (int b = 0; b < 60; b++) {
             double d = (u - x[b]) * (u - x[b]) + (v - y[b]) * (v - y[b]);
             value += height[b] * exp(-d / (2 * size[b] * size[b]));
         }

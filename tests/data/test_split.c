@@ -1,0 +1,530 @@
+#include <semtinel/split.h>
+
+#include "data/made.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+
+static smt_pool *pool;
+
+static int set_up(void **state)
+{
+    (void)state;
+    return smt_pool_create(2, &pool, NULL);
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    smt_pool_destroy(&pool);
+    return 0;
+}
+
+/* ---- assignment, on made-up groups ----------------------------------------------------------- */
+
+typedef struct labelled {
+    smt_dataset set;
+    uint32_t *group;
+    smt_split *assigned;
+} labelled;
+
+/* count[c] images of class c in groups of group_size[c]. */
+static void make_labels(labelled *l, int classes, const int *count, const int *group_size)
+{
+    *l = (labelled){.set = {.root = (char[]){"made"}, .class_count = classes}};
+    for (int c = 0; c < classes; c++) {
+        l->set.sample_count += (size_t)count[c];
+    }
+    l->set.samples = smt_alloc(l->set.sample_count, sizeof *l->set.samples);
+    l->group = smt_alloc(l->set.sample_count, sizeof *l->group);
+    l->assigned = smt_alloc(l->set.sample_count, sizeof *l->assigned);
+    assert_true(l->set.samples && l->group && l->assigned);
+    size_t n = 0;
+    uint32_t group = 0;
+    for (int c = 0; c < classes; c++) {
+        for (int i = 0; i < count[c]; i++, n++) {
+            l->set.samples[n].class_index = c;
+            group += i % group_size[c] == 0;
+            l->group[n] = group;
+            l->assigned[n] = SMT_SPLIT_NONE;
+        }
+    }
+}
+
+static void free_labels(labelled *l)
+{
+    smt_free(l->set.samples);
+    smt_free(l->group);
+    smt_free(l->assigned);
+}
+
+static int in_part(const labelled *l, int class_index, smt_split part)
+{
+    int count = 0;
+    for (size_t i = 0; i < l->set.sample_count; i++) {
+        count += l->set.samples[i].class_index == class_index && l->assigned[i] == part;
+    }
+    return count;
+}
+
+static void parts_come_out(void **state)
+{
+    (void)state;
+    static const int count[] = {100, 60, 20, 3, 2, 1, 100}, size[] = {1, 4, 1, 1, 1, 1, 25};
+    labelled l;
+    make_labels(&l, 7, count, size);
+    smt_split_options options = smt_split_defaults();
+    assert_int_equal(smt_split_assign(&l.set, l.group, NULL, &options, l.assigned, NULL), SMT_OK);
+    assert_int_equal(in_part(&l, 0, SMT_SPLIT_TRAIN), 70);
+    assert_int_equal(in_part(&l, 0, SMT_SPLIT_VAL), 15);
+    assert_in_range(in_part(&l, 1, SMT_SPLIT_TRAIN), 40, 44);
+    assert_in_range(in_part(&l, 1, SMT_SPLIT_TEST), 8, 12);
+    assert_int_equal(in_part(&l, 2, SMT_SPLIT_TRAIN), 14);
+    for (int part = 0; part < 3; part++) {
+        assert_int_equal(in_part(&l, 3, (smt_split)part), 1); /* three images: one each */
+        assert_true(in_part(&l, 6, (smt_split)part) >= 25);   /* four groups of 25 */
+    }
+    assert_int_equal(in_part(&l, 4, SMT_SPLIT_TRAIN), 1);
+    assert_int_equal(in_part(&l, 5, SMT_SPLIT_TRAIN), 1); /* the only one trains */
+    for (size_t i = 1; i < l.set.sample_count; i++) {
+        if (l.group[i] == l.group[i - 1]) {
+            assert_int_equal(l.assigned[i], l.assigned[i - 1]);
+        }
+    }
+    free_labels(&l);
+}
+
+static void seeds_decide(void **state)
+{
+    (void)state;
+    static const int count[] = {50, 50}, size[] = {1, 2};
+    labelled a, b, c;
+    make_labels(&a, 2, count, size);
+    make_labels(&b, 2, count, size);
+    make_labels(&c, 2, count, size);
+    smt_split_options options = smt_split_defaults();
+    assert_int_equal(smt_split_assign(&a.set, a.group, NULL, &options, a.assigned, NULL), SMT_OK);
+    assert_int_equal(smt_split_assign(&b.set, b.group, NULL, &options, b.assigned, NULL), SMT_OK);
+    options.seed = 2;
+    assert_int_equal(smt_split_assign(&c.set, c.group, NULL, &options, c.assigned, NULL), SMT_OK);
+    size_t bytes = a.set.sample_count * sizeof *a.assigned;
+    assert_memory_equal(a.assigned, b.assigned, bytes);
+    assert_true(memcmp(a.assigned, c.assigned, bytes) != 0);
+    free_labels(&a);
+    free_labels(&b);
+    free_labels(&c);
+}
+
+static void unwanted_stay(void **state)
+{
+    (void)state;
+    static const int count[] = {40}, size[] = {1};
+    bool wanted[40];
+    labelled l;
+    make_labels(&l, 1, count, size);
+    for (int i = 0; i < 40; i++) {
+        wanted[i] = i % 2;
+    }
+    const smt_split_options options = {.train = 0.8, .val = 0.2, .seed = 1};
+    assert_int_equal(smt_split_assign(&l.set, l.group, wanted, &options, l.assigned, NULL), SMT_OK);
+    assert_int_equal(in_part(&l, 0, SMT_SPLIT_TRAIN), 16);
+    assert_int_equal(in_part(&l, 0, SMT_SPLIT_VAL), 4);
+    assert_int_equal(in_part(&l, 0, SMT_SPLIT_TEST), 0);
+    assert_int_equal(in_part(&l, 0, SMT_SPLIT_NONE), 20);
+    free_labels(&l);
+}
+
+static void bad_parts(void **state)
+{
+    (void)state;
+    static const int count[] = {4}, size[] = {1};
+    static const double parts[][3] = {
+        {0, .5, .5}, {.7, .2, .2}, {.7, -.1, .4}, {NAN, .5, .5}, {.5, .2, .2}};
+    labelled l;
+    make_labels(&l, 1, count, size);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        const smt_split_options options = {parts[i][0], parts[i][1], parts[i][2], 1, false};
+        assert_int_equal(smt_split_assign(&l.set, l.group, NULL, &options, l.assigned, NULL),
+                         SMT_ERR_ARGUMENT);
+    }
+    free_labels(&l);
+}
+
+/* ---- folders --------------------------------------------------------------------------------- */
+
+/* 12 + 8 images, two of them copies, one broken; names that need care. */
+static void make_source(const char *root)
+{
+    char name[128];
+    for (int i = 0; i < 12; i++) {
+        snprintf(name, sizeof name, "a b/-%d \"x\",\n.png", i);
+        made_new_image(root, name, (uint64_t)i);
+    }
+    for (int i = 0; i < 8; i++) {
+        snprintf(name, sizeof name, "\xe6\xa9\x8b/%d.png", i);
+        made_new_image(root, name, (uint64_t)(i < 2 ? 100 : 100 + i));
+    }
+    made_file(root, "a b/broken.png", "nothing");
+}
+
+static void open_set(const char *root, smt_dataset **set, smt_audit **audit)
+{
+    smt_error error = {SMT_OK, ""};
+    if (smt_dataset_scan(root, set, &error) || smt_audit_run(*set, NULL, pool, audit, &error)) {
+        fail_msg("%s", error.message);
+    }
+}
+
+static void close_set(smt_dataset **set, smt_audit **audit)
+{
+    smt_audit_destroy(audit);
+    smt_dataset_destroy(set);
+}
+
+static smt_split *
+assign(const smt_dataset *set, const smt_audit *audit, const smt_split_options *options)
+{
+    smt_split *assigned = smt_alloc(set->sample_count, sizeof *assigned);
+    bool *wanted = smt_alloc(set->sample_count, sizeof *wanted);
+    assert_true(assigned && wanted);
+    for (size_t i = 0; i < set->sample_count; i++) {
+        wanted[i] = audit->content[i] != SMT_CONTENT_UNREADABLE;
+    }
+    assert_int_equal(smt_split_assign(set, audit->group, wanted, options, assigned, NULL), SMT_OK);
+    smt_free(wanted);
+    return assigned;
+}
+
+static void writes_splits(void **state)
+{
+    (void)state;
+    char root[] = "/tmp/semtinel-split-XXXXXX", source[64], out[64], path[128];
+    made_folder(root);
+    snprintf(source, sizeof source, "%s/src", root);
+    snprintf(out, sizeof out, "%s/deep/out", root);
+    make_source(source);
+    for (int link = 0; link < 2; link++) {
+        smt_dataset *set = NULL;
+        smt_audit *audit = NULL;
+        open_set(source, &set, &audit);
+        smt_split_options options = {
+            .train = 0.5, .val = 0.25, .test = 0.25, .seed = 3, .link = link};
+        smt_split *assigned = assign(set, audit, &options);
+        assert_int_equal(smt_split_write(audit, assigned, &options, out, NULL), SMT_OK);
+        /* Again: now it is not empty, and stays as it is. */
+        smt_error error = {SMT_OK, ""};
+        assert_int_equal(smt_split_write(audit, assigned, &options, out, &error), SMT_ERR_IO);
+        assert_non_null(strstr(error.message, "not empty"));
+        close_set(&set, &audit);
+        open_set(out, &set, &audit);
+        assert_int_equal(set->sample_count, 20);
+        assert_int_equal(set->class_count, 2);
+        assert_int_equal(audit->pair_count, 1);
+        assert_false(smt_pair_crosses_splits(audit, &audit->pairs[0]));
+        assert_int_equal(audit->summary.images[SMT_SPLIT_TRAIN], 10);
+        struct stat info;
+        assert_int_equal(stat(set->samples[0].path, &info), 0);
+        assert_int_equal(info.st_nlink, link ? 2 : 1);
+        assert_int_equal(made_count(out), 4); /* three parts and split.json: nothing else is left */
+        snprintf(path, sizeof path, "%s/split.json", out);
+        assert_true(smt_path_exists(path));
+        close_set(&set, &audit);
+        smt_free(assigned);
+        made_remove(out);
+    }
+    made_remove(root);
+}
+
+static void merged_names_do_not_collide(void **state)
+{
+    (void)state;
+    char root[] = "/tmp/semtinel-split-XXXXXX", source[64], out[64];
+    made_folder(root);
+    snprintf(source, sizeof source, "%s/src", root);
+    snprintf(out, sizeof out, "%s/out", root);
+    made_new_image(source, "train/a/1.png", 1);
+    made_new_image(source, "val/a/1.png", 2);
+    made_new_image(source, "test/A/1.png", 3);
+    smt_dataset *set = NULL;
+    smt_audit *audit = NULL;
+    open_set(source, &set, &audit);
+    smt_split_options options = {.train = 1, .seed = 3};
+    smt_split *assigned = assign(set, audit, &options);
+    assert_int_equal(smt_split_write(audit, assigned, &options, out, NULL), SMT_OK);
+    close_set(&set, &audit);
+    open_set(out, &set, &audit);
+    assert_int_equal(set->sample_count, 3);
+    assert_int_equal(set->class_count, 1);
+    assert_string_equal(smt_path_name(set->samples[1].path), "1-3.png");
+    close_set(&set, &audit);
+    smt_free(assigned);
+    made_remove(root);
+}
+
+/* A failure on the way leaves nothing behind. */
+static void failures_leave_nothing(void **state)
+{
+    (void)state;
+    char root[] = "/tmp/semtinel-split-XXXXXX", source[64], out[64], inside[80];
+    made_folder(root);
+    snprintf(source, sizeof source, "%s/src", root);
+    snprintf(out, sizeof out, "%s/out", root);
+    snprintf(inside, sizeof inside, "%s/new", source);
+    make_source(source);
+    smt_dataset *set = NULL;
+    smt_audit *audit = NULL;
+    open_set(source, &set, &audit);
+    smt_split_options options = smt_split_defaults();
+    smt_split *assigned = assign(set, audit, &options);
+    smt_error error = {SMT_OK, ""};
+    assert_int_equal(smt_split_write(audit, assigned, &options, inside, &error), SMT_ERR_ARGUMENT);
+    assert_non_null(strstr(error.message, "lies inside"));
+    assert_false(smt_path_exists(inside));
+    /* Files beyond 2000 bytes fail as on a full disk. */
+    signal(SIGXFSZ, SIG_IGN);
+    struct rlimit old, tight;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    tight = old;
+    tight.rlim_cur = 2000;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
+    smt_status status = smt_split_write(audit, assigned, &options, out, &error);
+    smt_augment_set_options augment = smt_augment_set_defaults();
+    augment.per_class = 20;
+    augment.all_train = true;
+    smt_status second = smt_augment_set(audit, &augment, pool, out, NULL, &error);
+    setrlimit(RLIMIT_FSIZE, &old);
+    assert_int_equal(status, SMT_ERR_IO);
+    assert_int_equal(second, SMT_ERR_IO);
+    assert_non_null(strstr(error.message, "cannot write"));
+    assert_false(smt_path_exists(out));
+    smt_interrupt();
+    assert_int_equal(smt_split_write(audit, assigned, &options, out, &error), SMT_ERR_INTERRUPTED);
+    assert_int_equal(smt_augment_set(audit, &augment, pool, out, NULL, &error),
+                     SMT_ERR_INTERRUPTED);
+    smt_interrupt_clear();
+    assert_false(smt_path_exists(out));
+    /* An empty folder that was there before stays, empty. */
+    assert_int_equal(smt_make_directory(out, NULL), SMT_OK);
+    remove(set->samples[5].path); /* vanishes after the audit */
+    assert_int_equal(smt_split_write(audit, assigned, &options, out, &error), SMT_ERR_IO);
+    assert_true(smt_path_is_directory(out));
+    assert_int_equal(made_count(out), 0);
+    close_set(&set, &audit);
+    smt_free(assigned);
+    made_remove(root);
+}
+
+static void failing_allocations(void **state)
+{
+    (void)state;
+    char root[] = "/tmp/semtinel-split-XXXXXX", source[64], out[64];
+    made_folder(root);
+    snprintf(source, sizeof source, "%s/src", root);
+    snprintf(out, sizeof out, "%s/out", root);
+    made_new_image(source, "train/a/1.png", 1);
+    made_new_image(source, "train/b/1.png", 2);
+    made_new_image(source, "test/b/1.png", 3);
+    smt_dataset *set = NULL;
+    smt_audit *audit = NULL;
+    smt_pool *one = NULL;
+    open_set(source, &set, &audit);
+    assert_int_equal(smt_pool_create(1, &one, NULL), SMT_OK);
+    for (int what = 0; what < 3; what++) {
+        smt_status status = SMT_ERR_MEMORY;
+        smt_split_options options = smt_split_defaults();
+        smt_augment_set_options augment = smt_augment_set_defaults();
+        smt_split assigned[3] = {SMT_SPLIT_TRAIN, SMT_SPLIT_VAL, SMT_SPLIT_TEST};
+        augment.per_class = 2;
+        for (long n = 0; status; n++) {
+            smt_alloc_fail_after(n);
+            status = what == 0 ? smt_split_assign(set, audit->group, NULL, &options, assigned, NULL)
+                     : what == 1 ? smt_split_write(audit, assigned, &options, out, NULL)
+                                 : smt_augment_set(audit, &augment, one, out, NULL, NULL);
+            smt_alloc_fail_after(-1);
+            assert_true(status == SMT_OK || status == SMT_ERR_MEMORY);
+            assert_true(status == SMT_OK || !smt_path_exists(out));
+            assert_true(n < 1000);
+        }
+        made_remove(out);
+    }
+    smt_pool_destroy(&one);
+    close_set(&set, &audit);
+    made_remove(root);
+}
+
+/* ---- holding out ----------------------------------------------------------------------------- */
+
+static void holds_out(void **state)
+{
+    (void)state;
+    char root[] = "/tmp/semtinel-split-XXXXXX", name[64];
+    made_folder(root);
+    for (int i = 0; i < 20; i++) {
+        snprintf(name, sizeof name, "train/%s/%d.png", i % 2 ? "a" : "b", i);
+        made_new_image(
+            root, name, (uint64_t)(i / 4)); /* each texture in four copies, two of each class */
+    }
+    made_new_image(root, "test/a/1.png", 50);
+    smt_dataset *set = NULL;
+    made_lines lines = {0};
+    smt_log_set(made_keep, &lines);
+    assert_int_equal(smt_dataset_scan(root, &set, NULL), SMT_OK);
+    assert_int_equal(smt_dataset_hold_out(set, 0.2, 1, pool, NULL), SMT_OK);
+    smt_log_set(NULL, NULL);
+    assert_true(made_said(&lines, "4 of 20 training images held out"));
+    size_t count[SMT_SPLIT_COUNT] = {0};
+    for (size_t i = 0; i < set->sample_count; i++) {
+        count[set->samples[i].split]++;
+        assert_true(i == 0 || set->samples[i - 1].split <= set->samples[i].split);
+    }
+    assert_int_equal(count[SMT_SPLIT_TRAIN], 16);
+    assert_int_equal(count[SMT_SPLIT_VAL], 4);
+    assert_int_equal(count[SMT_SPLIT_TEST], 1);
+    smt_audit *audit = NULL;
+    assert_int_equal(smt_audit_run(set, NULL, pool, &audit, NULL), SMT_OK);
+    assert_int_equal(audit->summary.leaks[SMT_SPLIT_VAL], 0);
+    smt_audit_destroy(&audit);
+    /* A second call finds a val part and does nothing. */
+    assert_int_equal(smt_dataset_hold_out(set, 0.5, 1, pool, NULL), SMT_OK);
+    count[SMT_SPLIT_VAL] = 0;
+    for (size_t i = 0; i < set->sample_count; i++) {
+        count[SMT_SPLIT_VAL] += set->samples[i].split == SMT_SPLIT_VAL;
+    }
+    assert_int_equal(count[SMT_SPLIT_VAL], 4);
+    assert_int_equal(smt_dataset_hold_out(set, 0.9, 1, pool, NULL), SMT_ERR_ARGUMENT);
+    smt_dataset_destroy(&set);
+    made_remove(root);
+}
+
+/* ---- augmenting ------------------------------------------------------------------------------ */
+
+static uint32_t folder_sum(const char *folder)
+{
+    char **names = NULL;
+    size_t count = 0;
+    uint32_t crc = 0;
+    assert_int_equal(smt_list_directory(folder, &names, &count, NULL), SMT_OK);
+    for (size_t i = 0; i < count; i++) {
+        char *path = smt_path_join(folder, names[i]);
+        void *data = NULL;
+        size_t size = 0;
+        crc = smt_crc32(crc, names[i], strlen(names[i]));
+        if (smt_path_is_directory(path)) {
+            crc ^= folder_sum(path);
+        } else {
+            assert_int_equal(smt_file_load(path, 0, &data, &size, NULL), SMT_OK);
+            crc = smt_crc32(crc, data, size);
+            smt_free(data);
+        }
+        smt_free(path);
+    }
+    smt_list_free(&names, count);
+    return crc;
+}
+
+static void augments_train_only(void **state)
+{
+    (void)state;
+    char root[] = "/tmp/semtinel-split-XXXXXX", source[64], out[64], name[128];
+    made_folder(root);
+    snprintf(source, sizeof source, "%s/src", root);
+    snprintf(out, sizeof out, "%s/out", root);
+    for (int i = 0; i < 9; i++) {
+        snprintf(name, sizeof name, "train/%s/%d,\"\n.png", i < 2 ? "few" : "many", i);
+        made_new_image(source, name, (uint64_t)i);
+    }
+    made_new_image(source, "train/few/0,\"\n-aug-1.png", 30); /* a name that is taken */
+    made_new_image(source, "val/few/v.png", 40);
+    made_new_image(source, "test/many/t.png", 41);
+    made_file(source, "train/many/broken.png", "x");
+    uint32_t sums[3] = {0};
+    for (int run = 0; run < 3; run++) {
+        smt_dataset *set = NULL;
+        smt_audit *audit = NULL;
+        smt_pool *with = NULL;
+        assert_int_equal(smt_pool_create(run == 0 ? 1 : 3, &with, NULL), SMT_OK);
+        open_set(source, &set, &audit);
+        smt_augment_set_options options = smt_augment_set_defaults();
+        smt_augment_set_result result;
+        options.per_class = 8;
+        options.seed = run < 2 ? 1 : 2;
+        assert_int_equal(smt_augment_set(audit, &options, with, out, &result, NULL), SMT_OK);
+        assert_int_equal(result.originals, 10);
+        assert_int_equal(result.augmented, 5 + 1);
+        assert_int_equal(result.copied, 2);
+        close_set(&set, &audit);
+        open_set(out, &set, &audit);
+        assert_int_equal(set->sample_count, 18);
+        assert_int_equal(audit->summary.content[SMT_CONTENT_UNREADABLE], 0);
+        size_t count[2] = {0};
+        for (size_t i = 0; i < set->sample_count; i++) {
+            if (set->samples[i].split == SMT_SPLIT_TRAIN) {
+                count[set->samples[i].class_index]++;
+            }
+        }
+        assert_int_equal(count[0], 8);
+        assert_int_equal(count[1], 8);
+        sums[run] = folder_sum(out);
+        close_set(&set, &audit);
+        smt_pool_destroy(&with);
+        made_remove(out);
+    }
+    assert_int_equal(sums[0], sums[1]); /* threads do not matter, the seed does */
+    assert_int_not_equal(sums[1], sums[2]);
+    made_remove(root);
+}
+
+static void refuses_to_mix(void **state)
+{
+    (void)state;
+    char root[] = "/tmp/semtinel-split-XXXXXX", source[64], out[64];
+    made_folder(root);
+    snprintf(source, sizeof source, "%s/src", root);
+    snprintf(out, sizeof out, "%s/out", root);
+    made_new_image(source, "a/1.png", 1);
+    made_new_image(source, "b/1.png", 2);
+    made_new_image(source, "b/2.png", 3);
+    smt_dataset *set = NULL;
+    smt_audit *audit = NULL;
+    open_set(source, &set, &audit);
+    smt_augment_set_options options = smt_augment_set_defaults();
+    smt_augment_set_result result;
+    smt_error error = {SMT_OK, ""};
+    assert_int_equal(smt_augment_set(audit, &options, pool, out, &result, &error),
+                     SMT_ERR_ARGUMENT);
+    assert_non_null(strstr(error.message, "semtinel split"));
+    assert_non_null(strstr(error.message, "--all-train"));
+    assert_false(smt_path_exists(out));
+    options.all_train = true;
+    assert_int_equal(smt_augment_set(audit, &options, pool, out, &result, &error), SMT_OK);
+    assert_int_equal(result.originals, 3);
+    assert_int_equal(result.augmented, 1); /* per_class 0: as many as the largest */
+    close_set(&set, &audit);
+    made_remove(root);
+    made_folder(strcpy(root, "/tmp/semtinel-split-XXXXXX"));
+    made_new_image(root, "test/a/1.png", 1);
+    open_set(root, &set, &audit);
+    assert_int_equal(smt_augment_set(audit, &options, pool, out, &result, &error),
+                     SMT_ERR_ARGUMENT);
+    assert_non_null(strstr(error.message, "no train/"));
+    close_set(&set, &audit);
+    made_remove(root);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(parts_come_out),
+        cmocka_unit_test(seeds_decide),
+        cmocka_unit_test(unwanted_stay),
+        cmocka_unit_test(bad_parts),
+        cmocka_unit_test(writes_splits),
+        cmocka_unit_test(merged_names_do_not_collide),
+        cmocka_unit_test(failures_leave_nothing),
+        cmocka_unit_test(failing_allocations),
+        cmocka_unit_test(holds_out),
+        cmocka_unit_test(augments_train_only),
+        cmocka_unit_test(refuses_to_mix),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
