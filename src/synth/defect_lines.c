@@ -58,6 +58,12 @@ static void blob_bridge(synth_scene *s, float x, float y, float dx, float dy, fl
                         .wobble_scale = synth_log(s, 8, 40),
                         .seed = (uint32_t)smt_rng_next(&s->rng),
                         .blend = half * synth_uniform(s, 0.3f, 2.5f)};
+    if (synth_chance(s, 0.2f)) { /* a rung without fillets */
+        blob.blend = 0;
+        blob.wobble = 0;
+        blob.taper = 1;
+        blob.round = fmaxf(half * synth_log(s, 0.15f, 0.6f), 0.006f);
+    }
     synth_stamp(s, s->field, &blob);
 }
 
@@ -72,7 +78,7 @@ void synth_defect_bridge(synth_scene *s)
         }
         float kind = synth_uniform(s, 0, 1);
         bool wide = half > 0.035f;
-        if (kind < (wide ? 0.35f : 0.06f) && stray_wire(s, x, y, dx, dy, half)) {
+        if (kind < (s->wires ? 0.55f : wide ? 0.3f : 0.05f) && stray_wire(s, x, y, dx, dy, half)) {
             done++;
             continue;
         }

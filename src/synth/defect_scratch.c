@@ -12,10 +12,10 @@ static synth_look groove_look(synth_scene *s, float width)
                        .reach_in = 0.5f * width,
                        .reach_out = synth_uniform(s, 0.4f, 1.2f) * width};
     look.height = -width * synth_uniform(s, 0.3f, 1.2f);
-    if (kind < 0.45f) {
+    if (kind < 0.48f) {
         look.level = here * synth_uniform(s, 0, 0.5f);
         look.glow_out = synth_chance(s, 0.6f) ? synth_uniform(s, 0.05f, 0.5f) : 0;
-    } else if (kind < 0.75f) {
+    } else if (kind < 0.62f) {
         look.level = synth_clamp(here + synth_uniform(s, 0.15f, 0.5f), 0, 1);
         look.glow_out = synth_uniform(s, -0.15f, 0.1f);
         look.height = -look.height;

@@ -150,8 +150,8 @@ void synth_layout_array(synth_scene *s)
 
     float smaller = l.a < l.b ? l.a : l.b;
     float base = synth_uniform(s, 0.15f, 0.55f);
-    float contrast =
-        synth_chance(s, 0.3f) ? synth_uniform(s, -0.05f, 0.05f) : synth_uniform(s, -0.4f, 0.5f);
+    float contrast = synth_chance(s, 0.3f) ? synth_uniform(s, -0.05f, 0.05f)
+                                           : synth_uniform(s, s->fine_defect ? 0 : -0.4f, 0.5f);
     synth_fill(s, s->level, base);
     s->look = synth_look_of(s, synth_clamp(base + contrast, 0.03f, 0.95f));
     s->look.reach_in = fminf(s->look.reach_in, 0.5f * smaller);

@@ -20,7 +20,7 @@ static void place_uniform(synth_scene *s, lines *l)
         across = synth_log(s, 3.5f, 22);
     } else if (s->fine_defect) { /* a bridge between lines two pixels apart cannot be seen, nor
                                     labelled */
-        across = synth_chance(s, 0.85f) ? synth_log(s, 3.5f, 18) : synth_log(s, 18, 40);
+        across = synth_chance(s, 0.88f) ? synth_log(s, 3.5f, 16) : synth_log(s, 16, 40);
     }
     float pitch = 1 / across, duty = synth_uniform(s, 0.25f, 0.75f), phase = synth_uniform(s, 0, 1);
     bool walking = synth_chance(s, 0.15f); /* pitch walking: every second space is wider */
@@ -162,6 +162,9 @@ static void choose_look(synth_scene *s, float pitch)
     float contrast =
         synth_chance(s, 0.8f) ? synth_uniform(s, 0.1f, 0.75f) : synth_uniform(s, -0.35f, 0.1f);
     float base = synth_uniform(s, 0.1f, 0.4f);
+    if (s->fine_defect) { /* a bridge of dark lines would be an open of bright ones */
+        contrast = fabsf(contrast) + 0.06f;
+    }
     if (synth_chance(s, 0.12f)) {
         contrast = synth_uniform(s, -0.04f, 0.06f); /* edges only */
     }
@@ -214,7 +217,7 @@ void synth_layout_lines(synth_scene *s)
     choose_roughness(s, pitch);
     synth_edges(s, l.count);
     draw(s, &l);
-    if (!s->rough && synth_chance(s, 0.08f)) {
+    if (!s->rough && !s->fine_defect && synth_chance(s, 0.08f)) {
         cut_ends(s, &l);
     }
     if (synth_chance(s, 0.06f)) { /* a second, wide line across or a block at the side */

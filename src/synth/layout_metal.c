@@ -6,7 +6,7 @@
 static void choose_look(synth_scene *s)
 {
     float base = synth_uniform(s, 0.08f, 0.45f), contrast = synth_uniform(s, 0.02f, 0.6f);
-    if (synth_chance(s, 0.15f)) {
+    if (!s->fine_defect && synth_chance(s, 0.15f)) {
         contrast = -contrast * 0.6f;
     }
     synth_fill(s, s->level, base);
@@ -84,7 +84,8 @@ static void tracks(synth_scene *s)
     for (int k = 0; k < count; k++) {
         float c = ((float)k + 0.5f) * pitch, at = synth_uniform(s, -0.5f, 0.2f);
         while (at < 1.1f) {
-            float end = at + synth_log(s, 0.15f, 1.2f);
+            /* Among natural line ends an open could not be told. */
+            float end = at + (s->fine_defect ? synth_log(s, 0.6f, 3) : synth_log(s, 0.15f, 1.2f));
             wire(s,
                  across ? at : c,
                  across ? c : at,

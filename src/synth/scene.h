@@ -87,6 +87,7 @@ typedef struct synth_scene {
     bool has_pattern; /* whether `field` holds something to paint */
     bool section;     /* a cross-section: no side walls, no tilt */
     bool fine_defect; /* the defect is as small as the lines: do not draw the finest */
+    bool wires;       /* features are so far apart that a bridge is a stray wire */
     bool collapsed;   /* the pattern is bent already: no second defect is needed */
 
     /* Edge roughness that the layout is to use; the class of rough edges raises it. Frames,

@@ -35,7 +35,7 @@ static const recipe phase1[] = {
     {"open", FLAW_OPEN, {6, 0.3f, 1.5f, 0.2f, 0, 0, 0, 0, 0, 0, 0.4f}},
     {"other", FLAW_OTHER, {1.5f, 0.8f, 1.2f, 0.6f, 4, 1, 0.1f, 0.4f, 0.1f, 0.4f, 0.3f}},
     {"particle", FLAW_PARTICLE, {4, 2, 0.8f, 1.2f, 2, 0.2f, 0, 0, 0, 0.1f, 0.3f}},
-    {"scratch", FLAW_SCRATCH, {1, 0.6f, 0.4f, 1.5f, 3, 2.5f, 0, 0, 0, 0.1f, 0}},
+    {"scratch", FLAW_SCRATCH, {0.9f, 0.6f, 0.1f, 1.5f, 3, 2.5f, 0, 0, 0, 0.1f, 0}},
     {"vias", FLAW_VIA, {0, 0, 0, 0, 0, 0, 5, 0.9f, 0, 0, 0}},
 };
 
@@ -299,6 +299,7 @@ static void render(synth_scene *s, const recipe *r, uint64_t seed, uint64_t scen
     }
     synth_layout layout = (synth_layout)synth_weighted(s, r->layouts, LAYOUT_COUNT);
     draw_layout(s, layout);
+    s->wires = layout == LAYOUT_ROUTED || layout == LAYOUT_GAP;
 
     if (s->has_pattern) {
         s->body_level = s->look.level;
