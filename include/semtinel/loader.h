@@ -41,8 +41,10 @@ typedef struct smt_loader_options {
                   * with each other: a = l a + (1 - l) b, b = l b + (1 - l) a with l >= 0.5, labels
                   * likewise */
     float mixup_probability; /* of a pair, 0 .. 1, default 1 */
-    float mean, scale;       /* (p - mean) / scale; default 128, 128 */
-    bool augment;            /* false: pixels as they are */
+    float style; /* probability that an augmented image takes over, in part, the distribution of
+                  * grey levels of a random image of either set, 0 .. 1 */
+    float mean, scale; /* (p - mean) / scale; default 128, 128 */
+    bool augment;      /* false: pixels as they are */
     smt_augment_options augmentation;
 } smt_loader_options;
 

@@ -38,9 +38,9 @@ typedef struct scratch {
 struct smt_augmenter {
     smt_augment_options options;
     int size, margin, workers;
-    float *normals; /* NORMALS + size */
-    float log_grey[256];
-    scratch *scratch; /* workers */
+    float *normals;                 /* NORMALS + size */
+    float grey[256], log_grey[256]; /* each byte as a grey level, and its logarithm over 255 */
+    scratch *scratch;               /* workers */
 };
 
 /* ---- the augmenter ---- */
@@ -65,6 +65,13 @@ static bool scratch_create(scratch *s, int size, int margin)
     s->columns = smt_alloc(side, sizeof *s->columns);
     s->grey = smt_alloc((size_t)size, sizeof *s->grey);
     return s->field && s->rows && s->columns && s->grey;
+}
+
+static void set_logarithms(const float grey[256], float logarithms[256])
+{
+    for (int i = 0; i < 256; i++) {
+        logarithms[i] = grey[i] > 0 ? logf(grey[i] / 255) : 0;
+    }
 }
 
 smt_status smt_augmenter_create(const smt_augment_options *options,
@@ -111,9 +118,10 @@ smt_status smt_augmenter_create(const smt_augment_options *options,
     for (int i = 0; i < NORMALS + size; i++) {
         a->normals[i] = (float)smt_rng_normal(&rng);
     }
-    for (int i = 1; i < 256; i++) {
-        a->log_grey[i] = logf((float)i / 255.0f);
+    for (int i = 0; i < 256; i++) {
+        a->grey[i] = (float)i;
     }
+    set_logarithms(a->grey, a->log_grey);
     for (int w = 0; w < workers; w++) {
         for (int i = 0; i < size + 2 * a->margin; i++) {
             a->scratch[w].columns[i] = smt_image_mirror(i - a->margin, size);
@@ -312,9 +320,10 @@ prepare(const smt_augmenter *a, int worker, const uint8_t *image, const augment_
                       .box_grey = (float)sum / (pixels * (1 << POINT_BITS))};
 }
 
-void smt_augment_apply(smt_augmenter *augmenter,
+void smt_augment_toned(smt_augmenter *augmenter,
                        int worker,
                        const uint8_t *image,
+                       const float *base,
                        smt_rng rng,
                        float mean,
                        float scale,
@@ -322,8 +331,14 @@ void smt_augment_apply(smt_augmenter *augmenter,
                        float *out)
 {
     const smt_augmenter *a = augmenter;
+    float logarithms[256];
+    if (base) {
+        set_logarithms(base, logarithms);
+    }
+    augment_context context = {
+        &a->options, a->size, base ? base : a->grey, base ? logarithms : a->log_grey};
     augment_draw d;
-    smt_augment_draw(&(augment_context){&a->options, a->size, a->log_grey}, &rng, &d);
+    smt_augment_draw(&context, &rng, &d);
     row_plan plan = prepare(a, worker, image, &d);
     const float *jitter = a->normals + smt_rng_below(&rng, NORMALS);
     float *grey = a->scratch[worker].grey;
@@ -342,12 +357,24 @@ void smt_augment_apply(smt_augmenter *augmenter,
     }
 }
 
+void smt_augment_apply(smt_augmenter *augmenter,
+                       int worker,
+                       const uint8_t *image,
+                       smt_rng rng,
+                       float mean,
+                       float scale,
+                       int channels,
+                       float *out)
+{
+    smt_augment_toned(augmenter, worker, image, NULL, rng, mean, scale, channels, out);
+}
+
 void smt_augment_apply_u8(
     smt_augmenter *augmenter, int worker, const uint8_t *image, smt_rng rng, uint8_t *out)
 {
     const smt_augmenter *a = augmenter;
     augment_draw d;
-    smt_augment_draw(&(augment_context){&a->options, a->size, a->log_grey}, &rng, &d);
+    smt_augment_draw(&(augment_context){&a->options, a->size, a->grey, a->log_grey}, &rng, &d);
     row_plan plan = prepare(a, worker, image, &d);
     const float *jitter = a->normals + smt_rng_below(&rng, NORMALS);
     float *grey = a->scratch[worker].grey;

@@ -21,7 +21,10 @@ static void draw_tone(const augment_context *a, smt_rng *rng, augment_draw *d)
     float gamma = log_uniform(rng, o->gamma);
     bool inverted = uniform(rng, 0, 1) < o->invert;
     for (int i = 0; i < 256; i++) {
-        float grey = gamma == 1 ? (float)i : i ? 255 * expf(gamma * a->log_grey[i]) : 0;
+        float grey = a->base[i];
+        if (gamma != 1 && grey > 0) {
+            grey = 255 * expf(gamma * a->log_base[i]);
+        }
         float value = offset + gain * ((inverted ? 255 - grey : grey) - 128);
         value = value < 0 ? 0 : value > 255 ? 255 : value;
         d->tone[i] = (uint16_t)(value * (1 << POINT_BITS) + 0.5f);

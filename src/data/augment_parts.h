@@ -20,10 +20,28 @@ typedef struct augment_draw {
 typedef struct augment_context {
     const smt_augment_options *options;
     int size;
-    const float *log_grey; /* 256: logarithm of grey / 255; the first is not used */
+    const float *base;     /* 256: the grey that stands for each byte of the image */
+    const float *log_base; /* 256: logarithm of base / 255; not used where base is 0 */
 } augment_context;
 
 void smt_augment_draw(const augment_context *context, smt_rng *rng, augment_draw *draw);
+
+/* smt_augment_apply on an image whose bytes stand for other grey levels, base[256] in 0 .. 255.
+ * NULL: for themselves. */
+void smt_augment_toned(smt_augmenter *augmenter,
+                       int worker,
+                       const uint8_t *image,
+                       const float *base,
+                       smt_rng rng,
+                       float mean,
+                       float scale,
+                       int channels,
+                       float *out);
+
+/* base[i] = the grey level that has the same rank among `style`'s pixels as i has among `image`'s,
+ * moved from i by `strength` of the way, 0 .. 1. */
+void smt_style_levels(
+    const uint8_t *image, const uint8_t *style, size_t pixels, float strength, float base[256]);
 
 /* Fills size x size numbers of the field; returns their sum. */
 uint64_t smt_field_tone(

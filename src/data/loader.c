@@ -53,6 +53,8 @@ static smt_status check(const smt_loader_set *set,
         wrong = "smoothing must be in 0 .. 0.5";
     } else if (!within(o->mixup, 0, 100) || !within(o->mixup_probability, 0, 1)) {
         wrong = "mixup must be in 0 .. 100 and its probability in 0 .. 1";
+    } else if (!within(o->style, 0, 1) || (o->style > 0 && !o->augment)) {
+        wrong = "style must be in 0 .. 1 and needs augmentation";
     } else if (!within(o->mean, -1e6f, 1e6f) || !within(o->scale, 1e-6f, 1e6f)) {
         wrong = "mean must be finite and scale positive";
     } else if (extra && extra->pixels->size != set->pixels->size) {

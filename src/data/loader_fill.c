@@ -3,6 +3,7 @@
  * There is no thread of the loader's own. An image costs some 45 us, a training step 1000 us and
  * more an image: on n cores with n training threads a helper would only take their time, and its
  * batches would travel from one core's cache to another's. */
+#include "data/augment_parts.h"
 #include "data/loader_parts.h"
 
 #include "data/fast.h"
@@ -17,24 +18,45 @@ static size_t batch_start(const smt_loader *l, size_t batch)
     return batch * (size_t)(l->per_batch[0] + l->per_batch[1]);
 }
 
+static const uint8_t *image_of(const smt_loader *l, uint32_t code)
+{
+    const smt_pixels *pixels = l->sets[code & SMT_LOADER_EXTRA ? 1 : 0].pixels;
+    return pixels->data + (size_t)(code & ~SMT_LOADER_EXTRA) * (size_t)l->size * (size_t)l->size;
+}
+
+/* An image of this epoch, whatever its class: both sets in proportion to their shares. */
+static bool draw_style(smt_loader *l, size_t position, const uint8_t *image, float base[256])
+{
+    smt_rng rng = smt_rng_seed(l->options.seed, smt_loader_stream(l, STREAM_STYLE, position));
+    if (smt_rng_uniform(&rng, 0, 1) >= (double)l->options.style) {
+        return false;
+    }
+    const uint8_t *style = image_of(l, l->order[smt_rng_below(&rng, (uint32_t)l->total)]);
+    float strength = (float)smt_rng_uniform(&rng, 0.3, 1);
+    smt_style_levels(image, style, (size_t)l->size * (size_t)l->size, strength, base);
+    return true;
+}
+
 static void make_image(smt_loader *l, size_t position, int worker, float *out)
 {
-    uint32_t code = l->order[position];
-    const smt_pixels *pixels = l->sets[code & SMT_LOADER_EXTRA ? 1 : 0].pixels;
-    size_t bytes = (size_t)l->size * (size_t)l->size;
-    const uint8_t *image = pixels->data + (size_t)(code & ~SMT_LOADER_EXTRA) * bytes;
+    const smt_loader_options *o = &l->options;
+    const uint8_t *image = image_of(l, l->order[position]);
     if (l->augmenter) {
-        smt_rng rng = smt_rng_seed(l->options.seed, smt_loader_stream(l, STREAM_IMAGE, position));
-        smt_augment_apply(l->augmenter,
+        float base[256];
+        bool styled = o->style > 0 && draw_style(l, position, image, base);
+        smt_rng rng = smt_rng_seed(o->seed, smt_loader_stream(l, STREAM_IMAGE, position));
+        smt_augment_toned(l->augmenter,
                           worker,
                           image,
+                          styled ? base : NULL,
                           rng,
-                          l->options.mean,
-                          l->options.scale,
-                          l->options.channels,
+                          o->mean,
+                          o->scale,
+                          o->channels,
                           out);
         return;
     }
+    size_t bytes = (size_t)l->size * (size_t)l->size;
     size_t channels = (size_t)l->options.channels;
     for (size_t i = 0; i < bytes; i++) {
         for (size_t c = 0; c < channels; c++) {

@@ -5,7 +5,7 @@
 #include <semtinel/loader.h>
 
 /* What a random stream is for; folded into its number. */
-enum { STREAM_ORDER = 1, STREAM_IMAGE = 2, STREAM_MIX = 3 };
+enum { STREAM_ORDER = 1, STREAM_IMAGE = 2, STREAM_MIX = 3, STREAM_STYLE = 4 };
 
 struct smt_loader {
     smt_loader_set sets[2]; /* the second may be empty */

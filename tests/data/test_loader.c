@@ -298,6 +298,55 @@ static void mixup_mixes_pairs_and_their_labels(void **state)
     smt_loader_destroy(&loader);
 }
 
+/* With style at full strength half the images have another's histogram; here: dark images and
+ * bright ones. */
+static void style_carries_grey_levels_over(void **state)
+{
+    (void)state;
+    static uint8_t shades[2 * PIXELS];
+    static const int two[2] = {0, 1};
+    for (int i = 0; i < 2 * PIXELS; i++) {
+        shades[i] = (uint8_t)(i < PIXELS ? 20 + i % 16 : 200 - 2 * (i % 16));
+    }
+    const smt_pixels pair = {.size = SIZE, .count = 2, .data = shades, .sample = samples};
+    const smt_loader_set both = {&pair, two};
+    smt_loader_options options = smt_loader_defaults(CLASSES);
+    options.batch = 2;
+    options.style = 1;
+    options.mean = 0;
+    options.scale = 1;
+    options.augmentation = smt_augment_none();
+    smt_loader *loader = NULL;
+    assert_int_equal(smt_loader_create(&both, NULL, &options, NULL, &loader, NULL), SMT_OK);
+    float in[2 * PIXELS], target[2 * CLASSES], brightest = 0;
+    uint32_t index[2];
+    int own = 0, other = 0;
+    for (uint64_t e = 0; e < 200; e++) {
+        smt_loader_start(loader, e);
+        assert_int_equal(smt_loader_next(loader, in, target, index), 2);
+        for (int i = 0; i < 2; i++) {
+            if (index[i] != 0) {
+                continue;
+            }
+            const float *image = in + i * PIXELS;
+            bool unchanged = true;
+            for (int p = 0; p < PIXELS; p++) {
+                unchanged = unchanged && fabsf(image[p] - (float)shades[p]) < 0.51f;
+                for (int q = 0; q < 16; q++) { /* the order of the levels stays */
+                    assert_true(shades[q] <= shades[p] || image[q] >= image[p]);
+                }
+            }
+            own += unchanged;
+            other += !unchanged;
+            brightest = fmaxf(brightest, image[15]);
+        }
+    }
+    assert_in_range(own, 65, 135);
+    assert_in_range(other, 65, 135);
+    assert_true(brightest > 190 && brightest <= 200.5f);
+    smt_loader_destroy(&loader);
+}
+
 /* Threads, and any division of a batch into ranges, give the bits of one thread. */
 static void bits_depend_on_nothing_else(void **state)
 {
@@ -309,6 +358,7 @@ static void bits_depend_on_nothing_else(void **state)
     options.extra_share = 0.3f;
     options.balance = 0.5f;
     options.seed = 99;
+    options.style = 0.5f;
     smt_loader *loader = make(&extra, &options, NULL);
     collect(loader, 5, &first);
     smt_loader_destroy(&loader);
@@ -418,6 +468,10 @@ static void refuses_wrong_options_and_short_memory(void **state)
     options.smoothing = NAN;
     refuse(&set, NULL, &options, "smoothing");
     options = good;
+    options.style = 0.5f;
+    options.augment = false;
+    refuse(&set, NULL, &options, "style");
+    options = good;
     options.augmentation.blur = 3;
     refuse(&set, NULL, &options, "blur");
     int none[COUNT];
@@ -459,6 +513,7 @@ int main(void)
         cmocka_unit_test(balance_evens_the_classes),
         cmocka_unit_test(the_second_set_has_its_share_of_every_batch),
         cmocka_unit_test(mixup_mixes_pairs_and_their_labels),
+        cmocka_unit_test(style_carries_grey_levels_over),
         cmocka_unit_test(bits_depend_on_nothing_else),
         cmocka_unit_test(three_channels_are_equal),
         cmocka_unit_test(small_sets_make_small_batches),
