@@ -86,7 +86,8 @@ struct smt_edge_kernels {
     const char *name;
     bool keep_tables; /* multiplier and shift tables are kept as prepared constants, else built at
                          each run */
-    smt_conv_kernel conv_s8, depthwise_s8, conv_f32, depthwise_f32, conv_dynamic, depthwise_dynamic;
+    const smt_conv_kernel *conv_s8, *depthwise_s8, *conv_f32, *depthwise_f32, *conv_dynamic,
+        *depthwise_dynamic;
     void (*map_s8)(const int8_t table[256],
                    const int8_t *in,
                    int8_t *out,
@@ -114,6 +115,9 @@ struct smt_edge_kernels {
  * written. */
 uint32_t smt_conv_lead(const smt_conv *p, uint32_t element, bool by_channel, int32_t ahead);
 
+extern const smt_conv_kernel smt_ref_conv_s8_kernel, smt_ref_depthwise_s8_kernel;
+extern const smt_conv_kernel smt_ref_conv_f32_kernel, smt_ref_depthwise_f32_kernel;
+extern const smt_conv_kernel smt_ref_conv_dynamic_kernel, smt_ref_depthwise_dynamic_kernel;
 uint32_t smt_ref_conv_s8_lead(const smt_conv *p);
 uint32_t smt_ref_depthwise_s8_lead(const smt_conv *p);
 uint32_t smt_ref_conv_f32_lead(const smt_conv *p);
@@ -138,6 +142,12 @@ void smt_ref_unary_f32(smt_edge_code code, const float *in, float *out, uint32_t
 void smt_ref_quantise_f32(
     float scale, int32_t zero, bool is_unsigned, const float *in, void *out, uint32_t count);
 void smt_ref_dequantise(const smt_edge_tensor *from, float *out);
+
+/* ---- other sets ------------------------------------------------------------------------------ */
+
+/* NULL: this processor lacks the instructions. */
+SMT_EDGE_API const smt_edge_kernels *smt_edge_kernels_avx2(void);
+SMT_EDGE_API const smt_edge_kernels *smt_edge_kernels_avx512(void);
 
 /* Tables for map_s8, by the reference arithmetic of each function. Scales > 0. */
 typedef struct smt_map {

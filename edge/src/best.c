@@ -2,5 +2,8 @@
 
 const smt_edge_kernels *smt_edge_kernels_best(void)
 {
-    return smt_edge_kernels_reference();
+    const smt_edge_kernels *kernels = smt_edge_kernels_avx512();
+    if (!kernels)
+        kernels = smt_edge_kernels_avx2();
+    return kernels ? kernels : smt_edge_kernels_reference();
 }

@@ -270,11 +270,11 @@ void edge_bind(const smt_edge_model *model,
     if (dense || op->code == SMT_EDGE_DEPTHWISE_CONV_2D) {
         bind_conv(call);
         if (call->in.type == SMT_EDGE_S8)
-            call->kernel = dense ? &kernels->conv_s8 : &kernels->depthwise_s8;
+            call->kernel = dense ? kernels->conv_s8 : kernels->depthwise_s8;
         else if (call->second.type == SMT_EDGE_S8)
-            call->kernel = dense ? &kernels->conv_dynamic : &kernels->depthwise_dynamic;
+            call->kernel = dense ? kernels->conv_dynamic : kernels->depthwise_dynamic;
         else
-            call->kernel = dense ? &kernels->conv_f32 : &kernels->depthwise_f32;
+            call->kernel = dense ? kernels->conv_f32 : kernels->depthwise_f32;
     } else if (is_map(call)) {
         call->table_bytes = 256;
     }
@@ -287,7 +287,7 @@ bool edge_is_supported(const smt_edge_kernels *k, const edge_call *call)
     case SMT_EDGE_CONV_2D:
     case SMT_EDGE_FULLY_CONNECTED:
     case SMT_EDGE_DEPTHWISE_CONV_2D:
-        return call->kernel->run;
+        return call->kernel != NULL;
     case SMT_EDGE_ADD:
     case SMT_EDGE_SUB:
     case SMT_EDGE_MUL:

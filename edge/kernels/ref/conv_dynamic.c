@@ -94,3 +94,9 @@ void smt_ref_depthwise_dynamic(const smt_conv *p, const void *in, void *out, voi
                 }
     }
 }
+
+const smt_conv_kernel smt_ref_conv_dynamic_kernel = {.scratch = smt_ref_dynamic_scratch,
+                                                     .run = smt_ref_conv_dynamic};
+
+const smt_conv_kernel smt_ref_depthwise_dynamic_kernel = {.scratch = smt_ref_dynamic_scratch,
+                                                          .run = smt_ref_depthwise_dynamic};

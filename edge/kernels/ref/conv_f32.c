@@ -73,3 +73,9 @@ void smt_ref_depthwise_f32(const smt_conv *p, const void *in, void *out, void *s
                     *y++ = finish(p, o, sum);
                 }
 }
+
+const smt_conv_kernel smt_ref_conv_f32_kernel = {.lead = smt_ref_conv_f32_lead,
+                                                 .run = smt_ref_conv_f32};
+
+const smt_conv_kernel smt_ref_depthwise_f32_kernel = {.lead = smt_ref_depthwise_f32_lead,
+                                                      .run = smt_ref_depthwise_f32};

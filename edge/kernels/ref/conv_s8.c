@@ -114,3 +114,9 @@ void smt_ref_depthwise_s8(const smt_conv *p, const void *in, void *out, void *sc
                     *y++ = finish(p, o, sum);
                 }
 }
+
+const smt_conv_kernel smt_ref_conv_s8_kernel = {.lead = smt_ref_conv_s8_lead,
+                                                .run = smt_ref_conv_s8};
+
+const smt_conv_kernel smt_ref_depthwise_s8_kernel = {.lead = smt_ref_depthwise_s8_lead,
+                                                     .run = smt_ref_depthwise_s8};

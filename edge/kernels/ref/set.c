@@ -2,12 +2,12 @@
 
 static const smt_edge_kernels reference = {
     .name = "reference",
-    .conv_s8 = {.lead = smt_ref_conv_s8_lead, .run = smt_ref_conv_s8},
-    .depthwise_s8 = {.lead = smt_ref_depthwise_s8_lead, .run = smt_ref_depthwise_s8},
-    .conv_f32 = {.lead = smt_ref_conv_f32_lead, .run = smt_ref_conv_f32},
-    .depthwise_f32 = {.lead = smt_ref_depthwise_f32_lead, .run = smt_ref_depthwise_f32},
-    .conv_dynamic = {.scratch = smt_ref_dynamic_scratch, .run = smt_ref_conv_dynamic},
-    .depthwise_dynamic = {.scratch = smt_ref_dynamic_scratch, .run = smt_ref_depthwise_dynamic},
+    .conv_s8 = &smt_ref_conv_s8_kernel,
+    .depthwise_s8 = &smt_ref_depthwise_s8_kernel,
+    .conv_f32 = &smt_ref_conv_f32_kernel,
+    .depthwise_f32 = &smt_ref_depthwise_f32_kernel,
+    .conv_dynamic = &smt_ref_conv_dynamic_kernel,
+    .depthwise_dynamic = &smt_ref_depthwise_dynamic_kernel,
     .map_s8 = smt_ref_map_s8,
     .arithmetic_s8 = smt_ref_arithmetic_s8,
     .mean_s8 = smt_ref_mean_s8,

@@ -1,0 +1,136 @@
+/* The reference requantisation on 16 lanes, exact for every input. */
+#ifndef SEMTINEL_EDGE_REQUANTISE_AVX512_H
+#define SEMTINEL_EDGE_REQUANTISE_AVX512_H
+
+#include "x86.h"
+
+typedef struct requant16 {
+    __m512i multiplier, multiplier_odd, left, right, mask, half;
+} requant16;
+
+TARGET_AVX512 INLINE requant16 requant_from(__m512i multiplier, __m512i shift)
+{
+    requant16 r;
+    const __m512i zero = _mm512_setzero_si512(), one = _mm512_set1_epi32(1);
+    r.multiplier = multiplier;
+    r.multiplier_odd = _mm512_srli_epi64(multiplier, 32);
+    r.left = _mm512_max_epi32(shift, zero);
+    r.right = _mm512_sub_epi32(r.left, shift);
+    r.mask = _mm512_sub_epi32(_mm512_sllv_epi32(one, r.right), one);
+    r.half = _mm512_srli_epi32(r.mask, 1);
+    return r;
+}
+
+/* Lanes of `active` from the tables of 16 channels. */
+TARGET_AVX512 INLINE requant16 requant_load(const int32_t *multiplier,
+                                            const int8_t *shift,
+                                            __mmask16 active)
+{
+    __m128i s = _mm_maskz_loadu_epi8(active, shift);
+    return requant_from(_mm512_maskz_loadu_epi32(active, multiplier), _mm512_cvtepi8_epi32(s));
+}
+
+TARGET_AVX512 INLINE __m512i requant_apply(const requant16 *r, __m512i x)
+{
+    const __m512i round = _mm512_set1_epi64(1 << 30);
+    x = _mm512_sllv_epi32(x, r->left);
+    /* (x * multiplier + 2^30) >> 31 of even and odd lanes; the odd ones end up in the upper halves
+     */
+    __m512i even = _mm512_add_epi64(_mm512_mul_epi32(x, r->multiplier), round);
+    __m512i odd =
+        _mm512_add_epi64(_mm512_mul_epi32(_mm512_srli_epi64(x, 32), r->multiplier_odd), round);
+    x = _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 31), _mm512_slli_epi64(odd, 1));
+    /* divide by 2^right, half away from zero: up when the remainder exceeds half - (x >= 0) */
+    __m512i rest = _mm512_and_si512(x, r->mask);
+    __m512i threshold = _mm512_sub_epi32(r->half, _mm512_srai_epi32(x, 31));
+    __mmask16 up = _mm512_cmpgt_epi32_mask(rest, threshold);
+    x = _mm512_srav_epi32(x, r->right);
+    return _mm512_mask_sub_epi32(x, up, x, _mm512_set1_epi32(-1));
+}
+
+/* A block of 16 channels as the kernels keep it: requantisation in seven cheap instructions where
+ * the numbers are known to be small, which is nearly always.
+ *
+ * If |sum| < 2^29 for every input, then 2 * sum fits, and the rounded product is the upper half of
+ * 2 * sum * multiplier + 2^31, with no shifts. If moreover 1 <= right <= 20, the output's zero
+ * point can be added before the last shift, in one constant with the rounding. */
+typedef struct requant_block {
+    int32_t bias[16], multiplier[16], round[16], right[16];
+    int32_t fast, unused[15];
+} requant_block;
+
+/* Fills a block for `count` channels from channel o on; largest[i] is a bound of |sum - bias| of
+ * channel i. */
+static inline void requant_fill(requant_block *b,
+                                const smt_conv *p,
+                                int32_t o,
+                                int32_t count,
+                                const int32_t *bias,
+                                const int64_t *largest)
+{
+    b->fast = 1;
+    for (int32_t i = 0; i < 16; i++) {
+        bool real = i < count;
+        int32_t right = real ? -p->shift[o + i] : 1;
+        int64_t whole = real ? (bias[i] < 0 ? -(int64_t)bias[i] : bias[i]) + largest[i] : 0;
+        b->bias[i] = real ? bias[i] : 0;
+        b->multiplier[i] = real ? p->multiplier[o + i] : 0;
+        b->right[i] = right;
+        if (right < 1 || right > 20 || whole >= 1 << 29)
+            b->fast = 0;
+        else
+            b->round[i] = (1 << (right - 1)) + p->out_zero * (1 << right);
+    }
+}
+
+typedef struct requant_fast {
+    __m512i multiplier, multiplier_odd, round, right;
+} requant_fast;
+
+TARGET_AVX512 INLINE requant_fast requant_fast_load(const requant_block *b)
+{
+    requant_fast r;
+    r.multiplier = _mm512_loadu_si512(b->multiplier);
+    r.multiplier_odd = _mm512_srli_epi64(r.multiplier, 32);
+    r.round = _mm512_loadu_si512(b->round);
+    r.right = _mm512_loadu_si512(b->right);
+    return r;
+}
+
+TARGET_AVX512 INLINE __m128i requant_fast_apply(const requant_fast *r,
+                                                __m512i x,
+                                                __m128i low,
+                                                __m128i high)
+{
+    const __m512i half = _mm512_set1_epi64((int64_t)1 << 31);
+    x = _mm512_add_epi32(x, x);
+    __m512i even = _mm512_add_epi64(_mm512_mul_epi32(x, r->multiplier), half);
+    __m512i odd = _mm512_mul_epi32(_mm512_shuffle_epi32(x, (_MM_PERM_ENUM)0xf5), r->multiplier_odd);
+    odd = _mm512_add_epi64(odd, half);
+    x = _mm512_mask_shuffle_epi32(odd, 0x5555, even, (_MM_PERM_ENUM)0xf5);
+    __mmask16 negative = _mm512_movepi32_mask(x);
+    x = _mm512_add_epi32(x, r->round);
+    x = _mm512_mask_sub_epi32(x, negative, x, _mm512_set1_epi32(1));
+    __m128i y = _mm512_cvtsepi32_epi8(_mm512_srav_epi32(x, r->right));
+    return _mm_min_epi8(_mm_max_epi8(y, low), high);
+}
+
+/* The first `left` bytes of 16: masked byte stores are slow on some processors. */
+TARGET_AVX512 INLINE void store16(int8_t *to, int32_t left, __m128i y)
+{
+    if (left >= 16)
+        _mm_storeu_si128((__m128i *)(void *)to, y);
+    else if (left == 8)
+        _mm_storel_epi64((__m128i *)(void *)to, y);
+    else
+        _mm_mask_storeu_epi8(to, lanes16(left), y);
+}
+
+/* Adds the zero point, clamps and narrows. */
+TARGET_AVX512 INLINE __m128i requant_narrow(__m512i x, __m512i zero, __m512i low, __m512i high)
+{
+    x = _mm512_add_epi32(x, zero);
+    return _mm512_cvtepi32_epi8(_mm512_min_epi32(_mm512_max_epi32(x, low), high));
+}
+
+#endif

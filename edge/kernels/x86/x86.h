@@ -1,0 +1,66 @@
+/* What the x86 kernels share. Functions carry target attributes, so that one library runs on every
+ * x86-64 and picks its set once, by what the processor has. */
+#ifndef SEMTINEL_EDGE_X86_H
+#define SEMTINEL_EDGE_X86_H
+
+#include "kernels/kernels.h"
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define SMT_X86 1
+#include <immintrin.h>
+
+#define TARGET_AVX2 __attribute__((target("avx2,fma")))
+#define TARGET_AVX512                                                                              \
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx2,fma")))
+#define INLINE static inline __attribute__((always_inline))
+
+/* Pixels gathered at a time: the patches of a tile stay in the first-level cache while all output
+ * channels pass. */
+enum { X86_TILE = 32 };
+
+/* The patches of output pixels first .. first + rows - 1, in NHWC order: `rows` rows of filter_h *
+ * filter_w * in_c elements of `element` bytes at distance out_stride, the rest of each row zero.
+ * Outside the image `pad` (in_c elements) is copied. */
+void x86_gather(const smt_conv *p,
+                uint32_t element,
+                const void *in,
+                int32_t first,
+                int32_t rows,
+                const void *pad,
+                void *out,
+                size_t out_stride);
+
+/* A mask of the first `left` of 16 lanes. */
+static inline uint16_t lanes16(int32_t left)
+{
+    return (uint16_t)(left >= 16 ? 0xffffu : (1u << left) - 1);
+}
+
+static inline bool x86_is_pointwise(const smt_conv *p)
+{
+    return p->filter_h == 1 && p->filter_w == 1 && p->stride_h == 1 && p->stride_w == 1;
+}
+
+static inline int32_t x86_terms(const smt_conv *p)
+{
+    return p->filter_h * p->filter_w * p->in_c;
+}
+
+extern const smt_conv_kernel x86_conv_s8_avx2, x86_depthwise_s8_avx2;
+extern const smt_conv_kernel x86_conv_f32_avx2, x86_depthwise_f32_avx2;
+extern const smt_conv_kernel x86_conv_s8_avx512, x86_depthwise_s8_avx512;
+extern const smt_conv_kernel x86_conv_f32_avx512, x86_depthwise_f32_avx512;
+void x86_map_s8_avx512(const int8_t table[256], const int8_t *in, int8_t *out, uint32_t count);
+void x86_arithmetic_s8_avx512(const smt_arithmetic *p,
+                              const int8_t *a,
+                              const int8_t *b,
+                              int8_t *out);
+void x86_mean_s8_avx512(const smt_mean *p, const int8_t *in, int8_t *out);
+void x86_unary_f32_avx512(smt_edge_code code, const float *in, float *out, uint32_t count);
+void x86_arithmetic_f32_avx512(const smt_arithmetic *p, const float *a, const float *b, float *out);
+void x86_mean_f32_avx512(const smt_mean *p, const float *in, float *out);
+void x86_unary_f32_avx2(smt_edge_code code, const float *in, float *out, uint32_t count);
+void x86_arithmetic_f32_avx2(const smt_arithmetic *p, const float *a, const float *b, float *out);
+void x86_mean_f32_avx2(const smt_mean *p, const float *in, float *out);
+#endif
+#endif
