@@ -77,6 +77,8 @@ const char *cli_models_folder(void);
 #define CLI_COMMANDS(X) \
     X(audit) \
     X(augment) \
+    X(bench) \
+    X(calibrate) \
     X(evaluate) \
     X(export) \
     X(info) \
