@@ -36,6 +36,7 @@ typedef struct smt_train_options {
                                (images)^-class_weight */
     double balance;         /* the same, by drawing images of rare classes more often */
     double mixup;           /* alpha of Beta(alpha, alpha); 0: none */
+    double style;           /* probability that an image takes over another's grey levels */
     int freeze_epochs;      /* epochs that train the classifier only, at the full learning rate */
     bool freeze_bn;         /* batch norm keeps the statistics it starts with */
     smt_averaging average;

@@ -88,6 +88,7 @@ static const smt_train_field fields[] = {
     REAL("balance", balance, 0, 1, "draw rare classes more often; 1: all equally often"),
     REAL(
         "mixup", mixup, 0, 8, "alpha of the Beta distribution that mixes pairs of images; 0: none"),
+    REAL("style", style, 0, 1, "probability that an image takes over another's grey levels"),
     INT("freeze-epochs",
         freeze_epochs,
         0,

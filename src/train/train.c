@@ -131,6 +131,7 @@ static smt_status make_loaders(smt_run *run, smt_error *error)
     l.extra_share = d->extra ? (float)o->extra_share : 0;
     l.smoothing = 0; /* the loss does it */
     l.mixup = (float)o->mixup;
+    l.style = o->no_augment ? 0 : (float)o->style;
     l.augment = !o->no_augment;
     l.augmentation = o->augment;
     l.mean = run->model->preprocess.mean;
