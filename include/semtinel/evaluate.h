@@ -77,6 +77,21 @@ SMT_API bool smt_metrics_active(const smt_metrics *metrics, int class_index);
  * memory. */
 SMT_API char *smt_classification_report(const smt_metrics *metrics, const char *const *classes);
 
+/* ---- decisions ------------------------------------------------------------------------------ */
+
+/* What turns outputs into decisions; fitted on validation images by smt_decision_fit, kept in the
+ * model's provenance under "decision", and so carried along by every export. */
+typedef struct smt_decision {
+    float temperature; /* probabilities are softmax(logits / temperature) (Guo et al. 2017); 1: as
+                          they are */
+    bool rejects;      /* thresholds are in force */
+    float threshold[SMT_CLASS_MAX]; /* per class of the model: a prediction with less confidence
+                                       goes to review */
+    char target[64]; /* what was asked for: "purity 0.95", "rejection 0.10"; empty without
+                        thresholds */
+    bool per_class;
+} smt_decision;
+
 /* ---- classifier ----------------------------------------------------------------------------- */
 
 /* A model ready to run, whatever its file is. */
@@ -94,6 +109,8 @@ typedef struct smt_classifier_info {
     int channels;   /* 1 or 3 */
     smt_preprocess preprocess;
     const char *provenance; /* a JSON object as text */
+    smt_decision decision;  /* smt_classifier_run applies the temperature; the caller asks
+                               smt_decision_accepts */
 } smt_classifier_info;
 
 /* Opens a run's folder, or any model file. The pool is borrowed. Everything in `info` belongs to
@@ -116,6 +133,10 @@ SMT_API smt_status smt_classifier_run(smt_classifier *classifier,
                                       size_t count,
                                       float *probabilities,
                                       smt_error *error);
+/* Replaces temperature and thresholds. */
+SMT_API void smt_classifier_decide(smt_classifier *classifier, const smt_decision *decision);
+/* True unless the prediction (class of the model, calibrated confidence) is one to review. */
+SMT_API bool smt_decision_accepts(const smt_decision *decision, int class_index, float confidence);
 /* Index of the largest of `count` values; the first of equals. */
 SMT_API int smt_argmax(const float *values, int count);
 
@@ -149,6 +170,7 @@ typedef struct smt_evaluation {
     char **files;             /* count: path below the set's folder; owned */
     smt_pixels *pixels;       /* owned; row i shows image i */
     int *truth, *predicted;   /* count: into map->classes; owned */
+    int *top;                 /* count: the most probable of the model\'s classes; owned */
     float *probabilities;     /* count x info.class_count, of the model's own classes; owned */
     float *confidence;        /* count: the largest of the row; owned */
     float *true_probability;  /* count: summed over the model's classes that count as the true one;
@@ -169,6 +191,79 @@ SMT_API smt_status smt_evaluate(smt_classifier *classifier,
                                 smt_error *error);
 SMT_API void smt_evaluation_destroy(smt_evaluation **evaluation);
 
+/* ---- calibration and rejection ----------------------------------------------------------------
+ */
+
+typedef enum smt_rejection_target {
+    SMT_REJECT_NONE,
+    SMT_REJECT_BY_PURITY, /* the most coverage whose accepted predictions are right in at least
+                             `value` of the cases */
+    SMT_REJECT_BY_RATE    /* at most `value` of the predictions are rejected */
+} smt_rejection_target;
+
+typedef struct smt_decision_options {
+    bool keep_temperature; /* do not fit it: 1 */
+    smt_rejection_target target;
+    double value;   /* 0 .. 1 */
+    bool per_class; /* the target holds for each predicted class by itself, otherwise for all
+                       together */
+} smt_decision_options;
+
+/* What a decision does on labelled images. */
+typedef struct smt_rejection {
+    size_t count, accepted, right; /* right: of the accepted */
+    double coverage;               /* accepted / count */
+    double purity;                 /* right / accepted; 0 when nothing is accepted */
+    size_t escapes,
+        escapes_before; /* defects called clean: among the accepted, and without rejection */
+    size_t defects;     /* images whose true class is no kind of clean */
+} smt_rejection;
+
+typedef struct smt_calibration {
+    double temperature;
+    double error_before, error_after; /* expected calibration error on the images of the fit */
+    double loss_before, loss_after;   /* log loss */
+    smt_rejection rejection;          /* on the images of the fit */
+} smt_calibration;
+
+/* Fits temperature (the least log loss) and then thresholds to an evaluation that was made without
+ * any (smt_classifier_decide with temperature 1). Thresholds are the smallest calibrated
+ * confidences that reach the target; a class that cannot reach its purity gets a threshold above 1.
+ * With
+ * per_class, a class with fewer than 5 predictions keeps the threshold of all. SMT_ERR_ARGUMENT:
+ * value out of range. */
+SMT_API smt_status smt_decision_fit(const smt_evaluation *evaluation,
+                                    const smt_decision_options *options,
+                                    smt_decision *decision,
+                                    smt_calibration *calibration,
+                                    smt_error *error);
+/* What evaluation->info.decision does on the evaluation's images. */
+SMT_API smt_rejection smt_rejection_measure(const smt_evaluation *evaluation);
+/* Expected calibration error that the evaluation would have without its temperature. */
+SMT_API double smt_uncalibrated_error(const smt_evaluation *evaluation);
+
+typedef struct smt_coverage_point {
+    double threshold, coverage, accuracy;
+} smt_coverage_point;
+/* Accuracy of the most confident images against their share: evaluation->count points, from the
+ * most confident one to all; `points` holds so many. Returns the area under risk against coverage
+ * (Geifman and El-Yaniv 2017): the mean error. */
+SMT_API double smt_coverage_curve(const smt_evaluation *evaluation, smt_coverage_point *points);
+
+/* The provenance with the decision in it, as JSON text; freed with smt_free. `calibration` and
+ * `set` (a path) say where it comes from. */
+SMT_API smt_status smt_decision_store(const char *provenance,
+                                      const smt_decision *decision,
+                                      const smt_calibration *calibration,
+                                      const smt_evaluation *evaluation,
+                                      char **out,
+                                      smt_error *error);
+/* The decision in a provenance; temperature 1 and no thresholds if there is none or if it does not
+ * fit the classes. */
+SMT_API smt_decision smt_decision_load(const char *provenance,
+                                       const char *const *classes,
+                                       int class_count);
+
 /* The files of an evaluation (RFC 4180 CSV with LF line ends; metrics.json). */
 SMT_API smt_status smt_save_predictions(const smt_evaluation *evaluation,
                                         const char *path,
@@ -182,6 +277,39 @@ SMT_API smt_status smt_save_report_text(const smt_evaluation *evaluation,
 SMT_API smt_status smt_save_metrics(const smt_evaluation *evaluation,
                                     const char *path,
                                     smt_error *error);
+
+/* ---- explanation ------------------------------------------------------------------------------
+ */
+
+/* Grad-CAM (Selvaraju et al. 2017) on the float network of a file: a checkpoint, or what an
+ * imported file holds. */
+typedef struct smt_explainer smt_explainer;
+
+typedef struct smt_explanation {
+    int class_index;   /* the class that is explained */
+    int width, height; /* of the map */
+    float *map; /* height x width, 0 .. 1, its largest value 1 (all 0: no evidence for the class);
+                   owned */
+    float strength;           /* what 1 stands for, in units of the output */
+    float peak_x, peak_y;     /* place of the largest value, 0 .. 1 from left and top */
+    float centre_x, centre_y; /* centre of mass */
+    float area;               /* share of the map above 0.5 */
+} smt_explanation;
+
+/* layer: a node with places, NULL: the one that the last pooling reads. The pool is borrowed. */
+SMT_API smt_status smt_explainer_open(
+    const char *path, const char *layer, smt_pool *pool, smt_explainer **out, smt_error *error);
+SMT_API void smt_explainer_close(smt_explainer **explainer);
+SMT_API int smt_explainer_size(const smt_explainer *explainer); /* pixels a side of the input */
+SMT_API const smt_model *smt_explainer_model(const smt_explainer *explainer);
+/* pixels: size x size grey; class_index -1: the most probable one. *out is freed with
+ * smt_explanation_free. */
+SMT_API smt_status smt_explain(smt_explainer *explainer,
+                               const uint8_t *pixels,
+                               int class_index,
+                               smt_explanation *out,
+                               smt_error *error);
+SMT_API void smt_explanation_free(smt_explanation *explanation);
 
 /* Writes one field of CSV, quoted if it needs it. */
 SMT_API void smt_csv_field(smt_file *file, const char *text);

@@ -43,12 +43,38 @@ SMT_API smt_status smt_plot_confusion(const smt_evaluation *evaluation,
                                       const char *path,
                                       smt_error *error);
 
+/* Accuracy against confidence, with the number of images of each bin; PNG or .svg. */
+SMT_API smt_status smt_plot_reliability(const smt_evaluation *evaluation,
+                                        const char *path,
+                                        smt_error *error);
+/* Accuracy of the most confident images against their share; PNG or .svg. */
+SMT_API smt_status smt_plot_coverage(const smt_evaluation *evaluation,
+                                     const char *path,
+                                     smt_error *error);
+
 /* What report.html shows besides the evaluation; all borrowed, all may be NULL or 0. */
 typedef struct smt_report_inputs {
     const char *command;            /* the command line that made it */
     const smt_history_row *history; /* of the run */
     size_t history_count;
+    smt_explainer *explainer; /* draws where the evidence lies beside the worst and the least
+                                 confident images */
 } smt_report_inputs;
+
+/* rgb: width x height x 3, filled with the grey image (scaled to that size) under the map in
+ * colours, transparent where it is low. */
+SMT_API smt_status smt_overlay(const smt_image *image,
+                               const smt_explanation *explanation,
+                               int width,
+                               int height,
+                               uint8_t *rgb,
+                               smt_error *error);
+/* The same as a PNG file, with the image's own size (at least 256 and at most 1024 pixels on the
+ * longer side). */
+SMT_API smt_status smt_overlay_save(const smt_image *image,
+                                    const smt_explanation *explanation,
+                                    const char *path,
+                                    smt_error *error);
 
 /* Reads a run's history.csv; columns are found by name, a missing number is NaN. *rows is freed
  * with smt_free. SMT_ERR_FORMAT: there is no epoch in it. */

@@ -80,9 +80,11 @@ const char *cli_models_folder(void);
     X(bench) \
     X(calibrate) \
     X(evaluate) \
+    X(explain) \
     X(export) \
     X(info) \
     X(predict) \
+    X(quantize) \
     X(run) \
     X(split) \
     X(synth) \

@@ -82,6 +82,8 @@ static const struct {
     {"confusion_matrix.png", smt_plot_confusion},
     {"confusion_matrix.svg", smt_plot_confusion},
     {"predictions.csv", smt_save_predictions},
+    {"reliability.png", smt_plot_reliability},
+    {"coverage.png", smt_plot_coverage},
 };
 
 static smt_status save_all(const smt_evaluation *evaluation, smt_error *error)
@@ -108,8 +110,11 @@ static char *command_line(int argc, char **argv)
 }
 
 /* The curves are in the report when the model is a run that has a history. */
-static smt_status
-save_page(const smt_evaluation *evaluation, const char *model, const char *line, smt_error *error)
+static smt_status save_page(const smt_evaluation *evaluation,
+                            const char *model,
+                            const char *line,
+                            smt_pool *pool,
+                            smt_error *error)
 {
     smt_report_inputs inputs = {.command = line};
     smt_history_row *history = NULL;
@@ -119,8 +124,13 @@ save_page(const smt_evaluation *evaluation, const char *model, const char *line,
         !smt_history_load(csv, &history, &inputs.history_count, NULL)) {
         inputs.history = history;
     }
+    /* A file whose network cannot be taken apart is reported without overlays. */
+    if (smt_explainer_open(model, NULL, pool, &inputs.explainer, NULL)) {
+        inputs.explainer = NULL;
+    }
     smt_status status = path ? smt_report_html(evaluation, &inputs, path, error)
                              : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    smt_explainer_close(&inputs.explainer);
     smt_free(history);
     smt_free(csv);
     smt_free(path);
@@ -149,7 +159,23 @@ static void print_summary(const smt_evaluation *e)
             m->macro_f1_95.high);
     smt_log(SMT_LOG_INFO, "top 2     %.4f", m->top2);
     smt_log(SMT_LOG_INFO, "log loss  %.4f", m->log_loss);
-    smt_log(SMT_LOG_INFO, "expected calibration error  %.4f", m->calibration_error);
+    smt_log(SMT_LOG_INFO,
+            "expected calibration error  %.4f (temperature %.3f; %.4f without)",
+            m->calibration_error,
+            (double)e->info.decision.temperature,
+            smt_uncalibrated_error(e));
+    if (e->info.decision.rejects) {
+        smt_rejection r = smt_rejection_measure(e);
+        smt_log(SMT_LOG_INFO,
+                "%s  %.1f%% decided automatically, purity %.4f, %zu of %zu defects called clean "
+                "(%zu without review)",
+                e->info.decision.target,
+                100 * r.coverage,
+                r.purity,
+                r.escapes,
+                r.defects,
+                r.escapes_before);
+    }
     smt_log(SMT_LOG_INFO,
             "network   %.2f ms an image (%s, %s)",
             1e3 * e->seconds / (double)(m->count ? m->count : 1),
@@ -203,7 +229,7 @@ int cli_evaluate(int argc, char **argv)
     status = status ? status : smt_dataset_scan(operands[1], &dataset, &error);
     status = status ? status : smt_evaluate(classifier, dataset, &how, pool, &evaluation, &error);
     status = status ? status : save_all(evaluation, &error);
-    status = status ? status : save_page(evaluation, operands[0], line, &error);
+    status = status ? status : save_page(evaluation, operands[0], line, pool, &error);
     if (!status) {
         print_summary(evaluation);
         code = evaluation->skipped ? EXIT_SKIPPED : EXIT_DONE;

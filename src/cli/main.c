@@ -28,6 +28,8 @@ static const char overview[] =
     "  network    train       train MobileNetV3-Small on folders of images\n"
     "             evaluate    measure a model on labelled images\n"
     "             predict     classify images without labels\n"
+    "             calibrate   fit its confidence and its thresholds for review\n"
+    "             explain     show where in an image the evidence for a class lies\n"
     "             info        say what is in a model file\n"
     "  shipping   quantize    make an int8 or dynamic-range model\n"
     "             export      write ONNX, TensorFlow Lite, Keras, TensorFlow or C\n"

@@ -1,5 +1,6 @@
 #include "cli/classify.h"
 #include "cli/cli.h"
+#include "cli/gather.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -38,7 +39,9 @@ static const cli_command command = {
                "result is CSV with the columns\n"
                "image_name, predicted_class and confidence (0 .. 1), in the order of the paths and "
                "of the names in a folder.\n"
-               "Images that cannot be read are named, skipped and lead to exit code 3.",
+               "Images that cannot be read are named, skipped and lead to exit code 3.\n"
+               "A model with thresholds (see calibrate) says \'review\' below them and its own "
+               "guess in the column suggested_class.",
     .examples = "  semtinel predict run image.png\n"
                 "  semtinel predict model-int8.tflite ../images -o predictions.csv\n"
                 "  semtinel predict run ../images --json\n",
@@ -46,85 +49,10 @@ static const cli_command command = {
     .max_operands = -1,
 };
 
+#define REVIEW "review" /* stands for a class below the threshold of 'semtinel calibrate' */
 #define BLOCK                                                                                      \
     256 /* images decoded and classified at a time, so that memory does not grow with their number \
          */
-
-typedef struct path_list {
-    char **items;
-    size_t count, capacity;
-} path_list;
-
-static smt_status add_path(path_list *list, char *path, smt_error *error)
-{
-    if (path && list->count == list->capacity) {
-        size_t larger = list->capacity ? 2 * list->capacity : 256;
-        char **items = smt_realloc(list->items, list->count, larger, sizeof *items);
-        if (!items) {
-            smt_free(path);
-            path = NULL;
-        } else {
-            list->items = items;
-            list->capacity = larger;
-        }
-    }
-    if (!path) {
-        return smt_fail(error, SMT_ERR_MEMORY, "out of memory for the list of images");
-    }
-    list->items[list->count++] = path;
-    return SMT_OK;
-}
-
-/* A link that leads back up would make the walk endless. */
-#define MAX_DEPTH 32
-
-static smt_status add_folder(path_list *list, const char *folder, int depth, smt_error *error)
-{
-    char **entries = NULL;
-    size_t count = 0;
-    smt_status status = smt_list_directory(folder, &entries, &count, error);
-    for (size_t i = 0; i < count && !status; i++) {
-        char *path = smt_path_join(folder, entries[i]);
-        if (!path) {
-            status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", folder);
-        } else if (smt_path_is_directory(path)) {
-            if (depth < MAX_DEPTH) {
-                status = add_folder(list, path, depth + 1, error);
-            } else {
-                smt_log(SMT_LOG_WARNING,
-                        "%s: more than %d folders deep; not searched",
-                        path,
-                        MAX_DEPTH);
-            }
-            smt_free(path);
-        } else if (smt_image_suffix(path)) {
-            status = add_path(list, path, error);
-        } else {
-            smt_free(path);
-        }
-    }
-    smt_list_free(&entries, count);
-    return status;
-}
-
-static smt_status gather(char **operands, int count, path_list *list, smt_error *error)
-{
-    smt_status status = SMT_OK;
-    for (int i = 0; i < count && !status; i++) {
-        size_t before = list->count;
-        if (smt_path_is_directory(operands[i])) {
-            status = add_folder(list, operands[i], 0, error);
-            if (!status && list->count == before) {
-                smt_log(SMT_LOG_WARNING,
-                        "%s: no image (.png .jpg .jpeg .tif .tiff .bmp) in this folder",
-                        operands[i]);
-            }
-        } else {
-            status = add_path(list, smt_strdup(operands[i]), error);
-        }
-    }
-    return status;
-}
 
 typedef struct block {
     char **paths;
@@ -179,13 +107,21 @@ static smt_status
 emit(sink *s, const smt_classifier_info *info, const char *path, const float *row, smt_error *error)
 {
     int best = smt_argmax(row, info->class_count);
+    bool rejects = info->decision.rejects;
+    const char *decided =
+        smt_decision_accepts(&info->decision, best, row[best]) ? info->classes[best] : REVIEW;
     if (!s->rows) {
         char number[32];
         write_field(s, path);
         write_text(s, ",");
-        write_field(s, info->classes[best]);
-        snprintf(number, sizeof number, ",%.6f\n", (double)row[best]);
+        write_field(s, decided);
+        snprintf(number, sizeof number, ",%.6f", (double)row[best]);
         write_text(s, number);
+        if (rejects) {
+            write_text(s, ",");
+            write_field(s, info->classes[best]);
+        }
+        write_text(s, "\n");
         return SMT_OK;
     }
     char *name = smt_utf8(path);
@@ -197,7 +133,7 @@ emit(sink *s, const smt_classifier_info *info, const char *path, const float *ro
         }
         smt_free(class_name);
     }
-    char *predicted = smt_utf8(info->classes[best]);
+    char *predicted = smt_utf8(decided), *suggested = smt_utf8(info->classes[best]);
     json_t *item = name && predicted ? json_pack("{s:s,s:s,s:f,s:o}",
                                                  "image_name",
                                                  name,
@@ -209,7 +145,11 @@ emit(sink *s, const smt_classifier_info *info, const char *path, const float *ro
                                                  probabilities)
                                      : NULL;
     smt_free(name);
+    if (item && rejects) {
+        json_object_set_new(item, "suggested_class", suggested ? json_string(suggested) : NULL);
+    }
     smt_free(predicted);
+    smt_free(suggested);
     return !item || json_array_append_new(s->rows, item)
                ? smt_fail(error, SMT_ERR_MEMORY, "out of memory")
                : SMT_OK;
@@ -248,7 +188,7 @@ static smt_status run_block(smt_classifier *classifier,
 
 static smt_status predict_all(smt_classifier *classifier,
                               smt_pool *pool,
-                              const path_list *list,
+                              const cli_paths *list,
                               sink *s,
                               size_t *skipped,
                               smt_error *error)
@@ -316,12 +256,12 @@ int cli_predict(int argc, char **argv)
     smt_error error = {0};
     smt_pool *pool = NULL;
     smt_classifier *classifier = NULL;
-    path_list list = {0};
+    cli_paths list = {0};
     sink s = {0};
     size_t skipped = 0;
     smt_status status = smt_pool_create(cli_shared.threads, &pool, &error);
     status = status ? status : cli_open_classifier(operands[0], names, pool, &classifier, &error);
-    status = status ? status : gather(operands + 1, operand_count - 1, &list, &error);
+    status = status ? status : cli_gather(operands + 1, operand_count - 1, &list, &error);
     if (!status && !list.count) {
         status = smt_fail(&error, SMT_ERR_IO, "%s: no image to classify", operands[1]);
     }
@@ -333,7 +273,10 @@ int cli_predict(int argc, char **argv)
         status = s.rows ? SMT_OK : smt_fail(&error, SMT_ERR_MEMORY, "out of memory");
     }
     if (!status && !as_json) {
-        write_text(&s, "image_name,predicted_class,confidence\n");
+        bool rejects = smt_classifier_about(classifier)->decision.rejects;
+        write_text(&s,
+                   rejects ? "image_name,predicted_class,confidence,suggested_class\n"
+                           : "image_name,predicted_class,confidence\n");
     }
     status = status ? status : predict_all(classifier, pool, &list, &s, &skipped, &error);
     if (!status && skipped == list.count) {

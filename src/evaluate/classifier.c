@@ -1,4 +1,5 @@
 #include "evaluate/runner.h"
+#include "evaluate/scores.h"
 
 #include <semtinel/format.h>
 
@@ -119,8 +120,14 @@ smt_classifier_open(const char *path, smt_pool *pool, smt_classifier **out, smt_
     c->info.channels = c->facts.channels;
     c->info.preprocess = c->facts.preprocess;
     c->info.provenance = c->facts.provenance ? c->facts.provenance : "{}";
+    c->info.decision = smt_decision_load(c->info.provenance, c->info.classes, c->info.class_count);
     *out = c;
     return SMT_OK;
+}
+
+void smt_classifier_decide(smt_classifier *classifier, const smt_decision *decision)
+{
+    classifier->info.decision = *decision;
 }
 
 const smt_classifier_info *smt_classifier_about(const smt_classifier *classifier)
@@ -188,17 +195,10 @@ smt_status smt_classifier_run(smt_classifier *classifier,
                             "%s: the network's output is not finite; its weights are damaged",
                             classifier->path);
         }
-        if (!classifier->facts.probabilities) {
-            double top = (double)row[smt_argmax(row, (int)classes)], sum = 0;
-            for (size_t c = 0; c < classes; c++) {
-                double e = exp((double)row[c] - top);
-                sum += e;
-                row[c] = (float)e;
-            }
-            for (size_t c = 0; c < classes; c++) {
-                row[c] = (float)((double)row[c] / sum);
-            }
-        }
+        smt_to_probabilities(row,
+                             (int)classes,
+                             classifier->facts.probabilities,
+                             (double)classifier->info.decision.temperature);
     }
     return SMT_OK;
 }

@@ -20,6 +20,7 @@ void smt_evaluation_destroy(smt_evaluation **evaluation)
         smt_pixels_destroy(&e->pixels);
         smt_free(e->truth);
         smt_free(e->predicted);
+        smt_free(e->top);
         smt_free(e->probabilities);
         smt_free(e->confidence);
         smt_free(e->true_probability);
@@ -112,12 +113,13 @@ static smt_status allocate(smt_evaluation *e, const smt_dataset *dataset, smt_er
     size_t n = e->pixels->count;
     e->truth = smt_alloc(n, sizeof *e->truth);
     e->predicted = smt_alloc(n, sizeof *e->predicted);
+    e->top = smt_alloc(n, sizeof *e->top);
     e->confidence = smt_alloc(n, sizeof *e->confidence);
     e->true_probability = smt_alloc(n, sizeof *e->true_probability);
     e->in_top2 = smt_alloc(n, sizeof *e->in_top2);
     e->probabilities = smt_alloc(n * (size_t)e->info.class_count, sizeof *e->probabilities);
     e->files = smt_alloc(n, sizeof *e->files);
-    bool complete = e->truth && e->predicted && e->confidence && e->true_probability &&
+    bool complete = e->truth && e->predicted && e->top && e->confidence && e->true_probability &&
                     e->in_top2 && e->probabilities && e->files;
     for (size_t i = 0; complete && i < n; i++) {
         e->files[i] = smt_strdup(below(dataset->root, dataset->samples[e->pixels->sample[i]].path));
@@ -174,6 +176,7 @@ static void judge(smt_evaluation *e, const smt_dataset *dataset)
         const float *row = e->probabilities + i * (size_t)classes;
         int best = smt_argmax(row, classes), next = second(row, classes, best);
         e->truth[i] = e->map->from_set[dataset->samples[e->pixels->sample[i]].class_index];
+        e->top[i] = best;
         e->predicted[i] = e->map->from_model[best];
         e->confidence[i] = row[best];
         e->in_top2[i] = e->predicted[i] == e->truth[i] ||

@@ -100,6 +100,55 @@ static json_t *bins(const smt_metrics *m)
     return rows;
 }
 
+/* Accuracy of the most confident tenth, two tenths, ... of the images. */
+static json_t *coverage(const smt_evaluation *e)
+{
+    smt_coverage_point *points = smt_alloc(e->count, sizeof *points);
+    json_t *json = points ? json_pack("{s:f}", "area", smt_coverage_curve(e, points)) : NULL;
+    json_t *rows = json_array();
+    for (size_t part = 1; points && part <= 10; part++) {
+        size_t at = e->count * part / 10;
+        if (at) {
+            json_array_append_new(rows,
+                                  json_pack("{s:f,s:f,s:f}",
+                                            "coverage",
+                                            points[at - 1].coverage,
+                                            "accuracy",
+                                            points[at - 1].accuracy,
+                                            "threshold",
+                                            points[at - 1].threshold));
+        }
+    }
+    json_object_set_new(json, "points", rows);
+    smt_free(points);
+    return json;
+}
+
+static json_t *rejection(const smt_evaluation *e)
+{
+    if (!e->info.decision.rejects) {
+        return json_null();
+    }
+    smt_rejection r = smt_rejection_measure(e);
+    return json_pack("{s:s,s:b,s:I,s:f,s:f,s:I,s:I,s:I}",
+                     "target",
+                     e->info.decision.target,
+                     "per_class",
+                     (int)e->info.decision.per_class,
+                     "accepted",
+                     (json_int_t)r.accepted,
+                     "coverage",
+                     r.coverage,
+                     "purity",
+                     r.purity,
+                     "defects",
+                     (json_int_t)r.defects,
+                     "escapes",
+                     (json_int_t)r.escapes,
+                     "escapes_without_review",
+                     (json_int_t)r.escapes_before);
+}
+
 smt_status smt_save_metrics(const smt_evaluation *e, const char *path, smt_error *error)
 {
     const smt_metrics *m = e->metrics;
@@ -124,7 +173,11 @@ smt_status smt_save_metrics(const smt_evaluation *e, const char *path, smt_error
                   {"log_loss", number(m->log_loss)},
                   {"top2_accuracy", number(m->top2)},
                   {"expected_calibration_error", number(m->calibration_error)},
+                  {"temperature", number((double)e->info.decision.temperature)},
+                  {"expected_calibration_error_uncalibrated", number(smt_uncalibrated_error(e))},
                   {"calibration_bins", bins(m)},
+                  {"risk_coverage", coverage(e)},
+                  {"rejection", rejection(e)},
                   {"classes", class_rows(e)},
                   {"confusion", confusion(m)},
                   {"mapping", mapping(e->map)},

@@ -175,3 +175,19 @@ bool draw_image(
     cairo_surface_destroy(surface);
     return true;
 }
+
+void draw_rgb(draw_canvas *canvas, const uint8_t *rgb)
+{
+    cairo_surface_flush(canvas->surface);
+    unsigned char *data = cairo_image_surface_get_data(canvas->surface);
+    size_t stride = (size_t)cairo_image_surface_get_stride(canvas->surface);
+    size_t width = (size_t)canvas->width, height = (size_t)canvas->height;
+    for (size_t y = 0; data && y < height; y++) {
+        for (size_t x = 0; x < width; x++) {
+            const uint8_t *p = rgb + 3 * (y * width + x);
+            uint32_t value = (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
+            memcpy(data + y * stride + 4 * x, &value, sizeof value);
+        }
+    }
+    cairo_surface_mark_dirty(canvas->surface);
+}

@@ -42,6 +42,9 @@ void draw_text_upward(cairo_t *cr, double x, double y, const char *text);
 bool draw_image(
     cairo_t *cr, const smt_image *image, double x, double y, double width, double height);
 
+/* Fills a PNG canvas with width x height x 3 bytes. */
+void draw_rgb(draw_canvas *canvas, const uint8_t *rgb);
+
 typedef struct draw_axes {
     double x, y, width, height;            /* the plot area on the canvas */
     double x_low, x_high, y_low, y_high;   /* the ranges shown */

@@ -131,7 +131,7 @@ smt_status smt_report_html(const smt_evaluation *e,
     report_matrix(file, e, number);
     report_classes(file, e);
     report_confidence(file, e);
-    status = report_mistakes(file, e, error);
+    status = report_mistakes(file, e, inputs, error);
     if (!status) {
         report_provenance(file, e, inputs);
         smt_file_printf(file,

@@ -300,11 +300,13 @@ void report_confidence(smt_file *file, const smt_evaluation *e)
     smt_file_printf(file,
                     "<div><p>Where the line lies under the diagonal, the model is surer than it "
                     "should be. Expected "
-                    "calibration error: <b>%.4f</b>; log loss: "
+                    "calibration error: <b>%.4f</b> (temperature %.3f; %.4f without it); log loss: "
                     "<b>%.4f</b>.</p>\n<table><thead><tr><th scope=\"col\">"
                     "confidence</th><th scope=\"col\">images</th><th "
                     "scope=\"col\">accuracy</th></tr></thead><tbody>\n",
                     m->calibration_error,
+                    (double)e->info.decision.temperature,
+                    smt_uncalibrated_error(e),
                     m->log_loss);
     for (int b = SMT_CALIBRATION_BINS - 1; b >= 0; b--) {
         if (m->bins[b].count) {
@@ -316,88 +318,9 @@ void report_confidence(smt_file *file, const smt_evaluation *e)
                             m->bins[b].accuracy);
         }
     }
-    smt_file_printf(file, "</tbody></table></div></div></section>\n");
-}
-
-typedef struct ranked {
-    float confidence;
-    uint32_t index;
-} ranked;
-
-static int surest_first(const void *a, const void *b)
-{
-    const ranked *x = a, *y = b;
-    return x->confidence != y->confidence ? (x->confidence < y->confidence ? 1 : -1)
-                                          : (x->index > y->index) - (x->index < y->index);
-}
-
-static smt_status gallery_item(smt_file *file, const smt_evaluation *e, size_t i, smt_error *error)
-{
-    smt_image image = report_image(e, i);
-    char *png = html_png(&image, 128);
-    if (!png) {
-        return smt_fail(error, SMT_ERR_MEMORY, "report: out of memory");
-    }
-    smt_file_printf(file, "<li><img alt=\"");
-    html_text(file, e->files[i]);
-    smt_file_printf(file, ": true ");
-    html_text(file, e->map->classes[e->truth[i]]);
-    smt_file_printf(file, ", predicted ");
-    html_text(file, e->map->classes[e->predicted[i]]);
-    smt_file_printf(file, "\" src=\"data:image/png;base64,");
-    smt_file_write(file, png, strlen(png));
-    smt_free(png);
-    smt_file_printf(file, "\"><div>true <b>");
-    html_text(file, e->map->classes[e->truth[i]]);
-    smt_file_printf(file, "</b></div><div>predicted <b>");
-    html_text(file, e->map->classes[e->predicted[i]]);
-    smt_file_printf(file, "</b>, %.1f%%</div><div class=\"soft\">", 100 * (double)e->confidence[i]);
-    html_text(file, e->files[i]);
-    smt_file_printf(file, "</div></li>\n");
-    return SMT_OK;
-}
-
-#define WORST 24
-#define UNSURE 12
-
-smt_status report_mistakes(smt_file *file, const smt_evaluation *e, smt_error *error)
-{
-    ranked *list = smt_alloc(e->count, sizeof *list);
-    if (!list) {
-        return smt_fail(error, SMT_ERR_MEMORY, "report: out of memory");
-    }
-    smt_status status = SMT_OK;
-    size_t wrong = 0;
-    for (size_t i = 0; i < e->count; i++) {
-        if (e->truth[i] != e->predicted[i]) {
-            list[wrong++] = (ranked){e->confidence[i], (uint32_t)i};
-        }
-    }
-    qsort(list, wrong, sizeof *list, surest_first);
-    smt_file_printf(file,
-                    "<section aria-labelledby=\"mistakes\"><h2 id=\"mistakes\">Worst "
-                    "mistakes</h2>\n<p>%zu of %zu images are "
-                    "wrong%s</p>\n<ul class=\"gallery\">\n",
-                    wrong,
-                    e->count,
-                    wrong ? "; those of which the model was surest:" : ".");
-    for (size_t i = 0; i < wrong && i < WORST && !status; i++) {
-        status = gallery_item(file, e, list[i].index, error);
-    }
-    for (size_t i = 0; i < e->count; i++) {
-        list[i] = (ranked){-e->confidence[i], (uint32_t)i};
-    }
-    qsort(list, e->count, sizeof *list, surest_first);
-    smt_file_printf(file,
-                    "</ul></section>\n<section aria-labelledby=\"unsure\"><h2 id=\"unsure\">Least "
-                    "confident</h2>\n"
-                    "<ul class=\"gallery\">\n");
-    for (size_t i = 0; i < e->count && i < UNSURE && !status; i++) {
-        status = gallery_item(file, e, list[i].index, error);
-    }
-    smt_file_printf(file, "</ul></section>\n");
-    smt_free(list);
-    return status;
+    smt_file_printf(file, "</tbody></table></div></div>\n");
+    report_rejection(file, e);
+    smt_file_printf(file, "</section>\n");
 }
 
 static void fact(smt_file *file, const char *name, const char *value)

@@ -15,7 +15,11 @@ void report_curves(smt_file *file, const smt_report_inputs *inputs);
 void report_matrix(smt_file *file, const smt_evaluation *e, const int *number);
 void report_classes(smt_file *file, const smt_evaluation *e);
 void report_confidence(smt_file *file, const smt_evaluation *e);
-smt_status report_mistakes(smt_file *file, const smt_evaluation *e, smt_error *error);
+void report_rejection(smt_file *file, const smt_evaluation *e);
+smt_status report_mistakes(smt_file *file,
+                           const smt_evaluation *e,
+                           const smt_report_inputs *inputs,
+                           smt_error *error);
 void report_provenance(smt_file *file, const smt_evaluation *e, const smt_report_inputs *inputs);
 
 #endif

@@ -1,0 +1,186 @@
+#include "cli/classify.h"
+#include "cli/cli.h"
+
+#include <semtinel/format.h>
+
+#include <string.h>
+
+static const char *output;
+static int split;
+static double purity = -1, rejection = -1;
+static bool per_class;
+static cli_list overrides;
+
+static const cli_option options[] = {
+    {"output", 'o', CLI_TEXT, &output, 0, 0, "FILE", "write the model there instead of over MODEL"},
+    {"split", 0, CLI_CHOICE, &split, 0, 0, "val|test|train|all", "part of the set to fit on"},
+    {"purity",
+     0,
+     CLI_REAL,
+     &purity,
+     -1,
+     1,
+     "X",
+     "share of the automatic decisions that must be right; -1: not asked for"},
+    {"max-rejection",
+     0,
+     CLI_REAL,
+     &rejection,
+     -1,
+     1,
+     "X",
+     "largest share sent to review; -1: not asked for"},
+    {"per-class",
+     0,
+     CLI_FLAG,
+     &per_class,
+     0,
+     0,
+     NULL,
+     "the target holds for each predicted class by itself"},
+    {"map",
+     0,
+     CLI_LIST,
+     &overrides,
+     0,
+     0,
+     "FROM=TO",
+     "count class FROM as TO, on either side; may be repeated"},
+    {NULL, 0, CLI_FLAG, NULL, 0, 0, NULL, NULL},
+};
+
+static const cli_command command = {
+    .name = "calibrate",
+    .arguments = "MODEL DATASET",
+    .summary = "Make a model's confidence mean something, and decide when it should not decide.",
+    .details = "Fits one temperature to the validation images, so that of the predictions with "
+               "confidence 0.8 about 80% are right,\n"
+               "and on request thresholds under which 'predict' says 'review'. Both are kept in "
+               "the model (a checkpoint or a run's\n"
+               "folder) and go along with it through quantize and export. Fit on images that the "
+               "model was not trained on, and\n"
+               "evaluate on others than those of the fit.",
+    .examples =
+        "  semtinel calibrate run ../data\n"
+        "  semtinel calibrate run ../data --purity 0.95\n"
+        "  semtinel calibrate run ../data --max-rejection 0.1 --per-class -o careful.safetensors\n",
+    .min_operands = 2,
+    .max_operands = 2,
+};
+
+static smt_status save(const smt_classifier_info *info, const char *provenance, smt_error *error)
+{
+    smt_model *model = NULL;
+    smt_status status = smt_model_load(info->path, &model, error);
+    if (status) {
+        return status;
+    }
+    smt_free(model->provenance);
+    model->provenance = smt_strdup(provenance);
+    status = model->provenance
+                 ? smt_model_save(model, output ? output : info->path, SMT_DTYPE_F32, NULL, error)
+                 : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", info->path);
+    smt_model_destroy(&model);
+    return status;
+}
+
+static void
+print(const smt_calibration *c, const smt_decision *decision, const smt_classifier_info *info)
+{
+    cli_say("temperature %.4f", c->temperature);
+    cli_say("expected calibration error  %.4f -> %.4f", c->error_before, c->error_after);
+    cli_say("log loss                    %.4f -> %.4f", c->loss_before, c->loss_after);
+    if (decision->rejects) {
+        const smt_rejection *r = &c->rejection;
+        cli_say("%s%s: %.1f%% decided automatically, purity %.4f, %zu of %zu defects called clean "
+                "(%zu without review)",
+                decision->target,
+                decision->per_class ? " per class" : "",
+                100 * r->coverage,
+                r->purity,
+                r->escapes,
+                r->defects,
+                r->escapes_before);
+        for (int i = 0; i < info->class_count; i++) {
+            if (decision->threshold[i] > 1) {
+                cli_say("  %-16s always to review: no threshold reaches the purity",
+                        info->classes[i]);
+            } else if (decision->per_class || i == 0) {
+                cli_say("  %-16s threshold %.4f",
+                        decision->per_class ? info->classes[i] : "all classes",
+                        (double)decision->threshold[i]);
+            }
+        }
+    }
+}
+
+int cli_calibrate(int argc, char **argv)
+{
+    char **operands;
+    int operand_count;
+    int code = cli_parse(&command, options, argc, argv, &operands, &operand_count);
+    if (code >= 0) {
+        return code;
+    }
+    if (purity >= 0 && rejection >= 0) {
+        return cli_usage(&command, "--purity and --max-rejection exclude each other");
+    }
+    static const smt_split_choice choices[] = {
+        SMT_CHOOSE_VAL, SMT_CHOOSE_TEST, SMT_CHOOSE_TRAIN, SMT_CHOOSE_ALL};
+    smt_error error = {0};
+    smt_pool *pool = NULL;
+    smt_classifier *classifier = NULL;
+    smt_dataset *dataset = NULL;
+    smt_evaluation *evaluation = NULL;
+    char *provenance = NULL;
+    smt_evaluate_options how = smt_evaluate_defaults();
+    how.split = choices[split];
+    how.overrides = overrides.items;
+    how.override_count = overrides.count;
+    how.resamples = 0;
+    smt_decision_options wanted = {.per_class = per_class};
+    wanted.target = purity >= 0      ? SMT_REJECT_BY_PURITY
+                    : rejection >= 0 ? SMT_REJECT_BY_RATE
+                                     : SMT_REJECT_NONE;
+    wanted.value = purity >= 0 ? purity : rejection;
+    smt_decision decision = {.temperature = 1};
+    smt_calibration calibration;
+
+    smt_status status = smt_pool_create(cli_shared.threads, &pool, &error);
+    status = status ? status : cli_open_classifier(operands[0], NULL, pool, &classifier, &error);
+    const smt_classifier_info *info = classifier ? smt_classifier_about(classifier) : NULL;
+    if (!status && strcmp(info->format, "safetensors")) {
+        status = smt_fail(&error,
+                          SMT_ERR_UNSUPPORTED,
+                          "%s: a %s file keeps what it was made with; calibrate the run or "
+                          "checkpoint, then quantize or "
+                          "export it again",
+                          info->path,
+                          info->format);
+    }
+    status = status ? status : smt_dataset_scan(operands[1], &dataset, &error);
+    if (!status) {
+        smt_classifier_decide(classifier, &decision);
+        status = smt_evaluate(classifier, dataset, &how, pool, &evaluation, &error);
+    }
+    status =
+        status ? status : smt_decision_fit(evaluation, &wanted, &decision, &calibration, &error);
+    status = status
+                 ? status
+                 : smt_decision_store(
+                       info->provenance, &decision, &calibration, evaluation, &provenance, &error);
+    status = status ? status : save(info, provenance, &error);
+    if (!status) {
+        print(&calibration, &decision, info);
+        cli_say("wrote %s", output ? output : info->path);
+        code = evaluation->skipped ? EXIT_SKIPPED : EXIT_DONE;
+    } else {
+        code = cli_report(&error);
+    }
+    smt_free(provenance);
+    smt_evaluation_destroy(&evaluation);
+    smt_dataset_destroy(&dataset);
+    smt_classifier_close(&classifier);
+    smt_pool_destroy(&pool);
+    return code;
+}

@@ -1,0 +1,254 @@
+#include "cli/classify.h"
+#include "cli/cli.h"
+#include "cli/gather.h"
+
+#include <semtinel/report.h>
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *output, *class_name, *layer, *source, *names;
+
+static const cli_option options[] = {
+    {"output", 'o', CLI_TEXT, &output, 0, 0, "DIR", "folder for the overlays; made if missing"},
+    {"class",
+     0,
+     CLI_TEXT,
+     &class_name,
+     0,
+     0,
+     "NAME",
+     "explain this class instead of the predicted one"},
+    {"layer",
+     0,
+     CLI_TEXT,
+     &layer,
+     0,
+     0,
+     "NODE",
+     "look at this layer instead of the last one that knows places"},
+    {"source",
+     0,
+     CLI_TEXT,
+     &source,
+     0,
+     0,
+     "MODEL",
+     "float model to look into, for an int8 file whose network it is"},
+    {"classes",
+     0,
+     CLI_TEXT,
+     &names,
+     0,
+     0,
+     "A,B,...",
+     "the model's class names in output order, for a file without them"},
+    {NULL, 0, CLI_FLAG, NULL, 0, 0, NULL, NULL},
+};
+
+static const cli_command command = {
+    .name = "explain",
+    .arguments = "MODEL IMAGE... -o DIR",
+    .summary = "Show where in an image the evidence for a class lies (Grad-CAM).",
+    .details = "For each image (folders are searched) DIR gets NAME.png, the image under a map of "
+               "the evidence, and a row in\n"
+               "explanations.csv: the class, its confidence, where the map has its peak and its "
+               "centre (0 .. 1 from left and top), and\n"
+               "the share of the map above half of the peak. An int8 model predicts itself; the "
+               "map comes from its float source,\n"
+               "--source, or without it from the weights that the file holds.",
+    .examples =
+        "  semtinel explain run ../data/test/bridge -o why\n"
+        "  semtinel explain model-int8.tflite wafer.png -o why --source run --class bridge\n",
+    .min_operands = 2,
+    .max_operands = -1,
+};
+
+typedef struct work {
+    smt_classifier *classifier;
+    smt_explainer *explainer;
+    int wanted; /* class, or -1 */
+    smt_file *csv;
+} work;
+
+/* A name that is not taken yet: two folders may hold images of one name. */
+static char *free_name(const char *image)
+{
+    char *path = NULL;
+    const char *name = smt_path_name(image);
+    int length = (int)(strrchr(name, '.') ? strrchr(name, '.') - name : (long)strlen(name));
+    for (int i = 1; i < 100000; i++) {
+        char suffix[16] = "";
+        if (i > 1) {
+            snprintf(suffix, sizeof suffix, "-%d", i);
+        }
+        path = smt_format("%s/%.*s%s.png", output, length, name, suffix);
+        if (!path || !smt_path_exists(path)) {
+            break;
+        }
+        smt_free(path);
+        path = NULL;
+    }
+    return path;
+}
+
+static smt_status explain_pixels(
+    work *w, const char *file, const smt_image *image, const smt_image *small, smt_error *error)
+{
+    const smt_classifier_info *info = smt_classifier_about(w->classifier);
+    float probabilities[SMT_CLASS_MAX];
+    smt_explanation explanation = {0};
+    char *path = free_name(file);
+    smt_status status = path ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", file);
+    status =
+        status ? status : smt_classifier_run(w->classifier, small->pixels, 1, probabilities, error);
+    int shown = w->wanted >= 0 || status ? w->wanted : smt_argmax(probabilities, info->class_count);
+    status = status ? status : smt_explain(w->explainer, small->pixels, shown, &explanation, error);
+    status = status ? status : smt_overlay_save(image, &explanation, path, error);
+    if (!status) {
+        int best = smt_argmax(probabilities, info->class_count);
+        smt_csv_field(w->csv, file);
+        smt_file_printf(w->csv, ",");
+        smt_csv_field(w->csv, info->classes[best]);
+        smt_file_printf(w->csv, ",");
+        smt_csv_field(w->csv, info->classes[shown]);
+        smt_file_printf(w->csv,
+                        ",%.6f,%.4f,%.4f,%.4f,%.4f,%.4f,%.6g,",
+                        (double)probabilities[shown],
+                        (double)explanation.peak_x,
+                        (double)explanation.peak_y,
+                        (double)explanation.centre_x,
+                        (double)explanation.centre_y,
+                        (double)explanation.area,
+                        (double)explanation.strength);
+        smt_csv_field(w->csv, smt_path_name(path));
+        smt_file_printf(w->csv, "\n");
+    }
+    smt_explanation_free(&explanation);
+    smt_free(path);
+    return status;
+}
+
+/* *skipped counts images that cannot be read; other failures end the command. */
+static smt_status explain_one(work *w, const char *file, size_t *skipped, smt_error *error)
+{
+    int size = smt_classifier_about(w->classifier)->input_size;
+    smt_image image = {0}, small = {0};
+    smt_error why = {0};
+    if (smt_image_load(file, NULL, &image, &why) ||
+        smt_image_resize(&image, size, size, &small, &why)) {
+        smt_log(SMT_LOG_WARNING, "skipped %s", why.message);
+        (*skipped)++;
+        smt_image_free(&image);
+        return SMT_OK;
+    }
+    smt_status status = explain_pixels(w, file, &image, &small, error);
+    smt_image_free(&image);
+    smt_image_free(&small);
+    return status;
+}
+
+static smt_status find_class(work *w, smt_error *error)
+{
+    const smt_classifier_info *info = smt_classifier_about(w->classifier);
+    w->wanted = -1;
+    for (int c = 0; class_name && c < info->class_count; c++) {
+        w->wanted = strcmp(info->classes[c], class_name) ? w->wanted : c;
+    }
+    if (class_name && w->wanted < 0) {
+        return smt_fail(error,
+                        SMT_ERR_ARGUMENT,
+                        "%s: has no class '%s'; 'semtinel info' lists its classes",
+                        info->path,
+                        class_name);
+    }
+    return SMT_OK;
+}
+
+static smt_status open_both(work *w, const char *model, smt_pool *pool, smt_error *error)
+{
+    smt_status status = cli_open_classifier(model, names, pool, &w->classifier, error);
+    status = status ? status : find_class(w, error);
+    status = status
+                 ? status
+                 : smt_explainer_open(source ? source : model, layer, pool, &w->explainer, error);
+    if (status) {
+        return status;
+    }
+    const smt_classifier_info *info = smt_classifier_about(w->classifier);
+    const smt_model *inside = smt_explainer_model(w->explainer);
+    if (smt_explainer_size(w->explainer) != info->input_size ||
+        (source && inside->class_count != info->class_count)) {
+        return smt_fail(error,
+                        SMT_ERR_ARGUMENT,
+                        "%s: its input is %d pixels wide with %d classes, that of %s %d with %d; "
+                        "name the model that it was "
+                        "made from",
+                        source ? source : model,
+                        smt_explainer_size(w->explainer),
+                        inside->class_count,
+                        info->path,
+                        info->input_size,
+                        info->class_count);
+    }
+    return SMT_OK;
+}
+
+int cli_explain(int argc, char **argv)
+{
+    char **operands;
+    int operand_count;
+    int code = cli_parse(&command, options, argc, argv, &operands, &operand_count);
+    if (code >= 0) {
+        return code;
+    }
+    if (!output) {
+        return cli_usage(&command, "-o DIR is missing: the folder for the overlays");
+    }
+    smt_error error = {0};
+    smt_pool *pool = NULL;
+    work w = {.wanted = -1};
+    cli_paths list = {0};
+    size_t skipped = 0;
+    smt_status status = smt_pool_create(cli_shared.threads, &pool, &error);
+    status = status ? status : open_both(&w, operands[0], pool, &error);
+    status = status ? status : cli_gather(operands + 1, operand_count - 1, &list, &error);
+    if (!status && !list.count) {
+        status = smt_fail(&error, SMT_ERR_IO, "%s: no image to explain", operands[1]);
+    }
+    status = status ? status : smt_make_directory(output, &error);
+    char *path = smt_path_join(output, "explanations.csv");
+    if (!status) {
+        status = path ? smt_file_create(path, &w.csv, &error)
+                      : smt_fail(&error, SMT_ERR_MEMORY, "out of memory");
+    }
+    if (!status) {
+        smt_file_printf(w.csv,
+                        "image_name,predicted_class,explained_class,confidence,peak_x,peak_y,"
+                        "centre_x,centre_y,area,"
+                        "strength,overlay\n");
+    }
+    for (size_t i = 0; i < list.count && !status; i++) {
+        status = explain_one(&w, list.items[i], &skipped, &error);
+        smt_progress("explaining", i + 1, list.count);
+        if (!status && smt_interrupted()) {
+            status = smt_fail(&error, SMT_ERR_INTERRUPTED, "interrupted");
+        }
+    }
+    if (!status && skipped == list.count) {
+        status =
+            smt_fail(&error, SMT_ERR_FORMAT, "none of the %zu images could be read", list.count);
+    }
+    status = status ? status : smt_file_commit(&w.csv, &error);
+    if (!status) {
+        cli_say("%zu of %zu images explained in %s", list.count - skipped, list.count, output);
+    }
+    code = status ? cli_report(&error) : skipped ? EXIT_SKIPPED : EXIT_DONE;
+    smt_file_abandon(&w.csv);
+    smt_free(path);
+    smt_list_free(&list.items, list.count);
+    smt_explainer_close(&w.explainer);
+    smt_classifier_close(&w.classifier);
+    smt_pool_destroy(&pool);
+    return code;
+}

@@ -1,0 +1,15 @@
+/* Images named on the command line, folders searched with all their folders. */
+#ifndef SEMTINEL_CLI_GATHER_H
+#define SEMTINEL_CLI_GATHER_H
+
+#include <semtinel/base.h>
+
+typedef struct cli_paths {
+    char **items; /* freed with smt_list_free(&items, count) */
+    size_t count, capacity;
+} cli_paths;
+
+/* In the order of the operands and of the names in a folder; a folder without images is logged. */
+smt_status cli_gather(char **operands, int count, cli_paths *list, smt_error *error);
+
+#endif

@@ -1,0 +1,123 @@
+/* A decision as JSON inside a model's provenance, under "decision". */
+#include <semtinel/evaluate.h>
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static json_t *text(const char *value)
+{
+    char *clean = smt_utf8(value);
+    json_t *json = clean ? json_string(clean) : NULL;
+    smt_free(clean);
+    return json;
+}
+
+static json_t *thresholds_of(const smt_decision *decision, const smt_evaluation *e)
+{
+    json_t *object = json_object();
+    for (int c = 0; c < e->info.class_count; c++) {
+        char *name = smt_utf8(e->info.classes[c]);
+        if (!name || json_object_set_new(object, name, json_real((double)decision->threshold[c]))) {
+            smt_free(name);
+            json_decref(object);
+            return NULL;
+        }
+        smt_free(name);
+    }
+    return object;
+}
+
+static json_t *
+describe(const smt_decision *decision, const smt_calibration *c, const smt_evaluation *e)
+{
+    json_t *json = json_pack("{s:f,s:o,s:s,s:I,s:[f,f],s:[f,f]}",
+                             "temperature",
+                             (double)decision->temperature,
+                             "fitted_on",
+                             text(e->set),
+                             "split",
+                             e->split,
+                             "images",
+                             (json_int_t)e->count,
+                             "calibration_error",
+                             c->error_before,
+                             c->error_after,
+                             "log_loss",
+                             c->loss_before,
+                             c->loss_after);
+    if (json && decision->rejects) {
+        json_t *rejection = json_pack("{s:s,s:b,s:o,s:f,s:f}",
+                                      "target",
+                                      decision->target,
+                                      "per_class",
+                                      (int)decision->per_class,
+                                      "thresholds",
+                                      thresholds_of(decision, e),
+                                      "purity",
+                                      c->rejection.purity,
+                                      "coverage",
+                                      c->rejection.coverage);
+        if (json_object_set_new(json, "rejection", rejection)) {
+            json_decref(json);
+            return NULL;
+        }
+    }
+    return json;
+}
+
+smt_status smt_decision_store(const char *provenance,
+                              const smt_decision *decision,
+                              const smt_calibration *calibration,
+                              const smt_evaluation *evaluation,
+                              char **out,
+                              smt_error *error)
+{
+    json_t *root = json_loads(provenance, 0, NULL);
+    if (!json_is_object(root)) {
+        json_decref(root);
+        root = json_object();
+    }
+    char *dumped = NULL;
+    if (json_object_set_new(root, "decision", describe(decision, calibration, evaluation)) == 0) {
+        dumped = json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    }
+    char *copy = dumped ? smt_strdup(dumped) : NULL;
+    free(dumped);
+    json_decref(root);
+    if (!copy) {
+        return smt_fail(error, SMT_ERR_MEMORY, "out of memory for the decision");
+    }
+    *out = copy;
+    return SMT_OK;
+}
+
+smt_decision smt_decision_load(const char *provenance, const char *const *classes, int class_count)
+{
+    smt_decision d = {.temperature = 1};
+    json_t *root = json_loads(provenance, 0, NULL);
+    const json_t *json = json_object_get(root, "decision");
+    double temperature = json_number_value(json_object_get(json, "temperature"));
+    if (temperature >= 0.01 && temperature <= 100) {
+        d.temperature = (float)temperature;
+    }
+    const json_t *rejection = json_object_get(json, "rejection");
+    const json_t *thresholds = json_object_get(rejection, "thresholds");
+    d.rejects = json_is_object(thresholds) && class_count <= SMT_CLASS_MAX;
+    for (int c = 0; c < class_count && d.rejects; c++) {
+        char *name = smt_utf8(classes[c]);
+        const json_t *value = name ? json_object_get(thresholds, name) : NULL;
+        smt_free(name);
+        d.rejects = json_is_number(value) && isfinite(json_number_value(value));
+        d.threshold[c] = (float)json_number_value(value);
+    }
+    if (d.rejects) {
+        const char *target = json_string_value(json_object_get(rejection, "target"));
+        snprintf(d.target, sizeof d.target, "%s", target ? target : "");
+        d.per_class = json_is_true(json_object_get(rejection, "per_class"));
+    }
+    json_decref(root);
+    return d;
+}

@@ -1,0 +1,210 @@
+/* Grad-CAM (Selvaraju et al. 2017): where in the image the evidence for a class lies. The feature
+ * maps A_k of a layer are weighted by the mean gradient of the class's output with respect to them;
+ * what is positive of their sum is the map. Works on the float network: a checkpoint, or what an
+ * imported file (int8 too, dequantised) holds. */
+#include <semtinel/evaluate.h>
+#include <semtinel/format.h>
+#include <semtinel/ops.h>
+
+#include <math.h>
+#include <string.h>
+
+struct smt_explainer {
+    char *path;
+    smt_model *model;
+    smt_exec *exec;
+    float *input;
+    float *gradient; /* of the outputs */
+    int size, channels, outputs, node;
+};
+
+void smt_explainer_close(smt_explainer **explainer)
+{
+    if (explainer && *explainer) {
+        smt_exec_destroy(&(*explainer)->exec);
+        smt_model_destroy(&(*explainer)->model);
+        smt_free((*explainer)->input);
+        smt_free((*explainer)->gradient);
+        smt_free((*explainer)->path);
+        smt_free(*explainer);
+        *explainer = NULL;
+    }
+}
+
+/* What the last pooling reads: the deepest layer that still knows places. */
+static int last_spatial(const smt_graph *graph)
+{
+    for (int i = graph->node_count - 1; i > 0; i--) {
+        if (graph->nodes[i].op == SMT_OP_GLOBAL_POOL) {
+            smt_shape shape = graph->nodes[graph->nodes[i].input[0]].shape;
+            /* A squeeze-excite gate pools too, but its result is multiplied back. */
+            for (int k = i + 1; k < graph->node_count; k++) {
+                if (graph->nodes[k].op == SMT_OP_MULTIPLY) {
+                    return -1;
+                }
+            }
+            return shape.h > 1 || shape.w > 1 ? graph->nodes[i].input[0] : -1;
+        }
+    }
+    return -1;
+}
+
+static smt_status choose_node(smt_explainer *x, const char *layer, smt_error *error)
+{
+    const smt_graph *graph = x->model->graph;
+    x->node = layer ? smt_graph_find(graph, layer) : last_spatial(graph);
+    if (x->node < 0) {
+        return smt_fail(error,
+                        SMT_ERR_ARGUMENT,
+                        layer ? "%s: has no layer '%s'"
+                              : "%s: no pooling to look before; name a layer%s",
+                        x->path,
+                        layer ? layer : "");
+    }
+    smt_shape shape = graph->nodes[x->node].shape;
+    if (x->node == 0 || (shape.h == 1 && shape.w == 1)) {
+        return smt_fail(error,
+                        SMT_ERR_ARGUMENT,
+                        "%s: layer '%s' is %d x %d x %d; one with places in the image is needed",
+                        x->path,
+                        graph->nodes[x->node].name,
+                        shape.h,
+                        shape.w,
+                        shape.c);
+    }
+    return SMT_OK;
+}
+
+smt_status smt_explainer_open(
+    const char *path, const char *layer, smt_pool *pool, smt_explainer **out, smt_error *error)
+{
+    smt_explainer *x = smt_alloc(1, sizeof *x);
+    if (!x) {
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
+    }
+    x->path = smt_strdup(path);
+    smt_status status =
+        x->path ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
+    status = status ? status : smt_model_load(path, &x->model, error);
+    status = status ? status : choose_node(x, layer, error);
+    if (!status) {
+        const smt_graph *graph = x->model->graph;
+        smt_shape in = graph->nodes[0].shape;
+        x->size = in.h;
+        x->channels = in.c;
+        x->outputs = (int)smt_shape_count(graph->nodes[graph->node_count - 1].shape);
+        x->input = smt_alloc(smt_shape_count(in), sizeof *x->input);
+        x->gradient = smt_alloc((size_t)x->outputs, sizeof *x->gradient);
+        const smt_exec_options options = {.max_batch = 1, .training = true, .keep_node = x->node};
+        if (!x->input || !x->gradient) {
+            status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
+        } else if (in.h != in.w) {
+            status = smt_fail(error, SMT_ERR_UNSUPPORTED, "%s: its input is not square", path);
+        } else {
+            status = smt_exec_create(x->model->graph, pool, &options, &x->exec, error);
+        }
+    }
+    if (status) {
+        smt_explainer_close(&x);
+        return status;
+    }
+    *out = x;
+    return SMT_OK;
+}
+
+void smt_explanation_free(smt_explanation *explanation)
+{
+    smt_free(explanation->map);
+    *explanation = (smt_explanation){0};
+}
+
+/* The numbers of a map: where its peak and its centre are, and how much of the image is above half
+ * the peak. */
+static void measure(smt_explanation *e)
+{
+    double mass = 0, x_sum = 0, y_sum = 0;
+    int above = 0, best = 0;
+    for (int i = 0; i < e->width * e->height; i++) {
+        double value = (double)e->map[i], x = (i % e->width + 0.5) / e->width,
+               y = (i / e->width + 0.5) / e->height;
+        mass += value;
+        x_sum += value * x;
+        y_sum += value * y;
+        above += e->map[i] > 0.5f;
+        best = e->map[i] > e->map[best] ? i : best;
+    }
+    e->area = (float)above / (float)(e->width * e->height);
+    e->peak_x = (float)((best % e->width + 0.5) / e->width);
+    e->peak_y = (float)((best / e->width + 0.5) / e->height);
+    e->centre_x = (float)(mass > 0 ? x_sum / mass : 0.5);
+    e->centre_y = (float)(mass > 0 ? y_sum / mass : 0.5);
+}
+
+smt_status smt_explain(smt_explainer *x,
+                       const uint8_t *pixels,
+                       int class_index,
+                       smt_explanation *out,
+                       smt_error *error)
+{
+    size_t side = (size_t)x->size * (size_t)x->size;
+    for (size_t i = 0; i < side; i++) {
+        for (int c = 0; c < x->channels; c++) {
+            x->input[i * (size_t)x->channels + (size_t)c] =
+                ((float)pixels[i] - x->model->preprocess.mean) / x->model->preprocess.scale;
+        }
+    }
+    const smt_step step = {.freeze_batch_norm = true, .no_dropout = true};
+    const float *outputs = smt_exec_forward(x->exec, x->input, 1, &step);
+    if (!outputs) {
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: the network cannot run", x->path);
+    }
+    if (class_index < 0) {
+        class_index = smt_argmax(outputs, x->outputs);
+    }
+    if (class_index >= x->outputs) {
+        return smt_fail(error, SMT_ERR_ARGUMENT, "%s: has no class %d", x->path, class_index);
+    }
+    memset(x->gradient, 0, (size_t)x->outputs * sizeof *x->gradient);
+    x->gradient[class_index] = 1;
+    smt_exec_backward(x->exec, x->gradient);
+    const float *value = smt_exec_node_value(x->exec, x->node),
+                *slope = smt_exec_node_gradient(x->exec, x->node);
+    smt_shape shape = x->model->graph->nodes[x->node].shape;
+    size_t places = (size_t)shape.h * (size_t)shape.w, channels = (size_t)shape.c;
+    smt_explanation e = {.class_index = class_index, .width = shape.w, .height = shape.h};
+    e.map = smt_alloc(places, sizeof *e.map);
+    if (!e.map || !value || !slope) {
+        smt_free(e.map);
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", x->path);
+    }
+    for (size_t c = 0; c < channels; c++) {
+        double weight = 0;
+        for (size_t i = 0; i < places; i++) {
+            weight += (double)slope[i * channels + c];
+        }
+        weight /= (double)places;
+        for (size_t i = 0; i < places; i++) {
+            e.map[i] += (float)(weight * (double)value[i * channels + c]);
+        }
+    }
+    for (size_t i = 0; i < places; i++) {
+        e.map[i] = fmaxf(e.map[i], 0);
+        e.strength = fmaxf(e.strength, e.map[i]);
+    }
+    for (size_t i = 0; i < places && e.strength > 0; i++) {
+        e.map[i] /= e.strength;
+    }
+    measure(&e);
+    *out = e;
+    return SMT_OK;
+}
+
+int smt_explainer_size(const smt_explainer *explainer)
+{
+    return explainer->size;
+}
+
+const smt_model *smt_explainer_model(const smt_explainer *explainer)
+{
+    return explainer->model;
+}

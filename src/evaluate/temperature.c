@@ -1,0 +1,106 @@
+/* Temperature scaling (Guo et al. 2017, "On calibration of modern neural networks"): one number
+ * divides the logits. Logits are recovered from probabilities as their logarithms, to which softmax
+ * is blind but for a constant, so this works behind a .tflite whose last operator is a softmax as
+ * well. */
+#include "evaluate/scores.h"
+
+#include <math.h>
+
+/* An int8 softmax gives 0 to what is below 1/512; its logarithm must stay finite. */
+#define LEAST 1e-7
+
+void smt_to_probabilities(float *row, int classes, bool probabilities, double temperature)
+{
+    if (probabilities && temperature == 1.0) {
+        return;
+    }
+    double top = -INFINITY, sum = 0;
+    for (int c = 0; c < classes; c++) {
+        double logit = probabilities ? log(fmax((double)row[c], LEAST)) : (double)row[c];
+        top = fmax(top, logit / temperature);
+    }
+    double e[SMT_CLASS_MAX];
+    for (int c = 0; c < classes; c++) {
+        double logit = probabilities ? log(fmax((double)row[c], LEAST)) : (double)row[c];
+        e[c] = exp(logit / temperature - top);
+        sum += e[c];
+    }
+    for (int c = 0; c < classes; c++) {
+        row[c] = (float)(e[c] / sum);
+    }
+}
+
+/* Probabilities of image i at another temperature than the evaluation's. */
+static void reheat(const smt_evaluation *e, size_t i, double temperature, float *row)
+{
+    int classes = e->info.class_count;
+    for (int c = 0; c < classes; c++) {
+        row[c] = e->probabilities[i * (size_t)classes + (size_t)c];
+    }
+    smt_to_probabilities(row, classes, true, temperature / (double)e->info.decision.temperature);
+}
+
+double smt_loss_at(const smt_evaluation *e, double temperature)
+{
+    float row[SMT_CLASS_MAX];
+    double loss = 0;
+    for (size_t i = 0; i < e->count; i++) {
+        reheat(e, i, temperature, row);
+        double given = 0;
+        for (int c = 0; c < e->info.class_count; c++) {
+            given += e->map->from_model[c] == e->truth[i] ? (double)row[c] : 0;
+        }
+        loss -= log(fmax(given, 1e-15));
+    }
+    return e->count ? loss / (double)e->count : 0;
+}
+
+double smt_error_at(const smt_evaluation *e, double temperature, float *confidence)
+{
+    float row[SMT_CLASS_MAX];
+    for (size_t i = 0; i < e->count; i++) {
+        reheat(e, i, temperature, row);
+        confidence[i] = row[e->top[i]];
+    }
+    smt_calibration_bin bins[SMT_CALIBRATION_BINS];
+    const smt_outcome outcome = {.count = e->count,
+                                 .class_count = e->map->class_count,
+                                 .truth = e->truth,
+                                 .predicted = e->predicted,
+                                 .confidence = confidence};
+    return smt_calibration_error(&outcome, bins);
+}
+
+double smt_uncalibrated_error(const smt_evaluation *e)
+{
+    float *confidence = smt_alloc(e->count, sizeof *confidence);
+    double error = confidence ? smt_error_at(e, 1.0, confidence) : (double)NAN;
+    smt_free(confidence);
+    return error;
+}
+
+/* Golden-section search over the logarithm: the loss is convex in 1 / temperature, so it has one
+ * minimum. */
+double smt_fit_temperature(const smt_evaluation *e)
+{
+    const double golden = 0.6180339887498949;
+    double low = log(0.05), high = log(20.0);
+    double a = high - golden * (high - low), b = low + golden * (high - low);
+    double at_a = smt_loss_at(e, exp(a)), at_b = smt_loss_at(e, exp(b));
+    while (high - low > 1e-5) {
+        if (at_a < at_b) {
+            high = b;
+            b = a;
+            at_b = at_a;
+            a = high - golden * (high - low);
+            at_a = smt_loss_at(e, exp(a));
+        } else {
+            low = a;
+            a = b;
+            at_a = at_b;
+            b = low + golden * (high - low);
+            at_b = smt_loss_at(e, exp(b));
+        }
+    }
+    return exp((low + high) / 2);
+}

@@ -1,0 +1,88 @@
+#include "report/report_parts.h"
+
+#include <math.h>
+#include <stdio.h>
+
+void report_rejection(smt_file *file, const smt_evaluation *e)
+{
+    smt_coverage_point *points = smt_alloc(e->count, sizeof *points);
+    double *xy = smt_alloc(e->count, 2 * sizeof *xy);
+    if (!points || !xy) {
+        smt_free(points);
+        smt_free(xy);
+        return; /* the section is left out; nothing else depends on it */
+    }
+    double area = smt_coverage_curve(e, points), lowest = 1;
+    for (size_t i = 0; i < e->count; i++) {
+        xy[i] = points[i].coverage;
+        xy[e->count + i] = points[i].accuracy;
+        lowest = fmin(lowest, points[i].accuracy);
+    }
+    char text[200];
+    snprintf(text,
+             sizeof text,
+             "Accuracy of the most confident images against their share; it ends at %.3f for all "
+             "images.",
+             e->metrics->accuracy);
+    smt_rejection r = smt_rejection_measure(e);
+    const double at_x[1] = {r.coverage}, at_y[1] = {r.purity};
+    const html_series series[2] = {{"accuracy", xy, xy + e->count, e->count, 0, false},
+                                   {"thresholds of the model", at_x, at_y, 1, 1, true}};
+    const html_chart chart = {.id = "coverage",
+                              .title = "Accuracy and coverage",
+                              .description = text,
+                              .x_label = "share decided automatically, most confident first",
+                              .y_label = "accuracy",
+                              .x_high = 1,
+                              .y_low = fmin(floor(lowest * 10) / 10, 0.9),
+                              .y_high = 1,
+                              .mark_x = (double)NAN,
+                              .series = series,
+                              .count = e->info.decision.rejects ? 2 : 1};
+    smt_file_printf(
+        file, "<h3 id=\"review\">Leaving doubtful images to review</h3>\n<div class=\"charts\">\n");
+    html_draw_chart(file, &chart);
+    smt_file_printf(file,
+                    "<div><p>Mean error over all coverages: "
+                    "<b>%.4f</b>.</p>\n<table><thead><tr><th scope=\"col\">decided "
+                    "automatically</th><th scope=\"col\">accuracy</th><th scope=\"col\">least "
+                    "confidence</th></tr></thead>"
+                    "<tbody>\n",
+                    area);
+    for (size_t part = 5; part <= 10; part++) {
+        size_t index = e->count * part / 10;
+        if (index) {
+            const smt_coverage_point *p = &points[index - 1];
+            smt_file_printf(file,
+                            "<tr><td>%zu%%</td><td>%.3f</td><td>%.3f</td></tr>\n",
+                            10 * part,
+                            p->accuracy,
+                            p->threshold);
+        }
+    }
+    smt_file_printf(file, "</tbody></table>\n");
+    if (e->info.decision.rejects) {
+        smt_file_printf(file, "<p>The model's thresholds (");
+        html_text(file, e->info.decision.target);
+        smt_file_printf(file,
+                        "%s, set on validation images) decide <b>%.1f%%</b> of these images with "
+                        "purity <b>%.3f</b> and call "
+                        "<b>%zu</b> of %zu defects clean; without review it would be %zu.</p>\n",
+                        e->info.decision.per_class ? " per class" : "",
+                        100 * r.coverage,
+                        r.purity,
+                        r.escapes,
+                        r.defects,
+                        r.escapes_before);
+    } else {
+        smt_file_printf(file,
+                        "<p class=\"soft\">The model has no thresholds; 'semtinel calibrate' sets "
+                        "them. %zu of %zu defects are "
+                        "called clean.</p>\n",
+                        r.escapes,
+                        r.defects);
+    }
+    smt_file_printf(file, "</div></div>\n");
+    smt_free(points);
+    smt_free(xy);
+}
