@@ -43,6 +43,10 @@ static void setup(void)
         f.predicted[i] = i < 4 ? i % 3 : 0;
         f.confidence[i] = 0.4f + 0.1f * (float)i;
         f.true_probability[i] = f.truth[i] == f.predicted[i] ? f.confidence[i] : 0.1f;
+        for (int c = 0; c < 3; c++) {
+            f.probabilities[3 * i + c] =
+                c == f.predicted[i] ? f.confidence[i] : (1 - f.confidence[i]) / 2;
+        }
         f.in_top2[i] = true;
         f.files[i] = i == 4 ? odd : i == 5 ? bytes : plain;
         memset(f.data + i * SIDE * SIDE, 40 * i, SIDE * SIDE);
@@ -65,6 +69,7 @@ static void setup(void)
                                              .classes = names,
                                              .input_size = SIDE,
                                              .channels = 1,
+                                             .decision = {.temperature = 1},
                                              .provenance = "{\"a\": \"</pre>\"}"},
                                     .map = &f.map,
                                     .count = IMAGES,
@@ -72,6 +77,7 @@ static void setup(void)
                                     .pixels = &f.pixels,
                                     .truth = f.truth,
                                     .predicted = f.predicted,
+                                    .top = f.predicted,
                                     .probabilities = f.probabilities,
                                     .confidence = f.confidence,
                                     .true_probability = f.true_probability,

@@ -1,0 +1,234 @@
+/* Temperature, thresholds, the coverage curve, and their way through a model's provenance. */
+#include <semtinel/evaluate.h>
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define IMAGES 4000
+#define CLASSES 4
+
+static char *names[CLASSES] = {"bridge", "CLEAN_LAYER", "crack", "open"};
+static int identity[CLASSES] = {0, 1, 2, 3};
+static bool present[CLASSES] = {true, true, true, true};
+static smt_class_map map = {.class_count = CLASSES,
+                            .classes = names,
+                            .present = present,
+                            .model_count = CLASSES,
+                            .from_model = identity,
+                            .set_count = CLASSES,
+                            .from_set = identity};
+static int truth[IMAGES], predicted[IMAGES], top[IMAGES];
+static float probabilities[IMAGES * CLASSES], confidence[IMAGES];
+static char set[] = "a set";
+
+static smt_evaluation wrap(size_t count)
+{
+    return (smt_evaluation){.set = set,
+                            .split = "val",
+                            .info = {.class_count = CLASSES,
+                                     .classes = (const char *const *)names,
+                                     .decision = {.temperature = 1}},
+                            .map = &map,
+                            .count = count,
+                            .truth = truth,
+                            .predicted = predicted,
+                            .top = top,
+                            .probabilities = probabilities,
+                            .confidence = confidence};
+}
+
+static void place(size_t i, int label, const double *p)
+{
+    truth[i] = label;
+    for (int c = 0; c < CLASSES; c++) {
+        probabilities[i * CLASSES + (size_t)c] = (float)p[c];
+    }
+    top[i] = predicted[i] = smt_argmax(probabilities + i * CLASSES, CLASSES);
+    confidence[i] = probabilities[i * CLASSES + (size_t)top[i]];
+}
+
+/* Labels are drawn from softmax(z), the model claims softmax(2.5 z): the temperature to find
+ * is 2.5. */
+static smt_evaluation overconfident(void)
+{
+    smt_rng rng = smt_rng_seed(11, 0);
+    for (size_t i = 0; i < IMAGES; i++) {
+        double z[CLASSES], honest[CLASSES], claimed[CLASSES], sum = 0, claimed_sum = 0;
+        for (int c = 0; c < CLASSES; c++) {
+            z[c] = 1.5 * smt_rng_normal(&rng);
+            sum += honest[c] = exp(z[c]);
+            claimed_sum += claimed[c] = exp(2.5 * z[c]);
+        }
+        double at = smt_rng_uniform(&rng, 0, sum);
+        int label = 0;
+        while (label < CLASSES - 1 && at > honest[label]) {
+            at -= honest[label++];
+        }
+        for (int c = 0; c < CLASSES; c++) {
+            claimed[c] /= claimed_sum;
+        }
+        place(i, label, claimed);
+    }
+    return wrap(IMAGES);
+}
+
+static void test_temperature(void **state)
+{
+    (void)state;
+    smt_evaluation e = overconfident();
+    const smt_decision_options options = {.target = SMT_REJECT_NONE};
+    smt_decision decision;
+    smt_calibration calibration;
+    assert_int_equal(smt_decision_fit(&e, &options, &decision, &calibration, NULL), SMT_OK);
+    assert_float_equal(calibration.temperature, 2.5, 0.15);
+    assert_true(calibration.error_before > 0.1);
+    assert_true(calibration.error_after < 0.03);
+    assert_true(calibration.loss_after < calibration.loss_before);
+    assert_false(decision.rejects);
+    assert_float_equal(smt_uncalibrated_error(&e), calibration.error_before, 1e-12);
+
+    /* It is the minimum: the loss by the definition, over a grid of temperatures. */
+    double best = 1e9, best_at = 0;
+    for (double t = 1.5; t < 4; t += 0.01) {
+        double loss = 0;
+        for (size_t i = 0; i < IMAGES; i++) {
+            double sum = 0;
+            for (int c = 0; c < CLASSES; c++) {
+                sum += pow(fmax((double)probabilities[i * CLASSES + (size_t)c], 1e-7), 1 / t);
+            }
+            loss -=
+                log(pow(fmax((double)probabilities[i * CLASSES + (size_t)truth[i]], 1e-7), 1 / t) /
+                    sum) /
+                IMAGES;
+        }
+        if (loss < best) {
+            best = loss;
+            best_at = t;
+        }
+    }
+    assert_float_equal(calibration.temperature, best_at, 0.011);
+    assert_float_equal(calibration.loss_after, best, 1e-4);
+}
+
+static void test_thresholds(void **state)
+{
+    (void)state;
+    /* Confidence 0.9 right, 0.8 right, 0.7 wrong (a crack called clean), 0.6 right, 0.5 wrong. */
+    static const int labels[5] = {0, 1, 2, 3, 0}, said[5] = {0, 1, 1, 3, 3};
+    for (size_t i = 0; i < 5; i++) {
+        double top_share = 0.9 - 0.1 * (double)i, p[CLASSES];
+        for (int c = 0; c < CLASSES; c++) {
+            p[c] = c == said[i] ? top_share : (1 - top_share) / 3;
+        }
+        place(i, labels[i], p);
+    }
+    smt_evaluation e = wrap(5);
+    smt_decision_options options = {
+        .keep_temperature = true, .target = SMT_REJECT_BY_PURITY, .value = 0.75};
+    smt_decision d;
+    smt_calibration c;
+    assert_int_equal(smt_decision_fit(&e, &options, &d, &c, NULL), SMT_OK);
+    assert_float_equal(d.threshold[0], 0.6, 1e-6);
+    assert_int_equal(c.rejection.accepted, 4);
+    assert_float_equal(c.rejection.purity, 0.75, 1e-12);
+    assert_float_equal(c.rejection.coverage, 0.8, 1e-12);
+    assert_int_equal(c.rejection.defects, 4);
+    assert_int_equal(c.rejection.escapes, 1);
+    options.value = 0.8;
+    assert_int_equal(smt_decision_fit(&e, &options, &d, &c, NULL), SMT_OK);
+    assert_float_equal(d.threshold[0], 0.8, 1e-6);
+    assert_int_equal(c.rejection.escapes, 0);
+    assert_int_equal(c.rejection.escapes_before, 1);
+    options = (smt_decision_options){
+        .keep_temperature = true, .target = SMT_REJECT_BY_RATE, .value = 0.4};
+    assert_int_equal(smt_decision_fit(&e, &options, &d, &c, NULL), SMT_OK);
+    assert_float_equal(d.threshold[0], 0.7, 1e-6);
+    assert_int_equal(c.rejection.accepted, 3);
+    /* Too few predictions of any class: per class, each keeps the threshold of all. */
+    options.per_class = true;
+    assert_int_equal(smt_decision_fit(&e, &options, &d, &c, NULL), SMT_OK);
+    assert_float_equal(d.threshold[3], 0.7, 1e-6);
+    options.value = 1.5;
+    smt_error error = {0};
+    assert_int_equal(smt_decision_fit(&e, &options, &d, &c, &error), SMT_ERR_ARGUMENT);
+
+    smt_coverage_point points[5];
+    double area = smt_coverage_curve(&e, points);
+    static const double accuracy[5] = {1, 1, 2.0 / 3, 0.75, 0.6};
+    for (int i = 0; i < 5; i++) {
+        assert_float_equal(points[i].accuracy, accuracy[i], 1e-12);
+        assert_true(fabs(points[i].coverage - 0.2 * (i + 1)) < 1e-12);
+    }
+    assert_float_equal(area, (1.0 / 3 + 0.25 + 0.4) / 5, 1e-12);
+}
+
+/* Nothing right: no threshold reaches a purity, all goes to review, and nothing breaks. */
+static void test_hopeless(void **state)
+{
+    (void)state;
+    static const double p[CLASSES] = {0.7, 0.1, 0.1, 0.1};
+    for (size_t i = 0; i < 10; i++) {
+        place(i, 1, p);
+    }
+    smt_evaluation e = wrap(10);
+    const smt_decision_options options = {.target = SMT_REJECT_BY_PURITY, .value = 0.5};
+    smt_decision d;
+    smt_calibration c;
+    assert_int_equal(smt_decision_fit(&e, &options, &d, &c, NULL), SMT_OK);
+    assert_int_equal(c.rejection.accepted, 0);
+    assert_false(smt_decision_accepts(&d, 0, 1.0f));
+    assert_true(isfinite(c.temperature) && isfinite(c.loss_after));
+}
+
+static void test_provenance(void **state)
+{
+    (void)state;
+    smt_evaluation e = overconfident();
+    const smt_decision_options options = {
+        .target = SMT_REJECT_BY_PURITY, .value = 0.9, .per_class = true};
+    smt_decision d;
+    smt_calibration c;
+    assert_int_equal(smt_decision_fit(&e, &options, &d, &c, NULL), SMT_OK);
+    assert_true(c.rejection.purity >= 0.9);
+    char *text = NULL;
+    assert_int_equal(smt_decision_store("{\"seed\": 7}", &d, &c, &e, &text, NULL), SMT_OK);
+    assert_non_null(strstr(text, "\"seed\":7"));
+    smt_decision back = smt_decision_load(text, (const char *const *)names, CLASSES);
+    assert_true(back.rejects && back.per_class);
+    assert_string_equal(back.target, "purity 0.9");
+    assert_float_equal(back.temperature, d.temperature, 1e-6);
+    for (int i = 0; i < CLASSES; i++) {
+        assert_float_equal(back.threshold[i], d.threshold[i], 1e-6);
+    }
+    /* Other classes: the temperature stays, the thresholds cannot. */
+    static const char *const others[2] = {"bridge", "scratch"};
+    back = smt_decision_load(text, others, 2);
+    assert_false(back.rejects);
+    smt_free(text);
+    static const char *const broken[] = {
+        "",
+        "[]",
+        "{\"decision\": 3}",
+        "{\"decision\": {\"temperature\": -1}}",
+        "{\"decision\": {\"temperature\": 1e9, \"rejection\": {\"thresholds\": []}}}"};
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+        back = smt_decision_load(broken[i], (const char *const *)names, CLASSES);
+        assert_float_equal(back.temperature, 1, 0);
+        assert_false(back.rejects);
+        assert_true(smt_decision_accepts(&back, 0, 0));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_temperature),
+                                       cmocka_unit_test(test_thresholds),
+                                       cmocka_unit_test(test_hopeless),
+                                       cmocka_unit_test(test_provenance)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
