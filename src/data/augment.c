@@ -320,17 +320,35 @@ prepare(const smt_augmenter *a, int worker, const uint8_t *image, const augment_
                       .box_grey = (float)sum / (pixels * (1 << POINT_BITS))};
 }
 
-void smt_augment_toned(smt_augmenter *augmenter,
-                       int worker,
-                       const uint8_t *image,
-                       const float *base,
-                       smt_rng rng,
-                       float mean,
-                       float scale,
-                       int channels,
-                       float *out)
+/* Where the rows go: as numbers or as bytes. */
+typedef struct target {
+    float *real;
+    uint8_t *bytes;
+    int channels;
+    float mean, gain;
+} target;
+
+static void store_row(const target *t, const float *grey, int size, int y)
 {
-    const smt_augmenter *a = augmenter;
+    size_t start = (size_t)y * (size_t)size;
+    for (int x = 0; t->bytes && x < size; x++) {
+        t->bytes[start + (size_t)x] = (uint8_t)(grey[x] + 0.5f);
+    }
+    for (int x = 0; t->real && x < size; x++) {
+        for (size_t c = 0; c < (size_t)t->channels; c++) {
+            t->real[(start + (size_t)x) * (size_t)t->channels + c] = grey[x];
+        }
+    }
+}
+
+/* `base` as for smt_augment_toned. */
+static void augment_image(const smt_augmenter *a,
+                          int worker,
+                          const uint8_t *image,
+                          const float *base,
+                          smt_rng rng,
+                          const target *t)
+{
     float logarithms[256];
     if (base) {
         set_logarithms(base, logarithms);
@@ -343,18 +361,30 @@ void smt_augment_toned(smt_augmenter *augmenter,
     const float *jitter = a->normals + smt_rng_below(&rng, NORMALS);
     float *grey = a->scratch[worker].grey;
     int size = a->size;
+    bool direct = t->real && t->channels == 1;
     for (int y = 0; y < size; y++) {
         make_row(&plan, y, jitter[y], grey);
         const float *normals = a->normals + smt_rng_below(&rng, NORMALS);
-        float *row = out + (size_t)y * (size_t)size * (size_t)channels;
-        finish_row(
-            grey, normals, d.noise, d.shot, mean, 1 / scale, size, channels == 1 ? row : grey);
-        for (int x = 0; channels > 1 && x < size; x++) {
-            for (int c = 0; c < channels; c++) {
-                row[x * channels + c] = grey[x];
-            }
+        float *row = direct ? t->real + (size_t)y * (size_t)size : grey;
+        finish_row(grey, normals, d.noise, d.shot, t->mean, t->gain, size, row);
+        if (!direct) {
+            store_row(t, grey, size, y);
         }
     }
+}
+
+void smt_augment_toned(smt_augmenter *augmenter,
+                       int worker,
+                       const uint8_t *image,
+                       const float *base,
+                       smt_rng rng,
+                       float mean,
+                       float scale,
+                       int channels,
+                       float *out)
+{
+    target t = {.real = out, .channels = channels, .mean = mean, .gain = 1 / scale};
+    augment_image(augmenter, worker, image, base, rng, &t);
 }
 
 void smt_augment_apply(smt_augmenter *augmenter,
@@ -372,20 +402,6 @@ void smt_augment_apply(smt_augmenter *augmenter,
 void smt_augment_apply_u8(
     smt_augmenter *augmenter, int worker, const uint8_t *image, smt_rng rng, uint8_t *out)
 {
-    const smt_augmenter *a = augmenter;
-    augment_draw d;
-    smt_augment_draw(&(augment_context){&a->options, a->size, a->grey, a->log_grey}, &rng, &d);
-    row_plan plan = prepare(a, worker, image, &d);
-    const float *jitter = a->normals + smt_rng_below(&rng, NORMALS);
-    float *grey = a->scratch[worker].grey;
-    int size = a->size;
-    for (int y = 0; y < size; y++) {
-        make_row(&plan, y, jitter[y], grey);
-        const float *normals = a->normals + smt_rng_below(&rng, NORMALS);
-        finish_row(grey, normals, d.noise, d.shot, 0, 1, size, grey);
-        uint8_t *row = out + (size_t)y * (size_t)size;
-        for (int x = 0; x < size; x++) {
-            row[x] = (uint8_t)(grey[x] + 0.5f);
-        }
-    }
+    target t = {.bytes = out, .gain = 1};
+    augment_image(augmenter, worker, image, NULL, rng, &t);
 }

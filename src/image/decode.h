@@ -22,6 +22,9 @@ smt_status smt_decode_bmp(const image_source *source, smt_image *out, smt_error 
 smt_status
 smt_check_dimensions(const image_source *source, uint64_t width, uint64_t height, smt_error *error);
 
+smt_status
+smt_fail_memory(const image_source *source, uint64_t width, uint64_t height, smt_error *error);
+
 /* Rec. 601 luma in 16-bit fixed point, rounded: bit for bit what PIL's convert("L") gives for RGB.
  */
 static inline uint8_t smt_luma(uint32_t red, uint32_t green, uint32_t blue)

@@ -58,6 +58,17 @@ smt_check_dimensions(const image_source *source, uint64_t width, uint64_t height
     return SMT_OK;
 }
 
+smt_status
+smt_fail_memory(const image_source *source, uint64_t width, uint64_t height, smt_error *error)
+{
+    return smt_fail(error,
+                    SMT_ERR_MEMORY,
+                    "%s: out of memory for %llu x %llu pixels",
+                    source->name,
+                    (unsigned long long)width,
+                    (unsigned long long)height);
+}
+
 static bool begins(const image_source *source, const char *magic, size_t length)
 {
     return source->size >= length && memcmp(source->data, magic, length) == 0;

@@ -91,12 +91,8 @@ static void on_progress(j_common_ptr common)
 
 static smt_status out_of_memory(jpeg_job *job)
 {
-    return smt_fail(job->error,
-                    SMT_ERR_MEMORY,
-                    "%s: out of memory for %u x %u pixels",
-                    job->source->name,
-                    job->decoder.image_width,
-                    job->decoder.image_height);
+    return smt_fail_memory(
+        job->source, job->decoder.image_width, job->decoder.image_height, job->error);
 }
 
 static void convert_row(jpeg_job *job, uint8_t *out)

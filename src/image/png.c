@@ -113,12 +113,8 @@ static void convert_row(png_job *job, const uint8_t *row, int y)
 
 static smt_status out_of_memory(png_job *job)
 {
-    return smt_fail(job->error,
-                    SMT_ERR_MEMORY,
-                    "%s: out of memory for %d x %d pixels",
-                    job->source->name,
-                    job->image.width,
-                    job->image.height);
+    return smt_fail_memory(
+        job->source, (uint64_t)job->image.width, (uint64_t)job->image.height, job->error);
 }
 
 /* Reads the header, checks it and allocates; jumps on libpng's errors. */

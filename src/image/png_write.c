@@ -99,5 +99,6 @@ smt_status smt_image_save_png(const char *path, const smt_image *image, smt_erro
         smt_file_abandon(&writer.file);
         return status;
     }
+    smt_file_bulk(writer.file);
     return smt_file_commit(&writer.file, error);
 }

@@ -49,12 +49,8 @@ static smt_status unsupported(tiff_job *job, const char *what, int value)
 
 static smt_status out_of_memory(tiff_job *job)
 {
-    return smt_fail(job->error,
-                    SMT_ERR_MEMORY,
-                    "%s: out of memory for %d x %d pixels",
-                    job->source->name,
-                    job->image.width,
-                    job->image.height);
+    return smt_fail_memory(
+        job->source, (uint64_t)job->image.width, (uint64_t)job->image.height, job->error);
 }
 
 /* ---- samples ---- */
