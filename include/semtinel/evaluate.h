@@ -311,6 +311,47 @@ SMT_API smt_status smt_explain(smt_explainer *explainer,
                                smt_error *error);
 SMT_API void smt_explanation_free(smt_explanation *explanation);
 
+/* ---- comparison -------------------------------------------------------------------------------
+ */
+
+/* predictions.csv of an evaluation, in the order of the file names; everything owned. */
+typedef struct smt_prediction_table {
+    size_t count;
+    char **files, **truth, **predicted; /* count each */
+} smt_prediction_table;
+
+/* Columns are found by the names file, true and predicted. SMT_ERR_FORMAT with the line: no such
+ * column, a row of another length, an open quote, a file that stands there twice. */
+SMT_API smt_status smt_predictions_load(const char *path,
+                                        smt_prediction_table **out,
+                                        smt_error *error);
+SMT_API void smt_predictions_free(smt_prediction_table **table);
+
+/* McNemar's test of two classifiers on the same images: a_only are right with the first alone,
+ * b_only with the second alone. Two-sided exact p (binomial, 1/2); above 10000 such images by the
+ * chi-squared approximation with continuity correction. 1 when there are none. */
+SMT_API double smt_mcnemar(size_t a_only, size_t b_only);
+
+typedef struct smt_comparison {
+    int tables;
+    size_t count;    /* images that all have */
+    size_t left_out; /* rows without a partner, in all tables */
+    int class_count;
+    char **classes;        /* all names that occur, sorted; owned */
+    smt_metrics **metrics; /* tables of them, on the common images; owned */
+    size_t *only; /* tables x tables: images that the row gets right and the column wrong; owned */
+} smt_comparison;
+
+/* `names` stand in messages. Errors: no common image; a true class that differs between tables. */
+SMT_API smt_status smt_compare(const smt_prediction_table *const *tables,
+                               const char *const *names,
+                               int count,
+                               int resamples,
+                               uint64_t seed,
+                               smt_comparison **out,
+                               smt_error *error);
+SMT_API void smt_comparison_destroy(smt_comparison **comparison);
+
 /* Writes one field of CSV, quoted if it needs it. */
 SMT_API void smt_csv_field(smt_file *file, const char *text);
 

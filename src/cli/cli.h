@@ -79,6 +79,7 @@ const char *cli_models_folder(void);
     X(augment) \
     X(bench) \
     X(calibrate) \
+    X(compare) \
     X(evaluate) \
     X(explain) \
     X(export) \

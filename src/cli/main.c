@@ -29,6 +29,7 @@ static const char overview[] =
     "             evaluate    measure a model on labelled images\n"
     "             predict     classify images without labels\n"
     "             calibrate   fit its confidence and its thresholds for review\n"
+    "             compare     put evaluations side by side, with McNemar's test\n"
     "             explain     show where in an image the evidence for a class lies\n"
     "             info        say what is in a model file\n"
     "  shipping   quantize    make an int8 or dynamic-range model\n"

@@ -1,0 +1,242 @@
+/* Classifiers side by side on the images that all of them saw. */
+#include <semtinel/evaluate.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+double smt_mcnemar(size_t a_only, size_t b_only)
+{
+    size_t n = a_only + b_only, fewer = a_only < b_only ? a_only : b_only;
+    if (!n) {
+        return 1;
+    }
+    if (n > 10000) {
+        double difference = fabs((double)a_only - (double)b_only) - 1;
+        double chi = difference > 0 ? difference / sqrt((double)n) : 0;
+        return erfc(chi / sqrt(2.0));
+    }
+    /* Two-sided sign test: twice the tail, summed in logarithms. */
+    double tail = 0;
+    for (size_t k = 0; k <= fewer; k++) {
+        tail += exp(lgamma((double)n + 1) - lgamma((double)k + 1) - lgamma((double)(n - k) + 1) -
+                    (double)n * log(2.0));
+    }
+    return fmin(1, 2 * tail);
+}
+
+void smt_comparison_destroy(smt_comparison **comparison)
+{
+    if (comparison && *comparison) {
+        smt_comparison *c = *comparison;
+        for (int i = 0; c->metrics && i < c->tables; i++) {
+            smt_metrics_destroy(&c->metrics[i]);
+        }
+        smt_free(c->metrics);
+        smt_list_free(&c->classes, (size_t)c->class_count);
+        smt_free(c->only);
+        smt_free(c);
+        *comparison = NULL;
+    }
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* All class names of all tables, sorted, each once. */
+static smt_status collect_classes(const smt_prediction_table *const *tables,
+                                  int count,
+                                  smt_comparison *c,
+                                  smt_error *error)
+{
+    size_t rows = 0, used = 0;
+    for (int t = 0; t < count; t++) {
+        rows += 2 * tables[t]->count;
+    }
+    const char **all = smt_alloc(rows, sizeof *all);
+    if (!all) {
+        return smt_fail(error, SMT_ERR_MEMORY, "out of memory for %zu predictions", rows);
+    }
+    for (int t = 0; t < count; t++) {
+        for (size_t i = 0; i < tables[t]->count; i++) {
+            all[used++] = tables[t]->truth[i];
+            all[used++] = tables[t]->predicted[i];
+        }
+    }
+    qsort(all, used, sizeof *all, by_name);
+    size_t kept = 0;
+    for (size_t i = 0; i < used; i++) {
+        if (!kept || strcmp(all[kept - 1], all[i])) {
+            all[kept++] = all[i];
+        }
+    }
+    smt_status status = SMT_OK;
+    if (kept > SMT_CLASS_MAX) {
+        status = smt_fail(
+            error, SMT_ERR_LIMIT, "%zu classes in all; the limit is %d", kept, SMT_CLASS_MAX);
+    } else {
+        c->classes = smt_alloc(kept, sizeof *c->classes);
+        for (size_t i = 0; i < kept && c->classes && !status; i++) {
+            c->classes[i] = smt_strdup(all[i]);
+            c->class_count += c->classes[i] != NULL;
+            status = c->classes[i] ? SMT_OK : SMT_ERR_MEMORY;
+        }
+        status = c->classes && !status ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    }
+    smt_free(all);
+    return status;
+}
+
+static int find_class(const smt_comparison *c, const char *name)
+{
+    char *const *found =
+        bsearch(&name, c->classes, (size_t)c->class_count, sizeof *c->classes, by_name);
+    return found ? (int)(found - c->classes) : -1;
+}
+
+/* Walks the sorted tables in step; places[t] is the row of the next common image. False at the end.
+ */
+static bool next_common(const smt_prediction_table *const *tables, int count, size_t *places)
+{
+    for (;;) {
+        const char *largest = NULL;
+        bool equal = true;
+        for (int t = 0; t < count; t++) {
+            if (places[t] >= tables[t]->count) {
+                return false;
+            }
+            const char *file = tables[t]->files[places[t]];
+            equal = equal && (!largest || strcmp(file, largest) == 0);
+            largest = !largest || strcmp(file, largest) > 0 ? file : largest;
+        }
+        if (equal) {
+            return true;
+        }
+        for (int t = 0; t < count; t++) {
+            places[t] += strcmp(tables[t]->files[places[t]], largest) < 0;
+        }
+    }
+}
+
+typedef struct common {
+    size_t count;
+    int *truth, *predicted; /* count; tables x capacity */
+    size_t capacity;
+} common;
+
+static smt_status match(const smt_prediction_table *const *tables,
+                        const char *const *names,
+                        smt_comparison *c,
+                        common *m,
+                        smt_error *error)
+{
+    size_t *places = smt_alloc((size_t)c->tables, sizeof *places);
+    smt_status status = places ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    while (!status && next_common(tables, c->tables, places)) {
+        const char *truth = tables[0]->truth[places[0]];
+        m->truth[m->count] = find_class(c, truth);
+        for (int t = 0; t < c->tables && !status; t++) {
+            if (strcmp(tables[t]->truth[places[t]], truth)) {
+                status = smt_fail(
+                    error,
+                    SMT_ERR_ARGUMENT,
+                    "%s: '%s' is %s there and %s in %s; compare evaluations with the same --map",
+                    names[t],
+                    tables[t]->files[places[t]],
+                    tables[t]->truth[places[t]],
+                    truth,
+                    names[0]);
+            }
+            m->predicted[(size_t)t * m->capacity + m->count] =
+                find_class(c, tables[t]->predicted[places[t]]);
+            places[t]++;
+        }
+        m->count++;
+    }
+    smt_free(places);
+    return status;
+}
+
+static void count_only(smt_comparison *c, const common *m)
+{
+    for (int a = 0; a < c->tables; a++) {
+        for (int b = 0; b < c->tables; b++) {
+            for (size_t i = 0; i < m->count; i++) {
+                bool a_right = m->predicted[(size_t)a * m->capacity + i] == m->truth[i];
+                bool b_right = m->predicted[(size_t)b * m->capacity + i] == m->truth[i];
+                c->only[a * c->tables + b] += a_right && !b_right;
+            }
+        }
+    }
+}
+
+static smt_status fill(const smt_prediction_table *const *tables,
+                       const char *const *names,
+                       int resamples,
+                       uint64_t seed,
+                       smt_comparison *c,
+                       smt_error *error)
+{
+    common m = {.capacity = tables[0]->count};
+    size_t n = (size_t)c->tables;
+    m.truth = smt_alloc(m.capacity, sizeof *m.truth);
+    m.predicted = smt_alloc(m.capacity * n, sizeof *m.predicted);
+    c->metrics = smt_alloc(n, sizeof *c->metrics);
+    c->only = smt_alloc(n * n, sizeof *c->only);
+    smt_status status =
+        m.truth && m.predicted && c->metrics && c->only
+            ? SMT_OK
+            : smt_fail(error, SMT_ERR_MEMORY, "out of memory for %zu predictions", m.capacity);
+    status = status ? status : match(tables, names, c, &m, error);
+    if (!status && !m.count) {
+        status = smt_fail(error,
+                          SMT_ERR_ARGUMENT,
+                          "%s and %s have no image in common; evaluate both on the same set",
+                          names[0],
+                          names[1]);
+    }
+    for (int t = 0; t < c->tables && !status; t++) {
+        c->left_out += tables[t]->count - m.count;
+        const smt_outcome outcome = {.count = m.count,
+                                     .class_count = c->class_count,
+                                     .truth = m.truth,
+                                     .predicted = m.predicted + (size_t)t * m.capacity};
+        status = smt_metrics_create(&outcome, resamples, seed, &c->metrics[t], error);
+    }
+    if (!status) {
+        c->count = m.count;
+        count_only(c, &m);
+    }
+    smt_free(m.truth);
+    smt_free(m.predicted);
+    return status;
+}
+
+smt_status smt_compare(const smt_prediction_table *const *tables,
+                       const char *const *names,
+                       int count,
+                       int resamples,
+                       uint64_t seed,
+                       smt_comparison **out,
+                       smt_error *error)
+{
+    if (count < 2 || count > 64) {
+        return smt_fail(
+            error, SMT_ERR_ARGUMENT, "%d evaluations to compare; 2 .. 64 are needed", count);
+    }
+    smt_comparison *c = smt_alloc(1, sizeof *c);
+    if (!c) {
+        return smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    }
+    c->tables = count;
+    smt_status status = collect_classes(tables, count, c, error);
+    status = status ? status : fill(tables, names, resamples, seed, c, error);
+    if (status) {
+        smt_comparison_destroy(&c);
+        return status;
+    }
+    *out = c;
+    return SMT_OK;
+}

@@ -1,0 +1,108 @@
+/* McNemar's test against exact values (Python: 2 * sum(comb(n, i)) / 2**n), and tables that meet.
+ */
+#include <semtinel/evaluate.h>
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static void test_mcnemar(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t a, b;
+        double p;
+    } golden[] = {{5, 15, 0.0413894653320312},
+                  {0, 8, 0.0078125},
+                  {10, 10, 1},
+                  {3, 4, 1},
+                  {100, 140, 0.0116640923176777},
+                  {4900, 5090, 0.0586261676094839}};
+    for (size_t i = 0; i < sizeof golden / sizeof *golden; i++) {
+        assert_true(fabs(smt_mcnemar(golden[i].a, golden[i].b) - golden[i].p) < 1e-9);
+        assert_true(fabs(smt_mcnemar(golden[i].b, golden[i].a) - golden[i].p) < 1e-9);
+    }
+    assert_true(smt_mcnemar(0, 0) == 1);
+    /* Where the approximation takes over, it agrees with the exact value of nearly the same
+     * numbers. */
+    assert_true(fabs(smt_mcnemar(4901, 5100) - smt_mcnemar(4900, 5100)) < 2e-3);
+}
+
+static smt_prediction_table *table(const char *text, smt_status wanted, const char *message)
+{
+    smt_prediction_table *t = NULL;
+    smt_error error = {0};
+    assert_int_equal(smt_file_save("test_compare.csv", text, strlen(text), NULL), SMT_OK);
+    assert_int_equal(smt_predictions_load("test_compare.csv", &t, &error), wanted);
+    if (message) {
+        assert_non_null(strstr(error.message, message));
+    }
+    unlink("test_compare.csv");
+    return t;
+}
+
+static void test_tables(void **state)
+{
+    (void)state;
+    smt_prediction_table *a = table("file,true,predicted,confidence\r\n"
+                                    "\"b,\"\"x\"\"\ny.png\",open,open,0.5\r\n"
+                                    "a.png,via,open,0.5\r\nc.png,via,via,1\r\n",
+                                    SMT_OK,
+                                    NULL);
+    smt_prediction_table *b = table(
+        "predicted,true,file\nvia,via,a.png\nvia,open,\"b,\"\"x\"\"\ny.png\"\nvia,via,d.png\n",
+        SMT_OK,
+        NULL);
+    assert_int_equal(a->count, 3);
+    assert_string_equal(a->files[1], "b,\"x\"\ny.png");
+    assert_string_equal(b->predicted[0], "via");
+    const smt_prediction_table *tables[2] = {a, b};
+    const char *names[2] = {"first", "second"};
+    smt_comparison *c = NULL;
+    smt_error error = {0};
+    assert_int_equal(smt_compare(tables, names, 2, 50, 1, &c, &error), SMT_OK);
+    assert_int_equal(c->count, 2);
+    assert_int_equal(c->left_out, 2);
+    assert_int_equal(c->class_count, 2);
+    assert_int_equal(c->only[0 * 2 + 1], 1);
+    assert_int_equal(c->only[1 * 2 + 0], 1);
+    assert_true(c->metrics[0]->accuracy == 0.5 && c->metrics[1]->accuracy == 0.5);
+    smt_comparison_destroy(&c);
+
+    smt_prediction_table *other = table("file,true,predicted\na.png,open,open\n", SMT_OK, NULL);
+    tables[1] = other;
+    assert_int_equal(smt_compare(tables, names, 2, 0, 1, &c, &error), SMT_ERR_ARGUMENT);
+    assert_non_null(strstr(error.message, "a.png"));
+    smt_predictions_free(&other);
+    other = table("file,true,predicted\nz.png,open,open\n", SMT_OK, NULL);
+    tables[1] = other;
+    assert_int_equal(smt_compare(tables, names, 2, 0, 1, &c, &error), SMT_ERR_ARGUMENT);
+    assert_non_null(strstr(error.message, "no image in common"));
+    smt_predictions_free(&other);
+    smt_predictions_free(&a);
+    smt_predictions_free(&b);
+}
+
+static void test_bad(void **state)
+{
+    (void)state;
+    table("", SMT_ERR_FORMAT, "no column 'file'");
+    table("file,true\n", SMT_ERR_FORMAT, "no column 'predicted'");
+    table("file,true,predicted\na,b\n", SMT_ERR_FORMAT, "line 2");
+    table("file,true,predicted\na,b,\"c\n", SMT_ERR_FORMAT, "never ends");
+    table("file,true,predicted\na,b,c\na,b,c\n", SMT_ERR_FORMAT, "twice");
+    smt_prediction_table *none = table("file,true,predicted\n", SMT_OK, NULL);
+    assert_int_equal(none->count, 0);
+    smt_predictions_free(&none);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_mcnemar), cmocka_unit_test(test_tables), cmocka_unit_test(test_bad)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
