@@ -1,105 +1,9 @@
 /* The public functions: options, classes, and the walk of one image through the stages. A class is
  * a choice of layouts and a defect; each stage draws from its own stream of random numbers, so
  * leaving the defect out changes nothing else. */
-#include "scene.h"
+#include "classes.h"
 
 #include <string.h>
-#include <strings.h>
-
-typedef enum flaw {
-    FLAW_NONE,
-    FLAW_BRIDGE,
-    FLAW_CMP,
-    FLAW_CRACK,
-    FLAW_LER,
-    FLAW_OPEN,
-    FLAW_OTHER,
-    FLAW_PARTICLE,
-    FLAW_SCRATCH,
-    FLAW_VIA
-} flaw;
-
-typedef struct recipe {
-    const char *name;
-    flaw flaw;
-    /* LINES ARRAY ROUTED PADS FILM BRUSHED VIAS STACK BUMP RINGS GAP */
-    float layouts[LAYOUT_COUNT];
-} recipe;
-
-static const recipe phase1[] = {
-    {"bridge", FLAW_BRIDGE, {6, 0.8f, 2.2f, 0.6f, 0, 0, 0, 0, 0, 0, 1.2f}},
-    {"clean", FLAW_NONE, {4, 2, 1.2f, 1, 0.5f, 1.4f, 0.9f, 0.9f, 0.5f, 0.3f, 0.2f}},
-    {"cmp", FLAW_CMP, {3, 2, 1, 2.5f, 3, 0.3f, 0, 0, 0, 0.1f, 0.2f}},
-    {"crack", FLAW_CRACK, {0.5f, 0.1f, 0.3f, 0.3f, 5, 1, 0, 0.3f, 2.2f, 0, 0}},
-    {"ler", FLAW_LER, {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}},
-    {"open", FLAW_OPEN, {6, 0.3f, 1.5f, 0.2f, 0, 0, 0, 0, 0, 0, 0.4f}},
-    {"other", FLAW_OTHER, {1.5f, 0.8f, 1.2f, 0.6f, 4, 1, 0.1f, 0.4f, 0.1f, 0.4f, 0.3f}},
-    {"particle", FLAW_PARTICLE, {4, 2, 0.8f, 1.2f, 2, 0.2f, 0, 0, 0, 0.1f, 0.3f}},
-    {"scratch", FLAW_SCRATCH, {0.9f, 0.6f, 0.1f, 1.5f, 3, 2.5f, 0, 0, 0, 0.1f, 0}},
-    {"vias", FLAW_VIA, {0, 0, 0, 0, 0, 0, 5, 0.9f, 0, 0, 0}},
-};
-
-static const recipe phase3[] = {
-    {"BRIDGE", FLAW_BRIDGE, {8, 0.5f, 0.8f, 0.2f, 0, 0, 0, 0, 0, 0, 0.4f}},
-    {"CLEAN_CRACK", FLAW_NONE, {0, 0, 0, 0, 0.15f, 0, 0, 0.2f, 4, 0, 0}},
-    {"CLEAN_LAYER", FLAW_NONE, {6, 2, 0.8f, 1.2f, 0, 0, 0, 0, 0, 0, 0.2f}},
-    {"CLEAN_VIA", FLAW_NONE, {0, 0, 0, 0, 0, 0, 4, 1.5f, 0, 0, 0}},
-    {"CMP", FLAW_CMP, {4, 2, 0.8f, 2.5f, 2, 0.1f, 0, 0, 0, 0, 0.3f}},
-    {"CRACK", FLAW_CRACK, {0.3f, 0, 0, 0.1f, 1.2f, 0.3f, 0, 0.4f, 5, 0, 0}},
-    {"LER", FLAW_LER, {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}},
-    {"OPEN", FLAW_OPEN, {8, 0.3f, 0.4f, 0, 0, 0, 0, 0, 0, 0, 0.2f}},
-    {"OTHERS", FLAW_OTHER, {2, 1, 2.5f, 0.5f, 0.6f, 0.1f, 0.5f, 1.5f, 0.1f, 0.2f, 0.2f}},
-    {"PARTICLE", FLAW_PARTICLE, {5, 2, 0.6f, 1, 1, 0, 0, 0, 0, 0, 0.4f}},
-    {"VIA", FLAW_VIA, {0, 0, 0, 0, 0, 0, 5, 0.9f, 0, 0, 0}},
-};
-
-static const recipe *recipes(smt_synth_preset preset, int *count)
-{
-    switch (preset) {
-    case SMT_SYNTH_PHASE1:
-        *count = (int)(sizeof phase1 / sizeof *phase1);
-        return phase1;
-    case SMT_SYNTH_PHASE3:
-        *count = (int)(sizeof phase3 / sizeof *phase3);
-        return phase3;
-    }
-    *count = 0;
-    return NULL;
-}
-
-smt_status smt_synth_preset_parse(const char *name, smt_synth_preset *out, smt_error *error)
-{
-    if (name && strcasecmp(name, "phase1") == 0) {
-        *out = SMT_SYNTH_PHASE1;
-    } else if (name && strcasecmp(name, "phase3") == 0) {
-        *out = SMT_SYNTH_PHASE3;
-    } else {
-        return smt_fail(
-            error, SMT_ERR_ARGUMENT, "preset '%s': there are phase1 and phase3", name ? name : "");
-    }
-    return SMT_OK;
-}
-
-const char *smt_synth_preset_name(smt_synth_preset preset)
-{
-    return preset == SMT_SYNTH_PHASE1   ? "phase1"
-           : preset == SMT_SYNTH_PHASE3 ? "phase3"
-                                        : "unknown";
-}
-
-int smt_synth_class_count(smt_synth_preset preset)
-{
-    int count;
-    recipes(preset, &count);
-    return count;
-}
-
-const char *smt_synth_class_name(smt_synth_preset preset, int class_index)
-{
-    int count;
-    const recipe *list = recipes(preset, &count);
-    return class_index >= 0 && class_index < count ? list[class_index].name : NULL;
-}
 
 void smt_synth_defaults(smt_synth_options *options)
 {
@@ -202,7 +106,7 @@ static void draw_optics(synth_scene *s)
 }
 
 /* The defects that work on the pattern's distance field. */
-static void flaw_pattern(synth_scene *s, flaw f)
+static void flaw_pattern(synth_scene *s, synth_flaw f)
 {
     if (f == FLAW_BRIDGE) {
         synth_defect_bridge(s);
@@ -214,7 +118,7 @@ static void flaw_pattern(synth_scene *s, flaw f)
     }
 }
 
-static void flaw_surface(synth_scene *s, flaw f, synth_layout layout)
+static void flaw_surface(synth_scene *s, synth_flaw f, synth_layout layout)
 {
     switch (f) {
     case FLAW_CMP:
@@ -274,7 +178,8 @@ static void paint_marks(synth_scene *s)
     }
 }
 
-static void render(synth_scene *s, const recipe *r, uint64_t seed, uint64_t scene_id, float *image)
+static void
+render(synth_scene *s, const synth_recipe *r, uint64_t seed, uint64_t scene_id, float *image)
 {
     enum {
         STREAM_LAYOUT = 1,
@@ -370,7 +275,7 @@ smt_status smt_synth_render(smt_synth_preset preset,
                             smt_error *error)
 {
     int count;
-    const recipe *list = recipes(preset, &count);
+    const synth_recipe *list = synth_recipes(preset, &count);
     if (!list) {
         return smt_fail(error,
                         SMT_ERR_ARGUMENT,
