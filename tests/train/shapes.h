@@ -52,7 +52,7 @@ shapes_make(const char *root, const char *split, int classes, int images, uint64
 {
     static const char *const names[] = {"disc", "stripes", "cross"};
     for (int c = 0; c < classes; c++) {
-        char path[512];
+        char path[1024];
         snprintf(path, sizeof path, "%s/%s/%s", root, split, names[c]);
         if (smt_make_directory(path, NULL)) {
             abort();
