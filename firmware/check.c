@@ -1,0 +1,162 @@
+/* The DSP kernels against the reference ones on random shapes, on the processor itself: odd channels, odd windows, strides,
+ * dilations, extreme weights, dead channels, clamps, and the overlaps that the kernels declare. */
+#include "kernels/kernels.h"
+#include "semihost.h"
+
+enum { ROOM = 40000, CHANNELS = 64 };
+
+static uint8_t in[ROOM] __attribute__((section(".arena"), aligned(16)));
+static uint8_t want[ROOM] __attribute__((section(".arena"), aligned(16)));
+static uint8_t got[2 * ROOM] __attribute__((section(".arena"), aligned(16)));
+static uint8_t scratch[8 * ROOM] __attribute__((section(".arena"), aligned(16)));
+static int8_t weights[ROOM] __attribute__((section(".arena"), aligned(16)));
+static int32_t bias[CHANNELS], multiplier[CHANNELS];
+static int8_t shift[CHANNELS];
+static uint32_t seed = 3;
+
+static int32_t next(int32_t low, int32_t high)
+{
+    seed = seed * 1664525u + 1013904223u;
+    return low + (int32_t)((seed >> 8) % (uint32_t)(high - low + 1));
+}
+
+static void differ(const char *what, int32_t round)
+{
+    sh_print(what);
+    sh_print(" differs from the reference in round ");
+    sh_print_number(round);
+    sh_print("\n");
+    sh_exit(1);
+}
+
+static smt_conv random_conv(bool depthwise)
+{
+    smt_conv p = {.batch = next(0, 4) ? 1 : 2, .in_h = next(1, 12), .in_w = next(1, 12)};
+    p.in_c = next(0, 2) ? next(1, 24) : 4 * next(1, 10);
+    p.out_c = depthwise ? p.in_c : next(1, 40);
+    p.filter_h = next(0, 3) ? next(1, 5) : 1;
+    p.filter_w = p.filter_h == 1 && next(0, 1) ? 1 : next(1, 5);
+    p.stride_h = next(1, 3);
+    p.stride_w = next(1, 3);
+    p.dilation_h = p.dilation_w = next(0, 4) ? 1 : 2;
+    smt_edge_padding padding = SMT_EDGE_SAME;
+    p.pad_h = smt_edge_pad_before(padding, p.in_h, p.filter_h, p.stride_h, p.dilation_h, &p.out_h);
+    p.pad_w = smt_edge_pad_before(padding, p.in_w, p.filter_w, p.stride_w, p.dilation_w, &p.out_w);
+    p.in_zero = next(-128, 127);
+    p.out_zero = next(-128, 127);
+    p.low = next(0, 1) ? -128 : next(-128, 0);
+    p.high = next(0, 1) ? 127 : next(1, 127);
+    bool strange = next(0, 3) == 0;
+    for (int32_t o = 0; o < p.out_c; o++) {
+        bias[o] = next(-100000, 100000);
+        multiplier[o] = next(1 << 30, INT32_MAX);
+        shift[o] = (int8_t)next(-14, -4);
+        if (strange && next(0, 3) == 0)
+            shift[o] = (int8_t)next(-31, 4);
+        if (strange && next(0, 7) == 0)
+            bias[o] = next(0, 1) ? INT32_MAX : INT32_MIN;
+    }
+    p.multiplier = multiplier;
+    p.shift = shift;
+    p.bias = next(0, 7) ? bias : NULL;
+    p.weights = weights;
+    return p;
+}
+
+static int convolutions(const smt_edge_kernels *fast, const smt_edge_kernels *reference)
+{
+    int32_t done = 0;
+    for (int32_t round = 0; round < 600; round++) {
+        bool depthwise = round & 1;
+        smt_conv p = random_conv(depthwise);
+        int32_t bytes_in = p.batch * p.in_h * p.in_w * p.in_c, bytes_out = p.batch * p.out_h * p.out_w * p.out_c;
+        int32_t terms = p.filter_h * p.filter_w * (depthwise ? 1 : p.in_c);
+        const smt_conv_kernel *kernel = depthwise ? fast->depthwise_s8 : fast->conv_s8;
+        if (bytes_in > ROOM || bytes_out > ROOM || terms * p.out_c > ROOM || kernel->scratch(&p) > sizeof scratch)
+            continue;
+        bool extreme = next(0, 3) == 0;
+        for (int32_t i = 0; i < bytes_in; i++)
+            in[i] = (uint8_t)(extreme ? next(0, 1) * 255 - 128 : next(-128, 127));
+        for (int32_t i = 0; i < terms * p.out_c; i++)
+            weights[i] = (int8_t)(extreme ? next(0, 1) * 255 - 128 : next(-128, 127));
+        (depthwise ? reference->depthwise_s8 : reference->conv_s8)->run(&p, in, want, NULL);
+        kernel->run(&p, in, got, scratch);
+        for (int32_t i = 0; i < bytes_out; i++)
+            if (got[i] != want[i])
+                differ(depthwise ? "depthwise" : "convolution", round);
+        uint32_t lead = kernel->lead(&p);
+        if (lead < ROOM) {
+            lead = (lead + 15) & ~15u;
+            for (int32_t i = 0; i < bytes_in; i++)
+                got[lead + (uint32_t)i] = in[i];
+            kernel->run(&p, got + lead, got, scratch);
+            for (int32_t i = 0; i < bytes_out; i++)
+                if (got[i] != want[i])
+                    differ(depthwise ? "overlapped depthwise" : "overlapped convolution", round);
+        }
+        done++;
+    }
+    return done;
+}
+
+static int element_wise(const smt_edge_kernels *fast, const smt_edge_kernels *reference)
+{
+    static const smt_edge_code codes[3] = {SMT_EDGE_ADD, SMT_EDGE_SUB, SMT_EDGE_MUL};
+    int8_t table[256];
+    for (int32_t round = 0; round < 300; round++) {
+        int32_t rows = next(1, 200), n = next(1, 64), count = rows * n;
+        for (int32_t i = 0; i < count; i++) {
+            in[i] = (uint8_t)next(0, 255);
+            weights[i] = (int8_t)next(-128, 127);
+        }
+        for (int32_t i = 0; i < 256; i++)
+            table[i] = (int8_t)next(-128, 127);
+        smt_arithmetic p = {.code = codes[round % 3], .shape = {1, 1, rows, n}, .low = -128, .high = next(0, 1) ? 127 : 50};
+        p.stride_a[2] = n;
+        p.stride_a[3] = 1;
+        p.stride_b[2] = next(0, 1) ? n : 0;
+        p.stride_b[3] = p.stride_b[2] ? 1 : next(0, 1);
+        p.zero_a = next(-128, 127);
+        p.zero_b = next(-128, 127);
+        p.zero_out = next(-128, 127);
+        p.multiplier_a = next(1 << 30, INT32_MAX);
+        p.multiplier_b = next(1 << 30, INT32_MAX);
+        p.multiplier_out = next(1 << 30, INT32_MAX);
+        p.shift_a = next(-5, 0);
+        p.shift_b = next(-5, 0);
+        p.shift_out = p.code == SMT_EDGE_MUL ? next(-10, 1) : next(-22, -15);
+        smt_mean m = {.shape = {1, rows, 1, n}, .reduce = {false, true, true, false}, .count = rows};
+        m.in_zero = p.zero_a;
+        m.out_zero = p.zero_out;
+        m.multiplier = p.multiplier_a;
+        m.shift = next(-8, 1);
+        const int8_t *a = (const int8_t *)in, *b = weights;
+        int8_t *w = (int8_t *)want, *g = (int8_t *)got;
+        reference->arithmetic_s8(&p, a, b, w);
+        fast->arithmetic_s8(&p, a, b, g);
+        for (int32_t i = 0; i < count; i++)
+            if (got[i] != want[i])
+                differ("arithmetic", round);
+        reference->map_s8(table, a, w, (uint32_t)count);
+        fast->map_s8(table, a, g, (uint32_t)count);
+        for (int32_t i = 0; i < count; i++)
+            if (got[i] != want[i])
+                differ("map", round);
+        reference->mean_s8(&m, a, w);
+        fast->mean_s8(&m, a, g);
+        for (int32_t i = 0; i < n; i++)
+            if (got[i] != want[i])
+                differ("mean", round);
+    }
+    return 300;
+}
+
+int main(void)
+{
+    int done = convolutions(smt_edge_kernels_dsp(), smt_edge_kernels_reference());
+    sh_print_number(done);
+    sh_print(" convolutions and ");
+    sh_print_number(element_wise(smt_edge_kernels_dsp(), smt_edge_kernels_reference()));
+    sh_print(" element-wise cases equal the reference\n");
+    return 0;
+}
