@@ -33,7 +33,8 @@ endfunction()
 
 # The edge runtime: freestanding C99, depends on nothing.
 file(GLOB edge_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/edge/src/*.c ${PROJECT_SOURCE_DIR}/edge/kernels/ref/*.c
-  ${PROJECT_SOURCE_DIR}/edge/kernels/x86/*.c)
+  ${PROJECT_SOURCE_DIR}/edge/kernels/x86/*.c ${PROJECT_SOURCE_DIR}/edge/kernels/arm_dsp/*.c
+  ${PROJECT_SOURCE_DIR}/edge/kernels/arm_neon/*.c)
 if(edge_sources)
   add_library(smt_edge STATIC ${edge_sources})
   set_target_properties(smt_edge PROPERTIES C_STANDARD 99 OUTPUT_NAME semtinel_edge)
@@ -53,7 +54,10 @@ smt_module(format MODULES model graph edge base LIBRARIES PkgConfig::JANSSON Pkg
 smt_module(train MODULES data format model ops graph image base LIBRARIES PkgConfig::JANSSON)
 smt_module(quant MODULES train data format model ops graph image edge base LIBRARIES PkgConfig::JANSSON)
 smt_module(evaluate MODULES data format model ops graph image edge base LIBRARIES PkgConfig::JANSSON)
-smt_module(report MODULES evaluate quant train data format model ops graph image edge base LIBRARIES PkgConfig::CAIRO PkgConfig::JANSSON)
+smt_module(report MODULES evaluate quant train data format model ops graph image edge base LIBRARIES PkgConfig::CAIRO PkgConfig::JANSSON ${SMT_VIDEO})
+if(AV_FOUND AND TARGET smt_report)
+  target_compile_definitions(smt_report PRIVATE SMT_HAVE_VIDEO)
+endif()
 
 # The shared library for other programs, and the command.
 add_library(semtinel_shared SHARED)

@@ -10,31 +10,6 @@
 
 #ifdef SMT_DSP
 
-enum { PIXELS = 4 };
-
-static int32_t terms_of(const smt_conv *p)
-{
-    return p->filter_h * p->filter_w * p->in_c;
-}
-
-/* Rows of weights that do not fill words are copied to rows that do, when they are as few as a stem's. */
-static uint32_t padded_weights(const smt_conv *p)
-{
-    uint32_t terms = (uint32_t)terms_of(p), bytes = (terms + 3) / 4 * 4 * (uint32_t)p->out_c;
-    return terms % 4 != 0 && bytes <= 4096 ? bytes : 0;
-}
-
-static uint32_t scratch(const smt_conv *p)
-{
-    uint32_t quads = ((uint32_t)terms_of(p) + 3) / 4;
-    return quads * 8 * PIXELS + quads * 4 + padded_weights(p); /* the patches, one as bytes, the weights */
-}
-
-static uint32_t lead(const smt_conv *p)
-{
-    return smt_conv_lead(p, 1, false, PIXELS);
-}
-
 /* The patch of output pixel (oy, ox) as bytes; pointwise convolutions have it in the image. */
 static const int8_t *patch(const smt_conv *p, const int8_t *image, int32_t oy, int32_t ox, int8_t *bytes)
 {
@@ -87,7 +62,7 @@ static void widen(const int8_t *from, int32_t terms, uint32_t minus_zero, uint32
 static inline const int8_t *
 dot4(const int8_t *w, const uint32_t *x, int32_t quads, int32_t *s0, int32_t *s1, int32_t *s2, int32_t *s3)
 {
-    const uint32_t *end = x + quads * 2 * PIXELS;
+    const uint32_t *end = x + quads * 2 * DSP_PIXELS;
     uint32_t even, odd;
     int32_t a = *s0, b = *s1, c = *s2, d = *s3;
 #define QUAD                                                                                       \
@@ -154,7 +129,7 @@ static void four_pixels(const smt_conv *p, const channels *all, const uint32_t *
         int32_t s0 = k.bias ? k.bias[o] : 0, s1 = s0, s2 = s0, s3 = s0;
         w = dot4(w, x, k.quads, &s0, &s1, &s2, &s3);
         if (k.rest) {
-            const uint32_t *last = x + k.quads * 2 * PIXELS;
+            const uint32_t *last = x + k.quads * 2 * DSP_PIXELS;
             s0 = dot_rest(w, last, k.rest, s0);
             s1 = dot_rest(w, last + 2, k.rest, s1);
             s2 = dot_rest(w, last + 4, k.rest, s2);
@@ -229,15 +204,15 @@ static void pad_weights(const smt_conv *p, int32_t terms, int8_t *to)
 
 static void run(const smt_conv *p, const void *in, void *out, void *memory)
 {
-    int32_t terms = terms_of(p), pixels = p->out_h * p->out_w, quads = (terms + 3) / 4;
+    int32_t terms = dsp_terms(p), pixels = p->out_h * p->out_w, quads = (terms + 3) / 4;
     uint32_t *x = memory;
-    int8_t *bytes = (int8_t *)(x + quads * 2 * PIXELS), *y = out;
+    int8_t *bytes = (int8_t *)(x + quads * 2 * DSP_PIXELS), *y = out;
     const int8_t *image = in;
     uint32_t minus_zero = (uint32_t)(-p->in_zero) & 0xffffu;
     minus_zero |= minus_zero << 16;
     channels all = {p->weights, p->shift, p->bias, p->multiplier, p->out_c, terms / 4, terms & 3, p->low, p->high,
                     p->out_zero, dsp_is_fast(p, terms)};
-    if (padded_weights(p)) {
+    if (dsp_padded_weights(p)) {
         int8_t *padded = bytes + quads * 4;
         pad_weights(p, terms, padded);
         all.weights = padded;
@@ -247,7 +222,7 @@ static void run(const smt_conv *p, const void *in, void *out, void *memory)
     for (int32_t n = 0; n < p->batch; n++, image += p->in_h * p->in_w * p->in_c) {
         int32_t oy = 0, ox = 0;
         for (int32_t left = pixels; left > 0;) {
-            int32_t count = left >= PIXELS ? PIXELS : 1;
+            int32_t count = left >= DSP_PIXELS ? DSP_PIXELS : 1;
             for (int32_t i = 0; i < count; i++) {
                 widen(patch(p, image, oy, ox, bytes), terms, minus_zero, x + 2 * i, 2 * count);
                 if (++ox == p->out_w) {
@@ -255,7 +230,7 @@ static void run(const smt_conv *p, const void *in, void *out, void *memory)
                     oy++;
                 }
             }
-            if (count == PIXELS)
+            if (count == DSP_PIXELS)
                 four_pixels(p, &all, x, y);
             else
                 one_pixel(p, &all, x, y);
@@ -265,6 +240,7 @@ static void run(const smt_conv *p, const void *in, void *out, void *memory)
     }
 }
 
-const smt_conv_kernel dsp_conv_s8 = {.scratch = scratch, .lead = lead, .run = run};
+const smt_conv_kernel dsp_conv_s8 = {
+    .scratch = smt_dsp_conv_scratch, .lead = smt_dsp_conv_lead, .run = run};
 
 #endif

@@ -13,47 +13,6 @@
 
 #ifdef SMT_DSP
 
-static int32_t pairs_of(const smt_conv *p)
-{
-    return (p->filter_h + 1) / 2;
-}
-
-static int32_t columns_of(const smt_conv *p)
-{
-    return (p->out_w - 1) * p->stride_w + p->filter_w;
-}
-
-static bool is_fast(const smt_conv *p)
-{
-    return p->in_c == p->out_c && p->out_c % 4 == 0 && p->dilation_h == 1 && p->dilation_w == 1 && p->filter_h <= 7;
-}
-
-/* The weights of all channels, the columns of one row, one row of the output. */
-static uint32_t scratch(const smt_conv *p)
-{
-    if (!is_fast(p))
-        return 0;
-    return 4 * (uint32_t)pairs_of(p) * ((uint32_t)(p->filter_w * p->out_c) + 4 * (uint32_t)columns_of(p)) +
-           (uint32_t)(p->out_w * p->out_c);
-}
-
-/* The end of row y against the first row of window y + 1, at the points where that one's slope changes. */
-static uint32_t lead(const smt_conv *p)
-{
-    if (!is_fast(p))
-        return smt_ref_depthwise_s8_lead(p);
-    if (p->batch != 1)
-        return SMT_NO_OVERLAP;
-    int64_t most = 0, points[4] = {1, p->pad_h / p->stride_h, p->pad_h / p->stride_h + 1, p->out_h - 1};
-    for (int i = 0; i < 4; i++) {
-        int64_t y = points[i] < p->out_h - 1 ? points[i] : p->out_h - 1;
-        int64_t top = y * p->stride_h > p->pad_h ? y * p->stride_h - p->pad_h : 0;
-        int64_t ahead = (y * p->out_w - top * p->in_w) * p->out_c;
-        most = ahead > most ? ahead : most;
-    }
-    return most < INT32_MAX ? (uint32_t)most : SMT_NO_OVERLAP;
-}
-
 /* Four channels of two rows as four words. */
 static inline void widen(uint32_t upper, uint32_t lower, uint32_t minus_zero, uint32_t *to)
 {
@@ -80,7 +39,7 @@ static void widen_weights(const smt_conv *p, uint32_t *to)
 /* The columns under one output row for channels c .. c + 3: to [columns][pairs][4] words. */
 static void widen_columns(const smt_conv *p, const int8_t *image, int32_t y0, int32_t c, uint32_t minus_zero, uint32_t *to)
 {
-    int32_t columns = columns_of(p), pairs = pairs_of(p), step = 4 * pairs;
+    int32_t columns = dsp_columns(p), pairs = dsp_pairs(p), step = 4 * pairs;
     int32_t first = p->pad_w, last = p->in_w + p->pad_w < columns ? p->in_w + p->pad_w : columns;
     uint32_t zero = 0x01010101u * (uint8_t)p->in_zero;
     for (int32_t pair = 0; pair < pairs; pair++, to += 4) {
@@ -149,7 +108,7 @@ dot(const uint32_t *x, const uint32_t *w, int32_t steps, int32_t *s0, int32_t *s
 __attribute__((noinline)) static void convolve_row(const smt_conv *p, const uint32_t *x, const uint32_t *w, int32_t c, bool fast, int8_t *out)
 {
     const int32_t *bias = p->bias;
-    int32_t pairs = pairs_of(p), steps = pairs * p->filter_w, jump = 4 * pairs * p->stride_w;
+    int32_t pairs = dsp_pairs(p), steps = pairs * p->filter_w, jump = 4 * pairs * p->stride_w;
     int32_t b[4], right[4], round[4], low = p->low, high = p->high;
     bool whole = low == -128 && high == 127;
     int32_t m[4], step = p->out_c;
@@ -186,17 +145,17 @@ __attribute__((noinline)) static void convolve_row(const smt_conv *p, const uint
 
 static void run(const smt_conv *p, const void *in, void *out, void *memory)
 {
-    if (!is_fast(p)) {
+    if (!dsp_depthwise_is_fast(p)) {
         smt_ref_depthwise_s8(p, in, out, memory);
         return;
     }
-    uint32_t *weights = memory, *columns = weights + pairs_of(p) * p->filter_w * p->out_c;
+    uint32_t *weights = memory, *columns = weights + dsp_pairs(p) * p->filter_w * p->out_c;
     uint32_t minus_zero = (uint32_t)(-p->in_zero) & 0xffffu;
     minus_zero |= minus_zero << 16;
     bool fast = dsp_is_fast(p, p->filter_h * p->filter_w);
     const int8_t *image = in;
-    uint32_t *y = out, *row = columns + 4 * pairs_of(p) * columns_of(p);
-    int32_t block = 4 * pairs_of(p) * p->filter_w;
+    uint32_t *y = out, *row = columns + 4 * dsp_pairs(p) * dsp_columns(p);
+    int32_t block = 4 * dsp_pairs(p) * p->filter_w;
     widen_weights(p, weights);
     for (int32_t n = 0; n < p->batch; n++, image += p->in_h * p->in_w * p->in_c)
         for (int32_t oy = 0; oy < p->out_h; oy++) {
@@ -210,6 +169,7 @@ static void run(const smt_conv *p, const void *in, void *out, void *memory)
         }
 }
 
-const smt_conv_kernel dsp_depthwise_s8 = {.scratch = scratch, .lead = lead, .run = run};
+const smt_conv_kernel dsp_depthwise_s8 = {
+    .scratch = smt_dsp_depthwise_scratch, .lead = smt_dsp_depthwise_lead, .run = run};
 
 #endif

@@ -5,7 +5,46 @@
 #include "kernels/kernels.h"
 #include "kernels/quant.h"
 
-#if defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
+/* ---- shapes: also on the host, which plans arenas for these kernels ------------------------- */
+
+enum { DSP_PIXELS = 4 }; /* of a convolution at a time */
+
+static inline int32_t dsp_terms(const smt_conv *p)
+{
+    return p->filter_h * p->filter_w * p->in_c;
+}
+
+/* Rows of weights that do not fill words are copied to rows that do, when they are as few as a stem's. */
+static inline uint32_t dsp_padded_weights(const smt_conv *p)
+{
+    uint32_t terms = (uint32_t)dsp_terms(p), bytes = (terms + 3) / 4 * 4 * (uint32_t)p->out_c;
+    return terms % 4 != 0 && bytes <= 4096 ? bytes : 0;
+}
+
+/* Pairs of rows of a depthwise window; columns under one row of windows. */
+static inline int32_t dsp_pairs(const smt_conv *p)
+{
+    return (p->filter_h + 1) / 2;
+}
+
+static inline int32_t dsp_columns(const smt_conv *p)
+{
+    return (p->out_w - 1) * p->stride_w + p->filter_w;
+}
+
+static inline bool dsp_depthwise_is_fast(const smt_conv *p)
+{
+    return p->in_c == p->out_c && p->out_c % 4 == 0 && p->dilation_h == 1 && p->dilation_w == 1 && p->filter_h <= 7;
+}
+
+uint32_t smt_dsp_conv_scratch(const smt_conv *p);
+uint32_t smt_dsp_conv_lead(const smt_conv *p);
+uint32_t smt_dsp_depthwise_scratch(const smt_conv *p);
+uint32_t smt_dsp_depthwise_lead(const smt_conv *p);
+
+/* ---- instructions ---------------------------------------------------------------------------- */
+
+#if defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(__aarch64__)
 #define SMT_DSP 1
 
 #include <arm_acle.h>
