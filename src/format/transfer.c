@@ -122,7 +122,7 @@ refuse(const smt_model *dst, const smt_model *src, const smt_node *node, smt_err
     if (b->width > 0 && (a->width < b->width || a->width > b->width)) {
         return smt_fail(error,
                         SMT_ERR_UNSUPPORTED,
-                        "the checkpoint has width %g, the network to train has %g; give --width %g",
+                        "the checkpoint has width %g, the network to train has %g; add --width %g",
                         (double)b->width,
                         (double)a->width,
                         (double)b->width);
@@ -131,10 +131,18 @@ refuse(const smt_model *dst, const smt_model *src, const smt_node *node, smt_err
         return smt_fail(
             error,
             SMT_ERR_UNSUPPORTED,
-            "the checkpoint takes %d channel, the network to train %d; give --channels %d",
+            "the checkpoint takes %d channel, the network to train %d; add --channels %d",
             b->channels,
             a->channels,
             b->channels);
+    }
+    if (b->width > 0 && a->padding != b->padding) {
+        return smt_fail(
+            error,
+            SMT_ERR_UNSUPPORTED,
+            "the checkpoint pads as %s does, the network to train does not; add --padding %s",
+            b->padding == SMT_PAD_EXPLICIT ? "PyTorch" : "TensorFlow",
+            b->padding == SMT_PAD_EXPLICIT ? "symmetric" : "same");
     }
     return smt_fail(
         error,
@@ -169,6 +177,9 @@ smt_status smt_model_transfer(smt_model *dst,
     smt_status status = SMT_OK;
     const smt_graph *g = dst->graph;
     int source = -1;
+    if (src->arch.width > 0 && src->arch.padding != dst->arch.padding) {
+        return refuse(dst, src, &g->nodes[0], error);
+    }
     for (int i = 0; i < g->node_count; i++) {
         local.total += smt_node_values(g, i);
         if (smt_node_values(g, i) && !is_head(&g->nodes[i]) &&

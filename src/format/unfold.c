@@ -379,6 +379,58 @@ note_layer(unfolding *u, int d, smt_transfer_kind kind, const char *detail, smt_
     return status;
 }
 
+/* The width at which our network has the source's channels, or 0. */
+static float fitting_width(const smt_model *dst, const smt_graph *theirs)
+{
+    static const float widths[] = {0.25f, 0.35f, 0.5f, 0.75f, 1.0f, 1.25f, 1.5f, 1.75f, 2.0f};
+    float found = 0;
+    for (size_t w = 0; w < sizeof widths / sizeof *widths && !(found > 0); w++) {
+        smt_mobilenet_options arch = dst->arch;
+        smt_graph *graph = NULL;
+        arch.width = widths[w];
+        if (smt_mobilenetv3_small(&arch, 0, &graph, NULL)) {
+            continue;
+        }
+        int pool = smt_graph_find(graph, "pool"), s = -1;
+        bool same = true;
+        for (int d = next_linear(graph, -1); same && d < pool; d = next_linear(graph, d)) {
+            s = next_linear(theirs, s);
+            same = s >= 0 && theirs->nodes[s].shape.c == graph->nodes[d].shape.c;
+        }
+        found = same ? widths[w] : 0;
+        smt_graph_destroy(&graph);
+    }
+    return found;
+}
+
+/* Our layer d cannot take source layer s (-1: there is none): says why, and the option that helps
+ * if one does. */
+static smt_status
+refuse(const unfolding *u, const smt_model *dst, int d, int s, int layer, smt_error *error)
+{
+    char want[128], have[128] = "the network ends", hint[64] = "";
+    describe(u->shaped, d, want, sizeof want);
+    if (s >= 0) {
+        describe(u->theirs, s, have, sizeof have);
+    }
+    const smt_node *a = &u->shaped->nodes[d], *b = s >= 0 ? &u->theirs->nodes[s] : a;
+    float width = fitting_width(dst, u->theirs);
+    if (width > 0 && (width < dst->arch.width || width > dst->arch.width)) {
+        snprintf(hint, sizeof hint, "; add --width %g", (double)width);
+    } else if (width > 0 && (a->pad_top != b->pad_top || a->pad_bottom != b->pad_bottom)) {
+        bool same = dst->arch.padding == SMT_PAD_SAME;
+        snprintf(hint, sizeof hint, "; add --padding %s", same ? "symmetric" : "same");
+    }
+    return smt_fail(error,
+                    SMT_ERR_UNSUPPORTED,
+                    "the source is another network: layer %d, '%s', must be %s; there it is %s%s",
+                    layer,
+                    a->name,
+                    want,
+                    have,
+                    hint);
+}
+
 /* Walks both networks layer by layer. *pool_node is the source's node whose value our "pool" must
  * equal. */
 static smt_status
@@ -396,19 +448,7 @@ match(unfolding *u, const smt_model *dst, const smt_model *src, int *pool_node, 
         bool fit = next >= 0 && fits(u->shaped, folded, u->theirs, next, layer == 1);
         if (d < pool) {
             if (!fit) {
-                char want[128], have[128] = "the network ends";
-                describe(u->shaped, folded, want, sizeof want);
-                if (next >= 0) {
-                    describe(u->theirs, next, have, sizeof have);
-                }
-                return smt_fail(
-                    error,
-                    SMT_ERR_UNSUPPORTED,
-                    "the source is another network: layer %d, '%s', must be %s; there it is %s",
-                    layer,
-                    name,
-                    want,
-                    have);
+                return refuse(u, dst, folded, next, layer, error);
             }
             s = next;
             if (layer == 1) {

@@ -426,6 +426,9 @@ static void test_transfer(void **state)
                             start->params[i].count * sizeof(float));
     }
     smt_graph_destroy(&start);
+    one->arch.padding = SMT_PAD_EXPLICIT;
+    assert_int_equal(smt_model_transfer(again, one, &report, &error), SMT_ERR_UNSUPPORTED);
+    assert_non_null(strstr(error.message, "--padding symmetric"));
     smt_model_destroy(&again);
     smt_model_destroy(&three);
     smt_model_destroy(&one);

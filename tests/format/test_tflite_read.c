@@ -201,6 +201,7 @@ static void test_wrong_network(void **state)
                      SMT_ERR_UNSUPPORTED);
     assert_non_null(strstr(error.message, "another network"));
     assert_non_null(strstr(error.message, "block3.project"));
+    assert_non_null(strstr(error.message, "--width 1"));
     for (int i = 0; i < before->param_count; i++) {
         assert_memory_equal(before->params[i].data,
                             model->graph->params[i].data,
@@ -208,6 +209,15 @@ static void test_wrong_network(void **state)
     }
     assert_int_equal(smt_model_init_from(model, source, images, 0, pool, NULL, &error),
                      SMT_ERR_ARGUMENT);
+    smt_model_destroy(&model);
+    smt_mobilenet_options options = smt_mobilenet_defaults();
+    smt_graph *graph = NULL;
+    options.padding = SMT_PAD_EXPLICIT;
+    assert_int_equal(smt_mobilenetv3_small(&options, 1, &graph, &error), SMT_OK);
+    assert_int_equal(smt_model_create(graph, &options, NULL, 0, &model, &error), SMT_OK);
+    assert_int_equal(smt_model_init_from(model, source, images, 1, pool, NULL, &error),
+                     SMT_ERR_UNSUPPORTED);
+    assert_non_null(strstr(error.message, "--padding same"));
     smt_graph_destroy(&before);
     smt_pool_destroy(&pool);
     smt_model_destroy(&model);
