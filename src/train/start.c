@@ -89,6 +89,9 @@ static smt_status take_weights(smt_run *run, smt_error *error)
     if (!status) {
         status =
             smt_model_init_from(run->model, source, images, count, run->job->pool, &report, &inner);
+        if (status) {
+            smt_fail(&inner, status, "%s: %s", init, inner.message);
+        }
     }
     if (!status) {
         smt_run_say(run,
