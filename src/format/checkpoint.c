@@ -96,7 +96,9 @@ smt_status smt_model_save(const smt_model *model,
     for (int i = 0; !status && i < model->graph->param_count; i++) {
         const smt_param *p = &model->graph->params[i];
         int64_t dim[4] = {p->dim[0], p->dim[1], p->dim[2], p->dim[3]};
-        status = smt_tensor_file_add(file, p->name, dtype, p->rank, dim, p->data, error);
+        /* Statistics keep float32: variances leave float16's range, and they are few. */
+        smt_dtype stored = p->trainable ? dtype : SMT_DTYPE_F32;
+        status = smt_tensor_file_add(file, p->name, stored, p->rank, dim, p->data, error);
     }
     if (!status && extra) {
         status = add_extra(file, extra, path, error);
