@@ -1,5 +1,6 @@
-/* The DSP kernels against the reference ones on random shapes, on the processor itself: odd channels, odd windows, strides,
- * dilations, extreme weights, dead channels, clamps, and the overlaps that the kernels declare. */
+/* The DSP kernels against the reference ones on random shapes, on the processor itself: odd
+ * channels, odd windows, strides, dilations, extreme weights, dead channels, clamps, and the
+ * overlaps that the kernels declare. */
 #include "kernels/kernels.h"
 #include "semihost.h"
 
@@ -69,10 +70,12 @@ static int convolutions(const smt_edge_kernels *fast, const smt_edge_kernels *re
     for (int32_t round = 0; round < 600; round++) {
         bool depthwise = round & 1;
         smt_conv p = random_conv(depthwise);
-        int32_t bytes_in = p.batch * p.in_h * p.in_w * p.in_c, bytes_out = p.batch * p.out_h * p.out_w * p.out_c;
+        int32_t bytes_in = p.batch * p.in_h * p.in_w * p.in_c,
+                bytes_out = p.batch * p.out_h * p.out_w * p.out_c;
         int32_t terms = p.filter_h * p.filter_w * (depthwise ? 1 : p.in_c);
         const smt_conv_kernel *kernel = depthwise ? fast->depthwise_s8 : fast->conv_s8;
-        if (bytes_in > ROOM || bytes_out > ROOM || terms * p.out_c > ROOM || kernel->scratch(&p) > sizeof scratch)
+        if (bytes_in > ROOM || bytes_out > ROOM || terms * p.out_c > ROOM ||
+            kernel->scratch(&p) > sizeof scratch)
             continue;
         bool extreme = next(0, 3) == 0;
         for (int32_t i = 0; i < bytes_in; i++)
@@ -111,7 +114,10 @@ static int element_wise(const smt_edge_kernels *fast, const smt_edge_kernels *re
         }
         for (int32_t i = 0; i < 256; i++)
             table[i] = (int8_t)next(-128, 127);
-        smt_arithmetic p = {.code = codes[round % 3], .shape = {1, 1, rows, n}, .low = -128, .high = next(0, 1) ? 127 : 50};
+        smt_arithmetic p = {.code = codes[round % 3],
+                            .shape = {1, 1, rows, n},
+                            .low = -128,
+                            .high = next(0, 1) ? 127 : 50};
         p.stride_a[2] = n;
         p.stride_a[3] = 1;
         p.stride_b[2] = next(0, 1) ? n : 0;
@@ -125,7 +131,8 @@ static int element_wise(const smt_edge_kernels *fast, const smt_edge_kernels *re
         p.shift_a = next(-5, 0);
         p.shift_b = next(-5, 0);
         p.shift_out = p.code == SMT_EDGE_MUL ? next(-10, 1) : next(-22, -15);
-        smt_mean m = {.shape = {1, rows, 1, n}, .reduce = {false, true, true, false}, .count = rows};
+        smt_mean m = {
+            .shape = {1, rows, 1, n}, .reduce = {false, true, true, false}, .count = rows};
         m.in_zero = p.zero_a;
         m.out_zero = p.zero_out;
         m.multiplier = p.multiplier_a;

@@ -1,7 +1,8 @@
-/* The host's half of the firmware test: turns images into raw inputs, and writes the results that the firmware must write.
+/* The host's half of the firmware test: turns images into raw inputs, and writes the results that
+ * the firmware must write.
  *
- *     host inputs MODEL.tflite INPUTS IMAGE...     8-bit grey, resized to the network's input, p - 128
- *     host results MODEL.tflite INPUTS RESULTS     by the reference kernels
+ *     host inputs MODEL.tflite INPUTS IMAGE...     8-bit grey, resized to the network's input, p -
+ * 128 host results MODEL.tflite INPUTS RESULTS     by the reference kernels
  */
 #include "edge.h"
 #include "text.h"
@@ -108,7 +109,8 @@ static int write_results(const char *inputs, const char *results)
 int main(int argc, char **argv)
 {
     if (argc < 5)
-        return fail("usage", "host inputs MODEL INPUTS IMAGE... | host results MODEL INPUTS RESULTS");
+        return fail("usage",
+                    "host inputs MODEL INPUTS IMAGE... | host results MODEL INPUTS RESULTS");
     if (!open_model(argv[2]))
         return 1;
     return strcmp(argv[1], "inputs") == 0 ? write_inputs(argv[3], argv + 4, argc - 4)

@@ -1,15 +1,22 @@
-/* Classifies raw int8 images on a bare Cortex-M7 with the network of a .tflite file, and tells what it costs.
+/* Classifies raw int8 images on a bare Cortex-M7 with the network of a .tflite file, and tells what
+ * it costs.
  *
- * Arguments: MODEL.tflite INPUTS RESULTS. INPUTS holds images one after the other, each of the network's input size.
- * RESULTS gets, for every image, a line per operator with the CRC-32 of its output, then class and probabilities: the same
- * bytes as `host` writes. The console gets memory, stack and instructions.
+ * Arguments: MODEL.tflite INPUTS RESULTS. INPUTS holds images one after the other, each of the
+ * network's input size. RESULTS gets, for every image, a line per operator with the CRC-32 of its
+ * output, then class and probabilities: the same bytes as `host` writes. The console gets memory,
+ * stack and instructions.
  */
 #include "edge.h"
 #include "kernels/kernels.h"
 #include "semihost.h"
 #include "text.h"
 
-enum { ARENA_BYTES = 160 * 1024, PLACES_BYTES = 16 * 1024, MODEL_BYTES = 8 * 1024 * 1024, MAX_OPERATORS = 256 };
+enum {
+    ARENA_BYTES = 160 * 1024,
+    PLACES_BYTES = 16 * 1024,
+    MODEL_BYTES = 8 * 1024 * 1024,
+    MAX_OPERATORS = 256
+};
 
 static uint8_t arena[ARENA_BYTES] __attribute__((section(".arena"), aligned(64)));
 static uint8_t places[PLACES_BYTES] __attribute__((section(".arena"), aligned(8)));
@@ -17,8 +24,8 @@ static uint8_t model_file[MODEL_BYTES] __attribute__((section(".psram"), aligned
 static char lines[64 * 1024] __attribute__((section(".psram")));
 extern uint32_t stack_bottom, stack_top;
 
-/* Counts 40 executed instructions a tick under -icount shift=0: the board's FPGAIO counter runs at 25 MHz, and each
- * instruction takes a nanosecond. */
+/* Counts 40 executed instructions a tick under -icount shift=0: the board's FPGAIO counter runs at
+ * 25 MHz, and each instruction takes a nanosecond. */
 #define COUNTER (*(volatile uint32_t *)0x40028018u)
 
 typedef struct tracer {
@@ -26,14 +33,20 @@ typedef struct tracer {
     uint32_t last, ticks[MAX_OPERATORS], total;
 } tracer;
 
-static void trace(void *context, const smt_edge_operator *op, const smt_edge_tensor *output, const void *data)
+static void
+trace(void *context, const smt_edge_operator *op, const smt_edge_tensor *output, const void *data)
 {
     tracer *t = context;
     uint32_t ticks = COUNTER - t->last;
     t->total += ticks;
     if (op->index < MAX_OPERATORS)
         t->ticks[op->index] = ticks;
-    text_operator(&t->out, op->index, smt_edge_code_name((int32_t)op->code), output->index, data, output->bytes);
+    text_operator(&t->out,
+                  op->index,
+                  smt_edge_code_name((int32_t)op->code),
+                  output->index,
+                  data,
+                  output->bytes);
     t->last = COUNTER;
 }
 
@@ -90,7 +103,8 @@ int main(void)
     sh_arguments(arguments, sizeof arguments);
     char *at = arguments;
     next_word(&at);
-    const char *model_path = next_word(&at), *inputs_path = next_word(&at), *results_path = next_word(&at);
+    const char *model_path = next_word(&at), *inputs_path = next_word(&at),
+               *results_path = next_word(&at);
     bool by_operator = *at == 'o';
     int file = sh_open(model_path, SH_READ);
     if (file < 0)

@@ -1,4 +1,5 @@
-/* The lines that host and firmware both write, from one source, so that equal results are equal files. */
+/* The lines that host and firmware both write, from one source, so that equal results are equal
+ * files. */
 #ifndef FIRMWARE_TEXT_H
 #define FIRMWARE_TEXT_H
 
@@ -44,9 +45,22 @@ static inline void text_hex(text *t, uint32_t value)
 
 static inline uint32_t crc32(const void *data, uint32_t bytes)
 {
-    static const uint32_t nibbles[16] = {0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4,
-                                         0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
-                                         0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
+    static const uint32_t nibbles[16] = {0x00000000,
+                                         0x1db71064,
+                                         0x3b6e20c8,
+                                         0x26d930ac,
+                                         0x76dc4190,
+                                         0x6b6b51f4,
+                                         0x4db26158,
+                                         0x5005713c,
+                                         0xedb88320,
+                                         0xf00f9344,
+                                         0xd6d6a3e8,
+                                         0xcb61b38c,
+                                         0x9b64c2b0,
+                                         0x86d3d2d4,
+                                         0xa00ae278,
+                                         0xbdbdf21c};
     const uint8_t *p = data;
     uint32_t crc = 0xffffffffu;
     while (bytes--) {
@@ -58,8 +72,8 @@ static inline uint32_t crc32(const void *data, uint32_t bytes)
 }
 
 /* "3 CONV_2D tensor 112 bytes 16 crc32 e3ea00d6", as semtinel run --trace has it */
-static inline void
-text_operator(text *t, int32_t index, const char *name, int32_t tensor, const void *data, uint32_t bytes)
+static inline void text_operator(
+    text *t, int32_t index, const char *name, int32_t tensor, const void *data, uint32_t bytes)
 {
     text_number(t, index);
     text_char(t, ' ');

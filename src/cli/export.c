@@ -1,6 +1,7 @@
 /* semtinel export: a model in the formats of other runtimes. */
 #include "cli/cli.h"
 
+#include <semtinel/csource.h>
 #include <semtinel/format.h>
 
 #include <stdio.h>
@@ -50,10 +51,12 @@ static const cli_command command = {
                ".pb (TensorFlow), labels.txt, .json (class map and metadata). Exported networks "
                "take (p - 128) / 128, or\n"
                "pixels with --raw-input, and end with softmax. Batch norm is folded. Int8 files "
-               "are made by 'quantize'.",
+               "are made by 'quantize'.\n"
+               "-o FOLDER/ writes an int8 .tflite as C99 source for a microcontroller.",
     .examples = "  semtinel export run -o model.onnx -o model.tflite\n"
                 "  semtinel export run -o model.tflite --float16 --raw-input\n"
-                "  semtinel export run --all out\n",
+                "  semtinel export run --all out\n"
+                "  semtinel export int8.tflite -o defects/\n",
     .min_operands = 1,
     .max_operands = 1,
 };
@@ -176,6 +179,25 @@ static int export_all(const smt_model *model)
     return code;
 }
 
+/* A folder asks for C source. */
+static bool names_folder(const char *path)
+{
+    size_t length = strlen(path);
+    return length > 0 && (path[length - 1] == '/' || smt_path_is_directory(path));
+}
+
+static int export_c_source(const char *tflite)
+{
+    smt_error error = {SMT_OK, ""};
+    if (smt_csource_export(tflite, outputs.items[0], &error)) {
+        return cli_report(&error);
+    }
+    cli_say("%s: C source of %s; its README.md says what to add to a project",
+            outputs.items[0],
+            tflite);
+    return EXIT_DONE;
+}
+
 int cli_export(int argc, char **argv)
 {
     char **operands;
@@ -186,6 +208,9 @@ int cli_export(int argc, char **argv)
     }
     if (!outputs.count == !all) {
         return cli_usage(&command, "give -o FILE or --all OUT");
+    }
+    if (outputs.count == 1 && names_folder(outputs.items[0])) {
+        return export_c_source(operands[0]);
     }
     for (int i = 0; i < outputs.count; i++) {
         const smt_model_format *format = smt_format_by_suffix(outputs.items[i]);

@@ -1,17 +1,19 @@
 /* int8 convolution: four pixels at a time against one output channel after the other.
  *
- * The patches of four pixels are widened to q - zero in 16 bits and interleaved in scratch memory, [terms / 4][4 pixels]
- * [4 terms], the four terms in the order 0 2 1 3 in which SXTB16 leaves the four weights of a word. One word of weights
- * then serves four pixels: a load, two extensions, two LDMs of patches and eight SMLADs for sixteen products.
- * Weights are read from flash as they lie there: nothing is packed and no RAM is used for them, but for the few of a
- * stem whose rows do not fill words.
+ * The patches of four pixels are widened to q - zero in 16 bits and interleaved in scratch memory,
+ * [terms / 4][4 pixels] [4 terms], the four terms in the order 0 2 1 3 in which SXTB16 leaves the
+ * four weights of a word. One word of weights then serves four pixels: a load, two extensions, two
+ * LDMs of patches and eight SMLADs for sixteen products. Weights are read from flash as they lie
+ * there: nothing is packed and no RAM is used for them, but for the few of a stem whose rows do not
+ * fill words.
  */
 #include "dsp.h"
 
 #ifdef SMT_DSP
 
 /* The patch of output pixel (oy, ox) as bytes; pointwise convolutions have it in the image. */
-static const int8_t *patch(const smt_conv *p, const int8_t *image, int32_t oy, int32_t ox, int8_t *bytes)
+static const int8_t *
+patch(const smt_conv *p, const int8_t *image, int32_t oy, int32_t ox, int8_t *bytes)
 {
     int32_t y0 = oy * p->stride_h - p->pad_h, x0 = ox * p->stride_w - p->pad_w, channels = p->in_c;
     if (p->filter_h == 1 && p->filter_w == 1)
@@ -40,8 +42,10 @@ static const int8_t *patch(const smt_conv *p, const int8_t *image, int32_t oy, i
     return bytes;
 }
 
-/* Widens one patch into the columns of its pixel, `stride` words apart. A last quad is filled up with zeros. */
-static void widen(const int8_t *from, int32_t terms, uint32_t minus_zero, uint32_t *to, int32_t stride)
+/* Widens one patch into the columns of its pixel, `stride` words apart. A last quad is filled up
+ * with zeros. */
+static void
+widen(const int8_t *from, int32_t terms, uint32_t minus_zero, uint32_t *to, int32_t stride)
 {
     int32_t k = 0;
     for (; k + 4 <= terms; k += 4, to += stride) {
@@ -59,8 +63,13 @@ static void widen(const int8_t *from, int32_t terms, uint32_t minus_zero, uint32
 }
 
 /* Adds `quads` times four products of each of four pixels to sum; returns the weights' end. */
-static inline const int8_t *
-dot4(const int8_t *w, const uint32_t *x, int32_t quads, int32_t *s0, int32_t *s1, int32_t *s2, int32_t *s3)
+static inline const int8_t *dot4(const int8_t *w,
+                                 const uint32_t *x,
+                                 int32_t quads,
+                                 int32_t *s0,
+                                 int32_t *s1,
+                                 int32_t *s2,
+                                 int32_t *s3)
 {
     const uint32_t *end = x + quads * 2 * DSP_PIXELS;
     uint32_t even, odd;
@@ -82,8 +91,14 @@ dot4(const int8_t *w, const uint32_t *x, int32_t quads, int32_t *s0, int32_t *s1
 #define DOT(body)                                                                                  \
     __asm__ volatile("1:\n\t" body "cmp %[x], %[end]\n\t"                                          \
                      "bne 1b\n\t"                                                                  \
-                     : [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [w] "+r"(w),            \
-                       [x] "+r"(x), [even] "=&r"(even), [odd] "=&r"(odd)                           \
+                     : [a] "+r"(a),                                                                \
+                       [b] "+r"(b),                                                                \
+                       [c] "+r"(c),                                                                \
+                       [d] "+r"(d),                                                                \
+                       [w] "+r"(w),                                                                \
+                       [x] "+r"(x),                                                                \
+                       [even] "=&r"(even),                                                         \
+                       [odd] "=&r"(odd)                                                            \
                      : [end] "r"(end)                                                              \
                      : "r4", "r5", "r6", "r8", "cc", "memory")
     if (quads & 1)
@@ -101,7 +116,8 @@ dot4(const int8_t *w, const uint32_t *x, int32_t quads, int32_t *s0, int32_t *s1
     return w;
 }
 
-/* The products that do not fill a word of weights; the patches hold them in the last quad as 0 2 1 3. */
+/* The products that do not fill a word of weights; the patches hold them in the last quad as 0 2
+ * 1 3. */
 static int32_t dot_rest(const int8_t *w, const uint32_t *quad, int32_t rest, int32_t sum)
 {
     const int16_t *v = (const int16_t *)(const void *)quad;
@@ -110,7 +126,8 @@ static int32_t dot_rest(const int8_t *w, const uint32_t *quad, int32_t rest, int
     return sum;
 }
 
-/* The tables of all channels in registers: stores through `out` could alias anything that is reached through p. */
+/* The tables of all channels in registers: stores through `out` could alias anything that is
+ * reached through p. */
 typedef struct channels {
     const int8_t *weights, *shift;
     const int32_t *bias, *multiplier;
@@ -137,7 +154,8 @@ static void four_pixels(const smt_conv *p, const channels *all, const uint32_t *
             w += k.rest;
         }
         if (k.fast) {
-            int32_t right = -k.shift[o], multiplier = k.multiplier[o], round = dsp_round(k.out_zero, right);
+            int32_t right = -k.shift[o], multiplier = k.multiplier[o],
+                    round = dsp_round(k.out_zero, right);
             s0 = dsp_saturate8(dsp_requantise(s0, multiplier, round, right));
             s1 = dsp_saturate8(dsp_requantise(s1, multiplier, round, right));
             s2 = dsp_saturate8(dsp_requantise(s2, multiplier, round, right));
@@ -210,8 +228,17 @@ static void run(const smt_conv *p, const void *in, void *out, void *memory)
     const int8_t *image = in;
     uint32_t minus_zero = (uint32_t)(-p->in_zero) & 0xffffu;
     minus_zero |= minus_zero << 16;
-    channels all = {p->weights, p->shift, p->bias, p->multiplier, p->out_c, terms / 4, terms & 3, p->low, p->high,
-                    p->out_zero, dsp_is_fast(p, terms)};
+    channels all = {p->weights,
+                    p->shift,
+                    p->bias,
+                    p->multiplier,
+                    p->out_c,
+                    terms / 4,
+                    terms & 3,
+                    p->low,
+                    p->high,
+                    p->out_zero,
+                    dsp_is_fast(p, terms)};
     if (dsp_padded_weights(p)) {
         int8_t *padded = bytes + quads * 4;
         pad_weights(p, terms, padded);

@@ -1,13 +1,14 @@
 /* int8 depthwise convolution: four channels at a time, vertical pairs of taps.
  *
- * SMLAD adds two products to one sum, so two taps of one channel must lie in one word. For an output row and four channels,
- * each input column is widened once to words (row 0, row 1), (row 2, row 3), ... of q - zero, one word a channel, with zero
- * for rows and columns outside the image; the last row of an odd window is paired with zero weights' row: nothing. The
- * columns lie in scratch memory and serve all windows across them. Weights are widened the same way, once, into scratch.
- * A column of a 3x3 window costs two LDMs and four SMLADs for each pair.
+ * SMLAD adds two products to one sum, so two taps of one channel must lie in one word. For an
+ * output row and four channels, each input column is widened once to words (row 0, row 1), (row 2,
+ * row 3), ... of q - zero, one word a channel, with zero for rows and columns outside the image;
+ * the last row of an odd window is paired with zero weights' row: nothing. The columns lie in
+ * scratch memory and serve all windows across them. Weights are widened the same way, once, into
+ * scratch. A column of a 3x3 window costs two LDMs and four SMLADs for each pair.
  *
- * The order is row by row; a row's channels are collected in scratch memory and then copied out, so that a row of the
- * output may lie where the image's rows above the next window were.
+ * The order is row by row; a row's channels are collected in scratch memory and then copied out, so
+ * that a row of the output may lie where the image's rows above the next window were.
  */
 #include "dsp.h"
 
@@ -37,7 +38,12 @@ static void widen_weights(const smt_conv *p, uint32_t *to)
 }
 
 /* The columns under one output row for channels c .. c + 3: to [columns][pairs][4] words. */
-static void widen_columns(const smt_conv *p, const int8_t *image, int32_t y0, int32_t c, uint32_t minus_zero, uint32_t *to)
+static void widen_columns(const smt_conv *p,
+                          const int8_t *image,
+                          int32_t y0,
+                          int32_t c,
+                          uint32_t minus_zero,
+                          uint32_t *to)
 {
     int32_t columns = dsp_columns(p), pairs = dsp_pairs(p), step = 4 * pairs;
     int32_t first = p->pad_w, last = p->in_w + p->pad_w < columns ? p->in_w + p->pad_w : columns;
@@ -69,8 +75,13 @@ static void widen_columns(const smt_conv *p, const int8_t *image, int32_t y0, in
 }
 
 /* `steps` words of four channels times the weights, added to the four sums. */
-static inline void
-dot(const uint32_t *x, const uint32_t *w, int32_t steps, int32_t *s0, int32_t *s1, int32_t *s2, int32_t *s3)
+static inline void dot(const uint32_t *x,
+                       const uint32_t *w,
+                       int32_t steps,
+                       int32_t *s0,
+                       int32_t *s1,
+                       int32_t *s2,
+                       int32_t *s3)
 {
     int32_t a = *s0, b = *s1, c = *s2, d = *s3;
 #define STEP                                                                                       \
@@ -81,10 +92,11 @@ dot(const uint32_t *x, const uint32_t *w, int32_t steps, int32_t *s0, int32_t *s
     "smlad %[c], r6, r11, %[c]\n\t"                                                                \
     "smlad %[d], r8, r12, %[d]\n\t"
 #define DOT(body)                                                                                  \
-    __asm__ volatile(body                                                                          \
-                     : [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [w] "+r"(w), [x] "+r"(x)  \
-                     :                                                                             \
-                     : "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "cc", "memory")
+    __asm__ volatile(                                                                              \
+        body                                                                                       \
+        : [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [w] "+r"(w), [x] "+r"(x)             \
+        :                                                                                          \
+        : "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "cc", "memory")
     switch (steps) {
     case 15: /* 5x5 */
         DOT(STEP STEP STEP STEP STEP STEP STEP STEP STEP STEP STEP STEP STEP STEP STEP);
@@ -105,7 +117,8 @@ dot(const uint32_t *x, const uint32_t *w, int32_t steps, int32_t *s0, int32_t *s
 }
 
 /* One output row of channels c .. c + 3. Not inlined: dot() takes all fourteen registers. */
-__attribute__((noinline)) static void convolve_row(const smt_conv *p, const uint32_t *x, const uint32_t *w, int32_t c, bool fast, int8_t *out)
+__attribute__((noinline)) static void convolve_row(
+    const smt_conv *p, const uint32_t *x, const uint32_t *w, int32_t c, bool fast, int8_t *out)
 {
     const int32_t *bias = p->bias;
     int32_t pairs = dsp_pairs(p), steps = pairs * p->filter_w, jump = 4 * pairs * p->stride_w;
@@ -138,7 +151,8 @@ __attribute__((noinline)) static void convolve_row(const smt_conv *p, const uint
             s2 = dsp_finish(p, c + 2, s2);
             s3 = dsp_finish(p, c + 3, s3);
         }
-        uint32_t lows = (uint32_t)(s0 & 255) | (uint32_t)(s1 & 255) << 8, highs = (uint32_t)(s2 & 255) | (uint32_t)s3 << 8;
+        uint32_t lows = (uint32_t)(s0 & 255) | (uint32_t)(s1 & 255) << 8,
+                 highs = (uint32_t)(s2 & 255) | (uint32_t)s3 << 8;
         *(uint32_t *)(void *)out = dsp_lows(lows, highs);
     }
 }

@@ -14,7 +14,8 @@ static inline int32_t dsp_terms(const smt_conv *p)
     return p->filter_h * p->filter_w * p->in_c;
 }
 
-/* Rows of weights that do not fill words are copied to rows that do, when they are as few as a stem's. */
+/* Rows of weights that do not fill words are copied to rows that do, when they are as few as a
+ * stem's. */
 static inline uint32_t dsp_padded_weights(const smt_conv *p)
 {
     uint32_t terms = (uint32_t)dsp_terms(p), bytes = (terms + 3) / 4 * 4 * (uint32_t)p->out_c;
@@ -34,7 +35,8 @@ static inline int32_t dsp_columns(const smt_conv *p)
 
 static inline bool dsp_depthwise_is_fast(const smt_conv *p)
 {
-    return p->in_c == p->out_c && p->out_c % 4 == 0 && p->dilation_h == 1 && p->dilation_w == 1 && p->filter_h <= 7;
+    return p->in_c == p->out_c && p->out_c % 4 == 0 && p->dilation_h == 1 && p->dilation_w == 1 &&
+           p->filter_h <= 7;
 }
 
 uint32_t smt_dsp_conv_scratch(const smt_conv *p);
@@ -100,8 +102,9 @@ static inline int32_t dsp_saturate8(int32_t x)
     return y;
 }
 
-/* The reference requantisation, for |x| < 2^30 and 1 <= right <= 20: the rounded doubled product is one instruction on
- * 2 * x, and the zero point joins the rounding constant, zero * 2^right + 2^(right - 1), before the last shift. */
+/* The reference requantisation, for |x| < 2^30 and 1 <= right <= 20: the rounded doubled product is
+ * one instruction on 2 * x, and the zero point joins the rounding constant, zero * 2^right +
+ * 2^(right - 1), before the last shift. */
 static inline int32_t dsp_requantise(int32_t x, int32_t multiplier, int32_t round, int32_t right)
 {
     x = dsp_mul_high_round(x + x, multiplier);

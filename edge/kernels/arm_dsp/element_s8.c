@@ -21,12 +21,14 @@ void dsp_map_s8(const int8_t table[256], const int8_t *in, int8_t *out, uint32_t
 static void product_row(const smt_arithmetic *p, const int8_t *a, const int8_t *b, int8_t *out)
 {
     int32_t step_a = p->stride_a[3], step_b = p->stride_b[3], za = p->zero_a, zb = p->zero_b;
-    int32_t right = -p->shift_out, round = dsp_round(p->zero_out, right), multiplier = p->multiplier_out;
+    int32_t right = -p->shift_out, round = dsp_round(p->zero_out, right),
+            multiplier = p->multiplier_out;
     int32_t low = p->low, high = p->high;
     const int8_t *end = out + p->shape[3];
     if (low == -128 && high == 127) {
         for (; out < end; a += step_a, b += step_b)
-            *out++ = (int8_t)dsp_saturate8(dsp_requantise((*a - za) * (*b - zb), multiplier, round, right));
+            *out++ = (int8_t)dsp_saturate8(
+                dsp_requantise((*a - za) * (*b - zb), multiplier, round, right));
         return;
     }
     for (; out < end; a += step_a, b += step_b) {
@@ -39,7 +41,8 @@ static void product_row(const smt_arithmetic *p, const int8_t *a, const int8_t *
 static void sum_row(const smt_arithmetic *p, const int8_t *a, const int8_t *b, int8_t *out)
 {
     int32_t step_a = p->stride_a[3], step_b = p->stride_b[3], za = p->zero_a, zb = p->zero_b;
-    int32_t right = -p->shift_out, round = dsp_round(p->zero_out, right), multiplier = p->multiplier_out;
+    int32_t right = -p->shift_out, round = dsp_round(p->zero_out, right),
+            multiplier = p->multiplier_out;
     int32_t ma = p->multiplier_a, mb = p->multiplier_b, ra = -p->shift_a, rb = -p->shift_b;
     int32_t low = p->low, high = p->high;
     bool add = p->code == SMT_EDGE_ADD;
@@ -54,7 +57,8 @@ static void sum_row(const smt_arithmetic *p, const int8_t *a, const int8_t *b, i
 void dsp_arithmetic_s8(const smt_arithmetic *p, const int8_t *a, const int8_t *b, int8_t *out)
 {
     bool product = p->code == SMT_EDGE_MUL;
-    if (p->shift_out > -1 || p->shift_out < -20 || (!product && (p->shift_a > 0 || p->shift_b > 0))) {
+    if (p->shift_out > -1 || p->shift_out < -20 ||
+        (!product && (p->shift_a > 0 || p->shift_b > 0))) {
         smt_ref_arithmetic_s8(p, a, b, out);
         return;
     }
@@ -62,7 +66,8 @@ void dsp_arithmetic_s8(const smt_arithmetic *p, const int8_t *a, const int8_t *b
     for (int32_t i = 0; i < p->shape[0]; i++)
         for (int32_t j = 0; j < p->shape[1]; j++)
             for (int32_t k = 0; k < p->shape[2]; k++, out += p->shape[3]) {
-                const int8_t *x = a + i * sa[0] + j * sa[1] + k * sa[2], *y = b + i * sb[0] + j * sb[1] + k * sb[2];
+                const int8_t *x = a + i * sa[0] + j * sa[1] + k * sa[2],
+                             *y = b + i * sb[0] + j * sb[1] + k * sb[2];
                 if (product)
                     product_row(p, x, y, out);
                 else
@@ -70,11 +75,13 @@ void dsp_arithmetic_s8(const smt_arithmetic *p, const int8_t *a, const int8_t *b
             }
 }
 
-/* Over rows and columns, four channels at a time: pairs of 16-bit sums, emptied before they can overflow. */
+/* Over rows and columns, four channels at a time: pairs of 16-bit sums, emptied before they can
+ * overflow. */
 void dsp_mean_s8(const smt_mean *p, const int8_t *in, int8_t *out)
 {
     int32_t channels = p->shape[3];
-    if (p->reduce[3] || !p->reduce[2] || (!p->reduce[1] && p->shape[1] != 1) || p->shape[0] != 1 || channels % 4) {
+    if (p->reduce[3] || !p->reduce[2] || (!p->reduce[1] && p->shape[1] != 1) || p->shape[0] != 1 ||
+        channels % 4) {
         smt_ref_mean_s8(p, in, out);
         return;
     }
@@ -98,7 +105,8 @@ void dsp_mean_s8(const smt_mean *p, const int8_t *in, int8_t *out)
             sum[3] += (int32_t)odd >> 16;
         }
         for (int32_t i = 0; i < 4; i++) {
-            int32_t y = edge_wrap_add(edge_requantise(sum[i], p->multiplier, p->shift), p->out_zero);
+            int32_t y =
+                edge_wrap_add(edge_requantise(sum[i], p->multiplier, p->shift), p->out_zero);
             *out++ = (int8_t)edge_clamp(y, -128, 127);
         }
     }

@@ -4,7 +4,8 @@
 uint32_t smt_dsp_conv_scratch(const smt_conv *p)
 {
     uint32_t quads = ((uint32_t)dsp_terms(p) + 3) / 4;
-    return quads * 8 * DSP_PIXELS + quads * 4 + dsp_padded_weights(p); /* the patches, one as bytes, the weights */
+    return quads * 8 * DSP_PIXELS + quads * 4 +
+           dsp_padded_weights(p); /* the patches, one as bytes, the weights */
 }
 
 uint32_t smt_dsp_conv_lead(const smt_conv *p)
@@ -17,18 +18,21 @@ uint32_t smt_dsp_depthwise_scratch(const smt_conv *p)
 {
     if (!dsp_depthwise_is_fast(p))
         return 0;
-    return 4 * (uint32_t)dsp_pairs(p) * ((uint32_t)(p->filter_w * p->out_c) + 4 * (uint32_t)dsp_columns(p)) +
+    return 4 * (uint32_t)dsp_pairs(p) *
+               ((uint32_t)(p->filter_w * p->out_c) + 4 * (uint32_t)dsp_columns(p)) +
            (uint32_t)(p->out_w * p->out_c);
 }
 
-/* The end of row y against the first row of window y + 1, at the points where that one's slope changes. */
+/* The end of row y against the first row of window y + 1, at the points where that one's slope
+ * changes. */
 uint32_t smt_dsp_depthwise_lead(const smt_conv *p)
 {
     if (!dsp_depthwise_is_fast(p))
         return smt_ref_depthwise_s8_lead(p);
     if (p->batch != 1)
         return SMT_NO_OVERLAP;
-    int64_t most = 0, points[4] = {1, p->pad_h / p->stride_h, p->pad_h / p->stride_h + 1, p->out_h - 1};
+    int64_t most = 0,
+            points[4] = {1, p->pad_h / p->stride_h, p->pad_h / p->stride_h + 1, p->out_h - 1};
     for (int i = 0; i < 4; i++) {
         int64_t y = points[i] < p->out_h - 1 ? points[i] : p->out_h - 1;
         int64_t top = y * p->stride_h > p->pad_h ? y * p->stride_h - p->pad_h : 0;

@@ -1,0 +1,64 @@
+#!/bin/bash
+# semtinel export -o FOLDER/: the C source compiles freestanding under strict warnings, proves itself against its golden
+# CRCs, and gives the bytes that semtinel run gives. With an ARM compiler and QEMU, the same on a Cortex-M7.
+set -eu
+semtinel=$1
+root=$(cd "$(dirname "$0")/../.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+fail() { echo "FAILED: $*"; exit 1; }
+
+cat >"$work/main.c" <<'C'
+#include "net.h"
+#include <stdio.h>
+static _Alignas(16) uint8_t memory[NET_ARENA_BYTES + 128];
+int main(int argc, char **argv)
+{
+    uint8_t *arena = memory + 64;
+    for (int i = 0; i < 64; i++)
+        memory[i] = memory[64 + NET_ARENA_BYTES + i] = 0xc5;
+    int32_t first = net_check(arena);
+    if (first >= 0)
+        return fprintf(stderr, "operator %d differs\n", (int)first), 1;
+    FILE *in = fopen(argv[1], "rb"), *out = fopen(argv[2], "wb");
+    if (argc != 3 || fread(arena + NET_INPUT_AT, 1, NET_INPUT_BYTES, in) != NET_INPUT_BYTES)
+        return 2;
+    net_run(arena, 0, 0);
+    fwrite(arena + NET_OUTPUT_AT, 1, NET_OUTPUT_BYTES, out);
+    for (int i = 0; i < 64; i++)
+        if (memory[i] != 0xc5 || memory[64 + NET_ARENA_BYTES + i] != 0xc5)
+            return fprintf(stderr, "wrote outside the arena\n"), 3;
+    return fclose(out);
+}
+C
+
+check() { # MODEL
+    rm -rf "$work/net"
+    "$semtinel" export "$1" -o "$work/net/" --quiet
+    for file in net.c net.h net_check.c net_example.c README.md; do
+        test -s "$work/net/$file" || fail "$file was not written"
+    done
+    flags="-std=c99 -O1 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -I$root/edge -I$root/edge/include -I$work/net"
+    for file in "$work"/net/*.c; do
+        cc $flags -ffreestanding -c "$file" -o "${file%.c}.o" || fail "$file does not compile"
+    done
+    nm -u "$work/net/net.o" | grep -E ' (malloc|free|printf|fopen|exp|expf)$' && fail "net.c calls the C library"
+    cc -O2 -std=c11 -I"$root/edge" -I"$root/edge/include" -I"$work/net" "$work/main.c" "$work"/net/net.o "$work"/net/net_check.o \
+        "$root"/edge/kernels/ref/*.c -o "$work/main"
+    bytes=$(sed -n 's/#define NET_INPUT_BYTES \([0-9]*\)u/\1/p' "$work/net/net.h")
+    head -c "$bytes" "$semtinel" >"$work/in"
+    "$work/main" "$work/in" "$work/out.c" || fail "$1: the exported network"
+    "$semtinel" run "$1" --input "$work/in" --output "$work/out.tflite" --quiet
+    cmp "$work/out.c" "$work/out.tflite" || fail "$1: exported C and .tflite differ"
+}
+
+check "$root/fuzz/corpus/edge/small.tflite"
+golden=${SEMTINEL_DATA:-$root/../shared/data}/../golden-tflm/visual-wake-words-96x96x3-int8.tflite
+if [ -e "$golden" ]; then check "$golden"; else echo "skipped: no golden-tflm"; fi
+
+# what has no C form is refused with a reason
+head -c 1000 "$root/fuzz/corpus/edge/small.tflite" >"$work/cut.tflite"
+"$semtinel" export "$work/cut.tflite" -o "$work/cut/" 2>"$work/error" && fail "a cut file was exported"
+grep -q "cut.tflite" "$work/error" || fail "the message does not name the file: $(cat "$work/error")"
+test ! -e "$work/cut/cut.c" || fail "a file was left behind"
+echo ok
