@@ -91,6 +91,48 @@ SMT_API smt_status smt_report_html(const smt_evaluation *evaluation,
                                    const char *path,
                                    smt_error *error);
 
+/* ---- demo ---------------------------------------------------------------------------------------
+ */
+
+typedef struct smt_demo_options {
+    const char *video; /* .mp4: H.264 1280 x 720; or NULL */
+    const char *gif;   /* .gif: 640 x 360, a frame an image; or NULL */
+    int rate;          /* frames a second of the video, 1 .. 120; default 25 */
+    int threads;       /* of the encoder; 0: one per core */
+} smt_demo_options;
+SMT_API smt_demo_options smt_demo_defaults(void);
+
+typedef struct smt_demo_image {
+    const smt_image *image;
+    const char *name;  /* shown below it */
+    const char *truth; /* its true class under any spelling, or NULL */
+    double seconds;    /* how long it is shown; at least one frame */
+} smt_demo_image;
+
+/* A slideshow of images with what the model says. SMT_ERR_UNSUPPORTED: semtinel was built without
+ * libavcodec. The classifier and the explainer (NULL: no overlay) are borrowed. */
+typedef struct smt_demo smt_demo;
+SMT_API smt_status smt_demo_create(smt_classifier *classifier,
+                                   smt_explainer *explainer,
+                                   const smt_demo_options *options,
+                                   smt_demo **out,
+                                   smt_error *error);
+SMT_API smt_status smt_demo_add(smt_demo *demo, const smt_demo_image *image, smt_error *error);
+/* Closes the files, which appear now; *demo is freed either way. */
+SMT_API smt_status smt_demo_finish(smt_demo **demo, size_t *frames, smt_error *error);
+SMT_API void smt_demo_abandon(smt_demo **demo); /* no file is left */
+
+/* The frames of a video file as grey images. */
+typedef struct smt_frames smt_frames;
+SMT_API smt_status smt_frames_open(const char *path, smt_frames **out, smt_error *error);
+SMT_API double smt_frames_rate(const smt_frames *frames); /* a second; 0: unknown */
+/* *image is the caller's; *found false at the end. */
+SMT_API smt_status smt_frames_next(smt_frames *frames,
+                                   smt_image *image,
+                                   bool *found,
+                                   smt_error *error);
+SMT_API void smt_frames_close(smt_frames **frames);
+
 #ifdef __cplusplus
 }
 #endif

@@ -80,6 +80,7 @@ const char *cli_models_folder(void);
     X(bench) \
     X(calibrate) \
     X(compare) \
+    X(demo) \
     X(evaluate) \
     X(explain) \
     X(export) \

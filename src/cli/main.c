@@ -30,6 +30,7 @@ static const char overview[] =
     "             predict     classify images without labels\n"
     "             calibrate   fit its confidence and its thresholds for review\n"
     "             compare     put evaluations side by side, with McNemar's test\n"
+    "             demo        make a video of what a model says about images\n"
     "             explain     show where in an image the evidence for a class lies\n"
     "             info        say what is in a model file\n"
     "  shipping   quantize    make an int8 or dynamic-range model\n"

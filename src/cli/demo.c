@@ -1,0 +1,285 @@
+#include "cli/classify.h"
+#include "cli/cli.h"
+#include "cli/gather.h"
+
+#include <semtinel/report.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+static const char *output, *source, *names;
+static bool with_gif, overlay, shuffle;
+static double seconds = 1;
+static int rate = 25, limit;
+
+static const cli_option options[] = {
+    {"output",
+     'o',
+     CLI_TEXT,
+     &output,
+     0,
+     0,
+     "FILE",
+     "the video, .mp4, or .gif for an animation alone"},
+    {"gif", 0, CLI_FLAG, &with_gif, 0, 0, NULL, "write an animated GIF beside the video too"},
+    {"overlay", 0, CLI_FLAG, &overlay, 0, 0, NULL, "show where the evidence lies (Grad-CAM)"},
+    {"source",
+     0,
+     CLI_TEXT,
+     &source,
+     0,
+     0,
+     "MODEL",
+     "float model for the overlay, for an int8 file whose network it is"},
+    {"seconds",
+     0,
+     CLI_REAL,
+     &seconds,
+     0.02,
+     60,
+     "X",
+     "how long each image is shown; frames of a video follow one another"},
+    {"rate", 0, CLI_INT, &rate, 1, 120, "N", "frames a second"},
+    {"shuffle",
+     0,
+     CLI_FLAG,
+     &shuffle,
+     0,
+     0,
+     NULL,
+     "show the images in random order, fixed by --seed"},
+    {"limit", 0, CLI_INT, &limit, 0, 1000000, "N", "stop after so many images; 0: all"},
+    {"classes",
+     0,
+     CLI_TEXT,
+     &names,
+     0,
+     0,
+     "A,B,...",
+     "the model's class names in output order, for a file without them"},
+    {NULL, 0, CLI_FLAG, NULL, 0, 0, NULL, NULL},
+};
+
+static const cli_command command = {
+    .name = "demo",
+    .arguments = "MODEL IMAGES -o demo.mp4",
+    .summary = "Make a video of what a model says about images.",
+    .details = "IMAGES are images, folders (searched, in the order of names, so a numbered "
+               "sequence plays as one) or a video file,\n"
+               "which is classified frame by frame. An image in a folder that is named like one of "
+               "the model's classes counts as of\n"
+               "that class, and the video then shows whether the model is right. The video is "
+               "H.264 in MP4 and plays in browsers.",
+    .examples = "  semtinel demo run ../data/test -o demo.mp4 --shuffle --limit 40\n"
+                "  semtinel demo model-int8.tflite recording.avi -o demo.mp4\n"
+                "  semtinel demo run ../data/test -o demo.gif --overlay --seconds 1.5\n",
+    .min_operands = 2,
+    .max_operands = -1,
+};
+
+typedef struct work {
+    smt_classifier *classifier;
+    smt_explainer *explainer;
+    smt_demo *demo;
+    size_t skipped, shown;
+} work;
+
+static bool ends_with(const char *path, const char *suffix)
+{
+    size_t length = strlen(path), end = strlen(suffix);
+    return length > end && strcasecmp(path + length - end, suffix) == 0;
+}
+
+static bool is_video(const char *path)
+{
+    static const char *const suffixes[] = {
+        ".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".gif"};
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        if (ends_with(path, suffixes[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The name of the folder that holds the image, if it is a class of the model; `out` has
+ * SMT_CANONICAL bytes or more. */
+static const char *
+truth_of(const smt_classifier_info *info, const char *path, char *out, size_t size)
+{
+    const char *end = smt_path_name(path);
+    if (end - path < 2) {
+        return NULL;
+    }
+    const char *start = end - 1;
+    while (start > path && start[-1] != '/') {
+        start--;
+    }
+    size_t length = (size_t)(end - 1 - start);
+    if (length >= size) {
+        return NULL;
+    }
+    memcpy(out, start, length);
+    out[length] = 0;
+    char folder[SMT_CANONICAL], known[SMT_CANONICAL];
+    smt_class_canonical(out, folder);
+    for (int c = 0; c < info->class_count; c++) {
+        smt_class_canonical(info->classes[c], known);
+        if (strcmp(folder, known) == 0) {
+            return out;
+        }
+    }
+    return NULL;
+}
+
+static smt_status show_images(work *w, cli_paths *list, smt_error *error)
+{
+    if (shuffle) {
+        smt_rng rng = smt_rng_seed(cli_shared.seed, 0);
+        for (size_t i = list->count; i > 1; i--) {
+            size_t k = smt_rng_below(&rng, (uint32_t)i);
+            char *swap = list->items[i - 1];
+            list->items[i - 1] = list->items[k];
+            list->items[k] = swap;
+        }
+    }
+    size_t wanted = limit && (size_t)limit < list->count ? (size_t)limit : list->count;
+    smt_status status = SMT_OK;
+    for (size_t i = 0; i < wanted && !status; i++) {
+        char folder[256];
+        smt_image image = {0};
+        smt_error why = {0};
+        if (smt_image_load(list->items[i], NULL, &image, &why)) {
+            smt_log(SMT_LOG_WARNING, "skipped %s", why.message);
+            w->skipped++;
+            continue;
+        }
+        const char *truth =
+            truth_of(smt_classifier_about(w->classifier), list->items[i], folder, sizeof folder);
+        const smt_demo_image shown = {&image, list->items[i], truth, seconds};
+        status = smt_demo_add(w->demo, &shown, error);
+        smt_image_free(&image);
+        w->shown++;
+        smt_progress("drawing", i + 1, wanted);
+        if (!status && smt_interrupted()) {
+            status = smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted");
+        }
+    }
+    return status;
+}
+
+static smt_status show_video(work *w, const char *path, smt_error *error)
+{
+    smt_frames *frames = NULL;
+    smt_status status = smt_frames_open(path, &frames, error);
+    bool found = true;
+    while (!status && found && !(limit && w->shown >= (size_t)limit)) {
+        smt_image image = {0};
+        char name[512];
+        status = smt_frames_next(frames, &image, &found, error);
+        if (status || !found) {
+            break;
+        }
+        snprintf(name, sizeof name, "%s, frame %zu", smt_path_name(path), w->shown + 1);
+        double own = smt_frames_rate(frames);
+        const smt_demo_image shown = {&image, name, NULL, own > 0 ? 1 / own : 1.0 / rate};
+        status = smt_demo_add(w->demo, &shown, error);
+        smt_image_free(&image);
+        w->shown++;
+        smt_progress("drawing frames", w->shown, w->shown + 1);
+        if (!status && smt_interrupted()) {
+            status = smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted");
+        }
+    }
+    smt_frames_close(&frames);
+    return status;
+}
+
+static smt_status open_all(work *w,
+                           const char *model,
+                           smt_pool *pool,
+                           const char *video,
+                           const char *gif,
+                           smt_error *error)
+{
+    smt_demo_options how = smt_demo_defaults();
+    how.video = video;
+    how.gif = gif;
+    how.rate = rate;
+    how.threads = cli_shared.threads;
+    smt_status status = cli_open_classifier(model, names, pool, &w->classifier, error);
+    if (!status && overlay) {
+        status = smt_explainer_open(source ? source : model, NULL, pool, &w->explainer, error);
+        if (!status &&
+            smt_explainer_size(w->explainer) != smt_classifier_about(w->classifier)->input_size) {
+            status = smt_fail(error,
+                              SMT_ERR_ARGUMENT,
+                              "--source %s: its input has another size than %s",
+                              source,
+                              model);
+        }
+    }
+    return status ? status : smt_demo_create(w->classifier, w->explainer, &how, &w->demo, error);
+}
+
+int cli_demo(int argc, char **argv)
+{
+    char **operands;
+    int operand_count;
+    int code = cli_parse(&command, options, argc, argv, &operands, &operand_count);
+    if (code >= 0) {
+        return code;
+    }
+    if (!output || (!ends_with(output, ".mp4") && !ends_with(output, ".gif"))) {
+        return cli_usage(&command, "-o FILE is missing, or is no .mp4 or .gif");
+    }
+    bool only_gif = ends_with(output, ".gif");
+    smt_error error = {0};
+    smt_pool *pool = NULL;
+    work w = {0};
+    cli_paths list = {0};
+    size_t frames = 0;
+    double start = smt_clock();
+    char *gif = only_gif   ? smt_strdup(output)
+                : with_gif ? smt_format("%.*s.gif", (int)strlen(output) - 4, output)
+                           : NULL;
+    bool video_in =
+        operand_count == 2 && is_video(operands[1]) && !smt_path_is_directory(operands[1]);
+    smt_status status = smt_pool_create(cli_shared.threads, &pool, &error);
+    if (!status && !video_in) {
+        status = cli_gather(operands + 1, operand_count - 1, &list, &error);
+        if (!status && !list.count) {
+            status = smt_fail(&error, SMT_ERR_IO, "%s: no image to show", operands[1]);
+        }
+    }
+    status =
+        status ? status : open_all(&w, operands[0], pool, only_gif ? NULL : output, gif, &error);
+    if (!status) {
+        status = video_in ? show_video(&w, operands[1], &error) : show_images(&w, &list, &error);
+    }
+    if (!status && !w.shown) {
+        status = smt_fail(&error, SMT_ERR_FORMAT, "%s: no image could be read", operands[1]);
+    }
+    status = status ? status : smt_demo_finish(&w.demo, &frames, &error);
+    if (!status) {
+        double took = smt_clock() - start;
+        cli_say("%zu images, %zu frames in %.1f s (%.0f frames/s)",
+                w.shown,
+                frames,
+                took,
+                (double)frames / took);
+        cli_say("wrote %s%s%s",
+                output,
+                with_gif && !only_gif ? " and " : "",
+                with_gif && !only_gif ? gif : "");
+    }
+    code = status ? cli_report(&error) : w.skipped ? EXIT_SKIPPED : EXIT_DONE;
+    smt_demo_abandon(&w.demo);
+    smt_free(gif);
+    smt_list_free(&list.items, list.count);
+    smt_explainer_close(&w.explainer);
+    smt_classifier_close(&w.classifier);
+    smt_pool_destroy(&pool);
+    return code;
+}

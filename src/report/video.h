@@ -1,0 +1,34 @@
+/* Frames in and out of video files. */
+#ifndef SEMTINEL_REPORT_VIDEO_H
+#define SEMTINEL_REPORT_VIDEO_H
+
+#include <semtinel/image.h>
+
+typedef struct video_writer video_writer;
+
+/* H.264 in MP4, playable in browsers (yuv420p, index in front); with .gif as suffix an animated GIF
+ * in 256 fixed colours. Even width and height. SMT_ERR_UNSUPPORTED: built without libavcodec, or no
+ * H.264 encoder in it. */
+smt_status video_create(const char *path,
+                        int width,
+                        int height,
+                        int fps,
+                        int threads,
+                        video_writer **out,
+                        smt_error *error);
+/* pixels: cairo's RGB24, `stride` bytes a row; shown for `repeat` frames. */
+smt_status
+video_add(video_writer *writer, const uint8_t *pixels, int stride, int repeat, smt_error *error);
+/* Writes what is left and closes; the file appears now. *writer is freed either way. */
+smt_status video_finish(video_writer **writer, smt_error *error);
+/* Drops the file; *writer may be NULL. */
+void video_abandon(video_writer **writer);
+
+typedef struct video_reader video_reader;
+smt_status video_open(const char *path, video_reader **out, smt_error *error);
+double video_rate(const video_reader *reader); /* frames a second; 0: unknown */
+/* The next frame as a grey image, which the caller frees; *found false at the end. */
+smt_status video_next(video_reader *reader, smt_image *image, bool *found, smt_error *error);
+void video_close(video_reader **reader);
+
+#endif

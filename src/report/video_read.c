@@ -1,0 +1,181 @@
+/* Reads the frames of a video file as grey images. */
+#include "report/video.h"
+
+#ifdef SMT_HAVE_VIDEO
+
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+#include <libswscale/swscale.h>
+
+struct video_reader {
+    char *path;
+    AVFormatContext *format;
+    AVCodecContext *codec;
+    AVFrame *frame;
+    AVPacket *packet;
+    struct SwsContext *scale;
+    int stream;
+    bool draining;
+};
+
+void video_close(video_reader **reader)
+{
+    if (reader && *reader) {
+        video_reader *r = *reader;
+        sws_freeContext(r->scale);
+        av_packet_free(&r->packet);
+        av_frame_free(&r->frame);
+        avcodec_free_context(&r->codec);
+        avformat_close_input(&r->format);
+        smt_free(r->path);
+        smt_free(r);
+        *reader = NULL;
+    }
+}
+
+static smt_status say(const char *path, int code, smt_error *error)
+{
+    char text[AV_ERROR_MAX_STRING_SIZE] = "";
+    av_strerror(code, text, sizeof text);
+    return smt_fail(error,
+                    code == AVERROR(ENOMEM) ? SMT_ERR_MEMORY : SMT_ERR_FORMAT,
+                    "%s: cannot be read as a video: %s",
+                    path,
+                    text);
+}
+
+static smt_status open_stream(video_reader *r, smt_error *error)
+{
+    const AVCodec *codec = NULL;
+    int code = avformat_open_input(&r->format, r->path, NULL, NULL);
+    code = code < 0 ? code : avformat_find_stream_info(r->format, NULL);
+    code = code < 0 ? code : av_find_best_stream(r->format, AVMEDIA_TYPE_VIDEO, -1, -1, &codec, 0);
+    if (code < 0) {
+        return say(r->path, code, error);
+    }
+    r->stream = code;
+    r->codec = avcodec_alloc_context3(codec);
+    r->frame = av_frame_alloc();
+    r->packet = av_packet_alloc();
+    if (!r->codec || !r->frame || !r->packet) {
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", r->path);
+    }
+    r->codec->thread_count = 1;
+    r->codec->max_pixels = (int64_t)64 << 20;
+    code = avcodec_parameters_to_context(r->codec, r->format->streams[r->stream]->codecpar);
+    code = code < 0 ? code : avcodec_open2(r->codec, codec, NULL);
+    return code < 0 ? say(r->path, code, error) : SMT_OK;
+}
+
+smt_status video_open(const char *path, video_reader **out, smt_error *error)
+{
+    av_log_set_level(AV_LOG_QUIET);
+    video_reader *r = smt_alloc(1, sizeof *r);
+    if (r) {
+        r->path = smt_strdup(path);
+    }
+    smt_status status = r && r->path ? open_stream(r, error)
+                                     : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
+    if (status) {
+        video_close(&r);
+        return status;
+    }
+    *out = r;
+    return SMT_OK;
+}
+
+double video_rate(const video_reader *reader)
+{
+    AVRational rate = reader->format->streams[reader->stream]->avg_frame_rate;
+    return rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0;
+}
+
+static smt_status to_grey(video_reader *r, smt_image *image, smt_error *error)
+{
+    int width = r->frame->width, height = r->frame->height;
+    smt_status status = smt_image_create(width, height, image, error);
+    if (status) {
+        return status;
+    }
+    r->scale = sws_getCachedContext(r->scale,
+                                    width,
+                                    height,
+                                    (enum AVPixelFormat)r->frame->format,
+                                    width,
+                                    height,
+                                    AV_PIX_FMT_GRAY8,
+                                    SWS_BILINEAR,
+                                    NULL,
+                                    NULL,
+                                    NULL);
+    uint8_t *planes[1] = {image->pixels};
+    const int strides[1] = {width};
+    if (!r->scale || sws_scale(r->scale,
+                               (const uint8_t *const *)r->frame->data,
+                               r->frame->linesize,
+                               0,
+                               height,
+                               planes,
+                               strides) < 0) {
+        smt_image_free(image);
+        return smt_fail(
+            error, SMT_ERR_UNSUPPORTED, "%s: its pixel format cannot be made grey", r->path);
+    }
+    return SMT_OK;
+}
+
+smt_status video_next(video_reader *r, smt_image *image, bool *found, smt_error *error)
+{
+    *found = false;
+    for (;;) {
+        int code = avcodec_receive_frame(r->codec, r->frame);
+        if (code >= 0) {
+            *found = true;
+            return to_grey(r, image, error);
+        }
+        if (code == AVERROR_EOF) {
+            return SMT_OK;
+        }
+        if (code != AVERROR(EAGAIN)) {
+            return say(r->path, code, error);
+        }
+        code = r->draining ? AVERROR_EOF : av_read_frame(r->format, r->packet);
+        if (code < 0) {
+            r->draining = true;
+            avcodec_send_packet(r->codec, NULL);
+            continue;
+        }
+        if (r->packet->stream_index == r->stream) {
+            /* A damaged packet costs its frame, not the rest of the video. */
+            avcodec_send_packet(r->codec, r->packet);
+        }
+        av_packet_unref(r->packet);
+    }
+}
+
+#else /* no FFmpeg at build time */
+
+smt_status video_open(const char *path, video_reader **out, smt_error *error)
+{
+    (void)out;
+    return smt_fail(error, SMT_ERR_UNSUPPORTED, "%s: semtinel was built without video", path);
+}
+
+double video_rate(const video_reader *reader)
+{
+    (void)reader;
+    return 0;
+}
+
+smt_status video_next(video_reader *reader, smt_image *image, bool *found, smt_error *error)
+{
+    (void)reader, (void)image, (void)found;
+    return smt_fail(error, SMT_ERR_UNSUPPORTED, "built without video");
+}
+
+void video_close(video_reader **reader)
+{
+    (void)reader;
+}
+
+#endif

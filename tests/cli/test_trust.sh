@@ -1,0 +1,98 @@
+# calibrate, review, explain, compare and demo from the command line, with bad input.
+set -u
+semtinel=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failures=0
+fail() { echo "FAILED: $*"; failures=$((failures + 1)); }
+run() { # run CODE COMMAND...: checks the exit code; output in $work/out, $work/err
+    local wanted=$1 got
+    shift
+    "$@" >"$work/out" 2>"$work/err"
+    got=$?
+    [ "$got" = "$wanted" ] || { fail "exit code $got instead of $wanted: $*"; cat "$work/out" "$work/err"; }
+}
+says() { grep -q -- "$1" "$work/out" "$work/err" || { fail "no line '$1'"; cat "$work/out" "$work/err"; }; }
+
+for part in train val test; do
+    run 0 "$semtinel" synth "$work/data/$part" --per-class 4 --size 48 --seed ${#part} --quiet
+done
+run 0 "$semtinel" train "$work/data" -o "$work/run" --init none --epochs 2 --size 48 --width 0.25 --quiet
+cp -r "$work/run" "$work/plain"
+
+# Calibration is kept in the model and told by evaluate; the class decisions stay.
+run 0 "$semtinel" evaluate "$work/run" "$work/data" -o "$work/before" --quiet
+run 0 "$semtinel" calibrate "$work/run" "$work/data" --max-rejection 0.5
+says 'temperature'
+says 'rejection 0.5'
+run 0 "$semtinel" evaluate "$work/run" "$work/data" -o "$work/after"
+says 'decided automatically'
+[ "$(cut -d, -f1-3 "$work/before/predictions.csv" | cksum)" = "$(cut -d, -f1-3 "$work/after/predictions.csv" | cksum)" ] ||
+    fail "calibration changed a decision"
+grep -q '"target": "rejection 0.5"' "$work/after/metrics.json" || fail "metrics.json lacks the rejection"
+[ -s "$work/after/reliability.png" ] && [ -s "$work/after/coverage.png" ] || fail "no reliability or coverage picture"
+
+# predict says review for what is below the threshold, and only then.
+run 0 "$semtinel" predict "$work/run" "$work/data/val"
+[ "$(head -n 1 "$work/out")" = image_name,predicted_class,confidence,suggested_class ] || fail "header: $(head -n 1 "$work/out")"
+review=$(grep -c ',review,' "$work/out")
+[ "$review" -gt 0 ] && [ "$review" -le 20 ] || fail "$review of 40 to review; at most half were allowed on these images"
+awk -F, 'NR > 1 && $2 != "review" && $2 != $4 { exit 1 }' "$work/out" || fail "a decision differs from the suggestion"
+run 0 "$semtinel" predict "$work/plain" "$work/data/val"
+grep -q review "$work/out" && fail "a model without thresholds sends to review"
+
+# The decision goes along with an export.
+if "$semtinel" export --help >/dev/null 2>&1; then
+    run 0 "$semtinel" export "$work/run" -o "$work/model.tflite"
+    run 0 "$semtinel" predict "$work/model.tflite" "$work/data/val" -o "$work/tflite.csv"
+    grep -q ',review,' "$work/tflite.csv" || fail "an exported model forgets its thresholds"
+    run 1 "$semtinel" calibrate "$work/model.tflite" "$work/data"
+    says 'calibrate the run'
+fi
+run 2 "$semtinel" calibrate "$work/run" "$work/data" --purity 0.9 --max-rejection 0.1
+run 2 "$semtinel" calibrate "$work/run" "$work/data" --purity 1.5
+mkdir "$work/folder" && cp -r "$work/data/val/." "$work/folder"
+run 1 "$semtinel" calibrate "$work/run" "$work/folder"
+says 'has no val images'
+
+# explain: one overlay an image, also of equal names, and their numbers.
+mkdir "$work/twice" && cp "$work/data/test/bridge/"*1.png "$work/twice/"
+run 0 "$semtinel" explain "$work/run" "$work/data/test/bridge" "$work/twice" -o "$work/why" --class crack
+images=$(($(ls "$work/data/test/bridge" | wc -l) + $(ls "$work/twice" | wc -l)))
+[ "$(ls "$work/why" | grep -c '\.png$')" = "$images" ] || fail "not $images overlays: $(ls "$work/why")"
+[ "$(wc -l <"$work/why/explanations.csv")" = $((images + 1)) ] || fail "explanations.csv lacks rows"
+awk -F, 'NR > 1 && ($3 != "crack" || $5 < 0 || $5 > 1 || $9 < 0 || $9 > 1) { exit 1 }' "$work/why/explanations.csv" ||
+    fail "numbers of the map are out of range"
+run 1 "$semtinel" explain "$work/run" "$work/twice" -o "$work/why" --class nonsense
+says "has no class 'nonsense'"
+echo junk >"$work/twice/junk.png"
+run 3 "$semtinel" explain "$work/run" "$work/twice" -o "$work/why2"
+says 'junk.png'
+
+# compare: a model with itself, and with another.
+run 0 "$semtinel" train "$work/data" -o "$work/other" --init none --epochs 1 --size 48 --width 0.25 --seed 5 --quiet
+run 0 "$semtinel" evaluate "$work/other" "$work/data" -o "$work/second" --quiet
+run 0 "$semtinel" compare "$work/before" "$work/after" "$work/second" -o "$work/compare.json"
+says '1 against 2: 0 right only with 1, 0 only with 2; McNemar p = 1.0000'
+says '2 against 3'
+grep -q '"mcnemar_p"' "$work/compare.json" || fail "no p in the JSON"
+run 1 "$semtinel" compare "$work/before" "$work/missing"
+says 'semtinel evaluate'
+run 2 "$semtinel" compare "$work/before"
+
+# demo: needs FFmpeg's libraries at build time; without them it says so.
+if "$semtinel" demo "$work/run" "$work/data/test" -o "$work/demo.mp4" --gif --overlay --limit 4 --seconds 0.2 \
+    >"$work/out" 2>"$work/err"; then
+    says '4 images, 20 frames'
+    [ -s "$work/demo.mp4" ] && [ -s "$work/demo.gif" ] || fail "no video"
+    run 0 "$semtinel" demo "$work/run" "$work/demo.mp4" -o "$work/again.mp4"
+    says '20 images, 20 frames'
+    run 1 "$semtinel" demo "$work/run" "$work/twice/junk.png" -o "$work/none.mp4"
+    [ -e "$work/none.mp4" ] && fail "a video without images"
+    ls "$work" | grep -q tmp && fail "temporary files left: $(ls "$work")"
+else
+    says 'built without video'
+fi
+run 2 "$semtinel" demo "$work/run" "$work/data/test" -o "$work/demo.txt"
+
+[ "$failures" = 0 ] || { echo "$failures failures"; exit 1; }
