@@ -114,23 +114,41 @@ static fb_field byte(int id, int value)
     return (fb_field){id, FB_BYTE, value, 0};
 }
 
+/* The quantisation table; per-channel zero points are left to share_zeros. */
 static uint32_t write_quantisation(fb_writer *w, const tfl_tensor *t)
 {
     const fb_field fields[] = {reference(2), reference(3), number(6, t->axis)};
     uint32_t table = fb_table(w, fields, 3);
     const float *scales = t->scale_count > 1 ? t->scales : &t->scale;
-    fb_refer(w, table, 2, fb_vector(w, scales, (size_t)t->scale_count, 4, 4));
-    uint32_t zeros = fb_vector(w, NULL, (size_t)t->scale_count, 8, 8);
-    /* Per-channel zero points are 0, as the fresh memory is. */
     int64_t zero_point = t->zero_point;
-    if (t->scale_count == 1 && !w->failed) {
-        memcpy(w->data + zeros + 4, &zero_point, sizeof zero_point);
+    fb_refer(w, table, 2, fb_vector(w, scales, (size_t)t->scale_count, 4, 4));
+    if (t->scale_count == 1) {
+        fb_refer(w, table, 3, fb_vector(w, &zero_point, 1, 8, 8));
     }
-    fb_refer(w, table, 3, zeros);
     return table;
 }
 
-static uint32_t write_tensor(fb_writer *w, const tfl_tensor *t)
+/* Zero points of per-channel scales are all 0, 8 bytes each, an eighth of an int8 file. One vector
+ * of each length serves all tensors: FlatBuffers may share what they refer to, as long as it comes
+ * later in the file. */
+static void share_zeros(fb_writer *w, const tfl_file *file, uint32_t *tables)
+{
+    for (int i = 0; i < file->tensor_count; i++) {
+        int count = file->tensors[i].scale_count;
+        if (!tables[i] || count < 2) {
+            continue;
+        }
+        uint32_t zeros = fb_vector(w, NULL, (size_t)count, 8, 8);
+        for (int k = i; k < file->tensor_count; k++) {
+            if (tables[k] && file->tensors[k].scale_count == count) {
+                fb_refer(w, tables[k], 3, zeros);
+                tables[k] = 0;
+            }
+        }
+    }
+}
+
+static uint32_t write_tensor(fb_writer *w, const tfl_tensor *t, uint32_t *quantisation)
 {
     fb_field fields[5] = {reference(0), byte(1, t->type), number(2, t->buffer), reference(3)};
     int count = 4;
@@ -141,7 +159,8 @@ static uint32_t write_tensor(fb_writer *w, const tfl_tensor *t)
     fb_refer(w, table, 0, fb_vector(w, t->shape, (size_t)t->rank, 4, 4));
     fb_refer(w, table, 3, fb_string(w, t->name));
     if (t->scale_count) {
-        fb_refer(w, table, 4, write_quantisation(w, t));
+        *quantisation = write_quantisation(w, t);
+        fb_refer(w, table, 4, *quantisation);
     }
     return table;
 }
@@ -262,12 +281,23 @@ static uint32_t write_subgraph(fb_writer *w, const tfl_file *file)
 {
     const fb_field fields[] = {
         reference(0), reference(1), reference(2), reference(3), reference(4)};
+    uint32_t *tables = smt_alloc((size_t)file->tensor_count, sizeof *tables);
     uint32_t table = fb_table(w, fields, 5);
     uint32_t tensors = fb_vector(w, NULL, (size_t)file->tensor_count, 4, 4);
     fb_refer(w, table, 0, tensors);
     for (int i = 0; i < file->tensor_count; i++) {
-        fb_refer_element(w, tensors, (size_t)i, write_tensor(w, &file->tensors[i]));
+        uint32_t quantisation = 0;
+        fb_refer_element(w, tensors, (size_t)i, write_tensor(w, &file->tensors[i], &quantisation));
+        if (tables) {
+            tables[i] = quantisation;
+        }
     }
+    if (tables) {
+        share_zeros(w, file, tables);
+    } else {
+        w->failed = true;
+    }
+    smt_free(tables);
     fb_refer(w, table, 1, fb_vector(w, &file->input, 1, 4, 4));
     fb_refer(w, table, 2, fb_vector(w, &file->output, 1, 4, 4));
     uint32_t operators = fb_vector(w, NULL, (size_t)file->operator_count, 4, 4);
