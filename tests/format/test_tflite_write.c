@@ -63,7 +63,8 @@ static void execute(const smt_model *model, const float *input, float *out)
     smt_graph_destroy(&soft);
 }
 
-static void run_edge(const void *data, size_t size, const void *input, size_t bytes, float *out)
+static void run_edge_any(
+    const void *data, size_t size, const void *input, size_t bytes, void *out, size_t out_bytes)
 {
     smt_edge_model model;
     smt_edge_plan plan;
@@ -81,9 +82,22 @@ static void run_edge(const void *data, size_t size, const void *input, size_t by
     assert_int_equal(smt_edge_start(&plan, arena, plan.arena_bytes, &runner, &error), SMT_EDGE_OK);
     memcpy(smt_edge_input(&runner, 0), input, bytes);
     smt_edge_invoke(&runner, NULL, NULL);
-    memcpy(out, smt_edge_output(&runner, 0), 4 * sizeof *out);
+    memcpy(out, smt_edge_output(&runner, 0), out_bytes);
     smt_free(arena);
     smt_free(places);
+}
+
+/* Four float outputs. */
+static void run_edge(const void *data, size_t size, const void *input, size_t bytes, float *out)
+{
+    run_edge_any(data, size, input, bytes, out, 4 * sizeof *out);
+}
+
+/* Four int8 outputs. */
+static void
+run_edge_bytes(const void *data, size_t size, const void *input, size_t bytes, int8_t *out)
+{
+    run_edge_any(data, size, input, bytes, out, 4);
 }
 
 static void compare(const float *a, const float *b, double bound, const char *what)
@@ -286,6 +300,144 @@ static void test_gate_without_convolution(void **state)
     smt_model_destroy(&model);
 }
 
+/* input 2 x 2 x 4, depthwise, conv, pool, dense, softmax, on grids of int8; layer "conv" may stay
+ * in float. */
+static smt_graph *annotated(bool keep_conv_float, bool dynamic)
+{
+    smt_graph *g = NULL;
+    smt_error error = {SMT_OK, ""};
+    smt_conv_spec spec = {.filters = 4,
+                          .kernel_h = 1,
+                          .kernel_w = 1,
+                          .stride = 1,
+                          .bias = true,
+                          .activation = SMT_ACT_RELU6};
+    assert_int_equal(smt_graph_create(&g, &error), SMT_OK);
+    assert_int_equal(smt_graph_input(g, "in", (smt_shape){2, 2, 4}, &error), 0);
+    assert_int_equal(smt_graph_depthwise(g, "deep", 0, &spec, &error), 1);
+    assert_int_equal(smt_graph_conv(g, "conv", 1, &spec, &error), 2);
+    assert_int_equal(smt_graph_global_pool(g, "pool", 2, &error), 3);
+    assert_int_equal(smt_graph_dense(g, "dense", 3, 4, true, SMT_ACT_NONE, &error), 4);
+    assert_int_equal(smt_graph_softmax(g, "softmax", 4, &error), 5);
+    static const smt_quant quants[] = {{1.0f / 128, 0},
+                                       {6.0f / 255, -128},
+                                       {6.0f / 255, -128},
+                                       {6.0f / 255, -128},
+                                       {0.1f, 3},
+                                       {1.0f / 256, -128}};
+    smt_rng rng = smt_rng_seed(8, 8);
+    for (int i = 0; i < g->node_count; i++) {
+        smt_node *n = &g->nodes[i];
+        n->quant = dynamic ? (smt_quant){0, 0} : quants[i];
+        if (n->param[SMT_WEIGHT] < 0) {
+            continue;
+        }
+        smt_param *w = &g->params[n->param[SMT_WEIGHT]], *b = &g->params[n->param[SMT_BIAS]];
+        bool grid = !(keep_conv_float && n->op == SMT_OP_CONV);
+        if (grid) {
+            assert_int_equal(smt_param_scales(w, 4, &error), SMT_OK);
+        }
+        if (grid && !dynamic) {
+            assert_int_equal(smt_param_scales(b, 4, &error), SMT_OK);
+        }
+        for (int c = 0; c < 4; c++) {
+            float scale = 0.01f * (float)(c + 1);
+            b->data[c] = (float)smt_rng_uniform(&rng, 0, 1);
+            if (w->scale) {
+                w->scale[c] = scale;
+            }
+            if (b->scale) {
+                b->scale[c] = scale * quants[n->input[0]].scale;
+                b->data[c] = b->scale[c] * roundf(b->data[c] / b->scale[c]);
+            }
+            for (size_t k = 0; k < w->count / 4; k++) {
+                size_t at =
+                    n->op == SMT_OP_DEPTHWISE ? k * 4 + (size_t)c : (size_t)c * (w->count / 4) + k;
+                w->data[at] = scale * (float)((int)smt_rng_below(&rng, 255) - 127);
+            }
+        }
+    }
+    return g;
+}
+
+/* int8 networks follow the float function as closely as their grids allow, whatever the ends and
+ * the types inside. */
+static void test_int8(void **state)
+{
+    (void)state;
+    smt_error error = {SMT_OK, ""};
+    for (int kind = 0; kind < 6; kind++) {
+        bool float_io = kind == 1 || kind == 4, raw = kind == 2 || kind == 4, keep = kind == 3,
+             dynamic = kind == 5;
+        smt_graph *g = annotated(keep, dynamic);
+        smt_model *model = NULL;
+        smt_pool *pool = NULL;
+        smt_exec *exec = NULL;
+        float input[16], expected[4], got[4];
+        int8_t q[16], q_out[4];
+        uint8_t pixels[16];
+        smt_rng rng = smt_rng_seed(4, (uint64_t)kind);
+        for (int i = 0; i < 16; i++) {
+            q[i] = (int8_t)((int)smt_rng_below(&rng, 256) - 128);
+            pixels[i] = (uint8_t)(q[i] + 128);
+            input[i] = (float)q[i] / 128;
+        }
+        assert_int_equal(smt_pool_create(1, &pool, &error), SMT_OK);
+        assert_int_equal(
+            smt_exec_create(g, pool, &(smt_exec_options){.max_batch = 1}, &exec, &error), SMT_OK);
+        memcpy(expected, smt_exec_infer(exec, input, 1), sizeof expected);
+        smt_exec_destroy(&exec);
+        smt_pool_destroy(&pool);
+        assert_int_equal(smt_model_create(g, NULL, names, 4, &model, &error), SMT_OK);
+        void *data = NULL;
+        size_t size = 0;
+        smt_write_options options = {.raw_input = raw};
+        if (smt_tflite_build(g, model, &options, float_io, &data, &size, &error)) {
+            fail_msg("%s", error.message);
+        }
+        assert_int_equal(count_operators(data, size, SMT_EDGE_QUANTIZE),
+                         kind == 0 || dynamic ? 0 : 1);
+        assert_int_equal(count_operators(data, size, SMT_EDGE_DEQUANTIZE),
+                         float_io || keep ? 1 : 0);
+        if (float_io || dynamic) {
+            float values[16];
+            for (int i = 0; i < 16; i++) {
+                values[i] = raw ? (float)pixels[i] : input[i];
+            }
+            run_edge(data, size, values, sizeof values, got);
+        } else {
+            run_edge_bytes(data, size, raw ? (const void *)pixels : q, 16, q_out);
+            for (int i = 0; i < 4; i++) {
+                got[i] = (float)(q_out[i] + 128) / 256;
+            }
+        }
+        compare(expected, got, dynamic ? 0.02 : 0.03, "int8");
+        smt_free(data);
+        smt_model_destroy(&model);
+    }
+    /* What int8 cannot hold is refused by name. */
+    smt_graph *g = annotated(false, false);
+    smt_model *model = NULL;
+    void *data = NULL;
+    size_t size = 0;
+    smt_write_options options = {.raw_input = false};
+    g->nodes[2].activation = SMT_ACT_HARD_SWISH;
+    assert_int_equal(smt_model_create(g, NULL, names, 4, &model, &error), SMT_OK);
+    assert_int_equal(smt_tflite_build(g, model, &options, false, &data, &size, &error),
+                     SMT_ERR_UNSUPPORTED);
+    assert_non_null(strstr(error.message, "'conv'"));
+    g->nodes[2].activation = SMT_ACT_HARD_SIGMOID;
+    assert_int_equal(smt_tflite_build(g, model, &options, false, &data, &size, &error),
+                     SMT_ERR_UNSUPPORTED);
+    g->nodes[2].activation = SMT_ACT_NONE;
+    g->nodes[0].quant.scale = 0.5f;
+    options.raw_input = true;
+    assert_int_equal(smt_tflite_build(g, model, &options, false, &data, &size, &error),
+                     SMT_ERR_UNSUPPORTED);
+    assert_non_null(strstr(error.message, "grey level"));
+    smt_model_destroy(&model);
+}
+
 static void test_failing_allocations(void **state)
 {
     (void)state;
@@ -395,6 +547,7 @@ int main(void)
         cmocka_unit_test(test_float),
         cmocka_unit_test(test_paddings),
         cmocka_unit_test(test_gate_without_convolution),
+        cmocka_unit_test(test_int8),
         cmocka_unit_test(test_failing_allocations),
         cmocka_unit_test(test_damaged),
         cmocka_unit_test(test_flatc),
