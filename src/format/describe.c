@@ -2,6 +2,7 @@
  * its tensors where it is not a network. */
 #include "format/describe.h"
 #include "format/metadata.h"
+#include "format/torch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -125,7 +126,12 @@ static smt_status describe_safetensors(
     if (status) {
         return status;
     }
-    if (!smt_tensor_file_get(file, "semtinel")) {
+    if (!smt_tensor_file_get(file, "semtinel") && smt_torchvision_names(file)) {
+        status = smt_torchvision_model(file, path, &model, error);
+        if (!status) {
+            describe_model(model, root);
+        }
+    } else if (!smt_tensor_file_get(file, "semtinel")) {
         describe_tensors(file, root);
     } else {
         status = smt_model_from_tensors(file, path, &model, error);

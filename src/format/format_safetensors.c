@@ -1,5 +1,7 @@
-/* safetensors as a model format. */
+/* safetensors as a model format: semtinel's checkpoints, and state dictionaries with torchvision's
+ * names. */
 #include "format/formats.h"
+#include "format/torch.h"
 
 static bool probe(const uint8_t *head, size_t size)
 {
@@ -11,7 +13,9 @@ static smt_status read_model(const char *path, smt_model **out, smt_error *error
     smt_tensor_file *file = NULL;
     smt_status status = smt_safetensors_load(path, &file, error);
     if (!status) {
-        status = smt_model_from_tensors(file, path, out, error);
+        bool foreign = !smt_tensor_file_get(file, "semtinel") && smt_torchvision_names(file);
+        status = foreign ? smt_torchvision_model(file, path, out, error)
+                         : smt_model_from_tensors(file, path, out, error);
     }
     smt_tensor_file_destroy(&file);
     return status;

@@ -1,5 +1,6 @@
 /* safetensors: round trips, every refusal of hostile files, checkpoints, failing allocations. */
 #include "format/half.h"
+#include "format/torch.h"
 
 #include <semtinel/format.h>
 
@@ -378,6 +379,64 @@ static void test_checkpoint(void **state)
     assert_int_equal(smt_model_load("/tmp", &back, &error), SMT_ERR_IO);
 }
 
+/* A PyTorch state dictionary kept as safetensors is the same network as the .pth. */
+static void test_torchvision_names(void **state)
+{
+    (void)state;
+    char *path = in_folder("torch.safetensors");
+    smt_tensor_file *file = NULL;
+    smt_model *a = NULL, *b = NULL;
+    smt_error error = {SMT_OK, ""};
+    assert_int_equal(smt_pth_load(SMT_TEST_DIR "/golden/format/torchvision.pth", &file, &error),
+                     SMT_OK);
+    assert_int_equal(smt_safetensors_save(file, path, &error), SMT_OK);
+    assert_int_equal(smt_model_load(SMT_TEST_DIR "/golden/format/torchvision.pth", &a, &error),
+                     SMT_OK);
+    assert_int_equal(smt_model_load(path, &b, &error), SMT_OK);
+    assert_int_equal(a->graph->param_count, b->graph->param_count);
+    for (int i = 0; i < a->graph->param_count; i++) {
+        const smt_param *p = &a->graph->params[i], *q = &b->graph->params[i];
+        assert_memory_equal(p->data, q->data, p->count * sizeof(float));
+    }
+    char *json = NULL;
+    assert_int_equal(smt_describe(path, &json, &error), SMT_OK);
+    assert_non_null(strstr(json, "\"layers\""));
+    smt_free(json);
+    smt_model_destroy(&a);
+    smt_model_destroy(&b);
+    smt_tensor_file_destroy(&file);
+    smt_free(path);
+}
+
+static void test_describe(void **state)
+{
+    (void)state;
+    char *path = in_folder("state.safetensors"), *json = NULL;
+    smt_tensor_file *file = sample();
+    smt_error error = {SMT_OK, ""};
+    assert_int_equal(smt_safetensors_save(file, path, &error), SMT_OK);
+    assert_int_equal(smt_describe(path, &json, &error), SMT_OK);
+    json_t *root = json_loads(json, 0, NULL);
+    assert_int_equal(json_array_size(json_object_get(root, "tensors")), 3);
+    assert_int_equal(json_integer_value(json_object_get(root, "parameters")), 10);
+    json_decref(root);
+    smt_free(json);
+    smt_model *model = small_model(1, 3, 0.25f);
+    assert_int_equal(smt_model_save(model, path, SMT_DTYPE_F16, NULL, &error), SMT_OK);
+    assert_int_equal(smt_describe(path, &json, &error), SMT_OK);
+    root = json_loads(json, 0, NULL);
+    assert_int_equal(json_integer_value(json_object_get(root, "macs")),
+                     smt_graph_macs(model->graph, -1));
+    assert_int_equal(json_array_size(json_object_get(root, "classes")), 3);
+    assert_int_equal(json_array_size(json_object_get(root, "layers")), model->graph->node_count);
+    json_decref(root);
+    smt_free(json);
+    assert_int_equal(smt_describe("/nonexistent", &json, &error), SMT_ERR_IO);
+    smt_model_destroy(&model);
+    smt_tensor_file_destroy(&file);
+    smt_free(path);
+}
+
 static void test_transfer(void **state)
 {
     (void)state;
@@ -443,6 +502,8 @@ int main(void)
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_failing_allocations),
         cmocka_unit_test(test_checkpoint),
+        cmocka_unit_test(test_torchvision_names),
+        cmocka_unit_test(test_describe),
         cmocka_unit_test(test_transfer),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
