@@ -113,6 +113,27 @@ static void check_passes(smt_padding padding, bool wide)
     run(freed, b);
     same(a, b, BATCH * 10);
 
+    /* And back: the gates are hard sigmoids again. */
+    assert_int_equal(smt_graph_restore_gates(freed, &again, &error), SMT_OK);
+    assert_int_equal(smt_graph_check(again, &error), SMT_OK);
+    gates = 0;
+    for (int i = 0; i < again->node_count; i++) {
+        assert_true(again->nodes[i].activation != SMT_ACT_RELU6);
+        gates += again->nodes[i].activation == SMT_ACT_HARD_SIGMOID;
+    }
+    assert_int_equal(gates, 9);
+    run(again, b);
+    same(a, b, BATCH * 10);
+    smt_graph_destroy(&again);
+
+    /* Another input size: the same weights, other shapes. */
+    assert_int_equal(smt_graph_with_size(graph, 96, 64, &again, &error), SMT_OK);
+    assert_int_equal(smt_graph_check(again, &error), SMT_OK);
+    const smt_node *last = &again->nodes[smt_graph_find(again, "last")];
+    assert_true(last->shape.h == 3 && last->shape.w == 2);
+    smt_graph_destroy(&again);
+    assert_int_equal(smt_graph_with_size(graph, 0, 64, &again, &error), SMT_ERR_LIMIT);
+
     assert_int_equal(smt_graph_with_softmax(freed, &soft, &error), SMT_OK);
     assert_int_equal(soft->node_count, freed->node_count + 1);
     assert_int_equal(smt_graph_with_softmax(soft, &again, &error), SMT_OK);
