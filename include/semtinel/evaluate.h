@@ -104,7 +104,7 @@ typedef struct smt_classifier_info {
     size_t bytes;          /* of the file */
     int class_count;
     const char *const *classes;
-    bool named;     /* false: the file holds no class names; they are "class 0", "class 1", ... */
+    bool named;     /* false: the file holds no class names; they are class0, class1, ... */
     int input_size; /* pixels a side */
     int channels;   /* 1 or 3 */
     smt_preprocess preprocess;

@@ -52,6 +52,24 @@ SMT_API smt_status smt_plot_coverage(const smt_evaluation *evaluation,
                                      const char *path,
                                      smt_error *error);
 
+/* A model file beside the evaluated one. */
+typedef struct smt_report_file {
+    char name[256];
+    const char *format, *precision; /* static */
+    size_t bytes, images;           /* images it was measured on */
+    double milliseconds;            /* an image */
+    double accuracy, agreement;     /* 0 .. 1; agreement: the same class as the evaluated model */
+} smt_report_file;
+
+/* Measures every model file of a folder that has the evaluated model's classes and input, on up to
+ * 200 of its images. *rows is freed with smt_free. */
+SMT_API smt_status smt_report_measure_files(const char *folder,
+                                            const smt_evaluation *evaluation,
+                                            smt_pool *pool,
+                                            smt_report_file **rows,
+                                            size_t *count,
+                                            smt_error *error);
+
 /* What report.html shows besides the evaluation; all borrowed, all may be NULL or 0. */
 typedef struct smt_report_inputs {
     const char *command;            /* the command line that made it */
@@ -59,6 +77,9 @@ typedef struct smt_report_inputs {
     size_t history_count;
     smt_explainer *explainer; /* draws where the evidence lies beside the worst and the least
                                  confident images */
+    const smt_report_file *files;
+    size_t file_count;
+    const char *audit; /* text of smt_audit_text */
 } smt_report_inputs;
 
 /* rgb: width x height x 3, filled with the grey image (scaled to that size) under the map in

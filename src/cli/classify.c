@@ -39,7 +39,7 @@ smt_status cli_open_classifier(
     }
     if (!status && !smt_classifier_about(classifier)->named) {
         smt_log(SMT_LOG_WARNING,
-                "%s: holds no class names; they are called 'class 0' and so on. --classes A,B,... "
+                "%s: holds no class names; they are called class0, class1, .... --classes A,B,... "
                 "names them",
                 smt_classifier_about(classifier)->path);
     }

@@ -1,12 +1,14 @@
 #include "cli/classify.h"
 #include "cli/cli.h"
 
+#include <semtinel/audit.h>
 #include <semtinel/report.h>
 
 #include <string.h>
 
 static const char *output;
 static const char *names;
+static bool with_audit;
 static int split;
 static int resamples = SMT_BOOTSTRAP_RESAMPLES;
 static cli_list overrides;
@@ -45,6 +47,7 @@ static const cli_option options[] = {
      100000,
      "N",
      "bootstrap resamples of the 95% intervals"},
+    {"audit", 0, CLI_FLAG, &with_audit, 0, 0, NULL, "put an audit of DATASET into report.html"},
     {NULL, 0, CLI_FLAG, NULL, 0, 0, NULL, NULL},
 };
 
@@ -109,8 +112,37 @@ static char *command_line(int argc, char **argv)
     return text;
 }
 
-/* The curves are in the report when the model is a run that has a history. */
+static smt_status
+audit_set(const smt_dataset *dataset, smt_pool *pool, char **text, smt_error *error)
+{
+    smt_audit *audit = NULL;
+    smt_status status = smt_audit_run(dataset, NULL, pool, &audit, error);
+    status = status ? status : smt_audit_text(audit, 20, text, error);
+    smt_audit_destroy(&audit);
+    return status;
+}
+
+/* A run brings its curves and the files that were exported into it. */
+static void look_into_run(const char *run,
+                          const smt_evaluation *evaluation,
+                          smt_pool *pool,
+                          smt_report_inputs *inputs,
+                          smt_history_row **history,
+                          smt_report_file **files_of_run)
+{
+    char *csv = smt_path_join(run, "history.csv");
+    if (csv && smt_path_exists(csv) &&
+        !smt_history_load(csv, history, &inputs->history_count, NULL)) {
+        inputs->history = *history;
+    }
+    smt_free(csv);
+    if (!smt_report_measure_files(run, evaluation, pool, files_of_run, &inputs->file_count, NULL)) {
+        inputs->files = *files_of_run;
+    }
+}
+
 static smt_status save_page(const smt_evaluation *evaluation,
+                            const smt_dataset *dataset,
                             const char *model,
                             const char *line,
                             smt_pool *pool,
@@ -118,21 +150,25 @@ static smt_status save_page(const smt_evaluation *evaluation,
 {
     smt_report_inputs inputs = {.command = line};
     smt_history_row *history = NULL;
-    char *path = smt_path_join(output, "report.html");
-    char *csv = smt_path_is_directory(model) ? smt_path_join(model, "history.csv") : NULL;
-    if (csv && smt_path_exists(csv) &&
-        !smt_history_load(csv, &history, &inputs.history_count, NULL)) {
-        inputs.history = history;
+    smt_report_file *beside = NULL;
+    char *audit = NULL, *path = smt_path_join(output, "report.html");
+    smt_status status = path ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    if (smt_path_is_directory(model)) {
+        look_into_run(model, evaluation, pool, &inputs, &history, &beside);
+    }
+    if (!status && with_audit) {
+        status = audit_set(dataset, pool, &audit, error);
+        inputs.audit = audit;
     }
     /* A file whose network cannot be taken apart is reported without overlays. */
     if (smt_explainer_open(model, NULL, pool, &inputs.explainer, NULL)) {
         inputs.explainer = NULL;
     }
-    smt_status status = path ? smt_report_html(evaluation, &inputs, path, error)
-                             : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    status = status ? status : smt_report_html(evaluation, &inputs, path, error);
     smt_explainer_close(&inputs.explainer);
     smt_free(history);
-    smt_free(csv);
+    smt_free(beside);
+    smt_free(audit);
     smt_free(path);
     return status;
 }
@@ -229,7 +265,7 @@ int cli_evaluate(int argc, char **argv)
     status = status ? status : smt_dataset_scan(operands[1], &dataset, &error);
     status = status ? status : smt_evaluate(classifier, dataset, &how, pool, &evaluation, &error);
     status = status ? status : save_all(evaluation, &error);
-    status = status ? status : save_page(evaluation, operands[0], line, pool, &error);
+    status = status ? status : save_page(evaluation, dataset, operands[0], line, pool, &error);
     if (!status) {
         print_summary(evaluation);
         code = evaluation->skipped ? EXIT_SKIPPED : EXIT_DONE;

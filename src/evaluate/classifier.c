@@ -4,6 +4,7 @@
 #include <semtinel/format.h>
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -65,11 +66,24 @@ static bool is_tflite(const char *path, size_t *bytes)
     return format && strcmp(format->name, "tflite") == 0;
 }
 
+/* Readers number the outputs of a file without names: class0, class1, ... */
+static bool only_numbered(const runner_facts *facts)
+{
+    for (int i = 0; i < facts->class_count; i++) {
+        char number[32];
+        snprintf(number, sizeof number, "class%d", i);
+        if (strcmp(facts->classes[i], number)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static smt_status make_names(runner_facts *facts, const char *path, smt_error *error)
 {
     char **names = smt_alloc((size_t)facts->outputs, sizeof *names);
     for (int i = 0; names && i < facts->outputs; i++) {
-        names[i] = smt_format("class %d", i);
+        names[i] = smt_format("class%d", i);
         if (!names[i]) {
             smt_list_free(&names, (size_t)i);
         }
@@ -95,8 +109,8 @@ smt_classifier_open(const char *path, smt_pool *pool, smt_classifier **out, smt_
         status = edge ? runner_open_edge(c->path, pool, &c->runner, &c->facts, error)
                       : runner_open_model(c->path, pool, &c->runner, &c->facts, error);
     }
-    bool named = c->facts.class_count > 0;
-    if (!status && !named) {
+    bool named = c->facts.class_count > 0 && !only_numbered(&c->facts);
+    if (!status && !c->facts.class_count) {
         status = make_names(&c->facts, c->path, error);
     }
     if (!status && c->facts.preprocess.normalise) {

@@ -129,6 +129,28 @@ static smt_status allocate(smt_evaluation *e, const smt_dataset *dataset, smt_er
     return complete ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", dataset->root);
 }
 
+static bool is_other(const char *name)
+{
+    char canonical[SMT_CANONICAL];
+    smt_class_canonical(name, canonical);
+    return strcmp(canonical, "other") == 0;
+}
+
+/* Some class is reached from both sides. If it is `other` alone, nothing was measured, and all
+ * would be right. */
+static bool shares_class(const smt_class_map *map)
+{
+    for (int i = 0; i < map->model_count; i++) {
+        for (int k = 0; k < map->set_count; k++) {
+            if (map->from_set[k] == map->from_model[i] &&
+                !is_other(map->classes[map->from_model[i]])) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static smt_status map_classes(smt_evaluation *e,
                               const smt_dataset *dataset,
                               const smt_evaluate_options *options,
@@ -151,6 +173,17 @@ static smt_status map_classes(smt_evaluation *e,
                                              &e->map,
                                              error);
     smt_free(images);
+    if (!status && !shares_class(e->map)) {
+        return smt_fail(error,
+                        SMT_ERR_ARGUMENT,
+                        "%s and %s: no class in common ('%s', ... and '%s', ...), so everything "
+                        "would count as other; name "
+                        "the model's classes with --classes, or match them with --map",
+                        e->info.path,
+                        dataset->root,
+                        e->info.classes[0],
+                        dataset->classes[0]);
+    }
     for (int i = 0; !status && i < e->map->line_count; i++) {
         smt_log(SMT_LOG_INFO, "%s", e->map->lines[i]);
     }

@@ -133,6 +133,8 @@ smt_status smt_report_html(const smt_evaluation *e,
     report_confidence(file, e);
     status = report_mistakes(file, e, inputs, error);
     if (!status) {
+        report_files(file, inputs);
+        report_audit(file, inputs);
         report_provenance(file, e, inputs);
         smt_file_printf(file,
                         "</main>\n<footer><p class=\"soft\">Made by semtinel %s.</p></footer>\n",

@@ -5,17 +5,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void link_to(smt_file *file, bool wanted, const char *id, const char *name)
+{
+    if (wanted) {
+        smt_file_printf(file, "<li><a href=\"#%s\">%s</a></li>", id, name);
+    }
+}
+
 void report_navigation(smt_file *file, const smt_report_inputs *inputs)
 {
-    smt_file_printf(file,
-                    "<nav aria-label=\"Sections\"><ul><li><a href=\"#summary\">Summary</a></li>%s"
-                    "<li><a href=\"#confusion\">Confusion matrix</a></li><li><a "
-                    "href=\"#classes\">Classes</a></li>"
-                    "<li><a href=\"#confidence\">Confidence</a></li><li><a "
-                    "href=\"#mistakes\">Worst mistakes</a></li>"
-                    "<li><a href=\"#unsure\">Least confident</a></li><li><a "
-                    "href=\"#origin\">Provenance</a></li></ul></nav>\n",
-                    inputs->history_count ? "<li><a href=\"#curves\">Training</a></li>" : "");
+    smt_file_printf(file, "<nav aria-label=\"Sections\"><ul>");
+    link_to(file, true, "summary", "Summary");
+    link_to(file, inputs->history_count > 0, "curves", "Training");
+    link_to(file, true, "confusion", "Confusion matrix");
+    link_to(file, true, "classes", "Classes");
+    link_to(file, true, "confidence", "Confidence");
+    link_to(file, true, "mistakes", "Worst mistakes");
+    link_to(file, true, "unsure", "Least confident");
+    link_to(file, inputs->file_count > 0, "files", "Model files");
+    link_to(file, inputs->audit != NULL, "audit", "Data audit");
+    link_to(file, true, "origin", "Provenance");
+    smt_file_printf(file, "</ul></nav>\n");
 }
 
 static void card(smt_file *file, const char *value, const char *label)

@@ -20,6 +20,8 @@ smt_status report_mistakes(smt_file *file,
                            const smt_evaluation *e,
                            const smt_report_inputs *inputs,
                            smt_error *error);
+void report_files(smt_file *file, const smt_report_inputs *inputs);
+void report_audit(smt_file *file, const smt_report_inputs *inputs);
 void report_provenance(smt_file *file, const smt_evaluation *e, const smt_report_inputs *inputs);
 
 #endif

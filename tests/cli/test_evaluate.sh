@@ -59,6 +59,10 @@ says 'FROM=TO'
 run 1 "$semtinel" evaluate "$work/run" "$work/foreign" -o "$work/mapped" --split val
 says 'has no val images'
 
+# Classes that have nothing to do with each other: an error, not 100%.
+run 1 "$semtinel" evaluate "$work/run" "$work/foreign" -o "$work/mapped" --classes a,b,c,d,e,f,g,h,i,j
+says 'no class in common'
+
 # Unreadable images are named, skipped and lead to 3.
 cp -r "$data" "$work/spoilt"
 head -c 40 "$data/ler/"*1.png >"$work/spoilt/ler/torn.png" 2>/dev/null || echo junk >"$work/spoilt/ler/torn.png"

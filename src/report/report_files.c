@@ -1,0 +1,137 @@
+/* The model files beside the evaluated one: what they weigh, how fast they are here, and whether
+ * they decide alike. */
+#include "report/report_parts.h"
+
+#include <semtinel/format.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#define IMAGES 200 /* at most; enough for a mean */
+
+static bool same_classes(const smt_classifier_info *a, const smt_classifier_info *b)
+{
+    for (int c = 0; a->class_count == b->class_count && c < a->class_count; c++) {
+        if (strcmp(a->classes[c], b->classes[c])) {
+            return false;
+        }
+    }
+    return a->class_count == b->class_count && a->input_size == b->input_size;
+}
+
+/* False: a file that is no classifier of these images. */
+static bool measure(const char *path, const smt_evaluation *e, smt_pool *pool, smt_report_file *row)
+{
+    smt_classifier *classifier = NULL;
+    if (smt_classifier_open(path, pool, &classifier, NULL)) {
+        return false;
+    }
+    const smt_classifier_info *info = smt_classifier_about(classifier);
+    size_t n = e->count < IMAGES ? e->count : IMAGES, same = 0, right = 0;
+    float *probabilities = smt_alloc(n * (size_t)info->class_count, sizeof *probabilities);
+    bool good = probabilities && n && same_classes(info, &e->info);
+    double start = smt_clock();
+    good =
+        good && smt_classifier_run(classifier, e->pixels->data, n, probabilities, NULL) == SMT_OK;
+    double took = smt_clock() - start;
+    for (size_t i = 0; good && i < n; i++) {
+        int best = smt_argmax(probabilities + i * (size_t)info->class_count, info->class_count);
+        same += best == e->top[i];
+        right += e->map->from_model[best] == e->truth[i];
+    }
+    if (good) {
+        row->format = info->format;
+        row->precision = info->precision;
+        row->bytes = info->bytes;
+        row->images = n;
+        row->milliseconds = 1e3 * took / (double)n;
+        row->agreement = (double)same / (double)n;
+        row->accuracy = (double)right / (double)n;
+    }
+    smt_free(probabilities);
+    smt_classifier_close(&classifier);
+    return good;
+}
+
+smt_status smt_report_measure_files(const char *folder,
+                                    const smt_evaluation *evaluation,
+                                    smt_pool *pool,
+                                    smt_report_file **rows,
+                                    size_t *count,
+                                    smt_error *error)
+{
+    char **names = NULL;
+    size_t name_count = 0, used = 0;
+    smt_status status = smt_list_directory(folder, &names, &name_count, error);
+    if (status) {
+        return status;
+    }
+    smt_report_file *list = smt_alloc(name_count + 1, sizeof *list);
+    for (size_t i = 0; list && i < name_count; i++) {
+        const smt_model_format *format = smt_format_by_suffix(names[i]);
+        /* checkpoint.safetensors holds a training's state, not a result. */
+        if (!format || !format->read || strcmp(names[i], "checkpoint.safetensors") == 0) {
+            continue;
+        }
+        char *path = smt_path_join(folder, names[i]);
+        if (path && measure(path, evaluation, pool, &list[used])) {
+            snprintf(list[used].name, sizeof list[used].name, "%s", names[i]);
+            used++;
+        }
+        smt_free(path);
+    }
+    smt_list_free(&names, name_count);
+    if (!list) {
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", folder);
+    }
+    *rows = list;
+    *count = used;
+    return SMT_OK;
+}
+
+void report_files(smt_file *file, const smt_report_inputs *inputs)
+{
+    if (!inputs->file_count) {
+        return;
+    }
+    smt_file_printf(
+        file,
+        "<section aria-labelledby=\"files\"><h2 id=\"files\">Model files</h2>\n<div "
+        "class=\"scroll\"><table>"
+        "<caption>Measured here on the first %zu images. Agreement: the same class as the "
+        "evaluated model."
+        "</caption>\n<thead><tr><th scope=\"col\" class=\"l\">file</th><th scope=\"col\" "
+        "class=\"l\">format</th>"
+        "<th scope=\"col\" class=\"l\">arithmetic</th><th scope=\"col\">kB</th><th "
+        "scope=\"col\">ms an image</th>"
+        "<th scope=\"col\">accuracy</th><th scope=\"col\">agreement</th></tr></thead>\n<tbody>\n",
+        inputs->files[0].images);
+    for (size_t i = 0; i < inputs->file_count; i++) {
+        const smt_report_file *row = &inputs->files[i];
+        smt_file_printf(file, "<tr><th scope=\"row\">");
+        html_text(file, row->name);
+        smt_file_printf(file,
+                        "</th><td class=\"l\">%s</td><td "
+                        "class=\"l\">%s</td><td>%.0f</td><td>%.2f</td><td>%.3f</td>"
+                        "<td>%.1f%%</td></tr>\n",
+                        row->format,
+                        row->precision,
+                        1e-3 * (double)row->bytes,
+                        row->milliseconds,
+                        row->accuracy,
+                        100 * row->agreement);
+    }
+    smt_file_printf(file, "</tbody></table></div></section>\n");
+}
+
+void report_audit(smt_file *file, const smt_report_inputs *inputs)
+{
+    if (!inputs->audit) {
+        return;
+    }
+    smt_file_printf(file,
+                    "<section aria-labelledby=\"audit\"><h2 id=\"audit\">Data audit</h2>\n<pre "
+                    "tabindex=\"0\">");
+    html_text(file, inputs->audit);
+    smt_file_printf(file, "</pre></section>\n");
+}
