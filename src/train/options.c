@@ -41,10 +41,18 @@ static const smt_train_field fields[] = {
           0.9999,
           "share of the old batch statistics kept at a step"),
 
-    INT("epochs", epochs, 1, 100000, "passes over the training images"),
+    INT("epochs",
+        epochs,
+        0,
+        100000,
+        "passes over the training images; 0: 200 from random weights, 60 from others"),
     INT("batch", batch, 1, 1024, "images a step"),
     CHOICE("optimizer", optimizer.kind, "adamw|adam|sgd", "how weights follow gradients"),
-    REAL("rate", schedule.rate, 1e-7, 10, "highest learning rate"),
+    REAL("rate",
+         schedule.rate,
+         0,
+         10,
+         "highest learning rate; 0: 0.004 from random weights, 0.0015 from others"),
     REAL("backbone-rate", backbone_rate, 0, 1, "factor on the rate of all but the classifier"),
     REAL("weight-decay",
          optimizer.weight_decay,
@@ -144,8 +152,7 @@ smt_train_options smt_train_defaults(void)
     smt_train_options o = {
         .arch = smt_mobilenet_defaults(),
         .seed = 1,
-        .epochs = 60,
-        .batch = 32,
+        .batch = 16,
         .optimizer = smt_optimizer_defaults(),
         .schedule = smt_schedule_defaults(),
         .backbone_rate = 1,
@@ -156,7 +163,7 @@ smt_train_options smt_train_defaults(void)
         .synth_per_class = 300,
         .augment = smt_augment_defaults(),
     };
-    o.schedule.rate = 2e-3;
+    o.schedule.rate = 0;
     o.schedule.warmup = 0.2;
     return o;
 }
@@ -164,6 +171,16 @@ smt_train_options smt_train_defaults(void)
 const smt_train_field *smt_train_fields(void)
 {
     return fields;
+}
+
+void smt_train_resolve(smt_train_options *options, bool from_weights)
+{
+    if (options->epochs == 0) {
+        options->epochs = from_weights ? 60 : SMT_EPOCHS_FROM_NOTHING;
+    }
+    if (options->schedule.rate <= 0) {
+        options->schedule.rate = from_weights ? 1.5e-3 : 4e-3;
+    }
 }
 
 double smt_train_field_get(const smt_train_options *options, const smt_train_field *field)
@@ -258,7 +275,7 @@ smt_status smt_train_check(const smt_train_options *options, smt_error *error)
     if (options->arch.channels == 2) {
         return smt_fail(error, SMT_ERR_ARGUMENT, "--channels 2: the input has 1 channel or 3");
     }
-    if (options->freeze_epochs > options->epochs) {
+    if (options->epochs && options->freeze_epochs > options->epochs) {
         return smt_fail(error,
                         SMT_ERR_ARGUMENT,
                         "--freeze-epochs %d is more than --epochs %d",

@@ -12,9 +12,10 @@
 
 typedef struct smt_run {
     const smt_train_job *job;
-    const smt_train_options *options;
-    FILE *log;       /* RUN/log.txt, appended to */
-    bool log_failed; /* said once */
+    const smt_train_options *options; /* of `resolved` */
+    smt_train_options resolved;       /* the caller's, with epochs and rate filled in */
+    FILE *log;                        /* RUN/log.txt, appended to */
+    bool log_failed;                  /* said once */
     char *model_path, *history_path;
 
     smt_train_data *data;

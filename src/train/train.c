@@ -241,7 +241,18 @@ static smt_status resume_or_start(smt_run *run, bool exists, smt_error *error)
                 run->job->run);
         }
         smt_status status = smt_run_first_weights(run, error);
+        smt_train_resolve(&run->resolved, strcmp(s->origin, "none") != 0);
+        s->plateau = smt_plateau_start(&run->options->schedule);
         if (!status) {
+            status = smt_train_check(run->options, error);
+        }
+        if (!status) {
+            smt_run_say(run,
+                        SMT_LOG_INFO,
+                        "%d epochs of %zu steps, learning rate up to %g",
+                        run->options->epochs,
+                        smt_loader_batches(run->train_loader),
+                        run->options->schedule.rate);
             clear_run(run);
         }
         return status;
@@ -259,6 +270,23 @@ static smt_status resume_or_start(smt_run *run, bool exists, smt_error *error)
     return smt_run_save_outputs(run, s->best.epoch > 0, error);
 }
 
+/* A resumed run has the epochs and the rate that were settled when it began. */
+static smt_status resolve_as_before(smt_run *run, smt_error *error)
+{
+    smt_train_options then;
+    smt_status status = smt_train_run_options(run->job->run, &then, error);
+    if (status) {
+        return status;
+    }
+    if (run->resolved.epochs == 0) {
+        run->resolved.epochs = then.epochs;
+    }
+    if (run->resolved.schedule.rate <= 0) {
+        run->resolved.schedule.rate = then.schedule.rate;
+    }
+    return SMT_OK;
+}
+
 static smt_status prepare(smt_run *run, smt_error *error)
 {
     char *checkpoint = smt_state_path(run->job->run);
@@ -267,7 +295,10 @@ static smt_status prepare(smt_run *run, smt_error *error)
     }
     bool exists = smt_path_exists(checkpoint);
     smt_free(checkpoint);
-    smt_status status = smt_train_data_load(run->job, run->options, &run->data, error);
+    smt_status status = run->job->resume && exists ? resolve_as_before(run, error) : SMT_OK;
+    if (!status) {
+        status = smt_train_data_load(run->job, run->options, &run->data, error);
+    }
     if (!status) {
         status = open_run(run, error);
     }
@@ -444,7 +475,8 @@ smt_status smt_train(const smt_train_job *job,
     if (status) {
         return status;
     }
-    smt_run run = {.job = job, .options = options};
+    smt_run run = {.job = job, .resolved = *options};
+    run.options = &run.resolved;
     smt_error inner = {0};
     double start = smt_clock();
     status = prepare(&run, &inner);

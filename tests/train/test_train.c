@@ -481,6 +481,13 @@ static void test_resume_refuses(void **state)
     assert_int_equal(smt_train_run_options(a.run, &stored, NULL), SMT_OK);
     assert_memory_equal(&stored.augment, &o.augment, sizeof o.augment);
     assert_int_equal(stored.epochs, 4);
+    /* 0 takes what the run was started with. */
+    attempt third = a;
+    other = o;
+    other.epochs = 0;
+    other.schedule.rate = 0;
+    third.stop_after = 3;
+    assert_int_equal(train(&third, &other), SMT_ERR_INTERRUPTED);
 
     char extra[800];
     snprintf(extra, sizeof extra, "%s/train/disc/more.png", data);
