@@ -145,6 +145,9 @@ SMT_API void smt_file_write(smt_file *file, const void *data, size_t size);
 SMT_API void smt_file_printf(smt_file *file, const char *format, ...) SMT_PRINTF(2, 3);
 /* The temporary's path, for a library that insists on opening the file itself; owned by `file`. */
 SMT_API const char *smt_file_temporary(const smt_file *file);
+/* For one file of many (images of a set): the commit does not wait until the disk has it. After a power failure, but
+ * not after a crash of the program, such a file may be empty. */
+SMT_API void smt_file_bulk(smt_file *file);
 /* Renames into place, or removes the temporary on any earlier error. Frees *file either way and
  * nulls it. */
 SMT_API smt_status smt_file_commit(smt_file **file, smt_error *error);

@@ -22,15 +22,15 @@
 extern "C" {
 #endif
 
-typedef enum smt_calibration {
-    SMT_CALIBRATE_MSE,        /* the range with the least mean squared error */
-    SMT_CALIBRATE_PERCENTILE, /* `percentile` of the values inside, the rest cut evenly on both
+typedef enum smt_range_method {
+    SMT_RANGE_MSE,        /* the range with the least mean squared error */
+    SMT_RANGE_PERCENTILE, /* `percentile` of the values inside, the rest cut evenly on both
                                  sides */
-    SMT_CALIBRATE_MINMAX
-} smt_calibration;
+    SMT_RANGE_MINMAX
+} smt_range_method;
 
 typedef struct smt_quant_options {
-    smt_calibration calibration;
+    smt_range_method method;
     double percentile; /* 50 .. 100, default 99.99 */
     bool equalize; /* even out the channels' ranges where the function stays the same; default true
                     */

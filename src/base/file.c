@@ -18,6 +18,7 @@ struct smt_file {
     FILE *stream;
     int error; /* errno of the first failed write */
     int slot;
+    bool bulk;
 };
 
 static char *_Atomic open_files[OPEN_MAX_FILES];
@@ -107,10 +108,15 @@ const char *smt_file_temporary(const smt_file *file)
     return file->temporary;
 }
 
+void smt_file_bulk(smt_file *file)
+{
+    file->bulk = true;
+}
+
 smt_status smt_file_commit(smt_file **file, smt_error *error)
 {
     smt_file *f = *file;
-    if (!f->error && (fflush(f->stream) || fsync(fileno(f->stream)))) {
+    if (!f->error && (fflush(f->stream) || (!f->bulk && fsync(fileno(f->stream))))) {
         /* fsync refuses pipes and some file systems; only a lack of space is an error there. */
         f->error = errno == EINVAL || errno == EROFS ? 0 : errno;
     }

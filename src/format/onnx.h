@@ -30,4 +30,12 @@ smt_status smt_onnx_write(const smt_model *model,
                           const smt_write_options *options,
                           smt_error *error);
 
+/* A graph as it stands, with the annotations of quant/ (graph.h) as QDQ; input and output are
+ * float. */
+smt_status smt_onnx_write_annotated(const smt_graph *graph,
+                                    const smt_model *model,
+                                    const char *path,
+                                    const smt_write_options *options,
+                                    smt_error *error);
+
 #endif

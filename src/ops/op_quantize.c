@@ -62,6 +62,46 @@ static float clip(float x)
     return x < -2e9f ? -2e9f : x > 2e9f ? 2e9f : x;
 }
 
+/* Half away from zero; |x| < 2^31. */
+static int32_t round_away(float x)
+{
+    return (int32_t)(x + (x < 0 ? -0.5f : 0.5f));
+}
+
+#define BLOCK 256 /* channels at a time */
+
+/* The steps of an accumulator, channel by channel, and how they become steps of the output. */
+typedef struct channel_steps {
+    float inverse[BLOCK];
+    requantiser to[BLOCK];
+} channel_steps;
+
+static void product(const ops_call *call, const float *source, float scale)
+{
+    channel_steps steps;
+    size_t channels = (size_t)call->node->shape.c;
+    size_t pixels = (size_t)call->images * ops_pixels(call->node->shape);
+    int zero = call->node->quant.zero_point;
+    for (size_t first = 0; first < channels; first += BLOCK) {
+        size_t some = channels - first < BLOCK ? channels - first : BLOCK;
+        for (size_t c = 0; c < some; c++) {
+            double step = (double)source[0] * (double)source[1 + first + c];
+            steps.inverse[c] = (float)(1 / step);
+            steps.to[c] = requantiser_of(step / (double)scale);
+        }
+        for (size_t p = 0; p < pixels; p++) {
+            const float *x = call->x[0] + p * channels + first;
+            float *y = call->y + p * channels + first;
+            for (size_t c = 0; c < some; c++) {
+                int32_t accumulator = round_away(clip(x[c] * steps.inverse[c]));
+                y[c] =
+                    scale *
+                    (float)(clamp_s8((int64_t)requantise(accumulator, steps.to[c]) + zero) - zero);
+            }
+        }
+    }
+}
+
 /* call->weight: the scale; call->bias: SOURCE. */
 static void forward(const ops_call *call)
 {
@@ -71,28 +111,20 @@ static void forward(const ops_call *call)
     float *y = call->y;
     float scale = call->weight[0];
     int zero = node->quant.zero_point;
+    float inverse = 1 / scale;
     switch (node->rounding) {
     case SMT_ROUND_PLAIN:
         for (size_t i = 0; i < count; i++) {
-            int q = clamp_s8((int64_t)roundf(clip(x[i] / scale)) + zero);
+            int q = clamp_s8((int64_t)round_away(clip(x[i] * inverse)) + zero);
             y[i] = scale * (float)(q - zero);
         }
         break;
     case SMT_ROUND_PRODUCT:
-        for (int c = 0; c < node->shape.c; c++) {
-            double step = (double)source[0] * (double)source[1 + c];
-            requantiser r = requantiser_of(step / (double)scale);
-            float inverse = (float)(1 / step);
-            for (size_t i = (size_t)c; i < count; i += (size_t)node->shape.c) {
-                int32_t accumulator = (int32_t)lrintf(clip(x[i] * inverse));
-                int q = clamp_s8((int64_t)requantise(accumulator, r) + zero);
-                y[i] = scale * (float)(q - zero);
-            }
-        }
+        product(call, source, scale);
         break;
     case SMT_ROUND_TABLE:
         for (size_t i = 0; i < count; i++) {
-            int in = clamp_s8((int64_t)lrintf(clip(x[i] / source[0])) + (int64_t)source[1]);
+            int in = clamp_s8((int64_t)round_away(clip(x[i] / source[0])) + (int64_t)source[1]);
             y[i] = scale * (source[2 + 128 + in] - (float)zero);
         }
         break;
@@ -121,7 +153,9 @@ static void backward(const ops_call *call)
         if (dx) {
             dx[i] = below || above ? 0 : slope * dy[i];
         }
-        sum += (double)dy[i] * (double)(below ? low : above ? high : roundf(steps) - steps);
+        sum += (double)dy[i] * (double)(below   ? low
+                                        : above ? high
+                                                : (float)round_away(steps) - steps);
     }
     if (call->dweight) {
         call->dweight[0] = (call->overwrite ? 0 : call->dweight[0]) + (float)sum;

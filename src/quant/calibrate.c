@@ -162,9 +162,9 @@ choose(const smt_graph *graph, int i, const observer *o, const smt_quant_options
         }
     }
     bool logits = i == graph->node_count - 1;
-    if (!logits && options->calibration == SMT_CALIBRATE_MSE) {
+    if (!logits && options->method == SMT_RANGE_MSE) {
         range_by_error(&cut, &low, &high);
-    } else if (!logits && options->calibration == SMT_CALIBRATE_PERCENTILE) {
+    } else if (!logits && options->method == SMT_RANGE_PERCENTILE) {
         range_by_percentile(&cut, options->percentile, &low, &high);
     }
     return quant_of_range(low, high);

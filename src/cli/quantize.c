@@ -1,0 +1,457 @@
+/* semtinel quantize: from a float model to the int8 or dynamic-range file that ships. */
+#include "cli/cli.h"
+
+#include <semtinel/format.h>
+#include <semtinel/precision.h>
+#include <semtinel/quant.h>
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *output, *calibrate, *qat, *evaluate, *sensitivity;
+static int scheme = 1, method = 0, images = 200, epochs;
+static double percentile = 99.99, rate = 2e-4;
+static bool no_equalize, no_correction, raw_input;
+static cli_list keep;
+
+static const cli_option options[] = {
+    {"output",
+     'o',
+     CLI_TEXT,
+     &output,
+     0,
+     0,
+     "OUT",
+     ".tflite or .onnx file; or a folder for all precisions"},
+    {"calibrate",
+     0,
+     CLI_TEXT,
+     &calibrate,
+     0,
+     0,
+     "DIR",
+     "images to calibrate on, in class folders: training images"},
+    {"scheme",
+     0,
+     CLI_CHOICE,
+     &scheme,
+     0,
+     0,
+     "dynamic|int8|int8-float-io",
+     "weights only; everything int8; int8 with float input and output"},
+    {"images",
+     0,
+     CLI_INT,
+     &images,
+     8,
+     5000,
+     "N",
+     "calibration images, drawn evenly from the classes"},
+    {"method", 0, CLI_CHOICE, &method, 0, 0, "mse|percentile|minmax", "how ranges are chosen"},
+    {"percentile", 0, CLI_REAL, &percentile, 50, 100, "X", "share of values inside the range"},
+    {"no-equalize",
+     0,
+     CLI_FLAG,
+     &no_equalize,
+     0,
+     0,
+     NULL,
+     "leave the channels' ranges as they are"},
+    {"no-bias-correction", 0, CLI_FLAG, &no_correction, 0, 0, NULL, "leave the biases as they are"},
+    {"keep-float",
+     0,
+     CLI_LIST,
+     &keep,
+     0,
+     0,
+     "LAYER",
+     "compute this layer in float; not with --scheme int8"},
+    {"qat", 0, CLI_TEXT, &qat, 0, 0, "DATASET", "fine-tune on these images (labels are not used)"},
+    {"epochs", 0, CLI_INT, &epochs, 0, 1000, "N", "of fine-tuning; 0: 10"},
+    {"rate", 0, CLI_REAL, &rate, 1e-7, 1, "X", "learning rate of fine-tuning"},
+    {"sensitivity",
+     0,
+     CLI_TEXT,
+     &sensitivity,
+     0,
+     0,
+     "FILE",
+     "write what each layer loses: FILE.txt and FILE.png"},
+    {"evaluate",
+     0,
+     CLI_TEXT,
+     &evaluate,
+     0,
+     0,
+     "DATASET",
+     "with a folder: compare all precisions on these images"},
+    {"raw-input", 0, CLI_FLAG, &raw_input, 0, 0, NULL, "float inputs take pixels 0..255"},
+    {NULL, 0, CLI_FLAG, NULL, 0, 0, NULL, NULL},
+};
+
+static const cli_command command = {
+    .name = "quantize",
+    .arguments = "MODEL --calibrate DIR -o OUT",
+    .summary = "Make an int8 or dynamic-range model.",
+    .details = "MODEL is a run's folder or a float model file. Weights become int8 with a scale "
+               "for each output channel, values\n"
+               "int8 with one scale, by the arithmetic of TensorFlow Lite's reference kernels. "
+               "Calibration takes the training\n"
+               "part of DIR if it has one. --qat fine-tunes the weights through a simulation of "
+               "just this arithmetic, so that\n"
+               "the int8 network answers as the float one does.\n"
+               "\n"
+               "OUT as a folder gets float32, float16, dynamic range, int8 and, with --qat, "
+               "fine-tuned int8 models, as .tflite\n"
+               "and .onnx; --evaluate DATASET adds precision.txt, .json and .png, which set them "
+               "side by side.",
+    .examples =
+        "  semtinel quantize run --calibrate images -o model-int8.tflite\n"
+        "  semtinel quantize run --calibrate images --qat images --epochs 10 -o model-int8.tflite\n"
+        "  semtinel quantize run --calibrate images --scheme int8-float-io -o model-int8.onnx\n"
+        "  semtinel quantize run --calibrate images --qat images --evaluate images -o "
+        "precisions/\n",
+    .min_operands = 1,
+    .max_operands = 1,
+};
+
+/* The samples to calibrate on: of the training part (or all), up to `limit`, the classes in turn.
+ */
+static bool *choose(const smt_dataset *set, int limit, uint64_t seed)
+{
+    bool *wanted = smt_alloc(set->sample_count, sizeof *wanted);
+    uint32_t *order = smt_alloc(set->sample_count, sizeof *order);
+    if (!wanted || !order) {
+        smt_free(wanted);
+        smt_free(order);
+        return NULL;
+    }
+    bool split = false;
+    for (size_t i = 0; i < set->sample_count; i++) {
+        split = split || set->samples[i].split == SMT_SPLIT_TRAIN;
+        order[i] = (uint32_t)i;
+    }
+    smt_rng rng = smt_rng_seed(seed, 0x63616c69);
+    smt_rng_shuffle(&rng, order, set->sample_count);
+    int taken = 0;
+    for (bool more = true; more && taken < limit;) {
+        more = false;
+        for (int c = 0; c < set->class_count && taken < limit; c++) {
+            for (size_t k = 0; k < set->sample_count; k++) {
+                const smt_sample *sample = &set->samples[order[k]];
+                if (!wanted[order[k]] && sample->class_index == c &&
+                    (!split || sample->split == SMT_SPLIT_TRAIN)) {
+                    wanted[order[k]] = true;
+                    taken++;
+                    more = true;
+                    break;
+                }
+            }
+        }
+    }
+    smt_free(order);
+    return wanted;
+}
+
+/* Pixels of DIR for calibration or training. */
+static smt_status load(const char *folder,
+                       int size,
+                       int limit,
+                       smt_pool *pool,
+                       smt_pixels **out,
+                       size_t *failed,
+                       smt_error *error)
+{
+    smt_dataset *set = NULL;
+    bool *wanted = NULL;
+    smt_status status = smt_dataset_scan(folder, &set, error);
+    if (status == SMT_OK) {
+        wanted = choose(set, limit, cli_shared.seed);
+        status = wanted ? smt_pixels_load(set, wanted, size, pool, out, error)
+                        : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", folder);
+    }
+    if (status == SMT_OK) {
+        *failed += (*out)->failed_count;
+        if (!(*out)->count) {
+            smt_pixels_destroy(out);
+            status = smt_fail(error, SMT_ERR_FORMAT, "%s: no image could be read", folder);
+        }
+    }
+    smt_free(wanted);
+    smt_dataset_destroy(&set);
+    return status;
+}
+
+static float *normalise(const smt_pixels *pixels, const smt_preprocess *p, int channels)
+{
+    size_t each = (size_t)pixels->size * (size_t)pixels->size;
+    float *out = smt_alloc(pixels->count * each * (size_t)channels, sizeof *out);
+    for (size_t i = 0; out && i < pixels->count * each; i++) {
+        for (int c = 0; c < channels; c++) {
+            out[i * (size_t)channels + (size_t)c] = ((float)pixels->data[i] - p->mean) / p->scale;
+        }
+    }
+    return out;
+}
+
+static void report_epoch(void *context, int epoch, double loss, double agreement)
+{
+    (void)context;
+    cli_say("epoch %3d  logit error %.5f  agreement on training images %.2f%%",
+            epoch,
+            loss,
+            100 * agreement);
+}
+
+static smt_status fine_tune(smt_quantizer *q,
+                            const smt_model *model,
+                            int size,
+                            smt_pool *pool,
+                            size_t *failed,
+                            smt_error *error)
+{
+    smt_pixels *pixels = NULL;
+    smt_status status = load(qat, size, 1000000, pool, &pixels, failed, error);
+    if (status) {
+        return status;
+    }
+    smt_qat_options training = smt_qat_defaults();
+    training.epochs = epochs ? epochs : training.epochs;
+    training.rate = rate;
+    training.seed = cli_shared.seed;
+    if (pixels->count < (size_t)training.batch) {
+        training.batch = (int)pixels->count;
+    }
+    double start = smt_clock();
+    status =
+        smt_quantizer_train(q, pixels, &model->preprocess, &training, report_epoch, NULL, error);
+    if (status == SMT_OK) {
+        cli_say("fine-tuned on %zu images for %d epochs in %.1f s",
+                pixels->count,
+                training.epochs,
+                smt_clock() - start);
+    }
+    smt_pixels_destroy(&pixels);
+    return status;
+}
+
+static smt_status save(const smt_graph *graph,
+                       const smt_model *model,
+                       const char *path,
+                       bool float_io,
+                       smt_error *error)
+{
+    const smt_write_options how = {.raw_input = raw_input};
+    smt_status status = smt_quantized_save(graph, model, path, &how, float_io, error);
+    if (status == SMT_OK) {
+        cli_say("wrote %s", path);
+    }
+    return status;
+}
+
+/* The files of a folder with all precisions; names are static, paths owned. */
+typedef struct file_list {
+    smt_precision_file files[SMT_PRECISION_MAX];
+    char *paths[SMT_PRECISION_MAX];
+    int count;
+} file_list;
+
+/* Writes FOLDER/NAME.tflite (listed for the comparison) and FOLDER/NAME.onnx. graph NULL: the float
+ * model. */
+static smt_status add(file_list *list,
+                      const smt_graph *graph,
+                      const smt_model *model,
+                      const char *name,
+                      bool half,
+                      smt_error *error)
+{
+    static const char *const suffixes[] = {"tflite", "onnx"};
+    smt_status status = SMT_OK;
+    for (int k = 0; k < (half ? 1 : 2) && status == SMT_OK; k++) {
+        char *path = smt_format("%s/%s.%s", output, name, suffixes[k]);
+        if (!path) {
+            return smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+        }
+        const smt_write_options how = {.raw_input = raw_input, .half = half};
+        status = graph ? save(graph, model, path, false, error)
+                       : smt_format_by_suffix(path)->write(model, path, &how, error);
+        if (status == SMT_OK && !graph) {
+            cli_say("wrote %s", path);
+        }
+        if (k == 0) {
+            list->paths[list->count] = path;
+            list->files[list->count++] = (smt_precision_file){.name = name, .path = path};
+        } else {
+            smt_free(path);
+        }
+    }
+    return status;
+}
+
+static smt_status compare(const file_list *list, smt_pool *pool, smt_error *error)
+{
+    smt_dataset *set = NULL;
+    char *table = NULL;
+    const smt_evaluate_options how = smt_evaluate_defaults();
+    smt_status status = smt_dataset_scan(evaluate, &set, error);
+    status = status ? status
+                    : smt_precision_compare(
+                          list->files, list->count, set, &how, pool, output, &table, error);
+    if (status == SMT_OK) {
+        cli_say("\n%s\nwrote %s/precision.txt, .json and .png", table, output);
+    }
+    smt_free(table);
+    smt_dataset_destroy(&set);
+    return status;
+}
+
+static smt_status save_all(smt_quantizer *q,
+                           const smt_model *model,
+                           int size,
+                           smt_pool *pool,
+                           size_t *failed,
+                           smt_error *error)
+{
+    file_list list = {0};
+    smt_graph *dynamic = NULL, *int8 = NULL, *tuned = NULL;
+    smt_status status = smt_make_directory(output, error);
+    status = status ? status : add(&list, NULL, model, "float32", false, error);
+    status = status ? status : add(&list, NULL, model, "float16", true, error);
+    status = status ? status : smt_quantize_dynamic(model, &dynamic, error);
+    status = status ? status : add(&list, dynamic, model, "dynamic", false, error);
+    status = status ? status : smt_quantizer_export(q, &int8, error);
+    status = status ? status : add(&list, int8, model, "int8", false, error);
+    if (qat && status == SMT_OK) {
+        status = fine_tune(q, model, size, pool, failed, error);
+        status = status ? status : smt_quantizer_export(q, &tuned, error);
+        status = status ? status : add(&list, tuned, model, "int8-qat", false, error);
+    }
+    if (evaluate && status == SMT_OK) {
+        status = compare(&list, pool, error);
+    }
+    for (int i = 0; i < list.count; i++) {
+        smt_free(list.paths[i]);
+    }
+    smt_graph_destroy(&dynamic);
+    smt_graph_destroy(&int8);
+    smt_graph_destroy(&tuned);
+    return status;
+}
+
+static smt_status
+write_sensitivity(smt_quantizer *q, const float *input, int count, smt_error *error)
+{
+    smt_sensitivity *rows = NULL;
+    int row_count = 0;
+    smt_status status = smt_quantizer_sensitivity(q, input, count, &rows, &row_count, error);
+    status = status ? status : smt_save_sensitivity(rows, row_count, sensitivity, error);
+    if (status == SMT_OK) {
+        cli_say("wrote %s.txt and .png", sensitivity);
+    }
+    smt_free(rows);
+    return status;
+}
+
+static smt_status run(const char *path, smt_pool *pool, size_t *failed, smt_error *error)
+{
+    smt_model *model = NULL;
+    smt_pixels *pixels = NULL;
+    smt_quantizer *q = NULL;
+    smt_graph *graph = NULL;
+    float *input = NULL;
+    const smt_model_format *format = smt_format_by_suffix(output);
+    smt_status status = smt_model_load(path, &model, error);
+    if (status) {
+        return status;
+    }
+    smt_shape shape = model->graph->nodes[0].shape;
+    if (scheme == 0 && format) {
+        status = smt_quantize_dynamic(model, &graph, error);
+        status = status ? status : save(graph, model, output, true, error);
+        goto done;
+    }
+    double start = smt_clock();
+    status = load(calibrate, shape.h, images, pool, &pixels, failed, error);
+    if (status) {
+        goto done;
+    }
+    input = normalise(pixels, &model->preprocess, shape.c);
+    if (!input) {
+        status = smt_fail(
+            error, SMT_ERR_MEMORY, "out of memory for %zu calibration images", pixels->count);
+        goto done;
+    }
+    smt_quant_options how = smt_quant_defaults();
+    how.method = (smt_range_method)method;
+    how.percentile = percentile;
+    how.equalize = !no_equalize;
+    how.correct_bias = !no_correction;
+    how.keep_float = keep.items;
+    how.keep_count = keep.count;
+    how.pool = pool;
+    status = smt_quantizer_create(model, input, (int)pixels->count, &how, &q, error);
+    if (status) {
+        goto done;
+    }
+    cli_say("calibrated on %zu images in %.1f s", pixels->count, smt_clock() - start);
+    if (sensitivity) {
+        status = write_sensitivity(q, input, (int)pixels->count, error);
+        if (status) {
+            goto done;
+        }
+    }
+    if (!format) {
+        status = save_all(q, model, shape.h, pool, failed, error);
+        goto done;
+    }
+    if (qat) {
+        status = fine_tune(q, model, shape.h, pool, failed, error);
+    }
+    status = status ? status : smt_quantizer_export(q, &graph, error);
+    status = status ? status : save(graph, model, output, scheme == 2, error);
+done:
+    smt_graph_destroy(&graph);
+    smt_quantizer_destroy(&q);
+    smt_free(input);
+    smt_pixels_destroy(&pixels);
+    smt_model_destroy(&model);
+    return status;
+}
+
+int cli_quantize(int argc, char **argv)
+{
+    char **operands;
+    int count;
+    int code = cli_parse(&command, options, argc, argv, &operands, &count);
+    if (code >= 0) {
+        return code;
+    }
+    if (!output) {
+        return cli_usage(&command, "name the result: -o OUT.tflite, -o OUT.onnx or -o FOLDER");
+    }
+    const smt_model_format *format = smt_format_by_suffix(output);
+    if (format && strcmp(format->name, "tflite") && strcmp(format->name, "onnx")) {
+        return cli_usage(&command, "-o %s: int8 models are written as .tflite and .onnx", output);
+    }
+    if (!calibrate && !(scheme == 0 && format)) {
+        return cli_usage(&command, "--calibrate DIR is needed: ranges are measured on images");
+    }
+    if (keep.count && (scheme == 1 || !format)) {
+        return cli_usage(&command,
+                         "--keep-float needs --scheme int8-float-io and one file: a strict int8 "
+                         "file has no float layers");
+    }
+    if (evaluate && format) {
+        return cli_usage(&command, "--evaluate compares the files of a folder: give -o a folder");
+    }
+    smt_error error = {0};
+    smt_pool *pool = NULL;
+    size_t failed = 0;
+    smt_status status = smt_pool_create(cli_shared.threads, &pool, &error);
+    status = status ? status : run(operands[0], pool, &failed, &error);
+    smt_pool_destroy(&pool);
+    if (status) {
+        return cli_report(&error);
+    }
+    return failed ? EXIT_SKIPPED : EXIT_DONE;
+}

@@ -1,0 +1,386 @@
+/* The same network in several precisions: accuracy, agreement with the first, size, classes; and
+ * layers' sensitivity. */
+#include "report/draw.h"
+
+#include <semtinel/precision.h>
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct measured {
+    smt_precision_file file;
+    smt_classifier *classifier;
+    smt_evaluation *evaluation;
+    double agreement; /* with the first file's predicted classes */
+    int worst;        /* class of the lowest F1 among those that occur; -1: none */
+} measured;
+
+static smt_status measure(measured *m,
+                          const smt_dataset *dataset,
+                          const smt_evaluate_options *options,
+                          smt_pool *pool,
+                          const measured *first,
+                          smt_error *error)
+{
+    smt_status status = smt_classifier_open(m->file.path, pool, &m->classifier, error);
+    status = status ? status
+                    : smt_evaluate(m->classifier, dataset, options, pool, &m->evaluation, error);
+    if (status) {
+        return status;
+    }
+    const smt_evaluation *a = first->evaluation, *b = m->evaluation;
+    if (a->count != b->count || a->info.class_count != b->info.class_count) {
+        return smt_fail(error,
+                        SMT_ERR_ARGUMENT,
+                        "%s and %s do not have the same classes",
+                        first->file.path,
+                        m->file.path);
+    }
+    size_t same = 0;
+    for (size_t i = 0; i < a->count; i++) {
+        int classes = a->info.class_count;
+        same += smt_argmax(a->probabilities + i * (size_t)classes, classes) ==
+                smt_argmax(b->probabilities + i * (size_t)classes, classes);
+    }
+    m->agreement = a->count ? (double)same / (double)a->count : 0;
+    m->worst = -1;
+    for (int c = 0; c < b->metrics->class_count; c++) {
+        const smt_class_score *score = &b->metrics->classes[c];
+        if (score->support && (m->worst < 0 || score->f1 < b->metrics->classes[m->worst].f1)) {
+            m->worst = c;
+        }
+    }
+    return SMT_OK;
+}
+
+static smt_status
+save_text(const measured *rows, int count, const char *path, char **table, smt_error *error)
+{
+    char line[512];
+    size_t used = 0, capacity = 65536;
+    char *text = smt_alloc(capacity, 1);
+    if (!text) {
+        return smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    }
+#define PUT(...)                                                                                   \
+    do {                                                                                           \
+        int length = snprintf(line, sizeof line, __VA_ARGS__);                                     \
+        if (length > 0 && used + (size_t)length + 1 < capacity) {                                  \
+            memcpy(text + used,                                                                    \
+                   line,                                                                           \
+                   (size_t)length < sizeof line ? (size_t)length : sizeof line - 1);               \
+            used += (size_t)length < sizeof line ? (size_t)length : sizeof line - 1;               \
+        }                                                                                          \
+    } while (0)
+    PUT("%zu images of %s (%s)\n\n",
+        rows[0].evaluation->count,
+        rows[0].evaluation->set,
+        rows[0].evaluation->split);
+    PUT("%-14s %9s %9s %10s %9s %10s  %s\n",
+        "precision",
+        "accuracy",
+        "macro F1",
+        "agreement",
+        "KB",
+        "ms/image",
+        "worst class (F1)");
+    for (int i = 0; i < count; i++) {
+        const smt_evaluation *e = rows[i].evaluation;
+        const char *worst = rows[i].worst >= 0 ? e->map->classes[rows[i].worst] : "-";
+        PUT("%-14s %9.4f %9.4f %9.2f%% %9.1f %10.3f  %s (%.2f)\n",
+            rows[i].file.name,
+            e->metrics->accuracy,
+            e->metrics->macro.f1,
+            100 * rows[i].agreement,
+            (double)e->info.bytes / 1000,
+            e->count ? 1000 * e->seconds / (double)e->count : 0,
+            worst,
+            rows[i].worst >= 0 ? e->metrics->classes[rows[i].worst].f1 : 0);
+    }
+    PUT("\nrecall of each class, and its change against %s in points\n\n%-20s %8s",
+        rows[0].file.name,
+        "class",
+        "images");
+    for (int i = 0; i < count; i++) {
+        PUT(" %15s", rows[i].file.name);
+    }
+    PUT("\n");
+    for (int c = 0; c < rows[0].evaluation->metrics->class_count; c++) {
+        const smt_class_score *base = &rows[0].evaluation->metrics->classes[c];
+        if (!base->support) {
+            continue;
+        }
+        PUT("%-20.20s %8zu", rows[0].evaluation->map->classes[c], base->support);
+        for (int i = 0; i < count; i++) {
+            double recall = rows[i].evaluation->metrics->classes[c].recall;
+            PUT(" %7.3f %+7.1f", recall, 100 * (recall - base->recall));
+        }
+        PUT("\n");
+    }
+#undef PUT
+    smt_status status = smt_file_save(path, text, used, error);
+    if (status == SMT_OK && table) {
+        *table = text;
+        text = NULL;
+    }
+    smt_free(text);
+    return status;
+}
+
+static json_t *row_json(const measured *row)
+{
+    const smt_evaluation *e = row->evaluation;
+    json_t *classes = json_object();
+    for (int c = 0; c < e->metrics->class_count; c++) {
+        if (e->metrics->classes[c].support) {
+            json_object_set_new(classes,
+                                e->map->classes[c],
+                                json_pack("{s:f,s:f,s:I}",
+                                          "recall",
+                                          e->metrics->classes[c].recall,
+                                          "f1",
+                                          e->metrics->classes[c].f1,
+                                          "support",
+                                          (json_int_t)e->metrics->classes[c].support));
+        }
+    }
+    return json_pack("{s:s,s:s,s:f,s:f,s:f,s:I,s:f,s:s,s:o}",
+                     "name",
+                     row->file.name,
+                     "file",
+                     smt_path_name(row->file.path),
+                     "accuracy",
+                     e->metrics->accuracy,
+                     "macro_f1",
+                     e->metrics->macro.f1,
+                     "agreement",
+                     row->agreement,
+                     "bytes",
+                     (json_int_t)e->info.bytes,
+                     "ms_per_image",
+                     e->count ? 1000 * e->seconds / (double)e->count : 0,
+                     "worst_class",
+                     row->worst >= 0 ? e->map->classes[row->worst] : "",
+                     "classes",
+                     classes);
+}
+
+static smt_status save_json(const measured *rows, int count, const char *path, smt_error *error)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < count; i++) {
+        json_array_append_new(list, row_json(&rows[i]));
+    }
+    json_t *root = json_pack("{s:s,s:s,s:I,s:o}",
+                             "set",
+                             rows[0].evaluation->set,
+                             "split",
+                             rows[0].evaluation->split,
+                             "images",
+                             (json_int_t)rows[0].evaluation->count,
+                             "precisions",
+                             list);
+    char *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
+    smt_status status = text ? smt_file_save(path, text, strlen(text), error)
+                             : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    free(text);
+    json_decref(root);
+    return status;
+}
+
+/* One bar a row: `value` in low .. high, with its text behind it. */
+typedef struct bar {
+    const char *label;
+    double value;
+    char text[48];
+} bar;
+
+static void draw_bars(cairo_t *cr,
+                      double x,
+                      double y,
+                      double width,
+                      const char *title,
+                      const bar *bars,
+                      int count,
+                      double low,
+                      double high)
+{
+    double label = 170, room = width - label - 120;
+    draw_colour_set(cr, draw_ink);
+    draw_font(cr, 15, true);
+    draw_text(cr, x, y, DRAW_LEFT, width, title);
+    draw_font(cr, 12, false);
+    for (int i = 0; i < count; i++) {
+        double top = y + 14 + 22 * i, share = (bars[i].value - low) / (high - low);
+        share = share < 0 ? 0 : share > 1 ? 1 : share;
+        draw_colour_set(cr, draw_ink);
+        draw_text(cr, x + label - 8, top + 13, DRAW_RIGHT, label - 10, bars[i].label);
+        draw_colour_set(cr, draw_grid);
+        cairo_rectangle(cr, x + label, top + 2, room, 15);
+        cairo_fill(cr);
+        draw_colour_set(cr, draw_palette[0]);
+        cairo_rectangle(cr, x + label, top + 2, room * share, 15);
+        cairo_fill(cr);
+        draw_colour_set(cr, draw_ink);
+        draw_text(cr, x + label + room + 6, top + 13, DRAW_LEFT, 114, bars[i].text);
+    }
+}
+
+static smt_status save_picture(const measured *rows, int count, const char *path, smt_error *error)
+{
+    bar bars[3][SMT_PRECISION_MAX];
+    double largest = 1;
+    for (int i = 0; i < count; i++) {
+        largest = fmax(largest, (double)rows[i].evaluation->info.bytes / 1000);
+    }
+    for (int i = 0; i < count; i++) {
+        const smt_evaluation *e = rows[i].evaluation;
+        double kb = (double)e->info.bytes / 1000;
+        bars[0][i] = (bar){.label = rows[i].file.name, .value = e->metrics->accuracy};
+        snprintf(bars[0][i].text, sizeof bars[0][i].text, "%.2f %%", 100 * e->metrics->accuracy);
+        bars[1][i] = (bar){.label = rows[i].file.name, .value = rows[i].agreement};
+        snprintf(bars[1][i].text, sizeof bars[1][i].text, "%.2f %%", 100 * rows[i].agreement);
+        bars[2][i] = (bar){.label = rows[i].file.name, .value = kb};
+        snprintf(bars[2][i].text, sizeof bars[2][i].text, "%.0f KB", kb);
+    }
+    static const char *const titles[3] = {
+        "Accuracy", "Same class as the first", "Size of the file"};
+    int block = 22 * count + 50;
+    draw_canvas canvas;
+    smt_status status = draw_open(path, 760, 3 * block + 20, &canvas, error);
+    if (status) {
+        return status;
+    }
+    for (int k = 0; k < 3; k++) {
+        draw_bars(
+            canvas.cr, 20, 30 + k * block, 720, titles[k], bars[k], count, 0, k == 2 ? largest : 1);
+    }
+    return draw_close(&canvas, path, SMT_OK, error);
+}
+
+typedef smt_status (*saver)(const measured *rows, int count, const char *path, smt_error *error);
+
+static smt_status save(const measured *rows,
+                       int count,
+                       const char *folder,
+                       const char *name,
+                       saver function,
+                       smt_error *error)
+{
+    char *path = smt_path_join(folder, name);
+    smt_status status = path ? function(rows, count, path, error)
+                             : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    smt_free(path);
+    return status;
+}
+
+smt_status smt_precision_compare(const smt_precision_file *files,
+                                 int count,
+                                 const smt_dataset *dataset,
+                                 const smt_evaluate_options *options,
+                                 smt_pool *pool,
+                                 const char *folder,
+                                 char **table,
+                                 smt_error *error)
+{
+    measured rows[SMT_PRECISION_MAX];
+    memset(rows, 0, sizeof rows);
+    if (count < 1 || count > SMT_PRECISION_MAX) {
+        return smt_fail(error,
+                        SMT_ERR_ARGUMENT,
+                        "%d files to compare; 1 .. %d are possible",
+                        count,
+                        SMT_PRECISION_MAX);
+    }
+    smt_status status = SMT_OK;
+    for (int i = 0; i < count && status == SMT_OK; i++) {
+        rows[i].file = files[i];
+        status = measure(&rows[i], dataset, options, pool, &rows[0], error);
+    }
+    if (status == SMT_OK) {
+        char *path = smt_path_join(folder, "precision.txt");
+        status = path ? save_text(rows, count, path, table, error)
+                      : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+        smt_free(path);
+    }
+    status = status ? status : save(rows, count, folder, "precision.json", save_json, error);
+    status = status ? status : save(rows, count, folder, "precision.png", save_picture, error);
+    for (int i = 0; i < count; i++) {
+        smt_evaluation_destroy(&rows[i].evaluation);
+        smt_classifier_close(&rows[i].classifier);
+    }
+    return status;
+}
+
+static smt_status
+sensitivity_text(const smt_sensitivity *rows, int count, const char *path, smt_error *error)
+{
+    smt_file *file = NULL;
+    smt_status status = smt_file_create(path, &file, error);
+    if (status) {
+        return status;
+    }
+    smt_file_printf(file,
+                    "What the logits lose when one layer alone is int8: signal to quantisation "
+                    "noise, and the share\n");
+    smt_file_printf(file, "of images whose largest logit stays the same.\n\n");
+    smt_file_printf(file,
+                    "%-28s %9s %11s %12s %12s\n",
+                    "layer",
+                    "noise dB",
+                    "agreement",
+                    "range low",
+                    "range high");
+    for (int i = 0; i < count; i++) {
+        smt_file_printf(file,
+                        "%-28s %9.1f %10.2f%% %12.4f %12.4f\n",
+                        rows[i].name,
+                        rows[i].noise_db,
+                        100 * rows[i].agreement,
+                        rows[i].range_low,
+                        rows[i].range_high);
+    }
+    return smt_file_commit(&file, error);
+}
+
+static smt_status
+sensitivity_picture(const smt_sensitivity *rows, int count, const char *path, smt_error *error)
+{
+    bar *bars = smt_alloc((size_t)count + 1, sizeof *bars);
+    draw_canvas canvas;
+    smt_status status = bars ? draw_open(path, 760, 22 * count + 70, &canvas, error)
+                             : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    if (status == SMT_OK) {
+        for (int i = 0; i < count; i++) {
+            bars[i] = (bar){.label = rows[i].name, .value = rows[i].noise_db};
+            snprintf(bars[i].text, sizeof bars[i].text, "%.1f dB", rows[i].noise_db);
+        }
+        draw_bars(canvas.cr,
+                  20,
+                  30,
+                  720,
+                  "Signal to quantisation noise at the logits, one layer in int8",
+                  bars,
+                  count,
+                  0,
+                  60);
+        status = draw_close(&canvas, path, SMT_OK, error);
+    }
+    smt_free(bars);
+    return status;
+}
+
+smt_status
+smt_save_sensitivity(const smt_sensitivity *rows, int count, const char *path, smt_error *error)
+{
+    char *text = smt_format("%s.txt", path), *picture = smt_format("%s.png", path);
+    smt_status status = text && picture ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    status = status ? status : sensitivity_text(rows, count, text, error);
+    status = status ? status : sensitivity_picture(rows, count, picture, error);
+    smt_free(text);
+    smt_free(picture);
+    return status;
+}
