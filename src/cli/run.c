@@ -4,6 +4,7 @@
 
 #include <edge.h>
 #include <stdio.h>
+#include <string.h>
 
 typedef struct run_state {
     void *file, *places, *arena, *input;
@@ -61,47 +62,63 @@ open_model(run_state *state, const char *path, const smt_edge_kernels *kernels, 
     return SMT_OK;
 }
 
-/* Copies the file's bytes to the inputs in order; its size must be that of all inputs together. */
-static smt_status fill_inputs(run_state *state, const char *path, smt_error *error)
+/* Loads the input file, which must hold the bytes of all inputs together, once or several times. */
+static smt_status load_inputs(run_state *state, const char *path, size_t *each, smt_error *error)
 {
-    smt_edge_tensor tensor;
-    size_t wanted = 0, at = 0;
+    smt_edge_tensor tensor = {0};
     smt_status status = smt_file_load(path, 0, &state->input, &state->input_bytes, error);
     if (status)
         return status;
+    *each = 0;
     for (int32_t i = 0; i < state->model.input_count; i++) {
         smt_edge_get_tensor(&state->model, state->model.inputs[i], &tensor);
-        wanted += tensor.bytes;
+        *each += tensor.bytes;
     }
-    if (state->input_bytes != wanted)
+    if (!*each || !state->input_bytes || state->input_bytes % *each)
         return smt_fail(error,
                         SMT_ERR_FORMAT,
-                        "%s has %zu bytes; the model's input (%s) takes %zu",
+                        "%s has %zu bytes; the model's input (%s) takes %zu, or a multiple of it",
                         path,
                         state->input_bytes,
                         smt_edge_type_name((int32_t)tensor.type),
-                        wanted);
-    for (int32_t i = 0; i < state->model.input_count; i++) {
-        smt_edge_get_tensor(&state->model, state->model.inputs[i], &tensor);
-        unsigned char *to = smt_edge_input(&state->runner, i);
-        for (uint32_t b = 0; b < tensor.bytes; b++)
-            to[b] = ((const unsigned char *)state->input)[at++];
-    }
+                        *each);
     return SMT_OK;
 }
 
-static smt_status save_outputs(const run_state *state, const char *path, smt_error *error)
+static void fill_inputs(const run_state *state, size_t at)
 {
-    smt_file *file;
-    smt_status status = smt_file_create(path, &file, error);
-    if (status)
-        return status;
+    for (int32_t i = 0; i < state->model.input_count; i++) {
+        smt_edge_tensor tensor;
+        smt_edge_get_tensor(&state->model, state->model.inputs[i], &tensor);
+        memcpy(smt_edge_input(&state->runner, i), (const char *)state->input + at, tensor.bytes);
+        at += tensor.bytes;
+    }
+}
+
+static void write_outputs(const run_state *state, smt_file *file)
+{
     for (int32_t i = 0; i < state->model.output_count; i++) {
         smt_edge_tensor tensor;
         smt_edge_get_tensor(&state->model, state->model.outputs[i], &tensor);
         smt_file_write(file, smt_edge_output(&state->runner, i), tensor.bytes);
     }
-    return smt_file_commit(&file, error);
+}
+
+/* Every set of inputs through the network, one after another. */
+static smt_status
+run_all(run_state *state, const char *output, bool trace, size_t each, smt_error *error)
+{
+    smt_file *file = NULL;
+    smt_status status = output ? smt_file_create(output, &file, error) : SMT_OK;
+    if (status)
+        return status;
+    for (size_t at = 0; at < state->input_bytes; at += each) {
+        fill_inputs(state, at);
+        smt_edge_invoke(&state->runner, trace ? trace_line : NULL, NULL);
+        if (file)
+            write_outputs(state, file);
+    }
+    return file ? smt_file_commit(&file, error) : SMT_OK;
 }
 
 int cli_run(int argc, char **argv)
@@ -113,7 +130,10 @@ int cli_run(int argc, char **argv)
         .details =
             "The input file holds the bytes of the network's inputs, in order, in their own type "
             "and\n"
-            "layout (NHWC); the output file gets those of its outputs. --trace prints, after each\n"
+            "layout (NHWC), for one run or for several one after another; the output file gets "
+            "those "
+            "of\n"
+            "its outputs. --trace prints, after each\n"
             "operator, its index and name, its output tensor, that one's bytes and the CRC-32 "
             "(IEEE)\n"
             "of them: two runtimes agree when their traces do. int8 results are those of "
@@ -152,13 +172,11 @@ int cli_run(int argc, char **argv)
     smt_error error;
     smt_status status = open_model(
         &state, operands[0], set ? smt_edge_kernels_reference() : smt_edge_kernels_best(), &error);
+    size_t each = 0;
     if (!status)
-        status = fill_inputs(&state, input, &error);
-    if (!status) {
-        smt_edge_invoke(&state.runner, trace ? trace_line : NULL, NULL);
-        if (output)
-            status = save_outputs(&state, output, &error);
-    }
+        status = load_inputs(&state, input, &each, &error);
+    if (!status)
+        status = run_all(&state, output, trace, each, &error);
     if (!status && !trace)
         cli_say("%s: %s kernels, arena %u bytes (%u of them constants prepared once)",
                 operands[0],
