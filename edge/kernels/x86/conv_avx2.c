@@ -48,32 +48,39 @@ TARGET_AVX2 INLINE void block_f32(const smt_conv *p,
                                   float *out)
 {
     __m256 sum[4][2];
+    UNROLL
     for (int32_t v = 0; v < vectors; v++)
-        for (int32_t r = 0; r < rows; r++)
-            sum[r][v] = _mm256_loadu_ps(bias + 8 * v);
+        UNROLL
+    for (int32_t r = 0; r < rows; r++)
+        sum[r][v] = _mm256_loadu_ps(bias + 8 * v);
     for (int32_t k = 0; k < terms; k++) {
         __m256 b[2];
+        UNROLL
         for (int32_t v = 0; v < vectors; v++)
             b[v] = _mm256_loadu_ps(w + 8 * ((size_t)v * (size_t)terms + (size_t)k));
+        UNROLL
         for (int32_t r = 0; r < rows; r++) {
             __m256 x = _mm256_broadcast_ss(a + r * terms + k);
+            UNROLL
             for (int32_t v = 0; v < vectors; v++)
                 sum[r][v] = _mm256_fmadd_ps(x, b[v], sum[r][v]);
         }
     }
     const __m256 low = _mm256_set1_ps(p->low_f), high = _mm256_set1_ps(p->high_f);
+    UNROLL
     for (int32_t v = 0; v < vectors; v++)
-        for (int32_t r = 0; r < rows; r++) {
-            __m256 y = _mm256_min_ps(high, _mm256_max_ps(low, sum[r][v]));
-            float *to = out + r * p->out_c + 8 * v, rest[8];
-            if (o + 8 * v + 8 <= p->out_c) {
-                _mm256_storeu_ps(to, y);
-                continue;
-            }
-            _mm256_storeu_ps(rest, y);
-            for (int32_t i = 0; o + 8 * v + i < p->out_c; i++)
-                to[i] = rest[i];
+        UNROLL
+    for (int32_t r = 0; r < rows; r++) {
+        __m256 y = _mm256_min_ps(high, _mm256_max_ps(low, sum[r][v]));
+        float *to = out + r * p->out_c + 8 * v, rest[8];
+        if (o + 8 * v + 8 <= p->out_c) {
+            _mm256_storeu_ps(to, y);
+            continue;
         }
+        _mm256_storeu_ps(rest, y);
+        for (int32_t i = 0; o + 8 * v + i < p->out_c; i++)
+            to[i] = rest[i];
+    }
 }
 
 TARGET_AVX2 static void tile_f32(const smt_conv *p, const float *a, int32_t rows, float *out)
@@ -235,16 +242,19 @@ TARGET_AVX2 INLINE void block_s8(const smt_conv *p,
                                  int8_t *out)
 {
     __m256i sum[4];
+    UNROLL
     for (int32_t r = 0; r < rows; r++)
         sum[r] = _mm256_loadu_si256((const __m256i *)(const void *)bias);
     for (int32_t k = 0; k < even; k += 2) {
         __m256i b = _mm256_loadu_si256((const __m256i *)(const void *)(w + 8 * k));
+        UNROLL
         for (int32_t r = 0; r < rows; r++) {
             int32_t two;
             __builtin_memcpy(&two, a + r * even + k, 4);
             sum[r] = _mm256_add_epi32(sum[r], _mm256_madd_epi16(_mm256_set1_epi32(two), b));
         }
     }
+    UNROLL
     for (int32_t r = 0; r < rows; r++)
         finish_s8(p, sum[r], o, out + r * p->out_c);
 }

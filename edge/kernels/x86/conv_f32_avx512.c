@@ -1,6 +1,5 @@
-/* float32 convolution and depthwise convolution with AVX-512.
- * Prepared memory of a convolution: bias [panels * 16], then panels of 16 channels, [terms][16]
- * each; of a depthwise one: nothing, the file's layout is right already.
+/* float32 convolution with AVX-512: patches times packed weights.
+ * Prepared memory: bias [panels * 16], then panels of 16 channels, [terms][16] each.
  */
 #include "x86.h"
 
@@ -46,24 +45,31 @@ TARGET_AVX512 INLINE void block(const smt_conv *p,
                                 float *out)
 {
     __m512 sum[8][4];
+    UNROLL
     for (int32_t v = 0; v < vectors; v++)
-        for (int32_t r = 0; r < rows; r++)
-            sum[r][v] = _mm512_loadu_ps(bias + 16 * v);
+        UNROLL
+    for (int32_t r = 0; r < rows; r++)
+        sum[r][v] = _mm512_loadu_ps(bias + 16 * v);
     for (int32_t k = 0; k < terms; k++) {
         __m512 b[4];
+        UNROLL
         for (int32_t v = 0; v < vectors; v++)
             b[v] = _mm512_loadu_ps(w + 16 * ((size_t)v * (size_t)terms + (size_t)k));
+        UNROLL
         for (int32_t r = 0; r < rows; r++) {
             __m512 x = _mm512_set1_ps(a[r * terms + k]);
+            UNROLL
             for (int32_t v = 0; v < vectors; v++)
                 sum[r][v] = _mm512_fmadd_ps(x, b[v], sum[r][v]);
         }
     }
     const __m512 low = _mm512_set1_ps(p->low_f), high = _mm512_set1_ps(p->high_f);
+    UNROLL
     for (int32_t v = 0; v < vectors; v++) {
         int32_t left = p->out_c - o - 16 * v;
         __mmask16 active = lanes16(left);
         /* the sum is the second operand: max and min then keep a NaN */
+        UNROLL
         for (int32_t r = 0; r < rows; r++)
             _mm512_mask_storeu_ps(out + r * p->out_c + 16 * v,
                                   active,
@@ -128,62 +134,5 @@ TARGET_AVX512 static void run(const smt_conv *p, const void *in, void *out, void
 
 const smt_conv_kernel x86_conv_f32_avx512 = {
     .prepared = prepared, .prepare = prepare, .scratch = scratch, .run = run};
-
-/* ---- depthwise ------------------------------------------------------------------------------- */
-
-TARGET_AVX512 static void depthwise(const smt_conv *p, const void *in, void *out, void *memory)
-{
-    if (p->in_c != p->out_c) {
-        smt_ref_depthwise_f32(p, in, out, memory);
-        return;
-    }
-    const float *image = in, *w = p->weights, *bias = p->bias;
-    const __m512 low = _mm512_set1_ps(p->low_f), high = _mm512_set1_ps(p->high_f);
-    float *y = out;
-    int32_t channels = p->out_c;
-    for (int32_t n = 0; n < p->batch;
-         n++, image += (size_t)p->in_h * (size_t)p->in_w * (size_t)channels)
-        for (int32_t oy = 0; oy < p->out_h; oy++) {
-            int32_t y0 = oy * p->stride_h - p->pad_h;
-            for (int32_t ox = 0; ox < p->out_w; ox++, y += channels) {
-                int32_t x0 = ox * p->stride_w - p->pad_w;
-                for (int32_t c = 0; c < channels; c += 32) {
-                    int32_t left = channels - c;
-                    __mmask32 m = left >= 32 ? 0xffffffffu : (1u << left) - 1;
-                    __mmask16 m0 = (__mmask16)m, m1 = (__mmask16)(m >> 16);
-                    __m512 s0 = _mm512_setzero_ps(), s1 = s0;
-                    if (bias) {
-                        s0 = _mm512_maskz_loadu_ps(m0, bias + c);
-                        s1 = _mm512_maskz_loadu_ps(m1, bias + c + 16);
-                    }
-                    for (int32_t ky = 0; ky < p->filter_h; ky++) {
-                        int32_t iy = y0 + ky * p->dilation_h;
-                        if (iy < 0 || iy >= p->in_h)
-                            continue;
-                        for (int32_t kx = 0; kx < p->filter_w; kx++) {
-                            int32_t ix = x0 + kx * p->dilation_w;
-                            if (ix < 0 || ix >= p->in_w)
-                                continue;
-                            const float *x =
-                                image +
-                                ((size_t)iy * (size_t)p->in_w + (size_t)ix) * (size_t)channels + c;
-                            const float *k =
-                                w + (size_t)(ky * p->filter_w + kx) * (size_t)channels + c;
-                            s0 = _mm512_fmadd_ps(
-                                _mm512_maskz_loadu_ps(m0, x), _mm512_maskz_loadu_ps(m0, k), s0);
-                            s1 = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(m1, x + 16),
-                                                 _mm512_maskz_loadu_ps(m1, k + 16),
-                                                 s1);
-                        }
-                    }
-                    _mm512_mask_storeu_ps(y + c, m0, _mm512_min_ps(high, _mm512_max_ps(low, s0)));
-                    _mm512_mask_storeu_ps(
-                        y + c + 16, m1, _mm512_min_ps(high, _mm512_max_ps(low, s1)));
-                }
-            }
-        }
-}
-
-const smt_conv_kernel x86_depthwise_f32_avx512 = {.run = depthwise};
 
 #endif

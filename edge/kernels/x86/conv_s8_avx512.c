@@ -85,27 +85,48 @@ TARGET_AVX512 INLINE void block(const smt_conv *p,
                                 int8_t *out)
 {
     __m512i sum[8][4];
+    UNROLL
     for (int32_t v = 0; v < vectors; v++)
-        for (int32_t r = 0; r < rows; r++)
-            sum[r][v] = _mm512_loadu_si512(head[v].bias);
+        UNROLL
+    for (int32_t r = 0; r < rows; r++)
+        sum[r][v] = _mm512_loadu_si512(head[v].bias);
     for (int32_t k = 0; k < padded; k += 4) {
         __m512i b[4];
+        UNROLL
         for (int32_t v = 0; v < vectors; v++)
             b[v] = _mm512_loadu_si512(w + 16 * (v * padded + k));
+        UNROLL
         for (int32_t r = 0; r < rows; r++) {
             int32_t four;
             __builtin_memcpy(&four, a + r * padded + k, 4);
             __m512i x = _mm512_set1_epi32(four);
+            UNROLL
             for (int32_t v = 0; v < vectors; v++)
                 sum[r][v] = _mm512_dpbusd_epi32(sum[r][v], x, b[v]);
         }
     }
     const __m128i low8 = _mm_set1_epi8((char)p->low), high8 = _mm_set1_epi8((char)p->high);
+    const __m512i low64 = _mm512_set1_epi8((char)p->low), high64 = _mm512_set1_epi8((char)p->high);
+    UNROLL
     for (int32_t v = 0; v < vectors; v++) {
         int32_t left = p->out_c - o - 16 * v;
         int8_t *to = out + 16 * v;
         if (head[v].fast) {
             requant_fast q = requant_fast_load(&head[v]);
+            bool clamped = p->low >= p->out_zero;
+            if (rows == 8 && left >= 16 && clamped) {
+                requant_fast_store4(&q, &sum[0][v], 4, true, low64, high64, to, p->out_c);
+                requant_fast_store4(
+                    &q, &sum[4][v], 4, true, low64, high64, to + 4 * p->out_c, p->out_c);
+                continue;
+            }
+            if (rows == 8 && left >= 16) {
+                requant_fast_store4(&q, &sum[0][v], 4, false, low64, high64, to, p->out_c);
+                requant_fast_store4(
+                    &q, &sum[4][v], 4, false, low64, high64, to + 4 * p->out_c, p->out_c);
+                continue;
+            }
+            UNROLL
             for (int32_t r = 0; r < rows; r++)
                 store16(to + r * p->out_c, left, requant_fast_apply(&q, sum[r][v], low8, high8));
             continue;
@@ -114,6 +135,7 @@ TARGET_AVX512 INLINE void block(const smt_conv *p,
         const __m512i low = _mm512_set1_epi32(p->low), high = _mm512_set1_epi32(p->high);
         requant16 q =
             requant_load(p->multiplier + o + 16 * v, p->shift + o + 16 * v, lanes16(left));
+        UNROLL
         for (int32_t r = 0; r < rows; r++) {
             __m512i y = requant_apply(&q, sum[r][v]);
             store16(to + r * p->out_c, left, requant_narrow(y, zero, low, high));

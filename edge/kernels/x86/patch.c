@@ -24,7 +24,14 @@ INLINE void gather(const smt_conv *p,
         int32_t y0 = oy * p->stride_h - p->pad_h, x0 = ox * p->stride_w - p->pad_w;
         bool inside = p->dilation_w == 1 && x0 >= 0 && x0 + p->filter_w <= p->in_w;
         uint8_t *to = row;
-        for (int32_t ky = 0; ky < p->filter_h; ky++) {
+        if (inside && y0 >= 0 && y0 + (p->filter_h - 1) * p->dilation_h < p->in_h) {
+            const uint8_t *from = image + (size_t)y0 * line + (size_t)x0 * bytes;
+            size_t jump = (size_t)p->dilation_h * line;
+            for (int32_t ky = 0; ky < p->filter_h; ky++, to += window, from += jump)
+                __builtin_memcpy(to, from, window);
+            y0 = p->in_h; /* done: the loop below has nothing left */
+        }
+        for (int32_t ky = y0 == p->in_h ? p->filter_h : 0; ky < p->filter_h; ky++) {
             int32_t y = y0 + ky * p->dilation_h;
             const uint8_t *from = image + (size_t)(y < 0 ? 0 : y) * line;
             if (inside && y >= 0 && y < p->in_h) {

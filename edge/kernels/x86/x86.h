@@ -12,6 +12,8 @@
 #define TARGET_AVX2 __attribute__((target("avx2,fma")))
 #define TARGET_AVX512                                                                              \
     __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,avx2,fma")))
+/* Loops over registers must be unrolled, or the registers live in memory. */
+#define UNROLL _Pragma("GCC unroll 8")
 #define INLINE static inline __attribute__((always_inline))
 
 /* Pixels gathered at a time: the patches of a tile stay in the first-level cache while all output
