@@ -85,7 +85,7 @@ expect 3 "zz.png" "$semtinel" train damaged -o run-damaged --width 0.25 --size 3
 # Wrong usage and bad input.
 expect 2 "-o RUN" "$semtinel" train images
 expect 2 "too few arguments" "$semtinel" train -o run
-expect 2 "epochs" "$semtinel" train images -o run --epochs 0
+expect 2 "epochs" "$semtinel" train images -o run --epochs -1
 expect 2 "schedule" "$semtinel" train images -o run --schedule never
 expect 1 "nowhere" "$semtinel" train nowhere -o run $small
 mkdir empty one && cp -r images/train/clean one/
