@@ -1,7 +1,6 @@
 # Libraries that Debian ships; the list of packages is tools/packages.txt.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
-find_package(OpenMP REQUIRED COMPONENTS C) # only omp_set_num_threads: oneDNN's own threads stay off
 pkg_check_modules(PNG REQUIRED IMPORTED_TARGET libpng)
 pkg_check_modules(JPEG REQUIRED IMPORTED_TARGET libjpeg)
 pkg_check_modules(TIFF REQUIRED IMPORTED_TARGET libtiff-4)
@@ -9,11 +8,6 @@ pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
 pkg_check_modules(CAIRO REQUIRED IMPORTED_TARGET cairo)
 pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
 pkg_check_modules(LIBZIP REQUIRED IMPORTED_TARGET libzip)
-find_library(DNNL_LIBRARY dnnl REQUIRED)
-find_path(DNNL_INCLUDE oneapi/dnnl/dnnl.h REQUIRED)
-add_library(dnnl INTERFACE)
-target_link_libraries(dnnl INTERFACE ${DNNL_LIBRARY} OpenMP::OpenMP_C)
-target_include_directories(dnnl SYSTEM INTERFACE ${DNNL_INCLUDE})
 
 # ONNX: Debian ships the schema; protoc-c turns it into C at build time.
 find_program(PROTOC_C protoc-c REQUIRED)

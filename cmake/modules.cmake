@@ -48,7 +48,7 @@ smt_module(graph MODULES base)
 smt_module(image MODULES base LIBRARIES PkgConfig::PNG PkgConfig::JPEG PkgConfig::TIFF)
 smt_module(synth MODULES image base)
 smt_module(data MODULES image base LIBRARIES PkgConfig::JANSSON)
-smt_module(ops MODULES graph base LIBRARIES dnnl)
+smt_module(ops MODULES graph base)
 smt_module(model MODULES ops graph base)
 smt_module(format MODULES model ops graph edge base LIBRARIES PkgConfig::JANSSON PkgConfig::LIBZIP proto)
 target_include_directories(smt_format PRIVATE ${PROJECT_SOURCE_DIR}/edge) # csource.c prints what edge computes at start

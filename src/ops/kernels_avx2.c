@@ -31,6 +31,7 @@
 #define LOAD_PART(p, n) _mm256_maskload_ps(p, first_lanes(n))
 #define STORE_PART(p, n, v) _mm256_maskstore_ps(p, first_lanes(n), v)
 #define LOW_HALF(v) _mm256_castps256_ps128(v)
+#define TOTAL(v) lane_total(v)
 
 #define LANES_H 4
 #define V_H __m128
@@ -44,6 +45,13 @@
 #define MAX_H(a, b) _mm_max_ps(a, b)
 #define MIN_H(a, b) _mm_min_ps(a, b)
 #define ABOVE_H(x, t, a, b) _mm_blendv_ps(b, a, _mm_cmp_ps(x, t, _CMP_GT_OQ))
+
+static inline float lane_total(__m256 v)
+{
+    __m128 four = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
 
 static inline __m256i first_lanes(int n)
 {

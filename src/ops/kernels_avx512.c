@@ -31,6 +31,7 @@
 #define LOAD_PART(p, n) _mm512_maskz_loadu_ps((__mmask16)((1u << (n)) - 1u), p)
 #define STORE_PART(p, n, v) _mm512_mask_storeu_ps(p, (__mmask16)((1u << (n)) - 1u), v)
 #define LOW_HALF(v) _mm512_castps512_ps256(v)
+#define TOTAL(v) _mm512_reduce_add_ps(v)
 
 #define LANES_H 8
 #define V_H __m256

@@ -68,6 +68,7 @@ static inline void turn_block(const float *from, ptrdiff_t from_row, float *to, 
 #define LOAD_PART(p, n) load_part(p, n)
 #define STORE_PART(p, n, v) store_part(p, n, v)
 #define LOW_HALF(v) ((floats2){(v)[0], (v)[1]})
+#define TOTAL(v) (((v)[0] + (v)[2]) + ((v)[1] + (v)[3]))
 
 #define LANES_H 2
 #define V_H floats2
