@@ -90,6 +90,9 @@ typedef struct smt_decision {
     char target[64]; /* what was asked for: "purity 0.95", "rejection 0.10"; empty without
                         thresholds */
     bool per_class;
+    bool watches;            /* least_familiarity is in force */
+    float least_familiarity; /* an image with less goes to review: it is unlike what the model was
+                                made for */
 } smt_decision;
 
 /* ---- classifier ----------------------------------------------------------------------------- */
@@ -108,9 +111,12 @@ typedef struct smt_classifier_info {
     int input_size; /* pixels a side */
     int channels;   /* 1 or 3 */
     smt_preprocess preprocess;
-    const char *provenance; /* a JSON object as text */
-    smt_decision decision;  /* smt_classifier_run applies the temperature; the caller asks
-                               smt_decision_accepts */
+    const char *provenance;  /* a JSON object as text */
+    smt_decision decision;   /* smt_classifier_run applies the temperature; the caller asks
+                                smt_decision_accepts */
+    int remembered;          /* images that familiarity is measured against; 0: it is not known */
+    int feature_width;       /* of them */
+    const float *references; /* remembered x feature_width, each row of length 1 */
 } smt_classifier_info;
 
 /* Opens a run's folder, or any model file. The pool is borrowed. Everything in `info` belongs to
@@ -133,10 +139,46 @@ SMT_API smt_status smt_classifier_run(smt_classifier *classifier,
                                       size_t count,
                                       float *probabilities,
                                       smt_error *error);
+/* The same with the familiarity of each image: the largest cosine between its pooled features and
+ * those of the images that the classifier remembers, -1 .. 1 (Sun et al. 2022, "Out-of-distribution
+ * detection with deep nearest neighbors"). NaN where it remembers none. It tells images that are no
+ * SEM images; for SEM images of another tool confidence is as good (docs/evaluation.md has the
+ * figures). */
+SMT_API smt_status smt_classifier_run_scored(smt_classifier *classifier,
+                                             const uint8_t *pixels,
+                                             size_t count,
+                                             float *probabilities,
+                                             float *familiarity,
+                                             smt_error *error);
 /* Replaces temperature and thresholds. */
 SMT_API void smt_classifier_decide(smt_classifier *classifier, const smt_decision *decision);
-/* True unless the prediction (class of the model, calibrated confidence) is one to review. */
-SMT_API bool smt_decision_accepts(const smt_decision *decision, int class_index, float confidence);
+/* Pooled features, count x *width, freed with smt_free; SMT_ERR_UNSUPPORTED where the network does
+ * not show them (a .tflite, a graph without a last pooling). */
+SMT_API smt_status smt_classifier_features(smt_classifier *classifier,
+                                           const uint8_t *pixels,
+                                           size_t count,
+                                           float **features,
+                                           int *width,
+                                           smt_error *error);
+/* From now on familiarity is measured against these (copied; at most SMT_REMEMBERED of them, evenly
+ * picked). */
+#define SMT_REMEMBERED 512
+SMT_API smt_status smt_classifier_remember(
+    smt_classifier *classifier, const float *features, size_t count, int width, smt_error *error);
+/* out[i]: the largest cosine between row i and any other row. */
+SMT_API smt_status smt_familiarity_of_each(
+    const float *features, size_t count, int width, float *out, smt_error *error);
+/* What the classifier remembers, as further tensors for smt_model_save. */
+struct smt_tensor_file;
+SMT_API smt_status smt_familiarity_store(const smt_classifier_info *info,
+                                         struct smt_tensor_file **out,
+                                         smt_error *error);
+/* True unless the prediction (class of the model, calibrated confidence, familiarity or NaN) is one
+ * to review. */
+SMT_API bool smt_decision_accepts(const smt_decision *decision,
+                                  int class_index,
+                                  float confidence,
+                                  float familiarity);
 /* Index of the largest of `count` values; the first of equals. */
 SMT_API int smt_argmax(const float *values, int count);
 
@@ -173,6 +215,7 @@ typedef struct smt_evaluation {
     int *top;                 /* count: the most probable of the model\'s classes; owned */
     float *probabilities;     /* count x info.class_count, of the model's own classes; owned */
     float *confidence;        /* count: the largest of the row; owned */
+    float *familiarity;       /* count; NaN: not known; owned */
     float *true_probability;  /* count: summed over the model's classes that count as the true one;
                                  owned */
     bool *in_top2;            /* count; owned */
@@ -204,9 +247,11 @@ typedef enum smt_rejection_target {
 typedef struct smt_decision_options {
     bool keep_temperature; /* do not fit it: 1 */
     smt_rejection_target target;
-    double value;   /* 0 .. 1 */
-    bool per_class; /* the target holds for each predicted class by itself, otherwise for all
-                       together */
+    double value;      /* 0 .. 1 */
+    bool per_class;    /* the target holds for each predicted class by itself, otherwise for all
+                          together */
+    double unfamiliar; /* share of the images of the fit that goes to review for being least
+                          familiar; 0: none */
 } smt_decision_options;
 
 /* What a decision does on labelled images. */
@@ -239,6 +284,10 @@ SMT_API smt_status smt_decision_fit(const smt_evaluation *evaluation,
                                     smt_error *error);
 /* What evaluation->info.decision does on the evaluation's images. */
 SMT_API smt_rejection smt_rejection_measure(const smt_evaluation *evaluation);
+/* Probability that a value of `high` is larger than one of `low`, ties counting half: the area
+ * under the ROC curve. NaN when one is empty or a value is no number; SMT_ERR_MEMORY cannot be told
+ * apart from that. */
+SMT_API double smt_auroc(const float *high, size_t high_count, const float *low, size_t low_count);
 /* Expected calibration error that the evaluation would have without its temperature. */
 SMT_API double smt_uncalibrated_error(const smt_evaluation *evaluation);
 

@@ -1,5 +1,6 @@
 #include "cli/classify.h"
 #include "cli/cli.h"
+#include "cli/gather.h"
 
 #include <semtinel/format.h>
 
@@ -7,7 +8,8 @@
 
 static const char *output;
 static int split;
-static double purity = -1, rejection = -1;
+static double purity = -1, rejection = -1, unfamiliar;
+static const char *foreign;
 static bool per_class;
 static cli_list overrides;
 
@@ -38,6 +40,22 @@ static const cli_option options[] = {
      0,
      NULL,
      "the target holds for each predicted class by itself"},
+    {"unfamiliar",
+     0,
+     CLI_REAL,
+     &unfamiliar,
+     0,
+     0.5,
+     "X",
+     "also send to review what is less familiar than this share of the images of the fit"},
+    {"foreign",
+     0,
+     CLI_TEXT,
+     &foreign,
+     0,
+     0,
+     "DIR",
+     "images of another kind, to measure how well they are told apart"},
     {"map",
      0,
      CLI_LIST,
@@ -71,15 +89,21 @@ static const cli_command command = {
 static smt_status save(const smt_classifier_info *info, const char *provenance, smt_error *error)
 {
     smt_model *model = NULL;
+    smt_tensor_file *extra = NULL;
     smt_status status = smt_model_load(info->path, &model, error);
+    if (!status && info->remembered) {
+        status = smt_familiarity_store(info, &extra, error);
+    }
     if (status) {
+        smt_model_destroy(&model);
         return status;
     }
     smt_free(model->provenance);
     model->provenance = smt_strdup(provenance);
     status = model->provenance
-                 ? smt_model_save(model, output ? output : info->path, SMT_DTYPE_F32, NULL, error)
+                 ? smt_model_save(model, output ? output : info->path, SMT_DTYPE_F32, extra, error)
                  : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", info->path);
+    smt_tensor_file_destroy(&extra);
     smt_model_destroy(&model);
     return status;
 }
@@ -114,6 +138,76 @@ print(const smt_calibration *c, const smt_decision *decision, const smt_classifi
     }
 }
 
+/* The images of the fit are what is familiar; each is measured against the others. */
+static smt_status remember(smt_classifier *classifier, smt_evaluation *e, smt_error *error)
+{
+    float *features = NULL;
+    int width = 0;
+    smt_status status =
+        smt_classifier_features(classifier, e->pixels->data, e->count, &features, &width, error);
+    status =
+        status ? status : smt_familiarity_of_each(features, e->count, width, e->familiarity, error);
+    status =
+        status ? status : smt_classifier_remember(classifier, features, e->count, width, error);
+    smt_free(features);
+    return status;
+}
+
+/* How well familiarity and confidence tell images of another kind from those of the fit, and how
+ * many go to review. */
+static smt_status measure_foreign(smt_classifier *classifier,
+                                  const smt_evaluation *e,
+                                  const smt_decision *decision,
+                                  smt_error *error)
+{
+    const smt_classifier_info *info = smt_classifier_about(classifier);
+    cli_paths list = {0};
+    char *folder = smt_strdup(foreign);
+    smt_status status = folder ? cli_gather(&folder, 1, &list, error)
+                               : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    float *familiarity = smt_alloc(list.count, sizeof *familiarity),
+          *confidence = smt_alloc(list.count, sizeof *confidence);
+    if (!status && (!familiarity || !confidence)) {
+        status = smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    }
+    size_t used = 0, review = 0;
+    for (size_t i = 0; i < list.count && !status; i++) {
+        float row[SMT_CLASS_MAX];
+        smt_image image = {0}, small = {0};
+        smt_error why = {0};
+        if (smt_image_load(list.items[i], NULL, &image, &why) ||
+            smt_image_resize(&image, info->input_size, info->input_size, &small, &why)) {
+            smt_log(SMT_LOG_WARNING, "skipped %s", why.message);
+        } else {
+            status = smt_classifier_run_scored(
+                classifier, small.pixels, 1, row, &familiarity[used], error);
+            int best = smt_argmax(row, info->class_count);
+            confidence[used] = row[best];
+            review += !smt_decision_accepts(decision, best, row[best], familiarity[used]);
+            used++;
+        }
+        smt_image_free(&image);
+        smt_image_free(&small);
+        smt_progress("foreign images", i + 1, list.count);
+    }
+    if (!status && !used) {
+        status = smt_fail(error, SMT_ERR_IO, "%s: no image could be read", foreign);
+    }
+    if (!status) {
+        cli_say("%zu foreign images: area under the ROC curve %.3f by familiarity, %.3f by "
+                "confidence; %.1f%% to review",
+                used,
+                smt_auroc(e->familiarity, e->count, familiarity, used),
+                smt_auroc(e->confidence, e->count, confidence, used),
+                100.0 * (double)review / (double)used);
+    }
+    smt_free(familiarity);
+    smt_free(confidence);
+    smt_free(folder);
+    smt_list_free(&list.items, list.count);
+    return status;
+}
+
 int cli_calibrate(int argc, char **argv)
 {
     char **operands;
@@ -143,6 +237,7 @@ int cli_calibrate(int argc, char **argv)
                     : rejection >= 0 ? SMT_REJECT_BY_RATE
                                      : SMT_REJECT_NONE;
     wanted.value = purity >= 0 ? purity : rejection;
+    wanted.unfamiliar = unfamiliar;
     smt_decision decision = {.temperature = 1};
     smt_calibration calibration;
 
@@ -163,6 +258,9 @@ int cli_calibrate(int argc, char **argv)
         smt_classifier_decide(classifier, &decision);
         status = smt_evaluate(classifier, dataset, &how, pool, &evaluation, &error);
     }
+    if (!status && unfamiliar > 0) {
+        status = remember(classifier, evaluation, &error);
+    }
     status =
         status ? status : smt_decision_fit(evaluation, &wanted, &decision, &calibration, &error);
     status = status
@@ -170,6 +268,10 @@ int cli_calibrate(int argc, char **argv)
                  : smt_decision_store(
                        info->provenance, &decision, &calibration, evaluation, &provenance, &error);
     status = status ? status : save(info, provenance, &error);
+    if (!status && foreign) {
+        smt_classifier_decide(classifier, &decision);
+        status = measure_foreign(classifier, evaluation, &decision, &error);
+    }
     if (!status) {
         print(&calibration, &decision, info);
         cli_say("wrote %s", output ? output : info->path);

@@ -59,6 +59,7 @@ typedef struct block {
     int size;
     uint8_t *pixels; /* BLOCK x size x size */
     bool good[BLOCK];
+    float familiarity[BLOCK]; /* of the good ones, in their order */
     smt_error errors[BLOCK];
 } block;
 
@@ -103,13 +104,18 @@ static void write_field(sink *s, const char *text)
     write_text(s, quote ? "\"" : "");
 }
 
-static smt_status
-emit(sink *s, const smt_classifier_info *info, const char *path, const float *row, smt_error *error)
+static smt_status emit(sink *s,
+                       const smt_classifier_info *info,
+                       const char *path,
+                       const float *row,
+                       float familiarity,
+                       smt_error *error)
 {
     int best = smt_argmax(row, info->class_count);
     bool rejects = info->decision.rejects;
-    const char *decided =
-        smt_decision_accepts(&info->decision, best, row[best]) ? info->classes[best] : REVIEW;
+    const char *decided = smt_decision_accepts(&info->decision, best, row[best], familiarity)
+                              ? info->classes[best]
+                              : REVIEW;
     if (!s->rows) {
         char number[32];
         write_field(s, path);
@@ -175,11 +181,13 @@ static smt_status run_block(smt_classifier *classifier,
             (*skipped)++;
         }
     }
-    smt_status status = smt_classifier_run(classifier, b->pixels, good, probabilities, error);
+    smt_status status = smt_classifier_run_scored(
+        classifier, b->pixels, good, probabilities, b->familiarity, error);
     const float *row = probabilities;
+    size_t at = 0;
     for (int i = 0; i < count && !status; i++) {
         if (b->good[i]) {
-            status = emit(s, info, b->paths[i], row, error);
+            status = emit(s, info, b->paths[i], row, b->familiarity[at++], error);
             row += info->class_count;
         }
     }

@@ -12,6 +12,7 @@ struct smt_classifier {
     runner *runner;
     runner_facts facts;
     char *path;
+    float *references; /* what info.references points to */
     smt_classifier_info info;
 };
 
@@ -29,6 +30,7 @@ void smt_classifier_close(smt_classifier **classifier)
             (*classifier)->runner->close((*classifier)->runner);
         }
         runner_facts_free(&(*classifier)->facts);
+        smt_free((*classifier)->references);
         smt_free((*classifier)->path);
         smt_free(*classifier);
         *classifier = NULL;
@@ -135,6 +137,15 @@ smt_classifier_open(const char *path, smt_pool *pool, smt_classifier **out, smt_
     c->info.preprocess = c->facts.preprocess;
     c->info.provenance = c->facts.provenance ? c->facts.provenance : "{}";
     c->info.decision = smt_decision_load(c->info.provenance, c->info.classes, c->info.class_count);
+    if (c->info.decision.watches && strcmp(c->info.format, "safetensors") == 0) {
+        status = smt_familiarity_load(
+            c->path, &c->references, &c->info.remembered, &c->info.feature_width, error);
+        c->info.references = c->references;
+        if (status) {
+            smt_classifier_close(&c);
+            return status;
+        }
+    }
     *out = c;
     return SMT_OK;
 }
@@ -189,13 +200,87 @@ static bool all_finite(const float *values, size_t count)
     return true;
 }
 
-smt_status smt_classifier_run(smt_classifier *classifier,
-                              const uint8_t *pixels,
-                              size_t count,
-                              float *probabilities,
-                              smt_error *error)
+smt_status smt_classifier_features(smt_classifier *classifier,
+                                   const uint8_t *pixels,
+                                   size_t count,
+                                   float **features,
+                                   int *width,
+                                   smt_error *error)
+{
+    runner *r = classifier->runner;
+    if (!r->features) {
+        return smt_fail(
+            error,
+            SMT_ERR_UNSUPPORTED,
+            "%s: a %s file does not show its features; use the checkpoint that it was made from",
+            classifier->path,
+            classifier->info.format);
+    }
+    return r->features(r, &classifier->facts.preprocess, pixels, count, features, width, error);
+}
+
+smt_status smt_classifier_remember(
+    smt_classifier *classifier, const float *features, size_t count, int width, smt_error *error)
+{
+    size_t kept = count < SMT_REMEMBERED ? count : SMT_REMEMBERED, values = (size_t)width;
+    float *rows = smt_alloc(kept, values * sizeof *rows);
+    if (!rows || !kept) {
+        smt_free(rows);
+        return smt_fail(
+            error, SMT_ERR_MEMORY, "%s: out of memory for %zu features", classifier->path, kept);
+    }
+    for (size_t i = 0; i < kept; i++) {
+        memcpy(rows + i * values, features + i * count / kept * values, values * sizeof *rows);
+    }
+    smt_normalise_rows(rows, kept, values);
+    smt_free(classifier->references);
+    classifier->references = rows;
+    classifier->info.references = rows;
+    classifier->info.remembered = (int)kept;
+    classifier->info.feature_width = width;
+    return SMT_OK;
+}
+
+static smt_status measure_familiarity(smt_classifier *classifier,
+                                      const uint8_t *pixels,
+                                      size_t count,
+                                      float *familiarity,
+                                      smt_error *error)
+{
+    const smt_classifier_info *info = &classifier->info;
+    for (size_t i = 0; i < count; i++) {
+        familiarity[i] = NAN;
+    }
+    if (!info->remembered || !count) {
+        return SMT_OK;
+    }
+    float *features = NULL;
+    int width = 0;
+    smt_status status =
+        smt_classifier_features(classifier, pixels, count, &features, &width, error);
+    if (!status && width == info->feature_width) {
+        smt_normalise_rows(features, count, (size_t)width);
+        for (size_t i = 0; i < count; i++) {
+            familiarity[i] = smt_nearest(features + i * (size_t)width,
+                                         info->references,
+                                         (size_t)info->remembered,
+                                         (size_t)width,
+                                         SIZE_MAX);
+        }
+    }
+    smt_free(features);
+    return status;
+}
+
+smt_status smt_classifier_run_scored(smt_classifier *classifier,
+                                     const uint8_t *pixels,
+                                     size_t count,
+                                     float *probabilities,
+                                     float *familiarity,
+                                     smt_error *error)
 {
     size_t classes = (size_t)classifier->info.class_count;
+    bool soft = classifier->facts.probabilities;
     smt_status status = classifier->runner->run(
         classifier->runner, &classifier->facts.preprocess, pixels, count, probabilities, error);
     if (status) {
@@ -209,12 +294,20 @@ smt_status smt_classifier_run(smt_classifier *classifier,
                             "%s: the network's output is not finite; its weights are damaged",
                             classifier->path);
         }
-        smt_to_probabilities(row,
-                             (int)classes,
-                             classifier->facts.probabilities,
-                             (double)classifier->info.decision.temperature);
+        smt_to_probabilities(
+            row, (int)classes, soft, (double)classifier->info.decision.temperature);
     }
-    return SMT_OK;
+    return familiarity ? measure_familiarity(classifier, pixels, count, familiarity, error)
+                       : SMT_OK;
+}
+
+smt_status smt_classifier_run(smt_classifier *classifier,
+                              const uint8_t *pixels,
+                              size_t count,
+                              float *probabilities,
+                              smt_error *error)
+{
+    return smt_classifier_run_scored(classifier, pixels, count, probabilities, NULL, error);
 }
 
 int smt_argmax(const float *values, int count)

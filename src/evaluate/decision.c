@@ -60,6 +60,13 @@ describe(const smt_decision *decision, const smt_calibration *c, const smt_evalu
                                       c->rejection.purity,
                                       "coverage",
                                       c->rejection.coverage);
+        if (decision->watches &&
+            json_object_set_new(
+                rejection, "least_familiarity", json_real((double)decision->least_familiarity))) {
+            json_decref(rejection);
+            json_decref(json);
+            return NULL;
+        }
         if (json_object_set_new(json, "rejection", rejection)) {
             json_decref(json);
             return NULL;
@@ -117,6 +124,9 @@ smt_decision smt_decision_load(const char *provenance, const char *const *classe
         const char *target = json_string_value(json_object_get(rejection, "target"));
         snprintf(d.target, sizeof d.target, "%s", target ? target : "");
         d.per_class = json_is_true(json_object_get(rejection, "per_class"));
+        const json_t *least = json_object_get(rejection, "least_familiarity");
+        d.watches = json_is_number(least);
+        d.least_familiarity = (float)json_number_value(least);
     }
     json_decref(root);
     return d;

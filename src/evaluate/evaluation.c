@@ -23,6 +23,7 @@ void smt_evaluation_destroy(smt_evaluation **evaluation)
         smt_free(e->top);
         smt_free(e->probabilities);
         smt_free(e->confidence);
+        smt_free(e->familiarity);
         smt_free(e->true_probability);
         smt_free(e->in_top2);
         smt_free(e->model);
@@ -115,12 +116,13 @@ static smt_status allocate(smt_evaluation *e, const smt_dataset *dataset, smt_er
     e->predicted = smt_alloc(n, sizeof *e->predicted);
     e->top = smt_alloc(n, sizeof *e->top);
     e->confidence = smt_alloc(n, sizeof *e->confidence);
+    e->familiarity = smt_alloc(n, sizeof *e->familiarity);
     e->true_probability = smt_alloc(n, sizeof *e->true_probability);
     e->in_top2 = smt_alloc(n, sizeof *e->in_top2);
     e->probabilities = smt_alloc(n * (size_t)e->info.class_count, sizeof *e->probabilities);
     e->files = smt_alloc(n, sizeof *e->files);
-    bool complete = e->truth && e->predicted && e->top && e->confidence && e->true_probability &&
-                    e->in_top2 && e->probabilities && e->files;
+    bool complete = e->truth && e->predicted && e->top && e->familiarity && e->confidence &&
+                    e->true_probability && e->in_top2 && e->probabilities && e->files;
     for (size_t i = 0; complete && i < n; i++) {
         e->files[i] = smt_strdup(below(dataset->root, dataset->samples[e->pixels->sample[i]].path));
         complete = e->files[i];
@@ -252,7 +254,8 @@ smt_status smt_evaluate(smt_classifier *classifier,
     status = status ? status : map_classes(e, dataset, options, error);
     if (!status) {
         double start = smt_clock();
-        status = smt_classifier_run(classifier, e->pixels->data, e->count, e->probabilities, error);
+        status = smt_classifier_run_scored(
+            classifier, e->pixels->data, e->count, e->probabilities, e->familiarity, error);
         e->seconds = smt_clock() - start;
     }
     if (!status) {

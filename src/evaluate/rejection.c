@@ -2,6 +2,7 @@
  * validation images by scanning the predictions from the most confident to the least. */
 #include "evaluate/scores.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,9 +75,19 @@ static smt_status solve_thresholds(const smt_evaluation *e,
     return SMT_OK;
 }
 
-bool smt_decision_accepts(const smt_decision *decision, int class_index, float confidence)
+bool smt_decision_accepts(const smt_decision *decision,
+                          int class_index,
+                          float confidence,
+                          float familiarity)
 {
-    return !decision->rejects || confidence >= decision->threshold[class_index];
+    /* A familiarity that is not known (NaN) speaks against nothing. */
+    bool strange = decision->watches && familiarity < decision->least_familiarity;
+    return !decision->rejects || (confidence >= decision->threshold[class_index] && !strange);
+}
+
+static float familiarity_of(const smt_evaluation *e, size_t i)
+{
+    return e->familiarity ? e->familiarity[i] : (float)NAN;
 }
 
 static bool is_clean(const char *name)
@@ -95,7 +106,8 @@ measure(const smt_evaluation *e, const smt_decision *decision, const float *conf
         clean[c] = is_clean(e->map->classes[c]);
     }
     for (size_t i = 0; i < e->count; i++) {
-        bool accepted = smt_decision_accepts(decision, e->top[i], confidence[i]);
+        bool accepted =
+            smt_decision_accepts(decision, e->top[i], confidence[i], familiarity_of(e, i));
         bool escape = !clean[e->truth[i]] && clean[e->predicted[i]];
         r.accepted += accepted;
         r.right += accepted && e->truth[i] == e->predicted[i];
@@ -113,6 +125,77 @@ smt_rejection smt_rejection_measure(const smt_evaluation *evaluation)
     return measure(evaluation, &evaluation->info.decision, evaluation->confidence);
 }
 
+static int rising(const void *a, const void *b)
+{
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+static smt_status
+limit_familiarity(const smt_evaluation *e, double share, smt_decision *decision, smt_error *error)
+{
+    float *sorted = smt_alloc(e->count, sizeof *sorted);
+    smt_status status =
+        sorted ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", e->set);
+    for (size_t i = 0; i < e->count && !status; i++) {
+        sorted[i] = familiarity_of(e, i);
+        if (!isfinite(sorted[i])) {
+            status = smt_fail(error,
+                              SMT_ERR_UNSUPPORTED,
+                              "%s: remembers no images, so familiarity is not known",
+                              e->info.path);
+        }
+    }
+    if (!status && e->count) {
+        qsort(sorted, e->count, sizeof *sorted, rising);
+        decision->least_familiarity = sorted[(size_t)(share * (double)(e->count - 1))];
+        decision->watches = decision->rejects = true;
+        size_t used = strlen(decision->target);
+        snprintf(decision->target + used,
+                 sizeof decision->target - used,
+                 "%sunfamiliar %g",
+                 used ? ", " : "",
+                 share);
+    }
+    smt_free(sorted);
+    return status;
+}
+
+double smt_auroc(const float *high, size_t high_count, const float *low, size_t low_count)
+{
+    float *sorted = smt_alloc(low_count, sizeof *sorted);
+    double wins = sorted && high_count && low_count ? 0 : (double)NAN;
+    for (size_t i = 0; sorted && i < low_count; i++) {
+        sorted[i] = low[i];
+        wins += isfinite(low[i]) ? 0 : (double)NAN;
+    }
+    if (sorted) {
+        qsort(sorted, low_count, sizeof *sorted, rising);
+    }
+    for (size_t i = 0; i < high_count && isfinite(wins); i++) {
+        size_t below = 0, above = low_count, upto = 0, end = low_count;
+        while (below < above) { /* first not below high[i] */
+            size_t middle = (below + above) / 2;
+            if (sorted[middle] < high[i]) {
+                below = middle + 1;
+            } else {
+                above = middle;
+            }
+        }
+        while (upto < end) { /* first above high[i] */
+            size_t middle = (upto + end) / 2;
+            if (sorted[middle] <= high[i]) {
+                upto = middle + 1;
+            } else {
+                end = middle;
+            }
+        }
+        wins += isfinite(high[i]) ? (double)below + 0.5 * (double)(upto - below) : (double)NAN;
+    }
+    smt_free(sorted);
+    return wins / ((double)high_count * (double)low_count);
+}
+
 smt_status smt_decision_fit(const smt_evaluation *e,
                             const smt_decision_options *options,
                             smt_decision *decision,
@@ -122,6 +205,10 @@ smt_status smt_decision_fit(const smt_evaluation *e,
     if (options->target != SMT_REJECT_NONE && !(options->value >= 0 && options->value <= 1)) {
         return smt_fail(
             error, SMT_ERR_ARGUMENT, "purity or rejection rate %g: not in 0 .. 1", options->value);
+    }
+    if (!(options->unfamiliar >= 0 && options->unfamiliar <= 1)) {
+        return smt_fail(
+            error, SMT_ERR_ARGUMENT, "unfamiliar %g: not in 0 .. 1", options->unfamiliar);
     }
     float *confidence = smt_alloc(e->count, sizeof *confidence);
     if (!confidence) {
@@ -145,6 +232,9 @@ smt_status smt_decision_fit(const smt_evaluation *e,
                  options->target == SMT_REJECT_BY_PURITY ? "purity" : "rejection",
                  options->value);
         status = solve_thresholds(e, options, confidence, &d, error);
+    }
+    if (!status && options->unfamiliar > 0) {
+        status = limit_familiarity(e, options->unfamiliar, &d, error);
     }
     if (!status) {
         c.rejection = measure(e, &d, confidence);

@@ -28,6 +28,14 @@ struct runner {
                       size_t count,
                       float *outputs,
                       smt_error *error);
+    /* Pooled features, count x *width, for smt_free. NULL: not to be had. */
+    smt_status (*features)(runner *self,
+                           const smt_preprocess *preprocess,
+                           const uint8_t *pixels,
+                           size_t count,
+                           float **out,
+                           int *width,
+                           smt_error *error);
 };
 
 /* A checkpoint or any imported network, through ops. */

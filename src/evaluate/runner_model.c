@@ -13,7 +13,9 @@ typedef struct model_runner {
     char *path;
     smt_model *model;
     smt_exec *exec;
-    float *input; /* BATCH x size x size x channels */
+    smt_pool *pool;
+    smt_exec *keeper; /* keeps all values, for features; made when first needed */
+    float *input;     /* BATCH x size x size x channels */
     size_t image_values;
     int size, channels, outputs;
 } model_runner;
@@ -22,10 +24,78 @@ static void close_model(runner *self)
 {
     model_runner *r = (model_runner *)self;
     smt_exec_destroy(&r->exec);
+    smt_exec_destroy(&r->keeper);
     smt_model_destroy(&r->model);
     smt_free(r->input);
     smt_free(r->path);
     smt_free(r);
+}
+
+static void
+fill_input(model_runner *r, const smt_preprocess *preprocess, const uint8_t *in, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        float value = ((float)in[i] - preprocess->mean) / preprocess->scale;
+        for (int c = 0; c < r->channels; c++) {
+            r->input[i * (size_t)r->channels + (size_t)c] = value;
+        }
+    }
+}
+
+/* The pooling after which no gate follows: what the classifier reads. */
+static int find_pooling(const smt_graph *graph)
+{
+    for (int i = graph->node_count - 1; i > 0 && graph->nodes[i].op != SMT_OP_MULTIPLY; i--) {
+        if (graph->nodes[i].op == SMT_OP_GLOBAL_POOL) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static smt_status features_of_model(runner *self,
+                                    const smt_preprocess *preprocess,
+                                    const uint8_t *pixels,
+                                    size_t count,
+                                    float **out,
+                                    int *width,
+                                    smt_error *error)
+{
+    model_runner *r = (model_runner *)self;
+    const smt_graph *graph = r->model->graph;
+    int node = find_pooling(graph);
+    if (node < 0) {
+        return smt_fail(error,
+                        SMT_ERR_UNSUPPORTED,
+                        "%s: has no pooling whose features could be taken",
+                        r->path);
+    }
+    size_t side = (size_t)r->size * (size_t)r->size, values = (size_t)graph->nodes[node].shape.c;
+    const smt_exec_options options = {.max_batch = BATCH, .training = true};
+    float *features = smt_alloc(count, values * sizeof *features);
+    smt_status status =
+        features ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", r->path);
+    if (!status && !r->keeper) {
+        status = smt_exec_create(r->model->graph, r->pool, &options, &r->keeper, error);
+    }
+    for (size_t first = 0; first < count && !status; first += BATCH) {
+        int batch = (int)(count - first < BATCH ? count - first : BATCH);
+        fill_input(r, preprocess, pixels + first * side, (size_t)batch * side);
+        const float *value =
+            smt_exec_infer(r->keeper, r->input, batch) ? smt_exec_value(r->keeper, node) : NULL;
+        if (value) {
+            memcpy(features + first * values, value, (size_t)batch * values * sizeof *value);
+        } else {
+            status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory for its features", r->path);
+        }
+    }
+    if (status) {
+        smt_free(features);
+        return status;
+    }
+    *out = features;
+    *width = (int)values;
+    return SMT_OK;
 }
 
 static smt_status run_model(runner *self,
@@ -39,13 +109,7 @@ static smt_status run_model(runner *self,
     size_t side = (size_t)r->size * (size_t)r->size, outs = (size_t)r->outputs;
     for (size_t first = 0; first < count; first += BATCH) {
         int batch = (int)(count - first < BATCH ? count - first : BATCH);
-        const uint8_t *in = pixels + first * side;
-        for (size_t i = 0; i < (size_t)batch * side; i++) {
-            float value = ((float)in[i] - preprocess->mean) / preprocess->scale;
-            for (int c = 0; c < r->channels; c++) {
-                r->input[i * (size_t)r->channels + (size_t)c] = value;
-            }
-        }
+        fill_input(r, preprocess, pixels + first * side, (size_t)batch * side);
         const float *out = smt_exec_infer(r->exec, r->input, batch);
         if (!out) {
             return smt_fail(
@@ -90,7 +154,8 @@ smt_status runner_open_model(
     if (!r) {
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
     }
-    r->base = (runner){.close = close_model, .run = run_model};
+    r->base = (runner){.close = close_model, .run = run_model, .features = features_of_model};
+    r->pool = pool;
     r->path = smt_strdup(path);
     smt_status status =
         r->path ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);

@@ -22,4 +22,12 @@ double smt_loss_at(const smt_evaluation *e, double temperature);
 double smt_error_at(const smt_evaluation *e, double temperature, float *confidence);
 double smt_fit_temperature(const smt_evaluation *e);
 
+/* Rows of length 1; a row of zeros stays. */
+void smt_normalise_rows(float *rows, size_t count, size_t width);
+/* Largest dot product with any row but number `without` (SIZE_MAX: with all). */
+float smt_nearest(const float *row, const float *rows, size_t count, size_t width, size_t without);
+/* References of a checkpoint; *rows stays as it is when the file has none. */
+smt_status
+smt_familiarity_load(const char *path, float **rows, int *count, int *width, smt_error *error);
+
 #endif

@@ -253,15 +253,17 @@ static smt_status show(smt_demo *d, double seconds, smt_error *error)
 smt_status smt_demo_add(smt_demo *d, const smt_demo_image *in, smt_error *error)
 {
     const smt_classifier_info *info = smt_classifier_about(d->classifier);
-    float probabilities[SMT_CLASS_MAX];
+    float probabilities[SMT_CLASS_MAX], familiarity;
     smt_image small = {0};
     smt_status status =
         smt_image_resize(in->image, info->input_size, info->input_size, &small, error);
-    status =
-        status ? status : smt_classifier_run(d->classifier, small.pixels, 1, probabilities, error);
+    status = status ? status
+                    : smt_classifier_run_scored(
+                          d->classifier, small.pixels, 1, probabilities, &familiarity, error);
     if (!status) {
         int best = smt_argmax(probabilities, info->class_count);
-        bool accepted = smt_decision_accepts(&info->decision, best, probabilities[best]),
+        bool accepted =
+                 smt_decision_accepts(&info->decision, best, probabilities[best], familiarity),
              right = false;
         if (in->truth) {
             char a[SMT_CANONICAL], b[SMT_CANONICAL];

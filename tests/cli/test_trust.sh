@@ -49,6 +49,11 @@ if "$semtinel" export --help >/dev/null 2>&1; then
     run 1 "$semtinel" calibrate "$work/model.tflite" "$work/data"
     says 'calibrate the run'
 fi
+# What is unlike the images of the fit goes to review too.
+run 0 "$semtinel" calibrate "$work/plain" "$work/data" --unfamiliar 0.1 --foreign "$work/data/train/via"* -o "$work/watch.safetensors"
+says 'foreign images: area under the ROC curve'
+run 0 "$semtinel" evaluate "$work/watch.safetensors" "$work/data" -o "$work/watched"
+says 'unfamiliar 0.1'
 run 2 "$semtinel" calibrate "$work/run" "$work/data" --purity 0.9 --max-rejection 0.1
 run 2 "$semtinel" calibrate "$work/run" "$work/data" --purity 1.5
 mkdir "$work/folder" && cp -r "$work/data/val/." "$work/folder"

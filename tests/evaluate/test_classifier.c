@@ -157,6 +157,78 @@ static void test_rename_and_damage(void **state)
     unlink("test_damage.safetensors");
 }
 
+/* A checkpoint remembers images: those it has seen are familiar, and what it remembers survives the
+ * file. */
+static void test_familiarity(void **state)
+{
+    (void)state;
+    smt_model *model = make_model(1);
+    assert_int_equal(smt_model_save(model, "test_familiar.safetensors", SMT_DTYPE_F32, NULL, NULL),
+                     SMT_OK);
+    smt_classifier *classifier = NULL;
+    smt_error error = {0};
+    static float probabilities[IMAGES * CLASSES], familiarity[IMAGES], each[IMAGES];
+    assert_int_equal(smt_classifier_open("test_familiar.safetensors", pool, &classifier, &error),
+                     SMT_OK);
+    assert_int_equal(
+        smt_classifier_run_scored(classifier, pixels, IMAGES, probabilities, familiarity, &error),
+        SMT_OK);
+    assert_true(isnan(familiarity[0]));
+    float *features = NULL;
+    int width = 0;
+    assert_int_equal(smt_classifier_features(classifier, pixels, IMAGES, &features, &width, &error),
+                     SMT_OK);
+    assert_int_equal(smt_classifier_remember(classifier, features, 20, width, &error), SMT_OK);
+    assert_int_equal(
+        smt_classifier_run_scored(classifier, pixels, IMAGES, probabilities, familiarity, &error),
+        SMT_OK);
+    assert_int_equal(smt_familiarity_of_each(features, IMAGES, width, each, &error), SMT_OK);
+    for (int i = 0; i < IMAGES; i++) {
+        /* By the definition: the largest cosine to the 20, and to all others. */
+        double best = -1, best_other = -1;
+        for (int k = 0; k < IMAGES; k++) {
+            double dot = 0, a = 0, b = 0;
+            for (int c = 0; c < width; c++) {
+                double x = (double)features[i * width + c], y = (double)features[k * width + c];
+                dot += x * y;
+                a += x * x;
+                b += y * y;
+            }
+            best = k < 20 ? fmax(best, dot / sqrt(a * b)) : best;
+            best_other = k != i ? fmax(best_other, dot / sqrt(a * b)) : best_other;
+        }
+        assert_true(fabs((double)familiarity[i] - best) < 1e-5);
+        assert_true(fabs((double)each[i] - best_other) < 1e-5);
+        assert_true(i >= 20 || familiarity[i] > 0.9999f);
+    }
+    smt_tensor_file *extra = NULL;
+    assert_int_equal(smt_familiarity_store(smt_classifier_about(classifier), &extra, &error),
+                     SMT_OK);
+    smt_free(model->provenance);
+    model->provenance =
+        smt_strdup("{\"decision\": {\"rejection\": {\"least_familiarity\": 0.5, \"thresholds\": "
+                   "{\"bridge\": 0, "
+                   "\"clean\": 0, \"crack\": 0, \"\xc3\xa9tat\": 0, \"other\": 0}}}}");
+    assert_int_equal(
+        smt_model_save(model, "test_familiar.safetensors", SMT_DTYPE_F32, extra, &error), SMT_OK);
+    smt_tensor_file_destroy(&extra);
+    smt_classifier_close(&classifier);
+    assert_int_equal(smt_classifier_open("test_familiar.safetensors", pool, &classifier, &error),
+                     SMT_OK);
+    assert_int_equal(smt_classifier_about(classifier)->remembered, 20);
+    assert_true(smt_classifier_about(classifier)->decision.watches);
+    assert_int_equal(
+        smt_classifier_run_scored(classifier, pixels, IMAGES, probabilities, each, &error), SMT_OK);
+    for (int i = 0; i < IMAGES; i++) {
+        assert_true(fabs((double)familiarity[i] - (double)each[i]) <
+                    2e-3); /* float16 in the file */
+    }
+    smt_free(features);
+    smt_classifier_close(&classifier);
+    smt_model_destroy(&model);
+    unlink("test_familiar.safetensors");
+}
+
 /* Allocations that fail one after the other: an error, never a crash or a leak. */
 static void test_memory(void **state)
 {
@@ -194,6 +266,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_roads),
                                        cmocka_unit_test(test_refuses),
                                        cmocka_unit_test(test_rename_and_damage),
+                                       cmocka_unit_test(test_familiarity),
                                        cmocka_unit_test(test_memory)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

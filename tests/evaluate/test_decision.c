@@ -181,7 +181,7 @@ static void test_hopeless(void **state)
     smt_calibration c;
     assert_int_equal(smt_decision_fit(&e, &options, &d, &c, NULL), SMT_OK);
     assert_int_equal(c.rejection.accepted, 0);
-    assert_false(smt_decision_accepts(&d, 0, 1.0f));
+    assert_false(smt_decision_accepts(&d, 0, 1.0f, NAN));
     assert_true(isfinite(c.temperature) && isfinite(c.loss_after));
 }
 
@@ -220,8 +220,45 @@ static void test_provenance(void **state)
         back = smt_decision_load(broken[i], (const char *const *)names, CLASSES);
         assert_float_equal(back.temperature, 1, 0);
         assert_false(back.rejects);
-        assert_true(smt_decision_accepts(&back, 0, 0));
+        assert_true(smt_decision_accepts(&back, 0, 0, -100));
     }
+}
+
+static void test_familiarity(void **state)
+{
+    (void)state;
+    /* By hand: of the 6 pairs 4 are won and 1 is a tie. */
+    static const float high[3] = {3, 1, 5}, low[2] = {1, 2};
+    assert_true(fabs(smt_auroc(high, 3, low, 2) - 4.5 / 6) < 1e-12);
+    assert_true(isnan(smt_auroc(high, 0, low, 2)));
+    static const float broken[2] = {1, NAN};
+    assert_true(isnan(smt_auroc(high, 3, broken, 2)));
+
+    smt_evaluation e = overconfident();
+    static float familiarity[IMAGES];
+    for (size_t i = 0; i < IMAGES; i++) {
+        familiarity[i] = (float)((i * 2654435761u) % IMAGES);
+    }
+    e.familiarity = familiarity;
+    const smt_decision_options options = {.keep_temperature = true, .unfamiliar = 0.1};
+    smt_decision d;
+    smt_calibration c;
+    smt_error error = {0};
+    assert_int_equal(smt_decision_fit(&e, &options, &d, &c, &error), SMT_OK);
+    assert_true(d.rejects && d.watches);
+    assert_true(fabs(c.rejection.coverage - 0.9) < 0.002);
+    assert_string_equal(d.target, "unfamiliar 0.1");
+    assert_false(smt_decision_accepts(&d, 0, 1, d.least_familiarity - 1));
+    assert_true(smt_decision_accepts(&d, 0, 0, d.least_familiarity));
+    assert_true(smt_decision_accepts(&d, 0, 0, NAN));
+    char *text = NULL;
+    assert_int_equal(smt_decision_store("{}", &d, &c, &e, &text, NULL), SMT_OK);
+    smt_decision back = smt_decision_load(text, (const char *const *)names, CLASSES);
+    assert_true(back.watches);
+    assert_float_equal(back.least_familiarity, d.least_familiarity, 1e-3);
+    smt_free(text);
+    familiarity[7] = NAN;
+    assert_int_equal(smt_decision_fit(&e, &options, &d, &c, &error), SMT_ERR_UNSUPPORTED);
 }
 
 int main(void)
@@ -229,6 +266,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_temperature),
                                        cmocka_unit_test(test_thresholds),
                                        cmocka_unit_test(test_hopeless),
+                                       cmocka_unit_test(test_familiarity),
                                        cmocka_unit_test(test_provenance)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
