@@ -3,8 +3,10 @@
 set -euo pipefail
 build=$1
 bad=$(nm -D --defined-only "$build/libsemtinel.so" | awk '{print $3}' | grep -v '^smt_' || true)
+# A static library's hidden symbols do not leave the program that links it.
 if [ -e "$build/libsemtinel_edge.a" ]; then
-    bad+=$(nm -g --defined-only "$build/libsemtinel_edge.a" 2>/dev/null | awk 'NF == 3 {print $3}' | grep -v '^smt_' || true)
+    bad+=$(readelf -Ws "$build/libsemtinel_edge.a" 2>/dev/null |
+        awk '$5 == "GLOBAL" && $6 == "DEFAULT" && $7 != "UND" {print $8}' | grep -v '^smt_' || true)
 fi
 if [ -n "$bad" ]; then
     echo "exported symbols without the smt_ prefix:" "$bad"

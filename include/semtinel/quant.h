@@ -41,7 +41,7 @@ typedef struct smt_quant_options {
     smt_pool *pool; /* borrowed */
 } smt_quant_options;
 
-/* MSE, 99.99, true, true, none. The pool must be set. */
+/* percentile, 99.99, true, true, none. The pool must be set. */
 SMT_API smt_quant_options smt_quant_defaults(void);
 
 typedef struct smt_quantizer smt_quantizer;
@@ -73,10 +73,11 @@ SMT_API smt_status smt_quantizer_export(const smt_quantizer *quantizer,
 SMT_API smt_status smt_quantize_dynamic(const smt_model *model, smt_graph **out, smt_error *error);
 
 typedef struct smt_qat_options {
-    int epochs;        /* 1 .. 1000, default 10 */
-    int batch;         /* default 32 */
-    double rate;       /* of the weights, default 2e-4, cosine to 0 */
-    double scale_rate; /* of the values' scales, relative to `rate`, default 0.5 */
+    int epochs;  /* 1 .. 1000, default 20 */
+    int batch;   /* default 32 */
+    double rate; /* of the weights, in units of their layer's root mean square; default 2e-3, cosine
+                    to 0 */
+    double scale_rate; /* of the values' scales, relative to `rate`, default 1 */
     uint64_t seed;
 } smt_qat_options;
 SMT_API smt_qat_options smt_qat_defaults(void);

@@ -9,8 +9,8 @@
 #include <string.h>
 
 static const char *output, *calibrate, *qat, *evaluate, *sensitivity;
-static int scheme = 1, method = 0, images = 200, epochs;
-static double percentile = 99.99, rate = 2e-4;
+static int scheme = 1, method = 1, images = 200, epochs;
+static double percentile = 99.99, rate = 2e-3;
 static bool no_equalize, no_correction, raw_input;
 static cli_list keep;
 
@@ -67,8 +67,15 @@ static const cli_option options[] = {
      "LAYER",
      "compute this layer in float; not with --scheme int8"},
     {"qat", 0, CLI_TEXT, &qat, 0, 0, "DATASET", "fine-tune on these images (labels are not used)"},
-    {"epochs", 0, CLI_INT, &epochs, 0, 1000, "N", "of fine-tuning; 0: 10"},
-    {"rate", 0, CLI_REAL, &rate, 1e-7, 1, "X", "learning rate of fine-tuning"},
+    {"epochs", 0, CLI_INT, &epochs, 0, 1000, "N", "of fine-tuning; 0: 20"},
+    {"rate",
+     0,
+     CLI_REAL,
+     &rate,
+     1e-7,
+     1,
+     "X",
+     "learning rate of fine-tuning, in units of a layer's mean weight"},
     {"sensitivity",
      0,
      CLI_TEXT,

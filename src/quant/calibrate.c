@@ -40,6 +40,7 @@ static void observe_node(void *context, int node, int worker)
         for (size_t i = 0; i < count; i++) {
             low = values[i] < low ? values[i] : low;
             high = values[i] > high ? values[i] : high;
+            low = isnan(values[i]) ? -INFINITY : low; /* refused after the pass */
         }
         to->low = (double)low;
         to->high = (double)high;

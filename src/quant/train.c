@@ -15,7 +15,7 @@
 
 smt_qat_options smt_qat_defaults(void)
 {
-    return (smt_qat_options){.epochs = 10, .batch = 32, .rate = 2e-4, .scale_rate = 0.5, .seed = 1};
+    return (smt_qat_options){.epochs = 20, .batch = 32, .rate = 2e-3, .scale_rate = 1, .seed = 1};
 }
 
 typedef struct student {
@@ -24,11 +24,20 @@ typedef struct student {
     smt_optimizer *optimizer;
     smt_slot *slots;
     int slot_count;
-    int *slot_param;    /* [slot] param of `simulated` whose gradient drives the slot */
-    float *slot_factor; /* [slot] on the gradient: LSQ's for scales, 1 for weights */
-    float *gradients;   /* scaled copies for the scales */
+    int *slot_param; /* [slot] param of `simulated` whose gradient drives the slot */
     float *logits, *difference;
 } student;
+
+/* Root mean square, the unit of a layer's learning rate: batch norm folded into them leaves weights
+ * of very different size, and Adam's steps know no size. */
+static float size_of(const smt_param *param)
+{
+    double sum = 0;
+    for (size_t i = 0; i < param->count; i++) {
+        sum += (double)param->data[i] * (double)param->data[i];
+    }
+    return (float)fmax(sqrt(sum / (double)param->count), 1e-4);
+}
 
 /* Weights and biases of the real graph, then the scales of values, which live in the simulated one.
  */
@@ -40,8 +49,7 @@ static void list_slots(student *s, double scale_rate)
         for (int p = SMT_WEIGHT; quant_has_weight(node) && p <= SMT_BIAS; p++) {
             const smt_param *real = &q->real->params[node->param[p]];
             s->slots[s->slot_count] =
-                (smt_slot){.weight = real->data, .count = real->count, .rate = 1};
-            s->slot_factor[s->slot_count] = 1;
+                (smt_slot){.weight = real->data, .count = real->count, .rate = size_of(real)};
             s->slot_param[s->slot_count++] = q->simulated->nodes[q->made[i]].param[p];
         }
         const smt_node *value = &q->simulated->nodes[q->value[i]];
@@ -51,7 +59,6 @@ static void list_slots(student *s, double scale_rate)
                 (smt_slot){.weight = scale->data,
                            .count = 1,
                            .rate = (float)(scale_rate * (double)scale->data[0])};
-            s->slot_factor[s->slot_count] = 1;
             s->slot_param[s->slot_count++] = value->param[SMT_SCALE];
         }
     }
@@ -70,12 +77,10 @@ student_create(student *s, smt_quantizer *q, const smt_qat_options *options, smt
         status ? status : smt_exec_create(q->reference, q->pool, &inference, &s->teacher, error);
     s->slots = smt_alloc(most, sizeof *s->slots);
     s->slot_param = smt_alloc(most, sizeof *s->slot_param);
-    s->slot_factor = smt_alloc(most, sizeof *s->slot_factor);
     s->logits = smt_alloc((size_t)options->batch * classes, sizeof *s->logits);
     s->difference = smt_alloc((size_t)options->batch * classes, sizeof *s->difference);
     size_t *counts = smt_alloc(most, sizeof *counts);
-    if (!status && (!s->slots || !s->slot_param || !s->slot_factor || !s->logits ||
-                    !s->difference || !counts)) {
+    if (!status && (!s->slots || !s->slot_param || !s->logits || !s->difference || !counts)) {
         status = smt_fail(error, SMT_ERR_MEMORY, "out of memory for training");
     }
     if (status == SMT_OK) {
@@ -99,7 +104,6 @@ static void student_destroy(student *s)
     smt_exec_destroy(&s->teacher);
     smt_free(s->slots);
     smt_free(s->slot_param);
-    smt_free(s->slot_factor);
     smt_free(s->logits);
     smt_free(s->difference);
 }

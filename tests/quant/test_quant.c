@@ -1,0 +1,340 @@
+/* The quantiser: that the simulation is what the edge runtime computes, that calibration holds what
+ * it promises, that equalisation leaves the function alone, and that fine-tuning brings the int8
+ * network nearer to the float one. */
+#include "format/tflite_write.h"
+#include "quant/quantizer.h"
+
+#include <edge.h>
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define SIDE 48
+#define IMAGES 48
+#define CLASSES 5
+
+static smt_pool *pool;
+static smt_model *model;
+static float *images;
+static uint8_t pixels[IMAGES * SIDE * SIDE];
+
+/* Gratings and blobs: the values of a network on noise alone say little. */
+static void draw(void)
+{
+    smt_rng rng = smt_rng_seed(3, 3);
+    for (int n = 0; n < IMAGES; n++) {
+        double angle = smt_rng_uniform(&rng, 0, 3.14), period = smt_rng_uniform(&rng, 4, 20);
+        double contrast = smt_rng_uniform(&rng, 20, 100), base = smt_rng_uniform(&rng, 80, 170);
+        for (int y = 0; y < SIDE; y++) {
+            for (int x = 0; x < SIDE; x++) {
+                double phase = (x * cos(angle) + y * sin(angle)) / period * 6.283;
+                double p = base + contrast * tanh(3 * sin(phase)) + 10 * smt_rng_normal(&rng);
+                pixels[(n * SIDE + y) * SIDE + x] = (uint8_t)fmax(0, fmin(255, p));
+            }
+        }
+    }
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    smt_error error = {0};
+    smt_mobilenet_options arch = smt_mobilenet_defaults();
+    arch.width = 0.5f;
+    arch.input_size = SIDE;
+    arch.classes = CLASSES;
+    smt_graph *graph = NULL;
+    const char *const names[CLASSES] = {"a", "b", "c", "d", "e"};
+    if (smt_pool_create(2, &pool, &error) || smt_mobilenetv3_small(&arch, 9, &graph, &error) ||
+        smt_model_create(graph, &arch, names, CLASSES, &model, &error)) {
+        return -1;
+    }
+    draw();
+    images = smt_alloc(IMAGES * SIDE * SIDE, sizeof *images);
+    for (int i = 0; i < IMAGES * SIDE * SIDE; i++) {
+        images[i] = ((float)pixels[i] - 128) / 128;
+    }
+    /* Batch statistics of real values, so that the ranges are those of a trained network. */
+    smt_exec *exec = NULL;
+    const smt_exec_options training = {.max_batch = IMAGES, .training = true};
+    if (smt_exec_create(graph, pool, &training, &exec, &error)) {
+        return -1;
+    }
+    for (int i = 0; i < 60; i++) {
+        const smt_step step = {.no_dropout = true};
+        smt_exec_forward(exec, images, IMAGES, &step);
+    }
+    smt_exec_destroy(&exec);
+    smt_param *classifier = &graph->params[graph->nodes[graph->node_count - 1].param[SMT_WEIGHT]];
+    smt_rng rng = smt_rng_seed(4, 4);
+    for (size_t i = 0; i < classifier->count; i++) {
+        classifier->data[i] = (float)(0.3 * smt_rng_normal(&rng));
+    }
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    smt_model_destroy(&model);
+    smt_free(images);
+    smt_pool_destroy(&pool);
+    return 0;
+}
+
+static smt_quantizer *make(smt_quant_options *options)
+{
+    smt_quantizer *q = NULL;
+    smt_error error = {0};
+    options->pool = pool;
+    if (smt_quantizer_create(model, images, IMAGES, options, &q, &error)) {
+        fail_msg("%s", error.message);
+    }
+    return q;
+}
+
+static double error_of(smt_quantizer *q)
+{
+    float exact[IMAGES * CLASSES], rounded[IMAGES * CLASSES];
+    smt_error error;
+    assert_int_equal(quant_logits(smt_quantizer_real(q), pool, images, IMAGES, exact, &error),
+                     SMT_OK);
+    assert_int_equal(
+        quant_logits(smt_quantizer_simulated(q), pool, images, IMAGES, rounded, &error), SMT_OK);
+    double signal = 0, noise = 0;
+    for (int i = 0; i < IMAGES * CLASSES; i++) {
+        signal += (double)exact[i] * (double)exact[i];
+        noise += pow((double)exact[i] - (double)rounded[i], 2);
+    }
+    return sqrt(noise / signal);
+}
+
+/* The int8 input of the logits' operator in the edge runtime, one image at a time. */
+typedef struct last_values {
+    int8_t logits[CLASSES];
+    int32_t softmax_input;
+} last_values;
+
+static void keep_logits(void *context,
+                        const smt_edge_operator *op,
+                        const smt_edge_tensor *output,
+                        const void *data)
+{
+    last_values *to = context;
+    (void)op;
+    if (output->index == to->softmax_input) {
+        memcpy(to->logits, data, CLASSES);
+    }
+}
+
+static void test_simulation_is_edge(void **state)
+{
+    (void)state;
+    smt_error error = {0};
+    smt_edge_error detail;
+    smt_quant_options options = smt_quant_defaults();
+    smt_quantizer *q = make(&options);
+    smt_graph *annotated = NULL;
+    void *file = NULL;
+    size_t size = 0;
+    assert_int_equal(smt_quantizer_export(q, &annotated, &error), SMT_OK);
+    const smt_write_options how = {0};
+    assert_int_equal(smt_tflite_build(annotated, model, &how, false, &file, &size, &error), SMT_OK);
+
+    smt_edge_model net;
+    smt_edge_plan plan;
+    smt_edge_runner runner;
+    assert_int_equal(smt_edge_open(file, size, &net, &detail), SMT_EDGE_OK);
+    size_t places_bytes = smt_edge_places_bytes(&net);
+    void *places = smt_alloc(places_bytes, 1);
+    assert_int_equal(smt_edge_make_plan(
+                         &net, smt_edge_kernels_reference(), places, places_bytes, &plan, &detail),
+                     SMT_EDGE_OK);
+    void *arena = smt_alloc(plan.arena_bytes, 1);
+    assert_int_equal(smt_edge_start(&plan, arena, plan.arena_bytes, &runner, &detail), SMT_EDGE_OK);
+
+    float simulated[IMAGES * CLASSES];
+    assert_int_equal(
+        quant_logits(smt_quantizer_simulated(q), pool, images, IMAGES, simulated, &error), SMT_OK);
+    smt_edge_operator softmax;
+    last_values last;
+    assert_true(smt_edge_get_operator(&net, net.operator_count - 1, &softmax));
+    assert_int_equal(softmax.code, SMT_EDGE_SOFTMAX);
+    last.softmax_input = softmax.inputs[0];
+    smt_edge_tensor logits;
+    assert_true(smt_edge_get_tensor(&net, last.softmax_input, &logits));
+    assert_int_equal(logits.scale_count, 1);
+    int equal = 0;
+    for (int n = 0; n < IMAGES; n++) {
+        int8_t *input = smt_edge_input(&runner, 0);
+        for (int i = 0; i < SIDE * SIDE; i++) {
+            input[i] = (int8_t)(pixels[n * SIDE * SIDE + i] - 128);
+        }
+        smt_edge_invoke(&runner, keep_logits, &last);
+        for (int c = 0; c < CLASSES; c++) {
+            float step = simulated[n * CLASSES + c] / logits.scales[0] + (float)logits.zero_point;
+            int difference = abs((int)lrintf(step) - last.logits[c]);
+            assert_true(difference <= 3);
+            equal += difference == 0;
+        }
+    }
+    /* The reference kernels round additions and means in ways that the simulation approximates. */
+    assert_true(equal >= IMAGES * CLASSES * 9 / 10);
+    smt_free(arena);
+    smt_free(places);
+    smt_free(file);
+    smt_graph_destroy(&annotated);
+    smt_quantizer_destroy(&q);
+}
+
+static void test_equalisation_keeps_the_function(void **state)
+{
+    (void)state;
+    smt_error error = {0};
+    smt_graph *plain = NULL, *even = NULL;
+    float before[IMAGES * CLASSES], after[IMAGES * CLASSES];
+    assert_int_equal(quant_prepare(model, &plain, &error), SMT_OK);
+    assert_int_equal(quant_prepare(model, &even, &error), SMT_OK);
+    assert_int_equal(quant_equalize(even, pool, images, IMAGES, &error), SMT_OK);
+    assert_int_equal(quant_logits(plain, pool, images, IMAGES, before, &error), SMT_OK);
+    assert_int_equal(quant_logits(even, pool, images, IMAGES, after, &error), SMT_OK);
+    float largest = 0, changed = 0;
+    for (int i = 0; i < IMAGES * CLASSES; i++) {
+        largest = fmaxf(largest, fabsf(before[i]));
+        assert_true(fabsf(before[i] - after[i]) <= 1e-4f * fmaxf(largest, 1));
+    }
+    for (int p = 0; p < plain->param_count; p++) {
+        changed += plain->params[p].data[0] != even->params[p].data[0];
+    }
+    assert_true(changed > 5); /* it did something */
+    smt_graph_destroy(&plain);
+    smt_graph_destroy(&even);
+}
+
+static void test_fixed_ranges(void **state)
+{
+    (void)state;
+    smt_quant_options options = smt_quant_defaults();
+    smt_quantizer *q = make(&options);
+    for (int i = 0; i < q->real->node_count; i++) {
+        const smt_node *node = &q->real->nodes[i];
+        if (node->op == SMT_OP_INPUT) {
+            assert_true(q->ranges[i].scale == 1.0f / 128 && q->ranges[i].zero_point == 0);
+        }
+        if (node->activation == SMT_ACT_RELU6) {
+            assert_true(fabsf(q->ranges[i].scale - 6.0f / 255) < 1e-7f &&
+                        q->ranges[i].zero_point == -128);
+        }
+        assert_true(q->ranges[i].scale > 0);
+        assert_true(q->ranges[i].zero_point >= -128 && q->ranges[i].zero_point <= 127);
+    }
+    smt_quantizer_destroy(&q);
+}
+
+static void test_ranges(void **state)
+{
+    (void)state;
+    smt_quant q = quant_of_range(0.5, 2); /* must hold 0 */
+    assert_int_equal(q.zero_point, -128);
+    assert_true(fabsf(q.scale - 2.0f / 255) < 1e-7f);
+    q = quant_of_range(-1, 1);
+    assert_true(q.zero_point == 0 || q.zero_point == -1 || q.zero_point == 1);
+    q = quant_of_range(0, 0);
+    assert_true(q.scale > 0);
+}
+
+/* Ranges that cut a tenth of all values off are repaired by distillation: weights and scales find
+ * their way. */
+static void test_training(void **state)
+{
+    (void)state;
+    smt_error error = {0};
+    smt_quant_options options = smt_quant_defaults();
+    options.method = SMT_RANGE_PERCENTILE;
+    options.percentile = 90;
+    options.correct_bias = false;
+    smt_quantizer *q = make(&options);
+    double before = error_of(q);
+    uint32_t index[IMAGES];
+    for (uint32_t i = 0; i < IMAGES; i++) {
+        index[i] = i;
+    }
+    smt_pixels set = {.size = SIDE, .count = IMAGES, .data = pixels, .sample = index};
+    smt_qat_options training = smt_qat_defaults();
+    training.epochs = 60;
+    training.batch = 16;
+    assert_int_equal(
+        smt_quantizer_train(q, &set, &model->preprocess, &training, NULL, NULL, &error), SMT_OK);
+    double after = error_of(q);
+    if (!(after < 0.9 * before)) {
+        fail_msg("error %g before, %g after", before, after);
+    }
+    smt_quantizer_destroy(&q);
+}
+
+static void test_sensitivity(void **state)
+{
+    (void)state;
+    smt_error error = {0};
+    smt_quant_options options = smt_quant_defaults();
+    smt_quantizer *q = make(&options);
+    smt_sensitivity *rows = NULL;
+    int count = 0;
+    assert_int_equal(smt_quantizer_sensitivity(q, images, 16, &rows, &count, &error), SMT_OK);
+    assert_int_equal(count, 53);
+    assert_string_equal(rows[0].name, "stem");
+    for (int i = 0; i < count; i++) {
+        assert_true(rows[i].agreement >= 0 && rows[i].agreement <= 1);
+        assert_true(isfinite(rows[i].noise_db) && rows[i].range_low <= 0 && rows[i].range_high > 0);
+    }
+    smt_free(rows);
+    smt_quantizer_destroy(&q);
+}
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    smt_error error = {0};
+    smt_quantizer *q = NULL;
+    const char *const unknown[] = {"block99.expand"};
+    smt_quant_options options = smt_quant_defaults();
+    assert_int_equal(smt_quantizer_create(model, images, IMAGES, &options, &q, &error),
+                     SMT_ERR_ARGUMENT);
+    options.pool = pool;
+    options.keep_float = unknown;
+    options.keep_count = 1;
+    assert_int_equal(smt_quantizer_create(model, images, IMAGES, &options, &q, &error),
+                     SMT_ERR_ARGUMENT);
+    assert_non_null(strstr(error.message, "block99.expand"));
+    options.keep_count = 0;
+    images[5] = NAN;
+    assert_int_not_equal(smt_quantizer_create(model, images, IMAGES, &options, &q, &error), SMT_OK);
+    images[5] = ((float)pixels[5] - 128) / 128;
+    for (long n = 0; n < 400; n += 7) {
+        smt_alloc_fail_after(n);
+        smt_status status = smt_quantizer_create(model, images, 8, &options, &q, &error);
+        smt_alloc_fail_after(-1);
+        assert_int_equal(status, SMT_ERR_MEMORY);
+        assert_null(q);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_simulation_is_edge),
+        cmocka_unit_test(test_equalisation_keeps_the_function),
+        cmocka_unit_test(test_fixed_ranges),
+        cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_training),
+        cmocka_unit_test(test_sensitivity),
+        cmocka_unit_test(test_refusals),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
