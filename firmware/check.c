@@ -1,8 +1,17 @@
-/* The DSP kernels against the reference ones on random shapes, on the processor itself: odd
- * channels, odd windows, strides, dilations, extreme weights, dead channels, clamps, and the
- * overlaps that the kernels declare. */
+/* The fast kernels of an ARM processor against the reference ones on random shapes, on the
+ * processor itself: odd channels, odd windows, strides, dilations, extreme weights, dead channels,
+ * clamps, and the overlaps that the kernels declare. On a Cortex-M the DSP set; on AArch64
+ * (tests/cli/test_neon.sh) the NEON set, float32 too. */
 #include "kernels/kernels.h"
 #include "semihost.h"
+
+#if defined(__aarch64__)
+#define FAST_KERNELS smt_edge_kernels_neon()
+#define CHECK_FLOAT 1
+#else
+#define FAST_KERNELS smt_edge_kernels_dsp()
+#define CHECK_FLOAT 0
+#endif
 
 enum { ROOM = 40000, CHANNELS = 64 };
 
@@ -10,6 +19,7 @@ static uint8_t in[ROOM] __attribute__((section(".arena"), aligned(16)));
 static uint8_t want[ROOM] __attribute__((section(".arena"), aligned(16)));
 static uint8_t got[2 * ROOM] __attribute__((section(".arena"), aligned(16)));
 static uint8_t scratch[8 * ROOM] __attribute__((section(".arena"), aligned(16)));
+static uint8_t prepared[8 * ROOM] __attribute__((section(".arena"), aligned(16)));
 static int8_t weights[ROOM] __attribute__((section(".arena"), aligned(16)));
 static int32_t bias[CHANNELS], multiplier[CHANNELS];
 static int8_t shift[CHANNELS];
@@ -75,7 +85,8 @@ static int convolutions(const smt_edge_kernels *fast, const smt_edge_kernels *re
         int32_t terms = p.filter_h * p.filter_w * (depthwise ? 1 : p.in_c);
         const smt_conv_kernel *kernel = depthwise ? fast->depthwise_s8 : fast->conv_s8;
         if (bytes_in > ROOM || bytes_out > ROOM || terms * p.out_c > ROOM ||
-            kernel->scratch(&p) > sizeof scratch)
+            (kernel->scratch && kernel->scratch(&p) > sizeof scratch) ||
+            (kernel->prepared && kernel->prepared(&p) > sizeof prepared))
             continue;
         bool extreme = next(0, 3) == 0;
         for (int32_t i = 0; i < bytes_in; i++)
@@ -83,11 +94,14 @@ static int convolutions(const smt_edge_kernels *fast, const smt_edge_kernels *re
         for (int32_t i = 0; i < terms * p.out_c; i++)
             weights[i] = (int8_t)(extreme ? next(0, 1) * 255 - 128 : next(-128, 127));
         (depthwise ? reference->depthwise_s8 : reference->conv_s8)->run(&p, in, want, NULL);
+        if (kernel->prepare)
+            kernel->prepare(&p, prepared);
+        p.prepared = prepared;
         kernel->run(&p, in, got, scratch);
         for (int32_t i = 0; i < bytes_out; i++)
             if (got[i] != want[i])
                 differ(depthwise ? "depthwise" : "convolution", round);
-        uint32_t lead = kernel->lead(&p);
+        uint32_t lead = kernel->lead ? kernel->lead(&p) : SMT_NO_OVERLAP;
         if (lead < ROOM) {
             lead = (lead + 15) & ~15u;
             for (int32_t i = 0; i < bytes_in; i++)
@@ -101,6 +115,49 @@ static int convolutions(const smt_edge_kernels *fast, const smt_edge_kernels *re
     }
     return done;
 }
+
+#if CHECK_FLOAT
+/* The same shapes in float32: within 1e-5 of the larger of 1 and the value. */
+static void float_convolutions(const smt_edge_kernels *fast, const smt_edge_kernels *reference)
+{
+    static float x[ROOM], w[ROOM], y[ROOM], z[ROOM], b[CHANNELS];
+    for (int32_t round = 0; round < 300; round++) {
+        bool depthwise = round & 1;
+        smt_conv p = random_conv(depthwise);
+        int32_t count_in = p.batch * p.in_h * p.in_w * p.in_c,
+                count_out = p.batch * p.out_h * p.out_w * p.out_c;
+        int32_t terms = p.filter_h * p.filter_w * (depthwise ? 1 : p.in_c);
+        const smt_conv_kernel *kernel = depthwise ? fast->depthwise_f32 : fast->conv_f32;
+        if (count_in > ROOM || count_out > ROOM || terms * p.out_c > ROOM ||
+            (kernel->scratch && kernel->scratch(&p) > sizeof scratch) ||
+            (kernel->prepared && kernel->prepared(&p) > sizeof prepared))
+            continue;
+        for (int32_t i = 0; i < count_in; i++)
+            x[i] = (float)next(-1000, 1000) / 1000.0f;
+        for (int32_t i = 0; i < terms * p.out_c; i++)
+            w[i] = (float)next(-1000, 1000) / (30.0f * (float)terms);
+        for (int32_t i = 0; i < p.out_c; i++)
+            b[i] = (float)next(-1000, 1000) / 1000.0f;
+        p.low_f = next(0, 1) ? 0.0f : -3e38f;
+        p.high_f = next(0, 1) ? 6.0f : 3e38f;
+        p.weights = w;
+        p.bias = next(0, 7) ? b : NULL;
+        (depthwise ? reference->depthwise_f32 : reference->conv_f32)->run(&p, x, y, scratch);
+        if (kernel->prepare)
+            kernel->prepare(&p, prepared);
+        p.prepared = prepared;
+        kernel->run(&p, x, z, scratch);
+        for (int32_t i = 0; i < count_out; i++) {
+            float size = y[i] < -1  ? -y[i]
+                         : y[i] > 1 ? y[i]
+                                    : 1,
+                  gap = y[i] > z[i] ? y[i] - z[i] : z[i] - y[i];
+            if (!(gap <= 1e-5f * size))
+                differ(depthwise ? "float32 depthwise" : "float32 convolution", round);
+        }
+    }
+}
+#endif
 
 static int element_wise(const smt_edge_kernels *fast, const smt_edge_kernels *reference)
 {
@@ -160,10 +217,13 @@ static int element_wise(const smt_edge_kernels *fast, const smt_edge_kernels *re
 
 int main(void)
 {
-    int done = convolutions(smt_edge_kernels_dsp(), smt_edge_kernels_reference());
+#if CHECK_FLOAT
+    float_convolutions(FAST_KERNELS, smt_edge_kernels_reference());
+#endif
+    int done = convolutions(FAST_KERNELS, smt_edge_kernels_reference());
     sh_print_number(done);
     sh_print(" convolutions and ");
-    sh_print_number(element_wise(smt_edge_kernels_dsp(), smt_edge_kernels_reference()));
+    sh_print_number(element_wise(FAST_KERNELS, smt_edge_kernels_reference()));
     sh_print(" element-wise cases equal the reference\n");
     return 0;
 }

@@ -121,7 +121,7 @@ TARGET_AVX2 static void run_f32(const smt_conv *p, const void *in, void *out, vo
         float *y = (float *)out + (size_t)first * (size_t)p->out_c;
         const float *patches = direct ? (const float *)in + (size_t)first * (size_t)terms : a;
         if (!direct)
-            x86_gather(p, 4, in, first, rows, pad, a, 4 * (size_t)terms);
+            smt_gather(p, 4, in, first, rows, pad, a, 4 * (size_t)terms);
         tile_f32(p, patches, rows, y);
     }
 }
@@ -284,7 +284,7 @@ TARGET_AVX2 static void run_s8(const smt_conv *p, const void *in, void *out, voi
         pad[i] = (uint8_t)p->in_zero;
     for (int32_t first = 0; first < pixels; first += X86_TILE) {
         int32_t rows = pixels - first < X86_TILE ? pixels - first : X86_TILE;
-        x86_gather(p, 1, in, first, rows, pad, bytes, (size_t)terms);
+        smt_gather(p, 1, in, first, rows, pad, bytes, (size_t)terms);
         for (int32_t r = 0; r < rows; r++) {
             const int8_t *patch = (const int8_t *)bytes + r * terms;
             for (int32_t k = 0; k < terms; k++)

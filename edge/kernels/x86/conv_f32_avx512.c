@@ -127,7 +127,7 @@ TARGET_AVX512 static void run(const smt_conv *p, const void *in, void *out, void
             tile(p, (const float *)in + (size_t)first * (size_t)terms, rows, y);
             continue;
         }
-        x86_gather(p, 4, in, first, rows, pad, a, 4 * (size_t)terms);
+        smt_gather(p, 4, in, first, rows, pad, a, 4 * (size_t)terms);
         tile(p, a, rows, y);
     }
 }

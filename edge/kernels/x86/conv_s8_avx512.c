@@ -242,7 +242,7 @@ TARGET_AVX512 static void run(const smt_conv *p, const void *in, void *out, void
             continue;
         }
         if (!direct)
-            x86_gather(p, 1, in, first, rows, pad, a, (size_t)padded);
+            smt_gather(p, 1, in, first, rows, pad, a, (size_t)padded);
         shift_bytes(a, direct ? (const int8_t *)from : (const int8_t *)a, rows * padded);
         tile(p, a, rows, (int8_t *)out + (size_t)first * (size_t)p->out_c);
     }

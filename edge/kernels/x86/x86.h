@@ -3,6 +3,7 @@
 #ifndef SEMTINEL_EDGE_X86_H
 #define SEMTINEL_EDGE_X86_H
 
+#include "kernels/gather.h"
 #include "kernels/kernels.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -19,18 +20,6 @@
 /* Pixels gathered at a time: the patches of a tile stay in the first-level cache while all output
  * channels pass. */
 enum { X86_TILE = 32 };
-
-/* The patches of output pixels first .. first + rows - 1, in NHWC order: `rows` rows of filter_h *
- * filter_w * in_c elements of `element` bytes at distance out_stride, the rest of each row zero.
- * Outside the image `pad` (in_c elements) is copied. */
-void x86_gather(const smt_conv *p,
-                uint32_t element,
-                const void *in,
-                int32_t first,
-                int32_t rows,
-                const void *pad,
-                void *out,
-                size_t out_stride);
 
 /* A mask of the first `left` of 16 lanes. */
 static inline uint16_t lanes16(int32_t left)

@@ -1,18 +1,16 @@
-#include "x86.h"
-
-#ifdef SMT_X86
+#include "kernels/gather.h"
 
 /* window: filter_w * in_c * element, a constant where this is called for stems, whose rows of a few
  * bytes would cost more in a call of memcpy than in the copy. */
-INLINE void gather(const smt_conv *p,
-                   uint32_t element,
-                   const void *in,
-                   int32_t first,
-                   int32_t rows,
-                   const void *pad,
-                   void *out,
-                   size_t out_stride,
-                   size_t window)
+static inline void gather(const smt_conv *p,
+                          uint32_t element,
+                          const void *in,
+                          int32_t first,
+                          int32_t rows,
+                          const void *pad,
+                          void *out,
+                          size_t out_stride,
+                          size_t window)
 {
     int32_t ox = first % p->out_w, oy = first / p->out_w % p->out_h,
             n = first / p->out_w / p->out_h;
@@ -24,14 +22,15 @@ INLINE void gather(const smt_conv *p,
         int32_t y0 = oy * p->stride_h - p->pad_h, x0 = ox * p->stride_w - p->pad_w;
         bool inside = p->dilation_w == 1 && x0 >= 0 && x0 + p->filter_w <= p->in_w;
         uint8_t *to = row;
+        bool whole = false; /* copied without a question */
         if (inside && y0 >= 0 && y0 + (p->filter_h - 1) * p->dilation_h < p->in_h) {
             const uint8_t *from = image + (size_t)y0 * line + (size_t)x0 * bytes;
             size_t jump = (size_t)p->dilation_h * line;
             for (int32_t ky = 0; ky < p->filter_h; ky++, to += window, from += jump)
                 __builtin_memcpy(to, from, window);
-            y0 = p->in_h; /* done: the loop below has nothing left */
+            whole = true;
         }
-        for (int32_t ky = y0 == p->in_h ? p->filter_h : 0; ky < p->filter_h; ky++) {
+        for (int32_t ky = whole ? p->filter_h : 0; ky < p->filter_h; ky++) {
             int32_t y = y0 + ky * p->dilation_h;
             const uint8_t *from = image + (size_t)(y < 0 ? 0 : y) * line;
             if (inside && y >= 0 && y < p->in_h) {
@@ -57,7 +56,7 @@ INLINE void gather(const smt_conv *p,
     }
 }
 
-void x86_gather(const smt_conv *p,
+void smt_gather(const smt_conv *p,
                 uint32_t element,
                 const void *in,
                 int32_t first,
@@ -78,5 +77,3 @@ void x86_gather(const smt_conv *p,
     else
         gather(p, element, in, first, rows, pad, out, out_stride, window);
 }
-
-#endif
