@@ -1,5 +1,5 @@
-/* The same network from exported C: no file, no interpreter. First proves itself against its golden CRCs, then classifies
- * the images and writes the same lines as main.c.
+/* The same network from exported C: no file, no interpreter. First proves itself against its golden
+ * CRCs, then classifies the images and writes the same lines as main.c.
  *
  * Arguments: INPUTS RESULTS. */
 #include "net.h"
@@ -13,7 +13,12 @@ static char lines[64 * 1024] __attribute__((section(".psram")));
 
 static text out;
 
-static void trace(void *context, int32_t index, const char *name, int32_t tensor, const void *data, uint32_t bytes)
+static void trace(void *context,
+                  int32_t index,
+                  const char *name,
+                  int32_t tensor,
+                  const void *data,
+                  uint32_t bytes)
 {
     (void)context;
     text_operator(&out, index, name, tensor, data, bytes);
@@ -47,7 +52,9 @@ int main(void)
     if (inputs < 0 || results < 0)
         return 1;
     uint32_t ticks = 0;
-    for (int32_t image = 0; sh_read(inputs, arena + NET_INPUT_AT, NET_INPUT_BYTES) == (int32_t)NET_INPUT_BYTES; image++) {
+    for (int32_t image = 0;
+         sh_read(inputs, arena + NET_INPUT_AT, NET_INPUT_BYTES) == (int32_t)NET_INPUT_BYTES;
+         image++) {
         out = (text){lines, 0, sizeof lines};
         if (image == 0) { /* counted without the trace */
             uint32_t begin = COUNTER;

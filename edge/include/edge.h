@@ -216,8 +216,9 @@ SMT_EDGE_API const smt_edge_kernels *
 smt_edge_kernels_best(void); /* the fastest that this processor runs */
 SMT_EDGE_API const char *smt_edge_kernels_name(const smt_edge_kernels *kernels);
 
-/* The int8 results of an element-wise operator (HARD_SWISH, LOGISTIC, RELU, RELU6, QUANTIZE) for all 256 inputs, at
- * table[q + 128]: for programs that simulate a network before it is written. Scales are finite and > 0. */
+/* The int8 results of an element-wise operator (HARD_SWISH, LOGISTIC, RELU, RELU6, QUANTIZE) for
+ * all 256 inputs, at table[q + 128]: for programs that simulate a network before it is written.
+ * Scales are finite and > 0. */
 SMT_EDGE_API void smt_edge_element_table(smt_edge_code code,
                                          float in_scale,
                                          int32_t in_zero,

@@ -51,8 +51,8 @@ SMT_API const char *smt_status_name(smt_status status);
 SMT_API smt_status smt_fail(smt_error *error, smt_status status, const char *format, ...)
     SMT_PRINTF(3, 4);
 
-/* Overwrites control characters with '?', so that a file's name cannot break a line or drive a terminal. smt_fail and
- * smt_log do so already. */
+/* Overwrites control characters with '?', so that a file's name cannot break a line or drive a
+ * terminal. smt_fail and smt_log do so already. */
 SMT_API void smt_printable(char *text);
 
 /* ---- memory -------------------------------------------------------------------------------- */
@@ -65,9 +65,9 @@ SMT_API void *smt_alloc(size_t count, size_t size);
 SMT_API void *smt_realloc(void *block, size_t old_count, size_t count, size_t size);
 SMT_API char *smt_strdup(const char *text); /* freed with smt_free */
 SMT_API char *smt_format(const char *format, ...)
-    SMT_PRINTF(1, 2);               /* freed with smt_free; NULL: no memory */
-/* A copy in which every byte that is not part of well-formed UTF-8 stands as U+FFFD: file names are bytes, but JSON,
- * HTML and fonts want text. Freed with smt_free; NULL: no memory. */
+    SMT_PRINTF(1, 2); /* freed with smt_free; NULL: no memory */
+/* A copy in which every byte that is not part of well-formed UTF-8 stands as U+FFFD: file names are
+ * bytes, but JSON, HTML and fonts want text. Freed with smt_free; NULL: no memory. */
 SMT_API char *smt_utf8(const char *text);
 SMT_API void smt_free(void *block); /* NULL is allowed */
 /* For tests: the allocation that comes after `countdown` further ones fails, as do all that follow;
@@ -145,8 +145,8 @@ SMT_API void smt_file_write(smt_file *file, const void *data, size_t size);
 SMT_API void smt_file_printf(smt_file *file, const char *format, ...) SMT_PRINTF(2, 3);
 /* The temporary's path, for a library that insists on opening the file itself; owned by `file`. */
 SMT_API const char *smt_file_temporary(const smt_file *file);
-/* For one file of many (images of a set): the commit does not wait until the disk has it. After a power failure, but
- * not after a crash of the program, such a file may be empty. */
+/* For one file of many (images of a set): the commit does not wait until the disk has it. After a
+ * power failure, but not after a crash of the program, such a file may be empty. */
 SMT_API void smt_file_bulk(smt_file *file);
 /* Renames into place, or removes the temporary on any earlier error. Frees *file either way and
  * nulls it. */

@@ -62,28 +62,34 @@ SMT_API void smt_pixels_destroy(smt_pixels **pixels);
 #define SMT_CANONICAL 64
 SMT_API void smt_class_canonical(const char *name, char *out);
 
-/* How a model's classes and a data set's classes meet in one list, so that a model can be measured on a set that names
- * or divides its classes differently. The rules, in order:
+/* How a model's classes and a data set's classes meet in one list, so that a model can be measured
+ * on a set that names or divides its classes differently. The rules, in order:
  *   1. an override "FROM=TO" renames FROM on either side;
- *   2. names equal but for case, punctuation and plural are the same class; else synonyms are (smt_class_canonical);
- *   3. kinds of clean (CLEAN_LAYER, CLEAN_VIA) count as clean where the other side does not have that kind;
- *   4. a predicted class that the set lacks counts as "other", and so does a true class that the model does not know.
- * Where the two lists are the same classes nothing is mapped and the list is the model's. */
+ *   2. names equal but for case, punctuation and plural are the same class; else synonyms are
+ * (smt_class_canonical);
+ *   3. kinds of clean (CLEAN_LAYER, CLEAN_VIA) count as clean where the other side does not have
+ * that kind;
+ *   4. a predicted class that the set lacks counts as "other", and so does a true class that the
+ * model does not know. Where the two lists are the same classes nothing is mapped and the list is
+ * the model's. */
 typedef struct smt_class_map {
     int class_count;
-    char **classes;     /* the model's order and spelling, then what only the set has; owned */
-    bool *present;      /* class_count: the set has images of it. Only "other" may be absent */
+    char **classes; /* the model's order and spelling, then what only the set has; owned */
+    bool *present;  /* class_count: the set has images of it. Only "other" may be absent */
     int model_count;
-    int *from_model;    /* model_count: index into classes of each of the model's classes */
+    int *from_model; /* model_count: index into classes of each of the model's classes */
     int set_count;
-    int *from_set;      /* set_count: index into classes of each of the set's classes; -1: the set has no image of it */
-    int line_count;     /* 0: nothing was mapped */
-    char **lines;       /* "predicted CMP counts as other: the set has no such class", for the user; owned */
+    int *from_set; /* set_count: index into classes of each of the set's classes; -1: the set has no
+                      image of it */
+    int line_count; /* 0: nothing was mapped */
+    char **
+        lines; /* "predicted CMP counts as other: the set has no such class", for the user; owned */
 } smt_class_map;
 
-/* set_images (set_count, or NULL: all present): how many images of each of the set's classes are measured. overrides:
- * override_count texts "FROM=TO". Errors: an override that is no "FROM=TO", or whose FROM is no class of either side, or
- * whose TO is neither "other" nor a class of either side. */
+/* set_images (set_count, or NULL: all present): how many images of each of the set's classes are
+ * measured. overrides: override_count texts "FROM=TO". Errors: an override that is no "FROM=TO", or
+ * whose FROM is no class of either side, or whose TO is neither "other" nor a class of either side.
+ */
 SMT_API smt_status smt_class_map_create(const char *const *model_classes,
                                         int model_count,
                                         const char *const *set_classes,

@@ -74,22 +74,22 @@ const char *cli_models_folder(void);
 /* One function a subcommand, in its own file; the table in main.c lists them. */
 /* one X(name) a line, each with its own file; every row defines int cli_NAME(int argc, char **argv)
  */
-#define CLI_COMMANDS(X) \
-    X(audit) \
-    X(augment) \
-    X(bench) \
-    X(calibrate) \
-    X(compare) \
-    X(demo) \
-    X(evaluate) \
-    X(explain) \
-    X(export) \
-    X(info) \
-    X(predict) \
-    X(quantize) \
-    X(run) \
-    X(split) \
-    X(synth) \
+#define CLI_COMMANDS(X)                                                                            \
+    X(audit)                                                                                       \
+    X(augment)                                                                                     \
+    X(bench)                                                                                       \
+    X(calibrate)                                                                                   \
+    X(compare)                                                                                     \
+    X(demo)                                                                                        \
+    X(evaluate)                                                                                    \
+    X(explain)                                                                                     \
+    X(export)                                                                                      \
+    X(info)                                                                                        \
+    X(predict)                                                                                     \
+    X(quantize)                                                                                    \
+    X(run)                                                                                         \
+    X(split)                                                                                       \
+    X(synth)                                                                                       \
     X(train)
 #define CLI_DECLARE(name) int cli_##name(int argc, char **argv);
 CLI_COMMANDS(CLI_DECLARE)

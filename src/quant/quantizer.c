@@ -6,8 +6,10 @@
 
 smt_quant_options smt_quant_defaults(void)
 {
-    return (smt_quant_options){
-        .method = SMT_RANGE_PERCENTILE, .percentile = 99.99, .equalize = true, .correct_bias = true};
+    return (smt_quant_options){.method = SMT_RANGE_PERCENTILE,
+                               .percentile = 99.99,
+                               .equalize = true,
+                               .correct_bias = true};
 }
 
 static smt_status mark_float(smt_quantizer *q, const smt_quant_options *options, smt_error *error)
