@@ -54,6 +54,7 @@ check: build
 sanitize: packages
 	@cmake -G Ninja -B build-sanitize -S . -DSEMTINEL_SANITIZE=ON >/dev/null
 	@ninja -C build-sanitize --quiet
+	LSAN_OPTIONS=suppressions=$(CURDIR)/tools/lsan.supp:print_suppressions=0 \
 	ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 \
 	ctest --test-dir build-sanitize --output-on-failure -j $(JOBS)
 
