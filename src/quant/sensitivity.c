@@ -5,15 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-static int largest(const float *values, int count)
-{
-    int best = 0;
-    for (int i = 1; i < count; i++) {
-        best = values[i] > values[best] ? i : best;
-    }
-    return best;
-}
-
 static void
 compare(const float *exact, const float *rounded, int count, int classes, smt_sensitivity *row)
 {
@@ -25,7 +16,7 @@ compare(const float *exact, const float *rounded, int count, int classes, smt_se
             signal += (double)a[c] * (double)a[c];
             noise += ((double)a[c] - (double)b[c]) * ((double)a[c] - (double)b[c]);
         }
-        same += largest(a, classes) == largest(b, classes);
+        same += quant_largest(a, classes) == quant_largest(b, classes);
     }
     row->noise_db = 10 * log10(fmax(signal, 1e-30) / fmax(noise, 1e-30));
     row->agreement = same / count;

@@ -108,15 +108,6 @@ static void student_destroy(student *s)
     smt_free(s->difference);
 }
 
-static int largest(const float *values, int count)
-{
-    int best = 0;
-    for (int i = 1; i < count; i++) {
-        best = values[i] > values[best] ? i : best;
-    }
-    return best;
-}
-
 /* One step on a batch; adds to the sums. */
 static smt_status step(student *s,
                        const float *input,
@@ -143,8 +134,8 @@ static smt_status step(student *s,
     }
     *loss += sum / classes;
     for (int n = 0; n < images; n++) {
-        *agree +=
-            largest(logits + n * classes, classes) == largest(s->logits + n * classes, classes);
+        *agree += quant_largest(logits + n * classes, classes) ==
+                  quant_largest(s->logits + n * classes, classes);
     }
     smt_exec_backward(s->exec, s->difference);
     for (int i = 0; i < s->slot_count; i++) {
