@@ -69,6 +69,9 @@ SMT_API char *smt_format(const char *format, ...)
 /* A copy in which every byte that is not part of well-formed UTF-8 stands as U+FFFD: file names are
  * bytes, but JSON, HTML and fonts want text. Freed with smt_free; NULL: no memory. */
 SMT_API char *smt_utf8(const char *text);
+/* Characters of UTF-8 text, and the width for "%-*s" that makes it fill `columns` of them. */
+SMT_API int smt_utf8_length(const char *text);
+SMT_API int smt_utf8_pad(const char *text, int columns);
 SMT_API void smt_free(void *block); /* NULL is allowed */
 /* For tests: the allocation that comes after `countdown` further ones fails, as do all that follow;
  * negative: none. */
@@ -138,12 +141,14 @@ SMT_API double smt_clock(void); /* seconds, monotonic */
 
 /* A file that appears whole or not at all: it is written beside its final name as PATH.tmp.PID,
  * flushed to disk and renamed by smt_file_commit. Errors of writing are kept and reported by
- * commit. */
+ * commit. A link stays, and what it leads to is replaced; a device or pipe is written straight
+ * away. */
 typedef struct smt_file smt_file;
 SMT_API smt_status smt_file_create(const char *path, smt_file **out, smt_error *error);
 SMT_API void smt_file_write(smt_file *file, const void *data, size_t size);
 SMT_API void smt_file_printf(smt_file *file, const char *format, ...) SMT_PRINTF(2, 3);
-/* The temporary's path, for a library that insists on opening the file itself; owned by `file`. */
+/* The path to write to meanwhile, for a library that insists on opening the file itself; owned by
+ * `file`. */
 SMT_API const char *smt_file_temporary(const smt_file *file);
 /* For one file of many (images of a set): the commit does not wait until the disk has it. After a
  * power failure, but not after a crash of the program, such a file may be empty. */
@@ -166,6 +171,8 @@ smt_file_load(const char *path, size_t limit, void **data, size_t *size, smt_err
 SMT_API smt_status smt_make_directory(const char *path, smt_error *error);
 SMT_API bool smt_path_exists(const char *path);
 SMT_API bool smt_path_is_directory(const char *path);
+/* True if `path` is `folder` or lies below it, links followed; both must exist. */
+SMT_API bool smt_path_inside(const char *path, const char *folder);
 SMT_API char *smt_path_join(const char *folder, const char *name); /* freed with smt_free */
 SMT_API const char *smt_path_name(const char *path);               /* after the last '/' */
 /* Names in a folder, sorted by byte value, without "." and ".."; each and the list freed by

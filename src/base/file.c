@@ -1,12 +1,14 @@
 /* Files that appear whole or not at all: written beside the final name, flushed, renamed. Open
  * temporaries stand in a fixed table so that a signal handler can remove them without taking a
- * lock. */
+ * lock. A link stays a link: the file that it leads to is replaced. Devices and pipes (/dev/null,
+ * /dev/stdout) cannot be replaced and are written straight away. */
 #include <semtinel/base.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,7 +16,9 @@
 #define OPEN_MAX_FILES 64
 
 struct smt_file {
-    char *path, *temporary;
+    char *path;      /* as the caller named it */
+    char *target;    /* what is replaced: `path`, or where it leads */
+    char *temporary; /* NULL: written straight away */
     FILE *stream;
     int error; /* errno of the first failed write */
     int slot;
@@ -50,9 +54,30 @@ static void release(smt_file **file)
         atomic_store(&open_files[(*file)->slot], NULL);
     }
     smt_free((*file)->path);
+    smt_free((*file)->target);
     smt_free((*file)->temporary);
     smt_free(*file);
     *file = NULL;
+}
+
+/* True for a device, a pipe or a socket. */
+static bool is_special(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
+}
+
+/* Where a link leads, or the path itself; NULL: no memory. */
+static char *follow(const char *path)
+{
+    struct stat info;
+    char *real = NULL;
+    if (lstat(path, &info) == 0 && S_ISLNK(info.st_mode)) {
+        real = realpath(path, NULL);
+    }
+    char *copy = smt_strdup(real ? real : path);
+    free(real);
+    return copy;
 }
 
 smt_status smt_file_create(const char *path, smt_file **out, smt_error *error)
@@ -64,9 +89,13 @@ smt_status smt_file_create(const char *path, smt_file **out, smt_error *error)
     }
     file->slot = -1;
     file->path = smt_strdup(path);
-    file->temporary =
-        smt_format("%s.tmp.%ld.%u", path, (long)getpid(), atomic_fetch_add(&serial, 1));
-    if (!file->path || !file->temporary) {
+    file->target = follow(path);
+    bool special = is_special(path);
+    if (file->target && !special) {
+        file->temporary =
+            smt_format("%s.tmp.%ld.%u", file->target, (long)getpid(), atomic_fetch_add(&serial, 1));
+    }
+    if (!file->path || !file->target || (!file->temporary && !special)) {
         release(&file);
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
     }
@@ -74,8 +103,10 @@ smt_status smt_file_create(const char *path, smt_file **out, smt_error *error)
         release(&file);
         return smt_fail(error, SMT_ERR_IO, "%s: is a folder; name a file", path);
     }
-    file->slot = claim_slot(file->temporary);
-    file->stream = fopen(file->temporary, "wbx");
+    if (!special) {
+        file->slot = claim_slot(file->temporary);
+    }
+    file->stream = special ? fopen(path, "wb") : fopen(file->temporary, "wbx");
     if (!file->stream) {
         int reason = errno;
         release(&file);
@@ -105,7 +136,7 @@ void smt_file_printf(smt_file *file, const char *format, ...)
 
 const char *smt_file_temporary(const smt_file *file)
 {
-    return file->temporary;
+    return file->temporary ? file->temporary : file->path;
 }
 
 void smt_file_bulk(smt_file *file)
@@ -123,12 +154,14 @@ smt_status smt_file_commit(smt_file **file, smt_error *error)
     if (fclose(f->stream) && !f->error) {
         f->error = errno;
     }
-    if (!f->error && rename(f->temporary, f->path)) {
+    if (!f->error && f->temporary && rename(f->temporary, f->target)) {
         f->error = errno;
     }
     smt_status status = SMT_OK;
     if (f->error) {
-        unlink(f->temporary);
+        if (f->temporary) {
+            unlink(f->temporary);
+        }
         status = smt_fail(error, SMT_ERR_IO, "%s: cannot write: %s", f->path, strerror(f->error));
     }
     release(file);
@@ -139,7 +172,9 @@ void smt_file_abandon(smt_file **file)
 {
     if (file && *file) {
         fclose((*file)->stream);
-        unlink((*file)->temporary);
+        if ((*file)->temporary) {
+            unlink((*file)->temporary);
+        }
         release(file);
     }
 }

@@ -31,6 +31,17 @@ const char *smt_path_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
+bool smt_path_inside(const char *path, const char *folder)
+{
+    char *inner = realpath(path, NULL), *outer = realpath(folder, NULL);
+    size_t length = outer ? strlen(outer) : 0;
+    bool inside = inner && outer && strncmp(inner, outer, length) == 0 &&
+                  (inner[length] == '/' || !inner[length] || length == 1);
+    free(inner);
+    free(outer);
+    return inside;
+}
+
 smt_status smt_make_directory(const char *path, smt_error *error)
 {
     char *copy = smt_strdup(path);
@@ -71,7 +82,7 @@ smt_status smt_list_directory(const char *path, char ***names, size_t *count, sm
     size_t used = 0, capacity = 64;
     char **list = smt_alloc(capacity, sizeof *list);
     struct dirent *entry;
-    while (list && (entry = readdir(folder))) {
+    while (list && (errno = 0, entry = readdir(folder))) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) {
             continue;
         }
@@ -91,7 +102,13 @@ smt_status smt_list_directory(const char *path, char ***names, size_t *count, sm
         entry = NULL;
     }
     bool complete = list && !entry;
+    int reason = complete ? errno : 0;
     closedir(folder);
+    if (reason) {
+        smt_list_free(&list, used);
+        return smt_fail(
+            error, SMT_ERR_IO, "%s: cannot read the folder: %s", path, strerror(reason));
+    }
     if (!complete) {
         smt_list_free(&list, used);
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);

@@ -55,3 +55,17 @@ char *smt_utf8(const char *text)
     *end = 0;
     return out;
 }
+
+int smt_utf8_length(const char *text)
+{
+    int count = 0;
+    for (; *text; text++) {
+        count += ((unsigned char)*text & 0xc0) != 0x80;
+    }
+    return count;
+}
+
+int smt_utf8_pad(const char *text, int columns)
+{
+    return columns + (int)strlen(text) - smt_utf8_length(text);
+}

@@ -1,5 +1,6 @@
 #include <semtinel/base.h>
 
+#include <fcntl.h>
 #include <math.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -232,6 +233,47 @@ static void test_file_errors(void **state)
     smt_free(path);
 }
 
+/* A link stays a link and the file behind it is replaced; pipes and devices are written to. */
+static void test_file_links(void **state)
+{
+    (void)state;
+    smt_error error;
+    char *file = smt_path_join(folder, "file"), *link_path = smt_path_join(folder, "link");
+    char *pipe_path = smt_path_join(folder, "pipe");
+    assert_int_equal(smt_file_save(file, "old", 3, &error), SMT_OK);
+    assert_int_equal(symlink("file", link_path), 0);
+    assert_int_equal(smt_file_save(link_path, "new", 3, &error), SMT_OK);
+    struct stat info;
+    assert_int_equal(lstat(link_path, &info), 0);
+    assert_true(S_ISLNK(info.st_mode));
+    void *data = NULL;
+    size_t size = 0;
+    assert_int_equal(smt_file_load(file, 0, &data, &size, &error), SMT_OK);
+    assert_string_equal(data, "new");
+    smt_free(data);
+
+    assert_int_equal(mkfifo(pipe_path, 0600), 0);
+    int reader = open(pipe_path, O_RDONLY | O_NONBLOCK);
+    assert_true(reader >= 0);
+    assert_int_equal(smt_file_save(pipe_path, "data", 4, &error), SMT_OK);
+    char got[8] = "";
+    assert_int_equal(read(reader, got, sizeof got), 4);
+    assert_string_equal(got, "data");
+    smt_file *abandoned = NULL;
+    assert_int_equal(smt_file_create(pipe_path, &abandoned, &error), SMT_OK);
+    smt_file_abandon(&abandoned);
+    close(reader);
+    assert_int_equal(lstat(pipe_path, &info), 0);
+    assert_true(S_ISFIFO(info.st_mode));
+    assert_int_equal(smt_file_save("/dev/null", "x", 1, &error), SMT_OK);
+    assert_int_equal(lstat("/dev/null", &info), 0);
+    assert_true(S_ISCHR(info.st_mode));
+    assert_int_equal(smt_file_save("/dev/full", "x", 1, &error), SMT_ERR_IO);
+    smt_free(pipe_path);
+    smt_free(link_path);
+    smt_free(file);
+}
+
 static void test_paths(void **state)
 {
     (void)state;
@@ -247,8 +289,36 @@ static void test_paths(void **state)
     char *joined = smt_path_join("dir/", "name");
     assert_string_equal(joined, "dir/name");
     smt_free(joined);
+
+    char *beside = smt_path_join(folder, "a/bb"), *up = smt_path_join(deep, "up");
+    assert_int_equal(smt_make_directory(beside, &error), SMT_OK);
+    assert_int_equal(symlink("..", up), 0); /* a/b/c/up is a/b */
+    char *outer = smt_path_join(folder, "a/b");
+    assert_true(smt_path_inside(deep, outer));
+    assert_true(smt_path_inside(deep, deep));
+    assert_true(smt_path_inside(deep, up));
+    assert_true(smt_path_inside(deep, "/"));
+    assert_false(smt_path_inside(outer, deep));
+    assert_false(smt_path_inside(beside, outer));
+    assert_false(smt_path_inside("/nowhere", "/"));
+    smt_free(outer);
+    smt_free(up);
+    smt_free(beside);
     smt_free(file);
     smt_free(deep);
+}
+
+static void test_utf8_columns(void **state)
+{
+    (void)state;
+    assert_int_equal(smt_utf8_length(""), 0);
+    assert_int_equal(smt_utf8_length("via"), 3);
+    assert_int_equal(smt_utf8_length("Br\xc3\xbc"
+                                     "cke \xe2\x82\xac"),
+                     8);
+    char line[32];
+    snprintf(line, sizeof line, "%-*s|", smt_utf8_pad("\xc3\xbc", 3), "\xc3\xbc");
+    assert_string_equal(line, "\xc3\xbc  |");
 }
 
 static void test_crc(void **state)
@@ -269,6 +339,8 @@ int main(void)
         cmocka_unit_test(test_pool),
         cmocka_unit_test_setup_teardown(test_file_whole, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_file_errors, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_file_links, make_folder, remove_folder),
+        cmocka_unit_test(test_utf8_columns),
         cmocka_unit_test_setup_teardown(test_paths, make_folder, remove_folder),
         cmocka_unit_test(test_crc),
     };
