@@ -2,6 +2,8 @@
 
 #include <semtinel/image.h>
 
+#include <sys/stat.h>
+
 static smt_status add_path(cli_paths *list, char *path, smt_error *error)
 {
     if (path && list->count == list->capacity) {
@@ -22,27 +24,59 @@ static smt_status add_path(cli_paths *list, char *path, smt_error *error)
     return SMT_OK;
 }
 
-/* A link that leads back up would make the walk endless. */
-#define MAX_DEPTH 32
+/* Folders that were searched, by device and inode: links may lead to one again, or back up. */
+typedef struct seen {
+    struct {
+        dev_t device;
+        ino_t inode;
+    } * items;
+    size_t count, capacity;
+} seen;
 
-static smt_status add_folder(cli_paths *list, const char *folder, int depth, smt_error *error)
+/* *again: the folder was searched before. */
+static smt_status note_folder(seen *s, const char *folder, bool *again, smt_error *error)
+{
+    struct stat info;
+    *again = false;
+    if (stat(folder, &info)) {
+        return SMT_OK; /* the reason comes out when it is listed */
+    }
+    for (size_t i = 0; i < s->count && !*again; i++) {
+        *again = s->items[i].device == info.st_dev && s->items[i].inode == info.st_ino;
+    }
+    if (*again) {
+        return SMT_OK;
+    }
+    if (s->count == s->capacity) {
+        size_t larger = s->capacity ? 2 * s->capacity : 64;
+        void *items = smt_realloc(s->items, s->count, larger, sizeof *s->items);
+        if (!items) {
+            return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", folder);
+        }
+        s->items = items;
+        s->capacity = larger;
+    }
+    s->items[s->count].device = info.st_dev;
+    s->items[s->count++].inode = info.st_ino;
+    return SMT_OK;
+}
+
+static smt_status add_folder(cli_paths *list, seen *s, const char *folder, smt_error *error)
 {
     char **entries = NULL;
     size_t count = 0;
-    smt_status status = smt_list_directory(folder, &entries, &count, error);
+    bool again;
+    smt_status status = note_folder(s, folder, &again, error);
+    if (status || again) {
+        return status;
+    }
+    status = smt_list_directory(folder, &entries, &count, error);
     for (size_t i = 0; i < count && !status; i++) {
         char *path = smt_path_join(folder, entries[i]);
         if (!path) {
             status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", folder);
         } else if (smt_path_is_directory(path)) {
-            if (depth < MAX_DEPTH) {
-                status = add_folder(list, path, depth + 1, error);
-            } else {
-                smt_log(SMT_LOG_WARNING,
-                        "%s: more than %d folders deep; not searched",
-                        path,
-                        MAX_DEPTH);
-            }
+            status = add_folder(list, s, path, error);
             smt_free(path);
         } else if (smt_image_suffix(path)) {
             status = add_path(list, path, error);
@@ -60,7 +94,9 @@ smt_status cli_gather(char **operands, int count, cli_paths *list, smt_error *er
     for (int i = 0; i < count && !status; i++) {
         size_t before = list->count;
         if (smt_path_is_directory(operands[i])) {
-            status = add_folder(list, operands[i], 0, error);
+            seen s = {0};
+            status = add_folder(list, &s, operands[i], error);
+            smt_free(s.items);
             if (!status && list->count == before) {
                 smt_log(SMT_LOG_WARNING,
                         "%s: no image (.png .jpg .jpeg .tif .tiff .bmp) in this folder",

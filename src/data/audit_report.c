@@ -88,7 +88,7 @@ static void print_counts(FILE *stream, const smt_audit *audit)
         snprintf(label, sizeof label, "%s", text ? text : "?");
         smt_free(text);
         smt_printable(label);
-        fprintf(stream, "%-24s", label);
+        fprintf(stream, "%-*s", smt_utf8_pad(label, 24), label);
         for (int s = 0; s < SMT_SPLIT_COUNT; s++) {
             size_t count = 0;
             for (size_t i = 0; sum->images[s] && i < set->sample_count; i++) {

@@ -212,7 +212,9 @@ static smt_status scan_classes(scan *s, const char *folder, smt_split split)
             break;
         }
         entry_kind kind = classify(path, names[i]);
-        if (kind == ENTRY_FOLDER) {
+        if (kind == ENTRY_FOLDER && smt_path_inside(folder, path)) {
+            ignore(s, path, "a link to a folder that it lies in");
+        } else if (kind == ENTRY_FOLDER) {
             status = scan_class(s, path, names[i], split);
         } else if (kind != ENTRY_HIDDEN) {
             s->images_beside_classes += kind == ENTRY_IMAGE;

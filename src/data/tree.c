@@ -26,18 +26,6 @@ static void release(tree *t)
     *t = (tree){0};
 }
 
-/* True if `out` is `source` or lies below it; `out` may be missing, its parent not. */
-static bool lies_inside(const char *out, const char *source)
-{
-    char *real_source = realpath(source, NULL), *real_out = realpath(out, NULL);
-    size_t length = real_source ? strlen(real_source) : 0;
-    bool inside = real_source && real_out && strncmp(real_out, real_source, length) == 0 &&
-                  (real_out[length] == '/' || !real_out[length] || length == 1);
-    free(real_source);
-    free(real_out);
-    return inside;
-}
-
 smt_status tree_begin(const char *out, const char *source, tree *t, smt_error *error)
 {
     char **names = NULL;
@@ -55,7 +43,7 @@ smt_status tree_begin(const char *out, const char *source, tree *t, smt_error *e
         status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", out);
         goto fail;
     }
-    if (lies_inside(out, source)) {
+    if (smt_path_inside(out, source)) {
         status = smt_fail(error,
                           SMT_ERR_ARGUMENT,
                           "%s: lies inside %s; name a folder outside of it",
