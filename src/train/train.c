@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <math.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 void smt_run_say(smt_run *run, smt_log_level level, const char *format, ...)
@@ -48,8 +49,19 @@ static smt_status open_run(smt_run *run, smt_error *error)
         smt_free(log);
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", folder);
     }
-    run->log = fopen(log, run->job->resume ? "a" : "w");
+    /* The lock goes with the process, however it ends. Some network file systems have none. */
+    run->log = fopen(log, "a");
     if (!run->log) {
+        status = smt_fail(error, SMT_ERR_IO, "%s: cannot write: %s", log, strerror(errno));
+    } else if (flock(fileno(run->log), LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) {
+        fclose(run->log);
+        run->log = NULL;
+        status = smt_fail(error,
+                          SMT_ERR_IO,
+                          "%s: another process is training there; wait for it, or name another "
+                          "folder",
+                          folder);
+    } else if (!run->job->resume && ftruncate(fileno(run->log), 0)) {
         status = smt_fail(error, SMT_ERR_IO, "%s: cannot write: %s", log, strerror(errno));
     }
     smt_free(log);
@@ -70,7 +82,8 @@ static void describe_data(smt_run *run)
     for (int c = 0; c < d->class_count; c++) {
         smt_run_say(run,
                     SMT_LOG_INFO,
-                    "  %-24s %5zu training %5zu validation",
+                    "  %-*s %5zu training %5zu validation",
+                    smt_utf8_pad(d->classes[c], 24),
                     d->classes[c],
                     d->train_images[c],
                     d->val_images[c]);
