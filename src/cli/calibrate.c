@@ -127,11 +127,14 @@ print(const smt_calibration *c, const smt_decision *decision, const smt_classifi
                 r->escapes_before);
         for (int i = 0; i < info->class_count; i++) {
             if (decision->threshold[i] > 1) {
-                cli_say("  %-16s always to review: no threshold reaches the purity",
+                cli_say("  %-*s always to review: no threshold reaches the purity",
+                        smt_utf8_pad(info->classes[i], 16),
                         info->classes[i]);
             } else if (decision->per_class || i == 0) {
-                cli_say("  %-16s threshold %.4f",
-                        decision->per_class ? info->classes[i] : "all classes",
+                const char *whose = decision->per_class ? info->classes[i] : "all classes";
+                cli_say("  %-*s threshold %.4f",
+                        smt_utf8_pad(whose, 16),
+                        whose,
                         (double)decision->threshold[i]);
             }
         }

@@ -49,6 +49,23 @@ typedef struct cli_common {
 } cli_common;
 extern cli_common cli_shared;
 
+extern const cli_option cli_common_options[];
+
+/* How cli_print_help writes: as text for a reader, as part of a manual page for troff, as part of
+ * a completion function for bash. */
+typedef enum cli_style { CLI_STYLE_TEXT, CLI_STYLE_MAN, CLI_STYLE_BASH } cli_style;
+extern cli_style cli_help_style;
+void cli_print_help(const cli_command *command, const cli_option *own);
+void cli_man_common(void); /* the common options, once for the whole manual page */
+
+/* The word that a mistyped one is nearest to, of those shown to it one by one; NULL: none is near.
+ */
+typedef struct cli_guess {
+    const char *word;
+    int steps;
+} cli_guess;
+void cli_nearest(cli_guess *guess, const char *typed, const char *word);
+
 /* Parses argv[1..]; operands are moved to *operands (pointers into argv). Returns -1 to go on, or
  * an exit code (after
  * --help or a usage error, which is printed). */

@@ -5,6 +5,7 @@
 #include <semtinel/report.h>
 
 #include <string.h>
+#include <unistd.h>
 
 static const char *output;
 static const char *names;
@@ -258,6 +259,7 @@ int cli_evaluate(int argc, char **argv)
 
     char *line = command_line(argc, argv);
     smt_status status = line ? SMT_OK : smt_fail(&error, SMT_ERR_MEMORY, "out of memory");
+    bool made = !smt_path_exists(output);
     status = status ? status : smt_make_directory(output, &error);
     status = status ? status : start_log(&log, line, &error);
     status = status ? status : smt_pool_create(cli_shared.threads, &pool, &error);
@@ -278,6 +280,9 @@ int cli_evaluate(int argc, char **argv)
         code = cli_report(&error);
     }
     smt_file_abandon(&log);
+    if (status && made) {
+        rmdir(output); /* if nothing is in it */
+    }
     smt_free(line);
     smt_evaluation_destroy(&evaluation);
     smt_dataset_destroy(&dataset);

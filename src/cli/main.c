@@ -38,9 +38,8 @@ static const char overview[] =
     "             run         run a .tflite on raw tensors\n"
     "             bench       measure training speed, latency and memory\n"
     "\n"
-    "'semtinel COMMAND --help' explains one, with examples. Exit codes: 0 all done, 1 failure, 2 "
-    "wrong usage,\n"
-    "3 some inputs were skipped and named.\n";
+    "'semtinel COMMAND --help' explains one, with examples.\n"
+    "Exit codes: 0 all done, 1 failure, 2 wrong usage, 3 some inputs were skipped and named.\n";
 
 static double progress_start, progress_last;
 static size_t progress_base;
@@ -123,14 +122,32 @@ static void show_progress(void *context, const char *label, size_t done, size_t 
     }
 }
 
-/* First Ctrl-C: stop at the next safe point. Second: remove temporaries and leave at once. */
+static volatile sig_atomic_t first_signal = SIGINT;
+
+/* First Ctrl-C: stop at the next safe point. Second: remove temporaries and leave at once. A reader
+ * of standard output that has left is like a second one. */
 static void on_signal(int number)
 {
-    if (smt_interrupted()) {
+    if (smt_interrupted() || number == SIGPIPE) {
         smt_file_abandon_all();
         _exit(128 + number);
     }
+    first_signal = number;
     smt_interrupt();
+}
+
+static void catch_signals(void)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+    struct sigaction action = {.sa_handler = on_signal}, before;
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        /* What nohup ignores stays ignored. */
+        bool ignored = !sigaction(numbers[i], NULL, &before) && before.sa_handler == SIG_IGN;
+        if (numbers[i] != SIGHUP || !ignored) {
+            sigaction(numbers[i], &action, NULL);
+        }
+    }
 }
 
 int cli_report(const smt_error *error)
@@ -139,7 +156,7 @@ int cli_report(const smt_error *error)
     fprintf(stderr,
             "semtinel: %s\n",
             error->message[0] ? error->message : smt_status_name(error->status));
-    return error->status == SMT_ERR_INTERRUPTED ? 130 : EXIT_FAILED;
+    return error->status == SMT_ERR_INTERRUPTED ? 128 + first_signal : EXIT_FAILED;
 }
 
 void cli_say(const char *format, ...)
@@ -165,35 +182,119 @@ const char *cli_models_folder(void)
     return smt_path_is_directory(SMT_SOURCE_MODELS) ? SMT_SOURCE_MODELS : SMT_INSTALLED_MODELS;
 }
 
-int main(int argc, char **argv)
+static int run_command(const char *name, int argc, char **argv)
 {
-    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-        strcmp(argv[1], "help") == 0) {
-        fputs(overview, argc < 2 ? stderr : stdout);
-        return argc < 2 ? EXIT_USAGE : EXIT_DONE;
+    cli_guess guess = {0};
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        if (strcmp(name, commands[i].name) == 0) {
+            return commands[i].run(argc, argv);
+        }
+        cli_nearest(&guess, name, commands[i].name);
     }
-    if (strcmp(argv[1], "--version") == 0) {
+    cli_nearest(&guess, name, "--help");
+    cli_nearest(&guess, name, "--version");
+    if (guess.word) {
+        fprintf(stderr, "semtinel: unknown command '%s'; did you mean '%s'?\n", name, guess.word);
+    } else {
+        fprintf(stderr, "semtinel: unknown command '%s'\n", name);
+    }
+    fputs("Try 'semtinel --help'.\n", stderr);
+    return EXIT_USAGE;
+}
+
+/* The help of every command, one after another, in the style of the moment. */
+static void print_all(void)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        char name[16], help[] = "--help";
+        snprintf(name, sizeof name, "%s", commands[i].name);
+        commands[i].run(2, (char *[]){name, help, NULL});
+    }
+}
+
+static int print_manual(void)
+{
+    cli_help_style = CLI_STYLE_MAN;
+    printf(".TH SEMTINEL 1 \"\" \"semtinel %s\" \"User Commands\"\n"
+           ".SH NAME\nsemtinel \\- SEM wafer-defect classification, from a folder of images to a "
+           "microcontroller\n"
+           ".SH SYNOPSIS\n.B semtinel\n\\fICOMMAND\\fR [\\fIoptions\\fR]\n"
+           ".SH COMMANDS\nIn brackets: default; range.\n",
+           smt_version());
+    print_all();
+    printf(".SH COMMON OPTIONS\n");
+    cli_man_common();
+    printf(".TP\n\\fB\\-h\\fR, \\fB\\-\\-help\\fR\nexplain the command\n"
+           ".SH EXIT STATUS\n"
+           ".TP\n0\nall done\n.TP\n1\nfailure; one line on standard error says of what and why\n"
+           ".TP\n2\nwrong usage\n.TP\n3\ndone, but some inputs were skipped; each is named on "
+           "standard error\n"
+           ".TP\n130, 143\nstopped by Ctrl\\-C or by a signal to terminate\n"
+           ".SH ENVIRONMENT\n"
+           ".TP\nSEMTINEL_MODELS\nfolder of the shipped weights, instead of the installed one\n");
+    return EXIT_DONE;
+}
+
+static int print_completion(void)
+{
+    cli_help_style = CLI_STYLE_BASH;
+    printf("# bash completion for semtinel\n"
+           "_semtinel()\n{\n"
+           "    local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} words=\n"
+           "    case ${COMP_CWORD}:${COMP_WORDS[1]} in\n    1:*) words=\"");
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        printf("%s ", commands[i].name);
+    }
+    printf(
+        "--help --version\" ;;\n    esac\n    [ \"$COMP_CWORD\" -gt 1 ] && case ${COMP_WORDS[1]} "
+        "in\n");
+    print_all();
+    printf("    esac\n"
+           "    COMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n"
+           "}\n"
+           "complete -o default -F _semtinel semtinel\n");
+    return EXIT_DONE;
+}
+
+static int dispatch(int argc, char **argv)
+{
+    const char *first = argc > 1 ? argv[1] : "";
+    if (argc < 2) {
+        fputs(overview, stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(first, "help") == 0 && argc > 2) { /* help COMMAND is COMMAND --help */
+        char help[] = "--help";
+        return run_command(argv[2], 2, (char *[]){argv[2], help, NULL});
+    }
+    if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0 || strcmp(first, "help") == 0) {
+        fputs(overview, stdout);
+        return EXIT_DONE;
+    }
+    if (strcmp(first, "--version") == 0) {
         printf("semtinel %s\n", smt_version());
         return EXIT_DONE;
     }
+    /* What 'make install' asks for. */
+    if (strcmp(first, "--manual") == 0) {
+        return print_manual();
+    }
+    if (strcmp(first, "--bash-completion") == 0) {
+        return print_completion();
+    }
+    return run_command(first, argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
     smt_log_set(log_line, NULL);
     smt_progress_set(show_progress, NULL);
-    signal(SIGPIPE, SIG_DFL);
-    struct sigaction action = {.sa_handler = on_signal};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
-        if (strcmp(argv[1], commands[i].name) == 0) {
-            int code = commands[i].run(argc - 1, argv + 1);
-            close_bar();
-            if (fflush(stdout) || ferror(stdout)) {
-                fprintf(stderr, "semtinel: cannot write to standard output\n");
-                return EXIT_FAILED;
-            }
-            return code;
-        }
+    catch_signals();
+    int code = dispatch(argc, argv);
+    close_bar();
+    if (fflush(stdout) || ferror(stdout)) {
+        fprintf(stderr, "semtinel: cannot write to standard output\n");
+        return EXIT_FAILED;
     }
-    fprintf(stderr, "semtinel: unknown command '%s'\n\n%s", argv[1], overview);
-    return EXIT_USAGE;
+    return code;
 }

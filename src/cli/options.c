@@ -11,7 +11,7 @@
 
 cli_common cli_shared = {.quiet = false, .threads = 0, .seed = 1};
 
-static const cli_option common_options[] = {
+const cli_option cli_common_options[] = {
     {"threads", 't', CLI_INT, &cli_shared.threads, 0, 256, "N", "threads to use; 0: one per core"},
     {"seed",
      0,
@@ -24,82 +24,6 @@ static const cli_option common_options[] = {
     {"quiet", 'q', CLI_FLAG, &cli_shared.quiet, 0, 0, NULL, "print errors only"},
     {NULL, 0, CLI_FLAG, NULL, 0, 0, NULL, NULL},
 };
-
-static void print_choice(const char *choices, int index)
-{
-    const char *start = choices;
-    for (; index > 0; index--) {
-        start = strchr(start, '|') + 1;
-    }
-    printf("%.*s", (int)strcspn(start, "|"), start);
-}
-
-static void print_option(const cli_option *option)
-{
-    char head[128];
-    snprintf(head,
-             sizeof head,
-             "  %c%c%s--%s%s%s",
-             option->letter ? '-' : ' ',
-             option->letter ? option->letter : ' ',
-             option->letter ? ", " : "  ",
-             option->name,
-             option->argument ? " " : "",
-             option->argument ? option->argument : "");
-    if (strlen(head) > 30) {
-        printf("%s\n%32s", head, "");
-    } else {
-        printf("%-32s", head);
-    }
-    printf("%s", option->help);
-    switch (option->kind) {
-    case CLI_INT:
-        printf(" [%d; %.0f .. %.0f]", *(int *)option->target, option->low, option->high);
-        break;
-    case CLI_UINT64:
-        printf(" [%llu]", (unsigned long long)*(uint64_t *)option->target);
-        break;
-    case CLI_REAL:
-        printf(" [%g; %g .. %g]", *(double *)option->target, option->low, option->high);
-        break;
-    case CLI_TEXT:
-        if (*(const char **)option->target) {
-            printf(" [%s]", *(const char **)option->target);
-        }
-        break;
-    case CLI_CHOICE:
-        printf(" [");
-        print_choice(option->argument, *(int *)option->target);
-        printf("]");
-        break;
-    case CLI_FLAG:
-    case CLI_LIST:
-        break;
-    }
-    printf("\n");
-}
-
-static void print_help(const cli_command *command, const cli_option *options)
-{
-    printf("usage: semtinel %s %s [options]\n\n%s\n",
-           command->name,
-           command->arguments,
-           command->summary);
-    if (command->details) {
-        printf("\n%s\n", command->details);
-    }
-    printf("\nOptions [default; range]:\n");
-    for (const cli_option *o = options; o->name; o++) {
-        print_option(o);
-    }
-    for (const cli_option *o = common_options; o->name; o++) {
-        print_option(o);
-    }
-    printf("  -h, --help                    this text\n");
-    if (command->examples) {
-        printf("\nExamples:\n%s", command->examples);
-    }
-}
 
 int cli_usage(const cli_command *command, const char *format, ...)
 {
@@ -193,6 +117,46 @@ static int take(const cli_command *command, const cli_option *option, const char
     return -1;
 }
 
+/* Says what is wrong with the option that getopt_long did not take. */
+static int
+refuse(const cli_command *command, const cli_option **table, int count, int key, const char *typed)
+{
+    bool is_long = strncmp(typed, "--", 2) == 0;
+    if (key == ':') {
+        return is_long ? cli_usage(command, "%s: needs a value", typed)
+                       : cli_usage(command, "-%c: needs a value", optopt);
+    }
+    if (optopt >= 256) {
+        return cli_usage(command, "--%s: takes no value", table[optopt - 256]->name);
+    }
+    if (optopt == 'h') {
+        return cli_usage(command, "--help: takes no value");
+    }
+    if (optopt) {
+        return cli_usage(command, "-%c: unknown option", optopt);
+    }
+    char name[64] = "", fits[256] = "";
+    int size = snprintf(name, sizeof name, "%.*s", (int)strcspn(typed + 2, "="), typed + 2);
+    cli_guess guess = {0};
+    int used = 0;
+    for (int i = 0; i < count; i++) {
+        cli_nearest(&guess, name, table[i]->name);
+        if (strncmp(table[i]->name, name, (size_t)size) == 0 && used < (int)sizeof fits) {
+            used += snprintf(fits + used,
+                             sizeof fits - (size_t)used,
+                             "%s--%s",
+                             used ? ", " : "",
+                             table[i]->name);
+        }
+    }
+    if (used) {
+        return cli_usage(command, "--%s: could be %s", name, fits);
+    }
+    return guess.word
+               ? cli_usage(command, "--%s: unknown option; did you mean --%s?", name, guess.word)
+               : cli_usage(command, "--%s: unknown option", name);
+}
+
 int cli_parse(const cli_command *command,
               const cli_option *options,
               int argc,
@@ -205,7 +169,8 @@ int cli_parse(const cli_command *command,
     char letters[2 * MAX_OPTIONS + 4] = ":h";
     int count = 0;
     for (int part = 0; part < 2; part++) {
-        for (const cli_option *o = part ? common_options : options; o->name && count < MAX_OPTIONS;
+        for (const cli_option *o = part ? cli_common_options : options;
+             o->name && count < MAX_OPTIONS;
              o++) {
             table[count] = o;
             names[count] = (struct option){
@@ -223,7 +188,7 @@ int cli_parse(const cli_command *command,
     /* --help shows defaults, so it must win before any option changes one. */
     for (int i = 1; i < argc && strcmp(argv[i], "--"); i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            print_help(command, options);
+            cli_print_help(command, options);
             return EXIT_DONE;
         }
     }
@@ -231,9 +196,7 @@ int cli_parse(const cli_command *command,
     int key;
     while ((key = getopt_long(argc, argv, letters, names, NULL)) != -1) {
         if (key == '?' || key == ':') {
-            const char *what =
-                key == ':' ? "needs a value" : "unknown option, or one that takes no value";
-            return cli_usage(command, "%s: %s", argv[optind - 1], what);
+            return refuse(command, table, count, key, argv[optind - 1]);
         }
         const cli_option *option = key >= 256 ? table[key - 256] : NULL;
         for (int i = 0; !option && i < count; i++) {

@@ -150,7 +150,7 @@ int cli_run(int argc, char **argv)
     const cli_option options[] = {
         {"input", 'i', CLI_TEXT, &input, 0, 0, "FILE", "raw bytes of the inputs."},
         {"output", 'o', CLI_TEXT, &output, 0, 0, "FILE", "raw bytes of the outputs."},
-        {"trace", 't', CLI_FLAG, &trace, 0, 0, NULL, "print a line per operator."},
+        {"trace", 0, CLI_FLAG, &trace, 0, 0, NULL, "print a line per operator."},
         {"kernels",
          0,
          CLI_CHOICE,

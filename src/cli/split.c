@@ -44,7 +44,8 @@ static void print_table(const smt_audit *audit, const smt_split *assigned)
         char label[256];
         snprintf(label, sizeof label, "%s", c < set->class_count ? set->classes[c] : "all classes");
         smt_printable(label);
-        cli_say("%-24s %8zu %8zu %8zu", label, count[0], count[1], count[2]);
+        cli_say(
+            "%-*s %8zu %8zu %8zu", smt_utf8_pad(label, 24), label, count[0], count[1], count[2]);
         for (int part = 0; part < 3 && c < set->class_count; part++) {
             const double parts[3] = {args.options.train, args.options.val, args.options.test};
             if (parts[part] > 0 && !count[part]) {

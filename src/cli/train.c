@@ -344,6 +344,13 @@ int cli_train(int argc, char **argv)
     } else if (strcmp(init, "default") == 0) {
         job.init_optional = true;
         job.init = smt_path_exists(backbone) ? backbone : NULL;
+    } else if (!smt_path_exists(init)) { /* said before the images are read */
+        smt_fail(&error,
+                 SMT_ERR_IO,
+                 "%s: no such model; --init takes default, none, a model file or a run's folder",
+                 init);
+        code = cli_report(&error);
+        goto done;
     }
     job.pool = pool;
     context.pool = pool;

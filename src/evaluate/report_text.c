@@ -27,19 +27,10 @@ static void append(text *t, const char *part)
     }
 }
 
-/* Characters, not bytes: Python pads by characters. */
-static int characters(const char *name)
-{
-    int count = 0;
-    for (; *name; name++) {
-        count += ((unsigned char)*name & 0xc0) != 0x80;
-    }
-    return count;
-}
-
+/* Padded by characters, not bytes, as Python does. */
 static void append_name(text *t, const char *name, int width)
 {
-    for (int i = characters(name); i < width; i++) {
+    for (int i = smt_utf8_length(name); i < width; i++) {
         append(t, " ");
     }
     append(t, name);
@@ -64,7 +55,7 @@ char *smt_classification_report(const smt_metrics *metrics, const char *const *c
 {
     int width = (int)strlen("weighted avg");
     for (int c = 0; c < metrics->class_count; c++) {
-        int length = smt_metrics_active(metrics, c) ? characters(classes[c]) : 0;
+        int length = smt_metrics_active(metrics, c) ? smt_utf8_length(classes[c]) : 0;
         width = length > width ? length : width;
     }
     text t = {.data = smt_alloc(1024, 1), .capacity = 1024};

@@ -8,7 +8,7 @@ cross=aarch64-linux-gnu-gcc
 qemu=$(command -v qemu-aarch64 || command -v qemu-aarch64-static || true)
 if ! command -v $cross >/dev/null || [ -z "$qemu" ]; then
     echo "skipped: needs gcc-aarch64-linux-gnu and qemu-user"
-    exit 0
+    exit 77
 fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,0 +1,167 @@
+#!/usr/bin/env bash
+# What every subcommand owes its user: help that fits the page, one clear line on wrong usage, the right exit code,
+# output that goes where it was sent, nothing left behind by a signal.
+set -u
+semtinel=$(realpath "$1")
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+cd "$dir" || exit 1
+failed=0
+fail() {
+    echo "FAILED: $*"
+    failed=1
+}
+expect() { # code, pattern of what is printed, command...
+    local code=$1 pattern=$2
+    shift 2
+    "$@" >out 2>err </dev/null
+    local got=$?
+    [ $got -eq "$code" ] || { fail "exit code $got, not $code: $*"; cat err; }
+    [ -z "$pattern" ] || grep -qE -- "$pattern" err out || { fail "does not say '$pattern': $*"; cat err; }
+}
+
+# ---- the command itself
+commands=$("$semtinel" --help | sed -nE 's/^ {2}[a-z ]{9}  ([a-z]+) .*/\1/p' | sort)
+[ "$(wc -w <<<"$commands")" -ge 16 ] || fail "--help lists: $commands"
+expect 2 "^usage: semtinel COMMAND" "$semtinel"
+expect 2 "unknown command 'trian'; did you mean 'train'" "$semtinel" trian images
+expect 2 "unknown command 'xyzzy'$" "$semtinel" xyzzy
+expect 2 "did you mean '--version'" "$semtinel" --versoin
+expect 0 "" "$semtinel" --version
+grep -qE '^semtinel [0-9.]+$' out || fail "--version: $(cat out)"
+"$semtinel" help train >a.txt
+"$semtinel" train --help >b.txt
+cmp -s a.txt b.txt || fail "help train is not train --help"
+
+# ---- every command
+for command in $commands; do
+    expect 0 "" "$semtinel" "$command" --help
+    [ -s err ] && fail "$command --help writes to standard error"
+    sed '/^Examples:/,$d' out | awk -v c="$command" 'length > 80 {print "FAILED: " c " --help: " $0; bad = 1} END {exit bad}' ||
+        failed=1
+    grep -q "^Examples:" out || fail "$command --help has no examples"
+    twice=$(sed -nE 's/^  -(.), --.*/\1/p' out | sort | uniq -d)
+    [ -z "$twice" ] || fail "$command: two options have the letter $twice"
+    twice=$(sed -nE 's/^  (-., |    )--([a-z0-9-]+).*/\2/p' out | sort | uniq -d)
+    [ -z "$twice" ] || fail "$command: two options are called $twice"
+    # Each example's options exist.
+    sed -n '/^Examples:/,$p' out | grep -oE "semtinel $command .*" | sed 's/[|&].*//' | grep -oE -- '--[a-z0-9-]+' | sort -u >used
+    while read -r option; do
+        grep -qE -- "^  (-., |    )$option( |$)" out || fail "$command: an example has $option, the table has not"
+    done <used
+    expect 2 "$command: --qiuet: unknown option; did you mean --quiet\?" "$semtinel" "$command" --qiuet
+    expect 2 "$command: -%: unknown option" "$semtinel" "$command" -%
+    expect 2 "$command: --quiet: takes no value" "$semtinel" "$command" --quiet=1
+    expect 2 "$command: --threads: needs a value" "$semtinel" "$command" --threads
+    expect 2 "$command: --threads 1.5: not a whole number in 0 .. 256" "$semtinel" "$command" --threads 1.5
+    expect 2 "$command: --seed -1: not a whole number" "$semtinel" "$command" --seed -1
+    [ "$command" = synth ] || [ "$command" = bench ] || expect 2 "$command: .*" "$semtinel" "$command"
+done
+expect 2 "synth: --s: could be --size, " "$semtinel" synth --s 3
+expect 2 "synth: -n: needs a value" "$semtinel" synth -n
+expect 2 "synth: --noise nan: not a number in 0 .. 4" "$semtinel" synth x --noise nan
+[ -e x ] && fail "wrong usage makes a folder"
+
+# ---- manual page and completion come from the same tables
+"$semtinel" --manual >semtinel.1 || fail "--manual"
+for command in $commands; do
+    grep -q "^\.SS semtinel $command " semtinel.1 || fail "the manual lacks $command"
+done
+grep -q 'macro F1' semtinel.1 || fail "the manual lacks the text of train"
+grep -nE '^[.][^A-Zn f]' semtinel.1 && fail "text that troff takes for a request"
+if command -v groff >/dev/null; then
+    [ -z "$(groff -man -Tascii -ww semtinel.1 2>&1 >/dev/null)" ] || fail "groff complains about the manual"
+fi
+"$semtinel" --bash-completion >completion || fail "--bash-completion"
+complete_words() {
+    bash -c '. ./completion; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _semtinel; echo "${COMPREPLY[*]}"' complete "$@"
+}
+[ "$(complete_words semtinel tra)" = train ] || fail "completion of a command"
+[ "$(complete_words semtinel synth --preset ph)" = "phase1 phase3" ] || fail "completion of a choice"
+[ "$(complete_words semtinel synth --sheet-r)" = --sheet-rows ] || fail "completion of an option"
+[ -z "$(complete_words semtinel synth im)" ] || fail "completion of a file is left to the shell"
+
+# ---- where output goes
+"$semtinel" synth images --per-class 8 --size 32 --quiet || fail "synth"
+"$semtinel" train images -o run --init none --width 0.25 --size 32 --epochs 1 --quiet || fail "train"
+expect 1 "cannot write to standard output" bash -c '"$0" predict run images >/dev/full' "$semtinel"
+expect 1 "cannot write to standard output" bash -c '"$0" audit images --json - >/dev/full' "$semtinel"
+"$semtinel" predict run images -o /dev/stdout --quiet | cat >piped.csv
+[ "$(wc -l <piped.csv)" -eq 81 ] || fail "-o /dev/stdout: $(wc -l <piped.csv) lines"
+"$semtinel" predict run images -o /dev/null --quiet || fail "-o /dev/null"
+[ -c /dev/null ] || fail "/dev/null was replaced"
+"$semtinel" evaluate run images -o evaluation 2>&1 | true # the reader leaves at once
+left=$(find . -name '*.tmp.*' -o -name '.partial*')
+[ -z "$left" ] || fail "a closed pipe leaves $left"
+mkdir deny && chmod 500 deny
+if [ "$(id -u)" -eq 0 ] && setpriv --reuid=65534 --regid=65534 --clear-groups true 2>/dev/null; then
+    chmod 755 "$dir"
+    as_other=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+    "${as_other[@]}" test -x "$semtinel" || as_other=()
+else
+    as_other=()
+    [ "$(id -u)" -eq 0 ] || as_other=(env)
+fi
+if [ ${#as_other[@]} -gt 0 ]; then
+    cp -r run locked && chmod 000 locked/model.safetensors
+    mkdir -p unreadable/a unreadable/b && cp images/ler/*0.png unreadable/a/ && cp images/open/*0.png unreadable/b/
+    chmod 000 unreadable/a/*0.png
+    cp -r unreadable closed && chmod 000 closed/b
+    expect 1 "deny/p.csv: cannot write: Permission denied" "${as_other[@]}" "$semtinel" predict run images -o deny/p.csv
+    expect 1 "deny/e: cannot make the folder: Permission denied" "${as_other[@]}" "$semtinel" evaluate run images -o deny/e
+    expect 1 "locked.*: .*Permission denied" "${as_other[@]}" "$semtinel" predict locked images
+    expect 3 "unreadable/a/ler_00000.png: cannot read: Permission denied" "${as_other[@]}" "$semtinel" audit unreadable
+    expect 1 "closed/b: cannot read the folder: Permission denied" "${as_other[@]}" "$semtinel" audit closed
+    chmod 755 closed/b
+else
+    echo "skipped: no permission (needs another user)"
+fi
+
+# ---- links: none is followed twice, and the images of a folder above are no class
+ln -s .. images/ler/up && ln -s . images/self && ln -s ../ler images/open/twin
+expect 0 "" "$semtinel" predict run images -o p.csv
+[ "$(wc -l <p.csv)" -eq 81 ] || fail "links: $(wc -l <p.csv) lines"
+expect 0 "images/self: ignored: a link to a folder that it lies in" "$semtinel" audit images
+grep -q "images: 80 images, 10 classes" out || fail "links: $(head -1 out)"
+
+# ---- one run at a time in a folder
+"$semtinel" train images -o busy --init none --width 0.25 --size 32 --epochs 2000 --quiet &
+process=$!
+for _ in $(seq 1 200); do
+    [ -s busy/history.csv ] && break
+    sleep 0.05
+done
+expect 1 "busy: another process is training there" "$semtinel" train images -o busy --init none --width 0.25 --size 32 \
+    --epochs 1
+[ -s busy/log.txt ] || fail "the refused run emptied the log of the other"
+kill -TERM $process
+wait $process
+[ $? -eq 143 ] || fail "SIGTERM: another exit code"
+
+# ---- signals: what a closing terminal sends ends a command as Ctrl-C does; nohup keeps it alive
+for signal in HUP:129 TERM:143; do
+    "$semtinel" synth many --per-class 5000 --size 256 --quiet 2>err &
+    process=$!
+    for _ in $(seq 1 200); do
+        [ -e many/vias ] && break
+        sleep 0.02
+    done
+    kill -"${signal%:*}" $process
+    wait $process
+    got=$?
+    [ $got -eq "${signal#*:}" ] || fail "${signal%:*}: exit code $got"
+    grep -q "interrupted" err || fail "${signal%:*}: $(cat err)"
+    [ -z "$(find many -name '*.tmp.*')" ] || fail "${signal%:*}: a temporary is left"
+    rm -rf many
+done
+nohup "$semtinel" train images -o hup --init none --width 0.25 --size 32 --epochs 60 --quiet >/dev/null 2>&1 &
+process=$!
+for _ in $(seq 1 200); do
+    [ -e hup/log.txt ] && break
+    sleep 0.02
+done
+kill -HUP $process 2>/dev/null
+wait $process || fail "nohup does not hold"
+
+[ $failed = 0 ] && echo "usage: ok"
+exit $failed
