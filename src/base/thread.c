@@ -1,5 +1,10 @@
-/* A pool of threads that take task numbers from a shared counter. The training engine starts a few
- * hundred short runs a step, so waiting threads spin for a short while before they sleep. */
+/* A pool of threads that take tasks from a shared counter. The training engine starts a few hundred
+ * short runs a step, so waiting threads spin for a short while before they sleep.
+ *
+ * The counter holds the number of the run and the tasks that are left of it, in one word: a task is
+ * taken by lowering it, which fails if another run has begun meanwhile. So a run is over when its
+ * tasks are done, and need not wait for a worker that has lost its core to other programs and took
+ * none. */
 #include <semtinel/base.h>
 
 #include <pthread.h>
@@ -22,13 +27,13 @@ struct smt_pool {
     int started;
     pthread_mutex_t mutex;
     pthread_cond_t wake;
-    atomic_uint generation; /* counts runs; a change wakes the workers */
+    _Atomic uint64_t ticket; /* number of the run << 32 | tasks that nobody has taken */
     atomic_bool stop;
-    atomic_int next; /* next task number */
-    atomic_int busy; /* workers that have not finished this generation */
-    int tasks;
-    smt_task function;
-    void *context;
+    atomic_int done; /* finished tasks of this run */
+    /* Of the run; written only while no task is left to take. */
+    atomic_int tasks;
+    _Atomic smt_task function;
+    void *_Atomic context;
 };
 
 static void pause_cpu(void)
@@ -43,43 +48,56 @@ static void pause_cpu(void)
 static void take_tasks(smt_pool *pool, int index)
 {
     for (;;) {
-        int task = atomic_fetch_add(&pool->next, 1);
-        if (task >= pool->tasks) {
+        uint64_t ticket = atomic_load(&pool->ticket);
+        uint32_t left = (uint32_t)ticket;
+        if (!left) {
             return;
         }
-        pool->function(pool->context, task, index);
+        /* These belong to the ticket if it can still be lowered. */
+        int task = atomic_load(&pool->tasks) - (int)left;
+        smt_task function = atomic_load(&pool->function);
+        void *context = atomic_load(&pool->context);
+        if (atomic_compare_exchange_weak(&pool->ticket, &ticket, ticket - 1)) {
+            function(context, task, index);
+            atomic_fetch_add(&pool->done, 1);
+        }
     }
+}
+
+static uint32_t run_number(smt_pool *pool)
+{
+    return (uint32_t)(atomic_load(&pool->ticket) >> 32);
 }
 
 static void *work(void *argument)
 {
     worker *self = argument;
     smt_pool *pool = self->pool;
-    unsigned seen = 0;
+    uint32_t seen = 0;
     for (;;) {
-        for (int i = 0; i < SPIN_ROUNDS && atomic_load(&pool->generation) == seen; i++) {
+        for (int i = 0; i < SPIN_ROUNDS && run_number(pool) == seen; i++) {
             pause_cpu();
         }
-        if (atomic_load(&pool->generation) == seen) {
+        if (run_number(pool) == seen) {
             pthread_mutex_lock(&pool->mutex);
-            while (atomic_load(&pool->generation) == seen) {
+            while (run_number(pool) == seen) {
                 pthread_cond_wait(&pool->wake, &pool->mutex);
             }
             pthread_mutex_unlock(&pool->mutex);
         }
-        seen = atomic_load(&pool->generation);
+        seen = run_number(pool);
         if (atomic_load(&pool->stop)) {
             return NULL;
         }
         take_tasks(pool, self->index);
-        atomic_fetch_sub(&pool->busy, 1);
     }
 }
 
-static void announce(smt_pool *pool)
+/* Begins the next run, of `tasks` tasks. */
+static void announce(smt_pool *pool, int tasks)
 {
     pthread_mutex_lock(&pool->mutex);
-    atomic_fetch_add(&pool->generation, 1);
+    atomic_store(&pool->ticket, ((uint64_t)(run_number(pool) + 1) << 32) | (uint32_t)tasks);
     pthread_cond_broadcast(&pool->wake);
     pthread_mutex_unlock(&pool->mutex);
 }
@@ -131,16 +149,15 @@ void smt_pool_run(smt_pool *pool, int tasks, smt_task function, void *context)
         }
         return;
     }
-    pool->tasks = tasks;
-    pool->function = function;
-    pool->context = context;
-    atomic_store(&pool->busy, pool->started);
-    atomic_store(&pool->next, 0);
-    announce(pool);
+    atomic_store(&pool->tasks, tasks);
+    atomic_store(&pool->function, function);
+    atomic_store(&pool->context, context);
+    atomic_store(&pool->done, 0);
+    announce(pool, tasks);
     take_tasks(pool, 0);
     /* On a machine with other work a worker may have lost its core: give ours away rather than spin
      * against it. */
-    for (int i = 0; atomic_load(&pool->busy) > 0; i++) {
+    for (int i = 0; atomic_load(&pool->done) < tasks; i++) {
         if (i < SPIN_ROUNDS) {
             pause_cpu();
         } else {
@@ -155,7 +172,7 @@ void smt_pool_destroy(smt_pool **pool)
         return;
     }
     atomic_store(&(*pool)->stop, true);
-    announce(*pool);
+    announce(*pool, 0);
     for (int i = 0; i < (*pool)->started; i++) {
         pthread_join((*pool)->workers[i].thread, NULL);
     }

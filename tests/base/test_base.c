@@ -155,6 +155,18 @@ static void test_pool(void **state)
     smt_error error;
     smt_pool *pool = NULL;
     assert_int_equal(smt_pool_create(-1, &pool, &error), SMT_ERR_ARGUMENT);
+    assert_int_equal(smt_pool_create(3, &pool, &error), SMT_OK);
+    /* Short runs, one upon another, each with its own context: a worker that comes late to one must
+     * not take a task of it, nor one of the next with the context of the last. */
+    for (int run = 0; run < 20000; run++) {
+        tally t = {.workers = 3};
+        int tasks = 2 + run % 7;
+        smt_pool_run(pool, tasks, add_one, &t);
+        for (int i = 0; i < 10; i++) {
+            assert_int_equal(t.done[i], i < tasks);
+        }
+    }
+    smt_pool_destroy(&pool);
 }
 
 static void test_file_whole(void **state)
