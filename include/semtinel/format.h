@@ -156,7 +156,7 @@ SMT_API char *smt_transfer_report_text(const smt_transfer_report *report);
 
 typedef struct smt_write_options {
     bool raw_input; /* the file takes pixels 0..255; scaling is part of its graph */
-    bool half;      /* float16 weights where the format has them */
+    bool half;      /* float16 weights; ignored by formats that have none */
 } smt_write_options;
 
 /* One row per format; src/format/formats.c lists them. */
@@ -164,6 +164,8 @@ typedef struct smt_model_format {
     const char *name;     /* "tflite" */
     const char *suffixes; /* ".tflite", or several: ".h5 .hdf5" */
     const char *title;    /* "TensorFlow Lite" */
+    bool weights_only;    /* no graph in the file, so smt_write_options.raw_input is refused */
+    bool half;            /* float16 weights can be written */
     /* True if a file that begins with these bytes (the first 512 at most) is of this format; NULL:
      * by suffix only. */
     bool (*probe)(const uint8_t *head, size_t size);

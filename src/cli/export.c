@@ -156,11 +156,9 @@ static int export_all(const smt_model *model)
         if (!writes(*f)) {
             continue;
         }
-        bool checkpoint = strcmp((*f)->name, "safetensors") == 0;
-        bool has_half = checkpoint || strcmp((*f)->name, "tflite") == 0;
-        for (int h = 0; h <= (has_half ? 1 : 0); h++) {
+        for (int h = 0; h <= ((*f)->half ? 1 : 0); h++) {
             char name[64], suffix[32];
-            smt_write_options write = {.raw_input = raw_input && !checkpoint, .half = h};
+            smt_write_options write = {.raw_input = raw_input && !(*f)->weights_only, .half = h};
             snprintf(
                 suffix, sizeof suffix, "%.*s", (int)strcspn((*f)->suffixes, " "), (*f)->suffixes);
             snprintf(name,

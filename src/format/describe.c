@@ -1,6 +1,7 @@
 /* What is in a model file: by its graph where it can be imported, by its operators for .tflite, by
  * its tensors where it is not a network. */
 #include "format/describe.h"
+#include "format/keras.h"
 #include "format/metadata.h"
 #include "format/torch.h"
 
@@ -149,6 +150,26 @@ static smt_status describe_safetensors(
     return status;
 }
 
+/* Keras's weights of another network are described by their tensors. */
+static smt_status
+describe_keras(const void *data, size_t size, const char *path, json_t *root, smt_error *error)
+{
+    smt_tensor_file *file = NULL;
+    smt_model *model = NULL;
+    smt_status status = smt_h5_parse(path, data, size, &file, error);
+    if (!status && smt_keras_model(file, path, &model, error) == SMT_ERR_MEMORY) {
+        status = SMT_ERR_MEMORY;
+    }
+    if (!status && model) {
+        describe_model(model, root);
+    } else if (!status) {
+        describe_tensors(file, root);
+    }
+    smt_model_destroy(&model);
+    smt_tensor_file_destroy(&file);
+    return status;
+}
+
 smt_status smt_describe(const char *path, char **json, smt_error *error)
 {
     smt_status status = SMT_OK;
@@ -197,6 +218,8 @@ smt_status smt_describe(const char *path, char **json, smt_error *error)
         }
     } else if (strcmp(format->name, "safetensors") == 0) {
         status = describe_safetensors(data, size, path, root, error);
+    } else if (strcmp(format->name, "keras") == 0) {
+        status = describe_keras(data, size, path, root, error);
     } else if (!format->read) {
         status = smt_fail(
             error, SMT_ERR_UNSUPPORTED, "%s: %s files are written only", path, format->title);

@@ -29,8 +29,8 @@ static smt_status write_model(const smt_model *model,
     if (options->raw_input) {
         return smt_fail(error,
                         SMT_ERR_UNSUPPORTED,
-                        "%s: --raw-input is for .tflite and .onnx; a checkpoint keeps its "
-                        "preprocessing in the metadata",
+                        "%s: --raw-input does not apply to a checkpoint; its metadata say how the "
+                        "input is scaled",
                         path);
     }
     return smt_model_save(model, path, options->half ? SMT_DTYPE_F16 : SMT_DTYPE_F32, NULL, error);
@@ -40,6 +40,8 @@ const smt_model_format smt_format_safetensors = {
     .name = "safetensors",
     .suffixes = ".safetensors",
     .title = "safetensors checkpoint",
+    .weights_only = true,
+    .half = true,
     .probe = probe,
     .read = read_model,
     .write = write_model,

@@ -44,6 +44,7 @@ const smt_model_format smt_format_tflite = {
     .name = "tflite",
     .suffixes = ".tflite",
     .title = "TensorFlow Lite",
+    .half = true,
     .probe = probe,
     .read = smt_tflite_read,
     .write = write_model,

@@ -14,6 +14,7 @@ const smt_model_format *const *smt_formats(void)
         &smt_format_tflite,
         &smt_format_onnx,
         &smt_format_pth,
+        &smt_format_keras,
         &smt_format_labels,
         &smt_format_class_map,
         NULL,

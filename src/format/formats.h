@@ -10,5 +10,6 @@ extern const smt_model_format smt_format_labels;
 extern const smt_model_format smt_format_class_map;
 extern const smt_model_format smt_format_onnx;
 extern const smt_model_format smt_format_pth;
+extern const smt_model_format smt_format_keras;
 
 #endif

@@ -1,5 +1,6 @@
 /* An ONNX file to a model: the graph, and what its metadata say of classes and preprocessing. */
 #include "format/formats.h"
+#include "format/named.h"
 #include "format/onnx_internal.h"
 
 #include <stdlib.h>
@@ -14,30 +15,6 @@ static const char *property(const Onnx__ModelProto *proto, const char *key)
         }
     }
     return NULL;
-}
-
-/* `count` names: the lines of `text` if there are as many, else class0, class1, ... NULL: no
- * memory. */
-static char **class_names(const char *text, int count)
-{
-    char **names = smt_alloc((size_t)count, sizeof *names);
-    int lines = text && *text ? 1 : 0;
-    for (const char *p = text; p && *p; p++) {
-        lines += *p == '\n';
-    }
-    for (int i = 0; names && i < count; i++) {
-        if (lines == count) {
-            int length = (int)strcspn(text, "\n");
-            names[i] = smt_format("%.*s", length, text);
-            text += length + (text[length] == '\n');
-        } else {
-            names[i] = smt_format("class%d", i);
-        }
-        if (!names[i]) {
-            smt_list_free(&names, (size_t)i);
-        }
-    }
-    return names;
 }
 
 static float number(const char *text, float otherwise)
@@ -71,7 +48,7 @@ smt_status smt_onnx_read_memory(
                           SMT_CLASS_MAX);
         goto done;
     }
-    names = class_names(property(proto, "classes"), classes);
+    names = smt_class_names(property(proto, "classes"), classes);
     if (!names) {
         status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
         goto done;

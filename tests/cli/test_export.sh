@@ -49,6 +49,11 @@ for file in model.tflite model.onnx; do
     grep -q '"parameters": [1-9]' "$work/info.json" || fail "no parameters in info --json $file"
 done
 
+# Keras weights of a network of our own, with batch norm, and back; tensors where it is no network that we know.
+expect 1 "scales channels apart" "$semtinel" export "$model" -o "$work/x.h5"
+expect 0 "layer_3_part/kernel" "$semtinel" info "$here/../golden/format/keras.h5"
+expect 1 "MobileNetV3-Small is read" "$semtinel" export "$here/../golden/format/keras.h5" -o "$work/x.onnx"
+
 # Raw input: the file says that it takes pixels.
 expect 0 "raw.tflite" "$semtinel" export "$work/all/model.onnx" -o "$work/raw.tflite" --raw-input
 expect 0 "x = (p - 0) / 1" "$semtinel" info --brief "$work/raw.tflite"

@@ -1,0 +1,379 @@
+/* Keras weight files: h5py's own layout, the way out and back, and files that are not what they
+ * seem. */
+#include "format/hdf5.h"
+#include "format/keras.h"
+
+#include <semtinel/ops.h>
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static uint8_t *golden; /* written by h5py */
+static size_t golden_size;
+static char path[64]; /* of a file to write */
+
+static int setup(void **state)
+{
+    (void)state;
+    void *data = NULL;
+    smt_error error;
+    char *name = smt_format("%s/golden/format/keras.h5", SMT_TEST_DIR);
+    int failed = smt_file_load(name, 0, &data, &golden_size, &error) != SMT_OK;
+    golden = data;
+    smt_free(name);
+    snprintf(path, sizeof path, "/tmp/semtinel-keras-%ld.h5", (long)getpid());
+    return failed;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    smt_free(golden);
+    unlink(path);
+    return 0;
+}
+
+static void test_h5py(void **state)
+{
+    (void)state;
+    smt_error error = {0};
+    smt_tensor_file *file = NULL;
+    if (smt_h5_parse("a.h5", golden, golden_size, &file, &error)) {
+        fail_msg("%s", error.message);
+    }
+    assert_int_equal(file->count, 2 * 11);
+    for (int n = 1; n < 12; n++) {
+        char name[64];
+        snprintf(name,
+                 sizeof name,
+                 n < 10    ? "layer_%d_part/kernel"
+                 : n == 10 ? "half/kernel"
+                           : "wide/kernel",
+                 n - 1);
+        const smt_tensor *t = smt_tensor_file_find(file, name);
+        assert_non_null(t);
+        assert_int_equal(t->rank, 4);
+        assert_int_equal(t->dim[0], 3);
+        assert_int_equal(t->dim[3], 2);
+        for (size_t i = 0; i < 18; i++) {
+            assert_true(t->data[i] >= (float)i / 4 + (float)n &&
+                        t->data[i] <= (float)i / 4 + (float)n);
+        }
+    }
+    smt_tensor_file_destroy(&file);
+}
+
+/* Batch norm away from the identity, so that nothing can be confused with anything. */
+static smt_model *made(float width, int size, bool wide_head)
+{
+    smt_error error = {0};
+    smt_graph *graph = NULL;
+    smt_model *model = NULL;
+    static const char *const classes[3] = {"a", "b", "c"};
+    smt_mobilenet_options o = smt_mobilenet_defaults();
+    o.width = width;
+    o.input_size = size;
+    o.classes = 3;
+    o.wide_head = wide_head;
+    assert_int_equal(smt_mobilenetv3_small(&o, 3, &graph, &error), SMT_OK);
+    for (int p = 0; p < graph->param_count; p++) {
+        smt_rng rng = smt_rng_seed(4, (uint64_t)p);
+        for (size_t i = 0; i < graph->params[p].count; i++) {
+            graph->params[p].data[i] = (float)smt_rng_uniform(&rng, 0.5, 1.5);
+        }
+    }
+    assert_int_equal(smt_model_create(graph, &o, classes, 3, &model, &error), SMT_OK);
+    return model;
+}
+
+static void assert_same_params(const smt_graph *a, const smt_graph *b)
+{
+    for (int p = 0; p < a->param_count; p++) {
+        int q = smt_graph_find_param(b, a->params[p].name);
+        assert_true(q >= 0);
+        assert_int_equal(a->params[p].count, b->params[q].count);
+        assert_memory_equal(
+            a->params[p].data, b->params[q].data, a->params[p].count * sizeof(float));
+    }
+    assert_int_equal(a->param_count, b->param_count);
+}
+
+static void test_round_trip(void **state)
+{
+    (void)state;
+    for (int wide = 0; wide < 2; wide++) {
+        smt_error error = {0};
+        smt_model *model = made(wide ? 1 : 0.75f, wide ? 128 : 96, wide), *back = NULL;
+        if (smt_keras_write(model, path, NULL, &error) || smt_model_load(path, &back, &error)) {
+            fail_msg("%s", error.message);
+        }
+        assert_same_params(model->graph, back->graph);
+        assert_int_equal(back->graph->nodes[0].shape.h, wide ? 128 : 96);
+        assert_string_equal(back->classes[2], "c");
+        assert_true(back->preprocess.mean >= 128 && back->preprocess.mean <= 128);
+        /* Strides, padding and activations too: what the files compute is the same. */
+        for (int i = 0; i < model->graph->node_count; i++) {
+            const smt_node *a = &model->graph->nodes[i];
+            int at = smt_graph_find(back->graph, a->name);
+            assert_true(at >= 0 || a->op == SMT_OP_DROPOUT);
+            if (at >= 0) {
+                const smt_node *b = &back->graph->nodes[at];
+                assert_int_equal(a->activation, b->activation);
+                assert_int_equal(a->pad_top, b->pad_top);
+                assert_memory_equal(&a->shape, &b->shape, sizeof a->shape);
+            }
+        }
+        smt_model_destroy(&back);
+        /* A folded network has biases instead of batch norm, and is read as such. */
+        smt_graph *folded = NULL;
+        assert_int_equal(smt_graph_fold(model->graph, &folded, &error), SMT_OK);
+        smt_graph_destroy(&model->graph);
+        model->graph = folded;
+        if (smt_keras_write(model, path, NULL, &error) || smt_model_load(path, &back, &error)) {
+            fail_msg("%s", error.message);
+        }
+        assert_same_params(model->graph, back->graph);
+        smt_model_destroy(&back);
+        smt_model_destroy(&model);
+    }
+}
+
+/* Pooled features of one image. */
+static void features(const smt_model *model, float *out, int count)
+{
+    smt_error error = {0};
+    smt_pool *pool = NULL;
+    smt_exec *exec = NULL;
+    const smt_exec_options options = {.max_batch = 1};
+    smt_rng rng = smt_rng_seed(9, 9);
+    float image[64 * 64];
+    for (int i = 0; i < 64 * 64; i++) {
+        image[i] = (float)smt_rng_uniform(&rng, -1, 1);
+    }
+    assert_int_equal(smt_pool_create(1, &pool, &error), SMT_OK);
+    assert_int_equal(smt_exec_create(model->graph, pool, &options, &exec, &error), SMT_OK);
+    memcpy(out, smt_exec_infer(exec, image, 1), (size_t)count * sizeof *out);
+    smt_exec_destroy(&exec);
+    smt_pool_destroy(&pool);
+}
+
+/* A network read from .tflite, its gates spread over biases and weights, computes the same from
+ * .h5. */
+static void test_through_tflite(void **state)
+{
+    (void)state;
+    smt_error error = {0};
+    smt_graph *folded = NULL, *free_gates = NULL;
+    smt_model *model = made(0.25f, 64, false), *back = NULL;
+    float before[3], after[3];
+    /* Small weights: gates neither open nor shut. */
+    for (int p = 0; p < model->graph->param_count; p++) {
+        smt_param *param = &model->graph->params[p];
+        for (size_t i = 0; param->rank > 1 && i < param->count; i++) {
+            param->data[i] = (param->data[i] - 1) / 4;
+        }
+    }
+    features(model, before, 3);
+    assert_int_equal(smt_graph_fold(model->graph, &folded, &error), SMT_OK);
+    assert_int_equal(smt_graph_free_gates(folded, &free_gates, &error), SMT_OK);
+    smt_graph_destroy(&folded);
+    smt_graph_destroy(&model->graph);
+    model->graph = free_gates;
+    if (smt_keras_write(model, path, NULL, &error) || smt_model_load(path, &back, &error)) {
+        fail_msg("%s", error.message);
+    }
+    features(back, after, 3);
+    for (int i = 0; i < 3; i++) {
+        assert_true(fabsf(before[i] - after[i]) <= 1e-4f * (1 + fabsf(before[i])));
+    }
+    smt_model_destroy(&back);
+    smt_model_destroy(&model);
+}
+
+static void test_refused_networks(void **state)
+{
+    (void)state;
+    smt_error error = {0};
+    smt_model *model = made(0.25f, 64, false);
+    const smt_write_options raw = {.raw_input = true};
+    unlink(path);
+    assert_int_equal(smt_keras_write(model, path, &raw, &error), SMT_ERR_UNSUPPORTED);
+    model->graph->nodes[1].pad_top = 1; /* the stem, as PyTorch pads it */
+    assert_int_equal(smt_keras_write(model, path, NULL, &error), SMT_ERR_UNSUPPORTED);
+    assert_non_null(strstr(error.message, "stem"));
+    assert_false(smt_path_exists(path));
+    smt_model_destroy(&model);
+}
+
+/* Every length: as it is, and with the end of file that the superblock names moved along. */
+static void test_cut(void **state)
+{
+    (void)state;
+    uint8_t *copy = smt_alloc(golden_size, 1);
+    for (size_t size = 0; size < golden_size; size++) {
+        smt_error error = {0};
+        smt_tensor_file *file = NULL;
+        assert_int_not_equal(smt_h5_parse("cut.h5", golden, size, &file, &error), SMT_OK);
+        assert_non_null(strstr(error.message, "cut.h5"));
+        if (size > 96 && size % 5 == 0) {
+            uint64_t end = size;
+            smt_free(copy);
+            copy = smt_alloc(size, 1);
+            memcpy(copy, golden, size);
+            memcpy(copy + 40, &end, 8);
+            if (smt_h5_parse("cut.h5", copy, size, &file, &error)) {
+                assert_non_null(strstr(error.message, "cut.h5"));
+            }
+            smt_tensor_file_destroy(&file);
+        }
+    }
+    smt_free(copy);
+}
+
+static void test_bit_flips(void **state)
+{
+    (void)state;
+    smt_rng rng = smt_rng_seed(6, 6);
+    uint8_t *copy = smt_alloc(golden_size, 1);
+    int refused = 0;
+    for (int round = 0; round < 3000; round++) {
+        smt_error error = {0};
+        smt_tensor_file *file = NULL;
+        smt_model *model = NULL;
+        memcpy(copy, golden, golden_size);
+        for (int i = 0; i < 4; i++) {
+            copy[smt_rng_below(&rng, (uint32_t)golden_size)] = (uint8_t)smt_rng_next(&rng);
+        }
+        if (smt_h5_parse("flip.h5", copy, golden_size, &file, &error)) {
+            assert_non_null(strstr(error.message, "flip.h5"));
+            refused++;
+        } else {
+            assert_int_not_equal(smt_keras_model(file, "flip.h5", &model, &error), SMT_OK);
+        }
+        smt_tensor_file_destroy(&file);
+    }
+    assert_true(refused > 100);
+    smt_free(copy);
+}
+
+static void test_failing_allocations(void **state)
+{
+    (void)state;
+    smt_model *model = made(0.25f, 64, false);
+    unlink(path);
+    bool written = false, read = false;
+    for (long n = 0; n < 20000 && !(written && read); n += n < 400 ? 1 : 31) {
+        smt_error error = {0};
+        smt_tensor_file *file = NULL;
+        smt_model *back = NULL;
+        smt_alloc_fail_after(n);
+        smt_status status = smt_keras_write(model, path, NULL, &error);
+        smt_alloc_fail_after(-1);
+        assert_true(status == SMT_OK || status == SMT_ERR_MEMORY);
+        assert_true(written || smt_path_exists(path) == (status == SMT_OK));
+        written |= status == SMT_OK;
+        smt_alloc_fail_after(n);
+        status = smt_h5_parse("a.h5", golden, golden_size, &file, &error);
+        smt_alloc_fail_after(-1);
+        assert_true(status == SMT_OK || status == SMT_ERR_MEMORY);
+        smt_tensor_file_destroy(&file);
+        if (written) {
+            smt_alloc_fail_after(n);
+            status = smt_model_load(path, &back, &error);
+            smt_alloc_fail_after(-1);
+            assert_true(status == SMT_OK || status == SMT_ERR_MEMORY);
+            read |= status == SMT_OK;
+            smt_model_destroy(&back);
+        }
+    }
+    assert_true(written && read);
+    smt_model_destroy(&model);
+}
+
+static void assert_refused(const void *data, size_t size, const char *word)
+{
+    smt_error error = {0};
+    smt_tensor_file *file = NULL;
+    assert_int_not_equal(smt_h5_parse("x.h5", data, size, &file, &error), SMT_OK);
+    if (!strstr(error.message, word) || !strstr(error.message, "x.h5")) {
+        fail_msg("'%s' does not say '%s'", error.message, word);
+    }
+}
+
+/* A file made by our own writer with one group and one dataset, then damaged. */
+static void test_wrong_files(void **state)
+{
+    (void)state;
+    smt_error error = {0};
+    const char *layers[2] = {"Conv", "Conv"}, *weights[1] = {"Conv/kernel:0"};
+    const int64_t dim[4] = {1, 1, 1, 2};
+    assert_refused("", 0, "not an HDF5 file");
+    for (int kind = 0; kind < 5; kind++) {
+        hdf5_writer *w = hdf5_create();
+        smt_bytes out = {0};
+        hdf5_node *group = hdf5_group(w, hdf5_root(w), kind == 4 ? "layers" : "Conv");
+        if (kind < 4) {
+            hdf5_add_texts(w, hdf5_root(w), "layer_names", layers, kind == 1 ? 2 : 1);
+            hdf5_add_texts(w, group, "weight_names", weights, 1);
+        }
+        if (kind != 2) {
+            hdf5_add_dataset(w, group, "Conv/kernel:0", 4, dim);
+        }
+        assert_int_equal(hdf5_finish(w, "x.h5", &out, &error), SMT_OK);
+        hdf5_destroy(&w);
+        switch (kind) {
+        case 0: {
+            /* The layout message's address of the data, wherever it stands. */
+            const uint8_t layout[4] = {8, 0, 24, 0};
+            uint8_t *at = memmem(out.data, out.size, layout, 4);
+            assert_non_null(at);
+            memset(at + 10, 0x7f, 7);
+            assert_refused(out.data, out.size, "outside the file");
+            out.data[8] = 2;
+            assert_refused(out.data, out.size, "superblock version 2");
+            break;
+        }
+        case 1:
+            assert_refused(out.data, out.size, "listed twice");
+            break;
+        case 2:
+            assert_refused(out.data, out.size, "which is not there");
+            break;
+        case 3: {
+            /* The B-tree's only child is the tree itself. */
+            uint8_t *tree = memmem(out.data, out.size, "TREE", 4);
+            uint64_t place = (uint64_t)(tree - out.data);
+            tree[5] = 1;
+            memcpy(tree + 32, &place, 8);
+            assert_refused(out.data, out.size, "B-tree node");
+            break;
+        }
+        default:
+            assert_refused(out.data, out.size, ".weights.h5");
+            break;
+        }
+        smt_bytes_free(&out);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_h5py),
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_through_tflite),
+        cmocka_unit_test(test_refused_networks),
+        cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_bit_flips),
+        cmocka_unit_test(test_failing_allocations),
+        cmocka_unit_test(test_wrong_files),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
