@@ -1,4 +1,5 @@
 /* TensorFlow Lite as a model format. */
+#include "format/deployed.h"
 #include "format/formats.h"
 #include "format/tflite.h"
 #include "format/tflite_write.h"
@@ -15,18 +16,10 @@ static smt_status write_model(const smt_model *model,
                               const smt_write_options *options,
                               smt_error *error)
 {
-    smt_graph *folded = NULL, *freed = NULL, *graph = NULL;
+    smt_graph *graph = NULL;
     void *data = NULL;
     size_t size = 0;
-    smt_status status = smt_graph_fold(model->graph, &folded, error);
-    if (!status) {
-        status = smt_graph_free_gates(folded, &freed, error);
-    }
-    if (!status) {
-        /* A backbone without classes ends with its features. */
-        status = model->class_count ? smt_graph_with_softmax(freed, &graph, error)
-                                    : smt_graph_clone(freed, &graph, error);
-    }
+    smt_status status = smt_deployed_graph(model, &graph, error);
     if (!status) {
         status = smt_tflite_build(graph, model, options, false, &data, &size, error);
     }
@@ -35,8 +28,6 @@ static smt_status write_model(const smt_model *model,
     }
     smt_free(data);
     smt_graph_destroy(&graph);
-    smt_graph_destroy(&freed);
-    smt_graph_destroy(&folded);
     return status;
 }
 

@@ -15,6 +15,8 @@ const smt_model_format *const *smt_formats(void)
         &smt_format_onnx,
         &smt_format_pth,
         &smt_format_keras,
+        &smt_format_saved_model,
+        &smt_format_tensorflow,
         &smt_format_labels,
         &smt_format_class_map,
         NULL,
@@ -28,7 +30,8 @@ const smt_model_format *smt_format_by_suffix(const char *path)
     for (const smt_model_format *const *f = smt_formats(); *f; f++) {
         for (const char *s = (*f)->suffixes; *s;) {
             size_t n = strcspn(s, " ");
-            if (n < length && strncasecmp(path + length - n, s, n) == 0) {
+            bool fits = n < length || (n == length && s[0] != '.'); /* a whole name may be one */
+            if (fits && strncasecmp(path + length - n, s, n) == 0) {
                 return *f;
             }
             s += n;

@@ -11,5 +11,7 @@ extern const smt_model_format smt_format_class_map;
 extern const smt_model_format smt_format_onnx;
 extern const smt_model_format smt_format_pth;
 extern const smt_model_format smt_format_keras;
+extern const smt_model_format smt_format_saved_model;
+extern const smt_model_format smt_format_tensorflow;
 
 #endif

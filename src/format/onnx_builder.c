@@ -61,6 +61,11 @@ smt_status onnx_builder_status(const onnx_builder *builder)
     return builder->status;
 }
 
+const Onnx__GraphProto *onnx_builder_graph(const onnx_builder *builder)
+{
+    return &builder->graph;
+}
+
 smt_status onnx_builder_fail(onnx_builder *b, smt_status status, const char *format, ...)
 {
     char text[512];
@@ -207,6 +212,21 @@ void onnx_attribute_ints(
         memcpy(copy, values, count * sizeof *copy);
         a->ints = copy;
         a->n_ints = count;
+    }
+}
+
+void onnx_attribute_text(onnx_builder *b,
+                         Onnx__NodeProto *node,
+                         const char *name,
+                         const char *value)
+{
+    Onnx__AttributeProto *a =
+        attribute(b, node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING);
+    char *copy = a ? take_text(b, value) : NULL;
+    if (copy) {
+        a->has_s = 1;
+        a->s.data = (uint8_t *)copy;
+        a->s.len = strlen(copy);
     }
 }
 

@@ -16,6 +16,9 @@ smt_status onnx_builder_status(const onnx_builder *builder);
 smt_status onnx_builder_fail(onnx_builder *builder, smt_status status, const char *format, ...)
     SMT_PRINTF(3, 4);
 
+/* What was built so far; the builder's. */
+const Onnx__GraphProto *onnx_builder_graph(const onnx_builder *builder);
+
 /* Zeroed memory that lives as long as the builder; NULL after an error. */
 void *onnx_take(onnx_builder *builder, size_t bytes);
 const char *onnx_text(onnx_builder *builder, const char *format, ...) SMT_PRINTF(2, 3);
@@ -40,6 +43,10 @@ void onnx_attribute_ints(onnx_builder *builder,
                          const char *name,
                          const int64_t *values,
                          size_t count);
+void onnx_attribute_text(onnx_builder *builder,
+                         Onnx__NodeProto *node,
+                         const char *name,
+                         const char *value);
 
 /* A constant called prefix + suffix; the data is copied. Returns its name. type: an ONNX data type.
  */

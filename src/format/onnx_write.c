@@ -7,6 +7,7 @@
  * Values that are vectors stay N x C x 1 x 1 up to the first dense layer, where one Flatten makes
  * them N x C.
  */
+#include "format/deployed.h"
 #include "format/onnx_builder.h"
 
 #include <math.h>
@@ -321,17 +322,9 @@ smt_status smt_onnx_write(const smt_model *model,
                           const smt_write_options *options,
                           smt_error *error)
 {
-    smt_graph *folded = NULL, *gated = NULL, *graph = NULL;
-    smt_status status = smt_graph_fold(model->graph, &folded, error);
-    status = status ? status : smt_graph_free_gates(folded, &gated, error);
-    /* A backbone without classes ends with its features. */
-    if (status == SMT_OK) {
-        status = model->class_count ? smt_graph_with_softmax(gated, &graph, error)
-                                    : smt_graph_clone(gated, &graph, error);
-    }
+    smt_graph *graph = NULL;
+    smt_status status = smt_deployed_graph(model, &graph, error);
     status = status ? status : smt_onnx_write_annotated(graph, model, path, options, error);
     smt_graph_destroy(&graph);
-    smt_graph_destroy(&gated);
-    smt_graph_destroy(&folded);
     return status;
 }

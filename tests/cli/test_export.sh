@@ -33,7 +33,7 @@ expect 1 "Is a directory\|cannot\|No such" "$semtinel" export "$model" -o "$work
 
 # A name that is not a model of semtinel's own cannot be a checkpoint: skipped and named, the rest is written.
 expect 3 "not written" "$semtinel" export "$model" --all "$work/all"
-for file in model.tflite model-float16.tflite model.onnx labels.txt model.json; do
+for file in model.tflite model-float16.tflite model.onnx model.pb saved_model.pb labels.txt model.json; do
     [ -s "$work/all/$file" ] || fail "$file was not written"
 done
 [ -e "$work/all/model.safetensors" ] && fail "a foreign network became a checkpoint"
@@ -43,7 +43,7 @@ expect 0 "TensorFlow Lite" "$semtinel" info "$work/all/model.tflite"
 expect 0 "HARD_SWISH" "$semtinel" info "$work/all/model.tflite"
 expect 0 "arena" "$semtinel" info --brief "$work/all/model.tflite"
 expect 0 "class4" "$semtinel" info --brief "$work/all/model.onnx"
-for file in model.tflite model.onnx; do
+for file in model.tflite model.onnx model.pb saved_model.pb; do
     "$semtinel" info --json "$work/all/$file" > "$work/info.json" || fail "info --json $file"
     grep -q '"macs": [1-9]' "$work/info.json" || fail "no MACs in info --json $file"
     grep -q '"parameters": [1-9]' "$work/info.json" || fail "no parameters in info --json $file"
@@ -55,8 +55,10 @@ expect 0 "layer_3_part/kernel" "$semtinel" info "$here/../golden/format/keras.h5
 expect 1 "MobileNetV3-Small is read" "$semtinel" export "$here/../golden/format/keras.h5" -o "$work/x.onnx"
 
 # Raw input: the file says that it takes pixels.
-expect 0 "raw.tflite" "$semtinel" export "$work/all/model.onnx" -o "$work/raw.tflite" --raw-input
-expect 0 "x = (p - 0) / 1" "$semtinel" info --brief "$work/raw.tflite"
+for kind in tflite onnx pb; do
+    expect 0 "raw.$kind" "$semtinel" export "$work/all/model.onnx" -o "$work/raw.$kind" --raw-input
+    expect 0 "x = (p - 0) / 1" "$semtinel" info --brief "$work/raw.$kind"
+done
 
 # Nothing is left behind by failures.
 [ -z "$(find "$work" -name '*.tmp.*')" ] || fail "temporary files are left"

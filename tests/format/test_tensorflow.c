@@ -1,0 +1,410 @@
+/* TensorFlow graphs: the way out and back, graphs as other programs freeze them, and files that are
+ * not what they seem. What OpenCV makes of them is in tests/interop. */
+#include "format/protobuf.h"
+#include "format/tensorflow.h"
+
+#include <semtinel/ops.h>
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define SIDE 64
+#define CLASSES 3
+
+static char folder[64], graph_path[96], saved_path[96];
+static uint8_t *file; /* a graph of our own */
+static size_t file_size;
+
+/* Random weights, small enough that gates are neither open nor shut. */
+static smt_model *made(smt_padding padding)
+{
+    smt_error error = {0};
+    smt_graph *graph = NULL;
+    smt_model *model = NULL;
+    static const char *const classes[CLASSES] = {"a", "b", "c"};
+    smt_mobilenet_options o = smt_mobilenet_defaults();
+    o.width = 0.25f;
+    o.input_size = SIDE;
+    o.classes = CLASSES;
+    o.padding = padding;
+    assert_int_equal(smt_mobilenetv3_small(&o, 3, &graph, &error), SMT_OK);
+    for (int p = 0; p < graph->param_count; p++) {
+        smt_param *param = &graph->params[p];
+        smt_rng rng = smt_rng_seed(4, (uint64_t)p);
+        for (size_t i = 0; param->rank == 1 && i < param->count; i++) {
+            param->data[i] = (float)smt_rng_uniform(&rng, 0.5, 1.5);
+        }
+    }
+    assert_int_equal(smt_model_create(graph, &o, classes, CLASSES, &model, &error), SMT_OK);
+    return model;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    smt_error error = {0};
+    void *data = NULL;
+    strcpy(folder, "/tmp/semtinel-tensorflow-XXXXXX");
+    if (!mkdtemp(folder)) {
+        return -1;
+    }
+    snprintf(graph_path, sizeof graph_path, "%s/model.pb", folder);
+    snprintf(saved_path, sizeof saved_path, "%s/saved_model.pb", folder);
+    smt_model *model = made(SMT_PAD_SAME);
+    int failed = smt_tensorflow_write(model, graph_path, NULL, &error) ||
+                 smt_file_load(graph_path, 0, &data, &file_size, &error);
+    file = data;
+    smt_model_destroy(&model);
+    return failed;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    smt_free(file);
+    unlink(graph_path);
+    unlink(saved_path);
+    return rmdir(folder);
+}
+
+static void infer(const smt_model *model, bool pixels, float out[CLASSES])
+{
+    smt_error error = {0};
+    smt_pool *pool = NULL;
+    smt_exec *exec = NULL;
+    smt_graph *graph = NULL;
+    const smt_exec_options options = {.max_batch = 1};
+    smt_rng rng = smt_rng_seed(9, 9);
+    float image[SIDE * SIDE];
+    for (int i = 0; i < SIDE * SIDE; i++) {
+        float p = (float)smt_rng_below(&rng, 256);
+        image[i] = pixels ? p : (p - 128) / 128;
+    }
+    assert_int_equal(smt_graph_with_softmax(model->graph, &graph, &error), SMT_OK);
+    assert_int_equal(smt_pool_create(1, &pool, &error), SMT_OK);
+    assert_int_equal(smt_exec_create(graph, pool, &options, &exec, &error), SMT_OK);
+    memcpy(out, smt_exec_infer(exec, image, 1), CLASSES * sizeof *out);
+    smt_exec_destroy(&exec);
+    smt_pool_destroy(&pool);
+    smt_graph_destroy(&graph);
+}
+
+/* GraphDef and SavedModel, scaled input and pixels, both kinds of padding. */
+static void test_round_trip(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 8; kind++) {
+        smt_error error = {0};
+        const char *path = kind & 1 ? saved_path : graph_path;
+        const smt_write_options options = {.raw_input = (kind & 2) != 0};
+        smt_model *model = made(kind & 4 ? SMT_PAD_EXPLICIT : SMT_PAD_SAME), *back = NULL;
+        float before[CLASSES], after[CLASSES];
+        if (smt_tensorflow_write(model, path, &options, &error) ||
+            smt_model_load(path, &back, &error)) {
+            fail_msg("%s", error.message);
+        }
+        infer(model, false, before);
+        infer(back, options.raw_input, after);
+        for (int i = 0; i < CLASSES; i++) {
+            assert_true(fabsf(before[i] - after[i]) <= 1e-5f);
+        }
+        assert_true(fabsf(before[0] - before[1]) > 1e-4f);
+        assert_int_equal(back->class_count, CLASSES);
+        assert_string_equal(back->classes[2], "c");
+        assert_true(fabsf(back->preprocess.scale - (options.raw_input ? 1 : 128)) < 1e-6f);
+        smt_model_destroy(&back);
+        smt_model_destroy(&model);
+    }
+}
+
+static void test_cut(void **state)
+{
+    (void)state;
+    for (size_t size = 0; size < file_size; size += size < 20000 ? 1 : 211) {
+        smt_error error = {0};
+        smt_model *model = NULL;
+        if (smt_tensorflow_read_memory("cut.pb", file, size, &model, &error)) {
+            assert_non_null(strstr(error.message, "cut.pb"));
+        } else {
+            /* A cut between two nodes leaves a shorter graph. */
+            smt_model_destroy(&model);
+        }
+    }
+}
+
+static void test_bit_flips(void **state)
+{
+    (void)state;
+    smt_rng rng = smt_rng_seed(6, 6);
+    uint8_t *copy = smt_alloc(file_size, 1);
+    int refused = 0;
+    for (int round = 0; round < 400; round++) {
+        smt_error error = {0};
+        smt_model *model = NULL;
+        memcpy(copy, file, file_size);
+        /* In the first nodes, which are all structure, and anywhere. */
+        copy[smt_rng_below(&rng, 6000)] = (uint8_t)smt_rng_next(&rng);
+        copy[smt_rng_below(&rng, (uint32_t)file_size)] = (uint8_t)smt_rng_next(&rng);
+        if (smt_tensorflow_read_memory("flip.pb", copy, file_size, &model, &error)) {
+            assert_non_null(strstr(error.message, "flip.pb"));
+            refused++;
+        }
+        smt_model_destroy(&model);
+    }
+    assert_true(refused > 20);
+    smt_free(copy);
+}
+
+static void test_failing_allocations(void **state)
+{
+    (void)state;
+    smt_model *model = made(SMT_PAD_SAME);
+    bool written = false, read = false;
+    unlink(saved_path);
+    for (long n = 0; n < 20000 && !(written && read); n += n < 300 ? 1 : 41) {
+        smt_error error = {0};
+        smt_model *back = NULL;
+        smt_alloc_fail_after(n);
+        smt_status status = smt_tensorflow_write(model, saved_path, NULL, &error);
+        smt_alloc_fail_after(-1);
+        assert_true(status == SMT_OK || status == SMT_ERR_MEMORY);
+        assert_true(written || smt_path_exists(saved_path) == (status == SMT_OK));
+        written |= status == SMT_OK;
+        smt_alloc_fail_after(n);
+        status = smt_tensorflow_read_memory("a.pb", file, file_size, &back, &error);
+        smt_alloc_fail_after(-1);
+        assert_true(status == SMT_OK || status == SMT_ERR_MEMORY);
+        read |= status == SMT_OK;
+        smt_model_destroy(&back);
+    }
+    assert_true(written && read);
+    smt_model_destroy(&model);
+}
+
+/* ---- graphs by hand ------------------------------------------------------------------------- */
+
+static void attr(smt_bytes *to, const char *key, uint32_t field, uint64_t value)
+{
+    size_t entry = pb_begin(to, TF_NODE_ATTR);
+    pb_put_text(to, TF_MAP_KEY, key);
+    size_t inner = pb_begin(to, TF_MAP_VALUE);
+    pb_put_integer(to, field, value);
+    pb_end(to, inner);
+    pb_end(to, entry);
+}
+
+static void shape(smt_bytes *to, uint32_t field, int rank, const int64_t *dim)
+{
+    size_t begin = pb_begin(to, field);
+    for (int i = 0; i < rank; i++) {
+        size_t side = pb_begin(to, TF_SHAPE_DIM);
+        pb_put_integer(to, TF_DIM_SIZE, (uint64_t)dim[i]);
+        pb_end(to, side);
+    }
+    pb_end(to, begin);
+}
+
+static size_t node(smt_bytes *to, const char *op, const char *name, const char *a, const char *b)
+{
+    size_t begin = pb_begin(to, TF_GRAPH_NODE);
+    pb_put_text(to, TF_NODE_NAME, name);
+    pb_put_text(to, TF_NODE_OP, op);
+    if (a) {
+        pb_put_text(to, TF_NODE_INPUT, a);
+    }
+    if (b) {
+        pb_put_text(to, TF_NODE_INPUT, b);
+    }
+    return begin;
+}
+
+static void placeholder(smt_bytes *to, int channels)
+{
+    const int64_t dim[4] = {-1, 8, 8, channels};
+    size_t begin = node(to, "Placeholder", "x", NULL, NULL);
+    size_t entry = pb_begin(to, TF_NODE_ATTR);
+    pb_put_text(to, TF_MAP_KEY, "shape");
+    size_t inner = pb_begin(to, TF_MAP_VALUE);
+    shape(to, TF_ATTR_SHAPE, 4, dim);
+    pb_end(to, inner);
+    pb_end(to, entry);
+    pb_end(to, begin);
+}
+
+/* A constant of one repeated value. */
+static void
+constant(smt_bytes *to, const char *name, int type, int rank, const int64_t *dim, float value)
+{
+    size_t begin = node(to, "Const", name, NULL, NULL);
+    size_t entry = pb_begin(to, TF_NODE_ATTR);
+    pb_put_text(to, TF_MAP_KEY, "value");
+    size_t inner = pb_begin(to, TF_MAP_VALUE);
+    size_t tensor = pb_begin(to, TF_ATTR_TENSOR);
+    pb_put_integer(to, TF_TENSOR_TYPE, (uint64_t)type);
+    shape(to, TF_TENSOR_SHAPE, rank, dim);
+    pb_put_float(to, TF_TENSOR_FLOATS, value);
+    pb_end(to, tensor);
+    pb_end(to, inner);
+    pb_end(to, entry);
+    pb_end(to, begin);
+}
+
+static void simple(smt_bytes *to, const char *op, const char *name, const char *a, const char *b)
+{
+    pb_end(to, node(to, op, name, a, b));
+}
+
+static void assert_refused(smt_bytes *bytes, const char *word)
+{
+    smt_error error = {0};
+    smt_model *model = NULL;
+    assert_false(bytes->failed);
+    assert_int_not_equal(
+        smt_tensorflow_read_memory("x.pb", bytes->data, bytes->size, &model, &error), SMT_OK);
+    if (!strstr(error.message, word) || !strstr(error.message, "x.pb")) {
+        fail_msg("'%s' does not say '%s'", error.message, word);
+    }
+    smt_bytes_free(bytes);
+}
+
+/* Freezing leaves constants behind Identity, control inputs and batch norm nodes. */
+static void test_frozen(void **state)
+{
+    (void)state;
+    smt_error error = {0};
+    smt_bytes b = {0};
+    smt_model *model = NULL;
+    const int64_t kernel[4] = {3, 3, 1, 2}, channels[1] = {2}, dense[2] = {2, 5};
+    static const uint8_t strides[4] = {1, 2, 2, 1};
+    placeholder(&b, 1);
+    constant(&b, "k", TF_FLOAT, 4, kernel, 1);
+    simple(&b, "Identity", "k/read", "k", NULL);
+    size_t begin = node(&b, "Conv2D", "conv", "x:0", "k/read");
+    pb_put_text(&b, TF_NODE_INPUT, "^k");
+    size_t entry = pb_begin(&b, TF_NODE_ATTR), inner, list;
+    pb_put_text(&b, TF_MAP_KEY, "padding");
+    inner = pb_begin(&b, TF_MAP_VALUE);
+    pb_put_text(&b, TF_ATTR_TEXT, "SAME");
+    pb_end(&b, inner);
+    pb_end(&b, entry);
+    entry = pb_begin(&b, TF_NODE_ATTR);
+    pb_put_text(&b, TF_MAP_KEY, "strides");
+    inner = pb_begin(&b, TF_MAP_VALUE);
+    list = pb_begin(&b, TF_ATTR_LIST);
+    pb_put_bytes(&b, TF_LIST_INT, strides, 4);
+    pb_end(&b, list);
+    pb_end(&b, inner);
+    pb_end(&b, entry);
+    pb_end(&b, begin);
+    constant(&b, "gamma", TF_FLOAT, 1, channels, 2);
+    constant(&b, "beta", TF_FLOAT, 1, channels, 1);
+    constant(&b, "mean", TF_FLOAT, 1, channels, 0);
+    constant(&b, "variance", TF_FLOAT, 1, channels, 4);
+    begin = node(&b, "FusedBatchNormV3", "norm", "conv", "gamma");
+    pb_put_text(&b, TF_NODE_INPUT, "beta");
+    pb_put_text(&b, TF_NODE_INPUT, "mean");
+    pb_put_text(&b, TF_NODE_INPUT, "variance");
+    pb_end(&b, begin);
+    simple(&b, "Relu6", "act", "norm:0", NULL);
+    /* Mean over height and width wants two different axes. */
+    begin = node(&b, "Const", "axes", NULL, NULL);
+    entry = pb_begin(&b, TF_NODE_ATTR);
+    pb_put_text(&b, TF_MAP_KEY, "value");
+    inner = pb_begin(&b, TF_MAP_VALUE);
+    list = pb_begin(&b, TF_ATTR_TENSOR);
+    pb_put_integer(&b, TF_TENSOR_TYPE, TF_INT32);
+    shape(&b, TF_TENSOR_SHAPE, 1, channels);
+    pb_put_integer(&b, TF_TENSOR_INTS, 1);
+    pb_put_integer(&b, TF_TENSOR_INTS, 2);
+    pb_end(&b, list);
+    pb_end(&b, inner);
+    pb_end(&b, entry);
+    pb_end(&b, begin);
+    simple(&b, "Mean", "pool", "act", "axes");
+    constant(&b, "w", TF_FLOAT, 2, dense, 0.5f);
+    simple(&b, "MatMul", "logits", "pool", "w");
+    simple(&b, "Softmax", "out", "logits", NULL);
+    if (smt_tensorflow_read_memory("f.pb", b.data, b.size, &model, &error)) {
+        fail_msg("%s", error.message);
+    }
+    const smt_node *conv = &model->graph->nodes[1];
+    assert_int_equal(conv->op, SMT_OP_CONV);
+    assert_int_equal(conv->activation, SMT_ACT_RELU6);
+    assert_int_equal(conv->shape.h, 4);
+    /* 2 / sqrt(4 + 1e-4) and the offset 1. */
+    assert_true(fabsf(model->graph->params[conv->param[SMT_WEIGHT]].data[0] - 1) < 1e-4f);
+    assert_true(fabsf(model->graph->params[conv->param[SMT_BIAS]].data[1] - 1) < 1e-6f);
+    assert_int_equal(model->class_count, 5);
+    smt_model_destroy(&model);
+    smt_bytes_free(&b);
+}
+
+static void test_wrong_files(void **state)
+{
+    (void)state;
+    smt_bytes b = {0};
+    const int64_t huge[4] = {1 << 20, 1 << 20, 1 << 20, 4}, large[1] = {1 << 20}, one[1] = {1};
+    smt_bytes_put(&b, "version https://git-lfs.github.com/spec/v1\noid sha256:1\n", 56);
+    assert_refused(&b, "Git LFS");
+    placeholder(&b, 1);
+    smt_bytes_put(&b, "\x0a\x7f", 2);
+    assert_refused(&b, "cut or damaged");
+    placeholder(&b, 1);
+    assert_refused(&b, "computes nothing");
+    placeholder(&b, 7);
+    assert_refused(&b, "1 or 3");
+    placeholder(&b, 1);
+    simple(&b, "Einsum", "y", "x", NULL);
+    assert_refused(&b, "node 1 (Einsum 'y') is of a type that is not read");
+    simple(&b, "VarHandleOp", "v", NULL, NULL);
+    assert_refused(&b, "freeze the graph");
+    placeholder(&b, 1);
+    simple(&b, "AddV2", "a", "x", "b");
+    simple(&b, "Relu", "b", "a", NULL);
+    assert_refused(&b, "a cycle, or not sorted");
+    placeholder(&b, 1);
+    simple(&b, "Relu", "a", "nowhere", NULL);
+    assert_refused(&b, "what no node makes, 'nowhere'");
+    placeholder(&b, 1);
+    simple(&b, "Relu", "x", "x", NULL);
+    assert_refused(&b, "the name of another node");
+    placeholder(&b, 1);
+    constant(&b, "c", TF_FLOAT, 4, huge, 1);
+    simple(&b, "AddV2", "a", "x", "c");
+    assert_refused(&b, "absurd shape");
+    placeholder(&b, 1);
+    constant(&b, "c", TF_FLOAT, 1, large, 1);
+    simple(&b, "AddV2", "a", "x", "c");
+    assert_refused(&b, "more values than the file can hold");
+    placeholder(&b, 1);
+    constant(&b, "c", 3 + 6, 1, one, 1);
+    simple(&b, "AddV2", "a", "x", "c");
+    assert_refused(&b, "not float32 or int32");
+    placeholder(&b, 1);
+    simple(&b, "Conv2D", "a", "x", "x");
+    assert_refused(&b, "needs constant weights");
+    size_t begin = pb_begin(&b, TF_GRAPH_NODE);
+    attr(&b, "dtype", TF_ATTR_TYPE, 1);
+    pb_end(&b, begin);
+    assert_refused(&b, "no name or operator");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_bit_flips),
+        cmocka_unit_test(test_failing_allocations),
+        cmocka_unit_test(test_frozen),
+        cmocka_unit_test(test_wrong_files),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
