@@ -11,150 +11,23 @@
 #include <stdio.h>
 #include <string.h>
 
-static const Onnx__AttributeProto *attribute(const Onnx__NodeProto *node, const char *name)
-{
-    for (size_t i = 0; i < node->n_attribute; i++) {
-        if (node->attribute[i]->name && strcmp(node->attribute[i]->name, name) == 0) {
-            return node->attribute[i];
-        }
-    }
-    return NULL;
-}
-
-static int64_t attribute_int(const Onnx__NodeProto *node, const char *name, int64_t otherwise)
-{
-    const Onnx__AttributeProto *a = attribute(node, name);
-    return a && a->has_i ? a->i : otherwise;
-}
-
-static float attribute_float(const Onnx__NodeProto *node, const char *name, float otherwise)
-{
-    const Onnx__AttributeProto *a = attribute(node, name);
-    return a && a->has_f ? a->f : otherwise;
-}
-
-static onnx_value *input(onnx_reader *r, const Onnx__NodeProto *node, size_t i)
-{
-    return i < node->n_input && node->input[i] && *node->input[i] ? onnx_value_of(r, node->input[i])
-                                                                  : NULL;
-}
-
-static const onnx_constant *constant_of(const onnx_reader *r, const onnx_value *value)
-{
-    return value && value->form == FORM_CONST ? &r->constants[value->index] : NULL;
-}
-
-static bool is_scalar(const onnx_constant *c, float expected)
-{
-    return c && c->count == 1 && fabsf(c->data[0] - expected) <= 1e-5f * fabsf(expected) + 1e-12f;
-}
-
-/* Makes `name` stand for graph node `index`. */
-static smt_status
-bind(onnx_reader *r, const Onnx__NodeProto *node, int index, value_form form, value_layout layout)
-{
-    if (index < 0) {
-        return r->error ? r->error->status : SMT_ERR_FORMAT; /* the builder filled the error */
-    }
-    onnx_value *out = onnx_value_of(r, node->output[0]);
-    if (out->form != FORM_NONE) {
-        return onnx_node_fail(r, SMT_ERR_FORMAT, "makes '%s', which exists already", out->name);
-    }
-    out->form = form;
-    out->index = index;
-    out->layout = layout;
-    return SMT_OK;
-}
-
-/* One step along a composed activation. */
-static smt_status
-advance(onnx_reader *r, const Onnx__NodeProto *node, const onnx_value *in, value_form form)
-{
-    int base_uses = in->form == FORM_NODE ? in->uses : in->base_uses;
-    smt_status status = bind(r, node, in->index, form, in->layout);
-    if (status == SMT_OK) {
-        onnx_value_of(r, node->output[0])->base_uses = base_uses;
-    }
-    return status;
-}
-
-static void make_name(const onnx_reader *r, const char *kind, char name[SMT_NAME_MAX])
-{
-    snprintf(name, SMT_NAME_MAX, "%s_%d", kind, r->node);
-}
-
-/* Puts the activation on the node itself where nothing else reads it (`uses` readers belong to the
- * composition). */
-static int activate(onnx_reader *r, const onnx_value *base, int uses, smt_activation activation)
-{
-    smt_node *node = &r->graph->nodes[base->index];
-    if (base->uses <= uses && node->activation == SMT_ACT_NONE && node->op != SMT_OP_INPUT &&
-        node->op != SMT_OP_GLOBAL_POOL && node->op != SMT_OP_MULTIPLY &&
-        node->op != SMT_OP_DROPOUT && node->op != SMT_OP_SOFTMAX) {
-        node->activation = activation;
-        return base->index;
-    }
-    char name[SMT_NAME_MAX];
-    make_name(r, smt_activation_name(activation), name);
-    return smt_graph_activation(r->graph, name, base->index, activation, r->error);
-}
-
-/* The plain graph node behind a value; a composition that turned out not to be one is refused by
- * name. */
-static smt_status plain(onnx_reader *r, onnx_value *value, int *index)
-{
-    if (!value || value->form == FORM_NONE) {
-        return onnx_node_fail(r,
-                              SMT_ERR_FORMAT,
-                              "reads '%s' before any node makes it (a cycle, or a damaged file)",
-                              value ? value->name : "");
-    }
-    switch (value->form) {
-    case FORM_NODE:
-        *index = value->index;
-        return SMT_OK;
-    case FORM_GATE: {
-        onnx_value base = {.index = value->index, .uses = value->base_uses};
-        int made = activate(r, &base, 1, SMT_ACT_HARD_SIGMOID);
-        if (made < 0) {
-            return r->error ? r->error->status : SMT_ERR_FORMAT;
-        }
-        value->form = FORM_NODE;
-        value->index = made;
-        *index = made;
-        return SMT_OK;
-    }
-    case FORM_CONST:
-        return onnx_node_fail(
-            r, SMT_ERR_UNSUPPORTED, "computes on the constant '%s' only", value->name);
-    case FORM_PADDED:
-        return onnx_node_fail(
-            r, SMT_ERR_UNSUPPORTED, "reads the padded '%s'; only Conv may follow Pad", value->name);
-    default:
-        return onnx_node_fail(r,
-                              SMT_ERR_UNSUPPORTED,
-                              "uses a part of a hard-sigmoid ('%s') in a way that is not supported",
-                              value->name);
-    }
-}
-
 static smt_status conv(onnx_reader *r, const Onnx__NodeProto *node)
 {
-    onnx_value *in = input(r, node, 0);
-    const onnx_constant *weight = constant_of(r, input(r, node, 1));
-    const onnx_constant *bias = constant_of(r, input(r, node, 2));
+    onnx_value *in = onnx_input(r, node, 0);
+    const onnx_constant *weight = onnx_constant_of(r, onnx_input(r, node, 1));
+    const onnx_constant *bias = onnx_constant_of(r, onnx_input(r, node, 2));
     int from = 0, pad[4] = {0};
     if (in && in->form == FORM_PADDED) {
         memcpy(pad, in->pad, sizeof pad);
         from = in->index;
     } else {
-        smt_status status = plain(r, in, &from);
+        smt_status status = onnx_plain(r, in, &from);
         if (status) {
             return status;
         }
     }
     smt_shape shape = r->graph->nodes[from].shape;
-    if (!weight || weight->rank != 4 || (input(r, node, 2) && !bias)) {
+    if (!weight || weight->rank != 4 || (onnx_input(r, node, 2) && !bias)) {
         return onnx_node_fail(
             r, SMT_ERR_UNSUPPORTED, "needs constant 4-dimensional weights and a constant bias");
     }
@@ -164,7 +37,7 @@ static smt_status conv(onnx_reader *r, const Onnx__NodeProto *node)
     }
     int64_t out = weight->dim[0], per_group = weight->dim[1], kh = weight->dim[2],
             kw = weight->dim[3];
-    int64_t group = attribute_int(node, "group", 1);
+    int64_t group = onnx_int(node, "group", 1);
     bool depthwise = group == shape.c && per_group == 1 && out == shape.c && group > 1;
     if (!depthwise && (group != 1 || per_group != shape.c)) {
         return onnx_node_fail(
@@ -182,11 +55,11 @@ static smt_status conv(onnx_reader *r, const Onnx__NodeProto *node)
             r, SMT_ERR_FORMAT, "has %zu biases for %lld filters", bias->count, (long long)out);
     }
     int64_t stride[2] = {1, 1};
-    const Onnx__AttributeProto *a = attribute(node, "strides");
+    const Onnx__AttributeProto *a = onnx_attribute(node, "strides");
     for (size_t i = 0; a && i < a->n_ints && i < 2; i++) {
         stride[i] = a->ints[i];
     }
-    a = attribute(node, "dilations");
+    a = onnx_attribute(node, "dilations");
     for (size_t i = 0; a && i < a->n_ints; i++) {
         if (a->ints[i] != 1) {
             return onnx_node_fail(
@@ -203,7 +76,7 @@ static smt_status conv(onnx_reader *r, const Onnx__NodeProto *node)
                               (long long)kh,
                               (long long)kw);
     }
-    a = attribute(node, "pads");
+    a = onnx_attribute(node, "pads");
     if (a && a->n_ints == 4) {
         for (int i = 0; i < 4; i++) {
             if (a->ints[i] < 0 || a->ints[i] > 64) {
@@ -220,7 +93,7 @@ static smt_status conv(onnx_reader *r, const Onnx__NodeProto *node)
                           .padding = SMT_PAD_EXPLICIT,
                           .pad = {pad[0], pad[1], pad[2], pad[3]},
                           .bias = true};
-    a = attribute(node, "auto_pad");
+    a = onnx_attribute(node, "auto_pad");
     bool same_upper = a && a->has_s && a->s.len == 10 && memcmp(a->s.data, "SAME_UPPER", 10) == 0;
     bool same_lower = a && a->has_s && a->s.len == 10 && memcmp(a->s.data, "SAME_LOWER", 10) == 0;
     if (same_lower) {
@@ -237,7 +110,7 @@ static smt_status conv(onnx_reader *r, const Onnx__NodeProto *node)
         spec.padding = SMT_PAD_SAME;
     }
     char name[SMT_NAME_MAX];
-    make_name(r, depthwise ? "depthwise" : "conv", name);
+    onnx_make_name(r, depthwise ? "depthwise" : "conv", name);
     int index = depthwise ? smt_graph_depthwise(r->graph, name, from, &spec, r->error)
                           : smt_graph_conv(r->graph, name, from, &spec, r->error);
     if (index >= 0) {
@@ -258,7 +131,7 @@ static smt_status conv(onnx_reader *r, const Onnx__NodeProto *node)
                    (size_t)out * sizeof(float));
         }
     }
-    return bind(r, node, index, FORM_NODE, LAYOUT_NCHW);
+    return onnx_bind(r, node, index, FORM_NODE, LAYOUT_NCHW);
 }
 
 /* y = x * scale[c] + offset[c], folded into the node before where nothing else reads that. NULL: 1
@@ -272,7 +145,7 @@ static smt_status affine(onnx_reader *r,
                          size_t offset_count)
 {
     int from = 0;
-    smt_status status = plain(r, in, &from);
+    smt_status status = onnx_plain(r, in, &from);
     if (status) {
         return status;
     }
@@ -291,10 +164,10 @@ static smt_status affine(onnx_reader *r,
                     before->activation == SMT_ACT_NONE && in->uses == 1;
     if (!foldable && before->op != SMT_OP_AFFINE) {
         char name[SMT_NAME_MAX];
-        make_name(r, "affine", name);
+        onnx_make_name(r, "affine", name);
         from = smt_graph_affine(r->graph, name, from, r->error);
         if (from < 0) {
-            return bind(r, node, from, FORM_NODE, in->layout);
+            return onnx_bind(r, node, from, FORM_NODE, in->layout);
         }
         before = &r->graph->nodes[from];
         for (size_t c = 0; c < channels; c++) {
@@ -314,27 +187,27 @@ static smt_status affine(onnx_reader *r,
         }
         bias[c] = bias[c] * s + o;
     }
-    return bind(r, node, from, FORM_NODE, in->layout);
+    return onnx_bind(r, node, from, FORM_NODE, in->layout);
 }
 
 static smt_status batch_norm(onnx_reader *r, const Onnx__NodeProto *node)
 {
     const onnx_constant *part[4];
-    onnx_value *in = input(r, node, 0);
+    onnx_value *in = onnx_input(r, node, 0);
     int from = 0;
-    smt_status status = plain(r, in, &from);
+    smt_status status = onnx_plain(r, in, &from);
     if (status) {
         return status;
     }
     size_t channels = (size_t)r->graph->nodes[from].shape.c;
     for (size_t i = 0; i < 4; i++) {
-        part[i] = constant_of(r, input(r, node, i + 1));
+        part[i] = onnx_constant_of(r, onnx_input(r, node, i + 1));
         if (!part[i] || part[i]->count != channels) {
             return onnx_node_fail(
                 r, SMT_ERR_FORMAT, "needs four constants of %zu values", channels);
         }
     }
-    float epsilon = attribute_float(node, "epsilon", 1e-5f);
+    float epsilon = onnx_float(node, "epsilon", 1e-5f);
     float *scale = smt_alloc(2 * channels, sizeof *scale);
     if (!scale) {
         return onnx_node_fail(r, SMT_ERR_MEMORY, "out of memory");
@@ -367,15 +240,15 @@ static bool along_channels(const onnx_value *value, const onnx_constant *c)
 
 static smt_status add(onnx_reader *r, const Onnx__NodeProto *node, bool subtract)
 {
-    onnx_value *a = input(r, node, 0), *b = input(r, node, 1);
-    const onnx_constant *c = constant_of(r, b);
-    if (!c && constant_of(r, a) && !subtract) {
-        c = constant_of(r, a);
+    onnx_value *a = onnx_input(r, node, 0), *b = onnx_input(r, node, 1);
+    const onnx_constant *c = onnx_constant_of(r, b);
+    if (!c && onnx_constant_of(r, a) && !subtract) {
+        c = onnx_constant_of(r, a);
         a = b;
     }
     if (c && a && a->form == FORM_NODE) {
-        if (is_scalar(c, 3) && !subtract) {
-            return advance(r, node, a, FORM_PLUS3);
+        if (onnx_is_scalar(c, 3) && !subtract) {
+            return onnx_advance(r, node, a, FORM_PLUS3);
         }
         if (!along_channels(a, c)) {
             return onnx_node_fail(
@@ -398,31 +271,32 @@ static smt_status add(onnx_reader *r, const Onnx__NodeProto *node, bool subtract
     int left = 0, right = 0;
     smt_status status =
         subtract ? onnx_node_fail(r, SMT_ERR_UNSUPPORTED, "subtracts two computed values") : SMT_OK;
-    status = status ? status : plain(r, a, &left);
-    status = status ? status : plain(r, b, &right);
+    status = status ? status : onnx_plain(r, a, &left);
+    status = status ? status : onnx_plain(r, b, &right);
     if (status) {
         return status;
     }
     char name[SMT_NAME_MAX];
-    make_name(r, "add", name);
-    return bind(r,
-                node,
-                smt_graph_add(r->graph, name, left, right, SMT_ACT_NONE, r->error),
-                FORM_NODE,
-                a->layout);
+    onnx_make_name(r, "add", name);
+    return onnx_bind(r,
+                     node,
+                     smt_graph_add(r->graph, name, left, right, SMT_ACT_NONE, r->error),
+                     FORM_NODE,
+                     a->layout);
 }
 
 /* x * c, or x / c as x * (1 / c). */
 static smt_status scale_by(
     onnx_reader *r, const Onnx__NodeProto *node, onnx_value *a, const onnx_constant *c, bool divide)
 {
-    bool sixth = is_scalar(c, divide ? 6.0f : 1.0f / 6);
+    bool sixth = onnx_is_scalar(c, divide ? 6.0f : 1.0f / 6);
     if (sixth && a->form == FORM_CLIP) {
-        return advance(r, node, a, FORM_GATE);
+        return onnx_advance(r, node, a, FORM_GATE);
     }
     if (sixth && a->form == FORM_PRODUCT) {
         onnx_value base = {.index = a->index, .uses = a->base_uses};
-        return bind(r, node, activate(r, &base, 2, SMT_ACT_HARD_SWISH), FORM_NODE, a->layout);
+        return onnx_bind(
+            r, node, onnx_activate(r, &base, 2, SMT_ACT_HARD_SWISH), FORM_NODE, a->layout);
     }
     if (!along_channels(a, c)) {
         return onnx_node_fail(
@@ -446,17 +320,17 @@ static smt_status scale_by(
 
 static smt_status multiply(onnx_reader *r, const Onnx__NodeProto *node)
 {
-    onnx_value *a = input(r, node, 0), *b = input(r, node, 1);
+    onnx_value *a = onnx_input(r, node, 0), *b = onnx_input(r, node, 1);
     if (!a || !b) {
         return onnx_node_fail(r, SMT_ERR_FORMAT, "needs two inputs");
     }
-    if (constant_of(r, a)) {
+    if (onnx_constant_of(r, a)) {
         onnx_value *t = a;
         a = b;
         b = t;
     }
-    if (constant_of(r, b) && !constant_of(r, a)) {
-        return scale_by(r, node, a, constant_of(r, b), false);
+    if (onnx_constant_of(r, b) && !onnx_constant_of(r, a)) {
+        return scale_by(r, node, a, onnx_constant_of(r, b), false);
     }
     /* v * relu6(v + 3) [/ 6], in either order: readers of v are the Add and this node. */
     for (int order = 0; order < 2; order++) {
@@ -465,14 +339,15 @@ static smt_status multiply(onnx_reader *r, const Onnx__NodeProto *node)
             g->index == v->index) {
             onnx_value base = {.index = v->index, .uses = v->uses};
             if (g->form == FORM_CLIP) {
-                return advance(r, node, v, FORM_PRODUCT);
+                return onnx_advance(r, node, v, FORM_PRODUCT);
             }
-            return bind(r, node, activate(r, &base, 2, SMT_ACT_HARD_SWISH), FORM_NODE, v->layout);
+            return onnx_bind(
+                r, node, onnx_activate(r, &base, 2, SMT_ACT_HARD_SWISH), FORM_NODE, v->layout);
         }
     }
     int left = 0, right = 0;
-    smt_status status = plain(r, a, &left);
-    status = status ? status : plain(r, b, &right);
+    smt_status status = onnx_plain(r, a, &left);
+    status = status ? status : onnx_plain(r, b, &right);
     if (status) {
         return status;
     }
@@ -484,45 +359,49 @@ static smt_status multiply(onnx_reader *r, const Onnx__NodeProto *node)
         right = t;
     }
     char name[SMT_NAME_MAX];
-    make_name(r, "multiply", name);
-    return bind(
+    onnx_make_name(r, "multiply", name);
+    return onnx_bind(
         r, node, smt_graph_multiply(r->graph, name, left, right, r->error), FORM_NODE, LAYOUT_NCHW);
 }
 
 static smt_status clip(onnx_reader *r, const Onnx__NodeProto *node)
 {
-    onnx_value *in = input(r, node, 0);
-    const onnx_constant *low = constant_of(r, input(r, node, 1)),
-                        *high = constant_of(r, input(r, node, 2));
-    float from = low && low->count == 1 ? low->data[0] : attribute_float(node, "min", -INFINITY);
-    float to = high && high->count == 1 ? high->data[0] : attribute_float(node, "max", INFINITY);
+    onnx_value *in = onnx_input(r, node, 0);
+    const onnx_constant *low = onnx_constant_of(r, onnx_input(r, node, 1)),
+                        *high = onnx_constant_of(r, onnx_input(r, node, 2));
+    float from = low && low->count == 1 ? low->data[0] : onnx_float(node, "min", -INFINITY);
+    float to = high && high->count == 1 ? high->data[0] : onnx_float(node, "max", INFINITY);
     if (from != 0 || (to != 6 && to != INFINITY)) {
         return onnx_node_fail(
             r, SMT_ERR_UNSUPPORTED, "clips to %g .. %g; 0 .. 6 is read", (double)from, (double)to);
     }
     if (in && in->form == FORM_PLUS3 && to == 6) {
-        return advance(r, node, in, FORM_CLIP);
+        return onnx_advance(r, node, in, FORM_CLIP);
     }
     int index = 0;
-    smt_status status = plain(r, in, &index);
+    smt_status status = onnx_plain(r, in, &index);
     if (status) {
         return status;
     }
-    return bind(
-        r, node, activate(r, in, 1, to == 6 ? SMT_ACT_RELU6 : SMT_ACT_RELU), FORM_NODE, in->layout);
+    return onnx_bind(r,
+                     node,
+                     onnx_activate(r, in, 1, to == 6 ? SMT_ACT_RELU6 : SMT_ACT_RELU),
+                     FORM_NODE,
+                     in->layout);
 }
 
 static smt_status activation(onnx_reader *r, const Onnx__NodeProto *node, smt_activation kind)
 {
-    onnx_value *in = input(r, node, 0);
+    onnx_value *in = onnx_input(r, node, 0);
     int index = 0;
-    smt_status status = plain(r, in, &index);
-    return status ? status : bind(r, node, activate(r, in, 1, kind), FORM_NODE, in->layout);
+    smt_status status = onnx_plain(r, in, &index);
+    return status ? status
+                  : onnx_bind(r, node, onnx_activate(r, in, 1, kind), FORM_NODE, in->layout);
 }
 
 static smt_status hard_sigmoid(onnx_reader *r, const Onnx__NodeProto *node)
 {
-    float alpha = attribute_float(node, "alpha", 0.2f), beta = attribute_float(node, "beta", 0.5f);
+    float alpha = onnx_float(node, "alpha", 0.2f), beta = onnx_float(node, "beta", 0.5f);
     if (fabsf(alpha - 1.0f / 6) > 1e-5f || fabsf(beta - 0.5f) > 1e-6f) {
         return onnx_node_fail(r,
                               SMT_ERR_UNSUPPORTED,
@@ -535,9 +414,9 @@ static smt_status hard_sigmoid(onnx_reader *r, const Onnx__NodeProto *node)
 
 static smt_status pool(onnx_reader *r, const Onnx__NodeProto *node)
 {
-    onnx_value *in = input(r, node, 0);
+    onnx_value *in = onnx_input(r, node, 0);
     int index = 0;
-    smt_status status = plain(r, in, &index);
+    smt_status status = onnx_plain(r, in, &index);
     if (status) {
         return status;
     }
@@ -549,8 +428,8 @@ static smt_status pool(onnx_reader *r, const Onnx__NodeProto *node)
     if (strcmp(node->op_type, "ReduceMean") == 0) {
         int64_t axes[2] = {0, 0};
         size_t count = 0;
-        const Onnx__AttributeProto *a = attribute(node, "axes");
-        const onnx_constant *c = constant_of(r, input(r, node, 1));
+        const Onnx__AttributeProto *a = onnx_attribute(node, "axes");
+        const onnx_constant *c = onnx_constant_of(r, onnx_input(r, node, 1));
         if (a) {
             count = a->n_ints;
             for (size_t i = 0; i < count && i < 2; i++) {
@@ -568,42 +447,43 @@ static smt_status pool(onnx_reader *r, const Onnx__NodeProto *node)
             return onnx_node_fail(
                 r, SMT_ERR_UNSUPPORTED, "averages over other axes than height and width");
         }
-        keep = attribute_int(node, "keepdims", 1) != 0;
+        keep = onnx_int(node, "keepdims", 1) != 0;
     }
     char name[SMT_NAME_MAX];
-    make_name(r, "pool", name);
+    onnx_make_name(r, "pool", name);
     int made = smt_graph_global_pool(r->graph, name, index, r->error);
-    return bind(r, node, made, FORM_NODE, keep ? LAYOUT_NCHW : LAYOUT_FLAT);
+    return onnx_bind(r, node, made, FORM_NODE, keep ? LAYOUT_NCHW : LAYOUT_FLAT);
 }
 
 static smt_status dense(onnx_reader *r, const Onnx__NodeProto *node)
 {
     bool gemm = strcmp(node->op_type, "Gemm") == 0;
-    onnx_value *in = input(r, node, 0);
-    const onnx_constant *weight = constant_of(r, input(r, node, 1));
-    const onnx_constant *bias = constant_of(r, input(r, node, 2));
+    onnx_value *in = onnx_input(r, node, 0);
+    const onnx_constant *weight = onnx_constant_of(r, onnx_input(r, node, 1));
+    const onnx_constant *bias = onnx_constant_of(r, onnx_input(r, node, 2));
     int index = 0;
-    smt_status status = plain(r, in, &index);
+    smt_status status = onnx_plain(r, in, &index);
     if (status) {
         return status;
     }
     smt_shape shape = r->graph->nodes[index].shape;
-    bool transposed = gemm && attribute_int(node, "transB", 0) != 0;
+    bool transposed = gemm && onnx_int(node, "transB", 0) != 0;
     if (!weight || weight->rank != 2 || shape.h != 1 || shape.w != 1 ||
-        weight->dim[transposed ? 1 : 0] != shape.c || (gemm && attribute_int(node, "transA", 0)) ||
-        attribute_float(node, "alpha", 1) != 1 || (bias && attribute_float(node, "beta", 1) != 1)) {
+        weight->dim[transposed ? 1 : 0] != shape.c || (gemm && onnx_int(node, "transA", 0)) ||
+        onnx_float(node, "alpha", 1) != 1 || (bias && onnx_float(node, "beta", 1) != 1)) {
         return onnx_node_fail(r,
                               SMT_ERR_UNSUPPORTED,
                               "needs constant weights of %d inputs, alpha 1 and beta 1",
                               shape.c);
     }
     int64_t out = weight->dim[transposed ? 0 : 1];
-    if (out < 1 || (bias && bias->count != (size_t)out) || (gemm && input(r, node, 2) && !bias)) {
+    if (out < 1 || (bias && bias->count != (size_t)out) ||
+        (gemm && onnx_input(r, node, 2) && !bias)) {
         return onnx_node_fail(
             r, SMT_ERR_FORMAT, "has a bias that does not fit %lld outputs", (long long)out);
     }
     char name[SMT_NAME_MAX];
-    make_name(r, "dense", name);
+    onnx_make_name(r, "dense", name);
     int made = smt_graph_dense(r->graph, name, index, (int)out, true, SMT_ACT_NONE, r->error);
     if (made >= 0) {
         const smt_node *dense_node = &r->graph->nodes[made];
@@ -619,23 +499,23 @@ static smt_status dense(onnx_reader *r, const Onnx__NodeProto *node)
                    (size_t)out * sizeof(float));
         }
     }
-    return bind(r, node, made, FORM_NODE, LAYOUT_FLAT);
+    return onnx_bind(r, node, made, FORM_NODE, LAYOUT_FLAT);
 }
 
 static smt_status pad(onnx_reader *r, const Onnx__NodeProto *node)
 {
-    onnx_value *in = input(r, node, 0);
-    const onnx_constant *pads = constant_of(r, input(r, node, 1)),
-                        *fill = constant_of(r, input(r, node, 2));
+    onnx_value *in = onnx_input(r, node, 0);
+    const onnx_constant *pads = onnx_constant_of(r, onnx_input(r, node, 1)),
+                        *fill = onnx_constant_of(r, onnx_input(r, node, 2));
     int index = 0;
-    smt_status status = plain(r, in, &index);
+    smt_status status = onnx_plain(r, in, &index);
     if (status) {
         return status;
     }
-    const Onnx__AttributeProto *mode = attribute(node, "mode");
+    const Onnx__AttributeProto *mode = onnx_attribute(node, "mode");
     bool constant_mode =
         !mode || (mode->has_s && mode->s.len == 8 && memcmp(mode->s.data, "constant", 8) == 0);
-    if (!pads || pads->count != 8 || (fill && !is_scalar(fill, 0)) || !constant_mode ||
+    if (!pads || pads->count != 8 || (fill && !onnx_is_scalar(fill, 0)) || !constant_mode ||
         in->layout != LAYOUT_NCHW) {
         return onnx_node_fail(
             r, SMT_ERR_UNSUPPORTED, "is not a constant zero padding of an N x C x H x W value");
@@ -652,7 +532,7 @@ static smt_status pad(onnx_reader *r, const Onnx__NodeProto *node)
     for (int i = 0; i < 4; i++) {
         amount[i] = (int)pads->data[axis[i]];
     }
-    status = bind(r, node, index, FORM_PADDED, in->layout);
+    status = onnx_bind(r, node, index, FORM_PADDED, in->layout);
     if (status == SMT_OK) {
         memcpy(onnx_value_of(r, node->output[0])->pad, amount, sizeof amount);
     }
@@ -663,22 +543,22 @@ static smt_status pad(onnx_reader *r, const Onnx__NodeProto *node)
  * the input. */
 static smt_status reshape(onnx_reader *r, const Onnx__NodeProto *node)
 {
-    onnx_value *in = input(r, node, 0);
+    onnx_value *in = onnx_input(r, node, 0);
     int index = 0;
-    smt_status status = plain(r, in, &index);
+    smt_status status = onnx_plain(r, in, &index);
     if (status) {
         return status;
     }
     smt_shape shape = r->graph->nodes[index].shape;
     if (strcmp(node->op_type, "Transpose") == 0) {
-        const Onnx__AttributeProto *perm = attribute(node, "perm");
+        const Onnx__AttributeProto *perm = onnx_attribute(node, "perm");
         static const int64_t to_nchw[4] = {0, 3, 1, 2}, to_nhwc[4] = {0, 2, 3, 1};
         if (perm && perm->n_ints == 4) {
             if (in->layout == LAYOUT_NHWC && memcmp(perm->ints, to_nchw, sizeof to_nchw) == 0) {
-                return bind(r, node, index, FORM_NODE, LAYOUT_NCHW);
+                return onnx_bind(r, node, index, FORM_NODE, LAYOUT_NCHW);
             }
             if (in->layout == LAYOUT_NCHW && memcmp(perm->ints, to_nhwc, sizeof to_nhwc) == 0) {
-                return bind(r, node, index, FORM_NODE, LAYOUT_NHWC);
+                return onnx_bind(r, node, index, FORM_NODE, LAYOUT_NHWC);
             }
         }
         return onnx_node_fail(
@@ -693,23 +573,23 @@ static smt_status reshape(onnx_reader *r, const Onnx__NodeProto *node)
                               shape.c);
     }
     bool flat = strcmp(node->op_type, "Unsqueeze") != 0;
-    const onnx_constant *target = constant_of(r, input(r, node, 1));
+    const onnx_constant *target = onnx_constant_of(r, onnx_input(r, node, 1));
     if (strcmp(node->op_type, "Reshape") == 0) {
         flat = !target || target->count < 4;
     }
-    return bind(r, node, index, FORM_NODE, flat ? LAYOUT_FLAT : LAYOUT_NCHW);
+    return onnx_bind(r, node, index, FORM_NODE, flat ? LAYOUT_FLAT : LAYOUT_NCHW);
 }
 
 static smt_status pass_on(onnx_reader *r, const Onnx__NodeProto *node)
 {
-    onnx_value *in = input(r, node, 0);
+    onnx_value *in = onnx_input(r, node, 0);
     if (!in || in->form == FORM_NONE) {
         int index = 0;
-        return plain(r, in, &index);
+        return onnx_plain(r, in, &index);
     }
     onnx_value *out = onnx_value_of(r, node->output[0]);
     in->uses += out->uses - 1;
-    smt_status status = bind(r, node, in->index, in->form, in->layout);
+    smt_status status = onnx_bind(r, node, in->index, in->form, in->layout);
     memcpy(out->pad, in->pad, sizeof out->pad);
     out->base_uses = in->base_uses;
     return status;
@@ -717,20 +597,21 @@ static smt_status pass_on(onnx_reader *r, const Onnx__NodeProto *node)
 
 static smt_status softmax(onnx_reader *r, const Onnx__NodeProto *node)
 {
-    onnx_value *in = input(r, node, 0);
+    onnx_value *in = onnx_input(r, node, 0);
     int index = 0;
-    smt_status status = plain(r, in, &index);
+    smt_status status = onnx_plain(r, in, &index);
     if (status) {
         return status;
     }
     char name[SMT_NAME_MAX];
-    make_name(r, "softmax", name);
-    return bind(r, node, smt_graph_softmax(r->graph, name, index, r->error), FORM_NODE, in->layout);
+    onnx_make_name(r, "softmax", name);
+    return onnx_bind(
+        r, node, smt_graph_softmax(r->graph, name, index, r->error), FORM_NODE, in->layout);
 }
 
 static smt_status constant(onnx_reader *r, const Onnx__NodeProto *node)
 {
-    const Onnx__AttributeProto *a = attribute(node, "value");
+    const Onnx__AttributeProto *a = onnx_attribute(node, "value");
     if (!a || !a->t) {
         return onnx_node_fail(r, SMT_ERR_UNSUPPORTED, "is a Constant without a tensor");
     }
@@ -739,7 +620,7 @@ static smt_status constant(onnx_reader *r, const Onnx__NodeProto *node)
     if (status) {
         return status;
     }
-    return bind(r, node, r->constant_count++, FORM_CONST, LAYOUT_FLAT);
+    return onnx_bind(r, node, r->constant_count++, FORM_CONST, LAYOUT_FLAT);
 }
 
 smt_status onnx_convert(onnx_reader *r, const Onnx__NodeProto *node)
@@ -749,10 +630,13 @@ smt_status onnx_convert(onnx_reader *r, const Onnx__NodeProto *node)
         return onnx_node_fail(r, SMT_ERR_FORMAT, "has no output");
     }
     if (node->domain && *node->domain && strcmp(node->domain, "ai.onnx")) {
-        return onnx_node_fail(r,
-                              SMT_ERR_UNSUPPORTED,
-                              "is of the domain '%s'; only standard ONNX is read",
-                              node->domain);
+        return onnx_node_fail(
+            r,
+            SMT_ERR_UNSUPPORTED,
+            "is of the domain '%s'; only standard ONNX is read, so export without "
+            "functions: torch.onnx.export(..., dynamo=False), or inline them with "
+            "onnx.inliner",
+            node->domain);
     }
 #define IS(name) (strcmp(op, name) == 0)
     if (IS("Conv")) {
@@ -768,8 +652,8 @@ smt_status onnx_convert(onnx_reader *r, const Onnx__NodeProto *node)
         return multiply(r, node);
     }
     if (IS("Div")) {
-        onnx_value *a = input(r, node, 0);
-        const onnx_constant *c = constant_of(r, input(r, node, 1));
+        onnx_value *a = onnx_input(r, node, 0);
+        const onnx_constant *c = onnx_constant_of(r, onnx_input(r, node, 1));
         if (!a || !c) {
             return onnx_node_fail(
                 r, SMT_ERR_UNSUPPORTED, "divides by something that is not constant");

@@ -2,6 +2,7 @@
 #ifndef SEMTINEL_FORMAT_ONNX_INTERNAL_H
 #define SEMTINEL_FORMAT_ONNX_INTERNAL_H
 
+#include "format/bytes.h"
 #include "format/onnx.h"
 
 #include <onnx.pb-c.h>
@@ -59,6 +60,42 @@ onnx_value *onnx_value_of(onnx_reader *reader, const char *name);
 /* Fills the reader's error with the node at hand and the text; returns status. */
 smt_status onnx_node_fail(onnx_reader *reader, smt_status status, const char *format, ...)
     SMT_PRINTF(3, 4);
+
+/* ---- of one node (onnx_value.c) ------------------------------------------------------------- */
+
+const Onnx__AttributeProto *onnx_attribute(const Onnx__NodeProto *node,
+                                           const char *name); /* or NULL */
+int64_t onnx_int(const Onnx__NodeProto *node, const char *name, int64_t otherwise);
+float onnx_float(const Onnx__NodeProto *node, const char *name, float otherwise);
+/* Input i; NULL: left out. */
+onnx_value *onnx_input(onnx_reader *reader, const Onnx__NodeProto *node, size_t i);
+/* NULL: not a constant. */
+const onnx_constant *onnx_constant_of(const onnx_reader *reader, const onnx_value *value);
+bool onnx_is_scalar(const onnx_constant *constant, float expected);
+/* Makes the node's output stand for graph node `index`; an index below 0 passes the error on. */
+smt_status onnx_bind(onnx_reader *reader,
+                     const Onnx__NodeProto *node,
+                     int index,
+                     value_form form,
+                     value_layout layout);
+/* One step along a composed activation. */
+smt_status onnx_advance(onnx_reader *reader,
+                        const Onnx__NodeProto *node,
+                        const onnx_value *in,
+                        value_form form);
+/* "KIND_12": a graph node's name. */
+void onnx_make_name(const onnx_reader *reader, const char *kind, char name[SMT_NAME_MAX]);
+/* Puts the activation on the node itself where nothing else reads it (`uses` readers belong to the
+ * composition), else behind it. Its index, or -1. */
+int onnx_activate(onnx_reader *reader, const onnx_value *base, int uses, smt_activation activation);
+/* The plain graph node behind a value; a composition that turned out not to be one is refused by
+ * name. */
+smt_status onnx_plain(onnx_reader *reader, onnx_value *value, int *index);
+
+/* ---- the file -------------------------------------------------------------------------------- */
+
+/* The file's bytes without its functions; false, and nothing in *out, when it has none. */
+bool smt_onnx_without_functions(const void *data, size_t size, smt_bytes *out);
 /* The unpacked file, or NULL with *error filled; freed and nulled by onnx_release. */
 Onnx__ModelProto *onnx_unpack(const char *path, const void *data, size_t size, smt_error *error);
 void onnx_release(Onnx__ModelProto **model);

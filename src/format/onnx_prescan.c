@@ -4,8 +4,12 @@
  * a graph inside an attribute inside a node, a type inside a type. A file of a few kilobytes can so
  * exhaust the stack. semtinel reads no nested graphs (If, Loop) and no sequence types, so this walk
  * refuses them, and bounds every length while at it. What remains has a fixed depth.
+ *
+ * Functions, which newer PyTorch writes beside the graph, are left out before the library sees
+ * them: a node that calls one is refused by name, and those that no node calls do not matter.
  */
-#include "format/onnx.h"
+#include "format/onnx_internal.h"
+#include "format/protobuf.h"
 
 typedef enum message {
     MODEL,
@@ -44,118 +48,78 @@ static message child(message parent, uint32_t field)
     }
 }
 
-static bool take_varint(const uint8_t **at, const uint8_t *end, uint64_t *value)
+static smt_status
+walk(const char *path, const uint8_t *base, pb_span rest, message kind, smt_error *error)
 {
-    *value = 0;
-    for (int shift = 0; shift < 70; shift += 7) {
-        if (*at == end) {
-            return false;
+    pb_field f;
+    pb_result result;
+    for (;;) {
+        size_t offset = (size_t)(rest.at - base);
+        result = pb_next(&rest, &f);
+        if (result == PB_END) {
+            return SMT_OK;
         }
-        uint8_t byte = *(*at)++;
-        if (shift < 64) {
-            *value |= (uint64_t)(byte & 127) << shift;
-        }
-        if (byte < 128) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static smt_status walk(const char *path,
-                       const uint8_t *base,
-                       const uint8_t *at,
-                       const uint8_t *end,
-                       message kind,
-                       smt_error *error)
-{
-    while (at < end) {
-        size_t offset = (size_t)(at - base);
-        uint64_t tag = 0, length = 0;
-        if (!take_varint(&at, end, &tag) || tag >> 3 == 0 || tag >> 3 > UINT32_MAX) {
+        if (result == PB_DAMAGED) {
             return smt_fail(error,
                             SMT_ERR_FORMAT,
-                            "%s: not ONNX, or damaged: bad field at byte %zu",
+                            "%s: not ONNX, or cut or damaged: bad field at byte %zu",
                             path,
                             offset);
         }
-        switch (tag & 7) {
-        case 0:
-            if (!take_varint(&at, end, &length)) {
-                return smt_fail(
-                    error, SMT_ERR_FORMAT, "%s: cut or damaged at byte %zu", path, offset);
-            }
-            continue;
-        case 1:
-            length = 8;
-            break;
-        case 5:
-            length = 4;
-            break;
-        case 2:
-            if (!take_varint(&at, end, &length)) {
-                return smt_fail(
-                    error, SMT_ERR_FORMAT, "%s: cut or damaged at byte %zu", path, offset);
-            }
-            break;
-        default:
+        message inner = f.wire == PB_BYTES ? child(kind, f.number) : FLAT;
+        switch (inner) {
+        case NESTED_GRAPH:
             return smt_fail(error,
-                            SMT_ERR_FORMAT,
-                            "%s: not ONNX, or damaged: bad wire type at byte %zu",
+                            SMT_ERR_UNSUPPORTED,
+                            "%s: a node at byte %zu holds a graph of its own (If, Loop); "
+                            "simplify the model first",
                             path,
                             offset);
-        }
-        if (length > (uint64_t)(end - at)) {
-            return smt_fail(
-                error,
-                SMT_ERR_FORMAT,
-                "%s: cut or damaged: a field at byte %zu is %llu bytes long, %zu are left",
-                path,
-                offset,
-                (unsigned long long)length,
-                (size_t)(end - at));
-        }
-        if ((tag & 7) == 2) {
-            message inner = child(kind, (uint32_t)(tag >> 3));
-            switch (inner) {
-            case NESTED_GRAPH:
-                return smt_fail(error,
-                                SMT_ERR_UNSUPPORTED,
-                                "%s: a node at byte %zu holds a graph of its own (If, Loop); "
-                                "simplify the model first",
-                                path,
-                                offset);
-            case NESTED_TYPE:
-                return smt_fail(error,
-                                SMT_ERR_UNSUPPORTED,
-                                "%s: sequence, map or optional types at byte %zu are not supported",
-                                path,
-                                offset);
-            case FUNCTIONS:
-            case TRAINING:
-                return smt_fail(error,
-                                SMT_ERR_UNSUPPORTED,
-                                "%s: model-local functions or training information at byte %zu are "
-                                "not supported",
-                                path,
-                                offset);
-            case FLAT:
-                break;
-            default: {
-                smt_status status = walk(path, base, at, at + length, inner, error);
-                if (status) {
-                    return status;
-                }
-            }
+        case NESTED_TYPE:
+            return smt_fail(error,
+                            SMT_ERR_UNSUPPORTED,
+                            "%s: sequence, map or optional types at byte %zu are not supported",
+                            path,
+                            offset);
+        case TRAINING:
+            return smt_fail(error,
+                            SMT_ERR_UNSUPPORTED,
+                            "%s: training information at byte %zu is not supported",
+                            path,
+                            offset);
+        case FUNCTIONS:
+        case FLAT:
+            break;
+        default: {
+            smt_status status = walk(path, base, f.bytes, inner, error);
+            if (status) {
+                return status;
             }
         }
-        at += length;
+        }
     }
-    return SMT_OK;
 }
 
 smt_status smt_onnx_prescan(const char *path, const void *data, size_t size, smt_error *error)
 {
-    const uint8_t *bytes = data;
-    return walk(path, bytes, bytes, bytes + size, MODEL, error);
+    return walk(path, data, (pb_span){data, size}, MODEL, error);
+}
+
+bool smt_onnx_without_functions(const void *data, size_t size, smt_bytes *out)
+{
+    pb_span rest = {data, size};
+    pb_field f;
+    const uint8_t *from = data;
+    bool found = false;
+    while (pb_next(&rest, &f) == PB_FIELD) {
+        bool function = f.wire == PB_BYTES && child(MODEL, f.number) == FUNCTIONS;
+        if (function && !found) {
+            smt_bytes_put(out, data, (size_t)(from - (const uint8_t *)data));
+            found = true;
+        } else if (found && !function) {
+            smt_bytes_put(out, from, (size_t)(rest.at - from));
+        }
+        from = rest.at;
+    }
+    return found;
 }

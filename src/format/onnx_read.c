@@ -242,7 +242,18 @@ Onnx__ModelProto *onnx_unpack(const char *path, const void *data, size_t size, s
         return NULL;
     }
     ProtobufCAllocator allocator = {.alloc = allocate, .free = release};
+    smt_bytes bytes = {0};
+    if (smt_onnx_without_functions(data, size, &bytes)) {
+        data = bytes.data;
+        size = bytes.size;
+    }
+    if (bytes.failed) {
+        smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
+        smt_bytes_free(&bytes);
+        return NULL;
+    }
     Onnx__ModelProto *model = onnx__model_proto__unpack(&allocator, size, data);
+    smt_bytes_free(&bytes);
     if (!model || !model->graph) {
         smt_fail(error, SMT_ERR_FORMAT, "%s: not ONNX, or damaged: no graph in it", path);
         onnx_release(&model);

@@ -262,7 +262,7 @@ static smt_status take_state(pth_reader *r)
     return SMT_OK;
 }
 
-static smt_status find_prefix(pth_reader *r)
+static smt_status find_prefix(pth_reader *r, const void *data, size_t size)
 {
     zip_int64_t count = zip_get_num_entries(r->zip, 0);
     for (zip_int64_t i = 0; i < count; i++) {
@@ -275,8 +275,11 @@ static smt_status find_prefix(pth_reader *r)
                              : smt_fail(r->error, SMT_ERR_MEMORY, "%s: out of memory", r->path);
         }
     }
-    return smt_fail(
-        r->error, SMT_ERR_FORMAT, "%s: a zip without data.pkl: not a PyTorch file", r->path);
+    return smt_fail(r->error,
+                    SMT_ERR_FORMAT,
+                    "%s: not a PyTorch file, which has a data.pkl inside: it is %s",
+                    r->path,
+                    smt_sniff(data, size));
 }
 
 static smt_status load_memory(pth_reader *r, const void *data, size_t size)
@@ -310,7 +313,7 @@ static smt_status load_memory(pth_reader *r, const void *data, size_t size)
     void *text = NULL;
     size_t length = 0;
     char *member = NULL;
-    smt_status status = find_prefix(r);
+    smt_status status = find_prefix(r, data, size);
     if (status == SMT_OK) {
         member = smt_format("%sdata.pkl", r->prefix);
         status = member ? read_member(r, member, MAX_PICKLE, &text, &length)

@@ -318,10 +318,9 @@ smt_status tf_gather(tf_reader *r, pb_span graph)
     if (result == PB_DAMAGED) {
         return smt_fail(r->error,
                         SMT_ERR_FORMAT,
-                        "%s: not a TensorFlow graph, or cut or damaged: bad field %zu bytes before "
-                        "the end",
+                        "%s: not a TensorFlow graph, or cut or damaged: bad field at byte %zu",
                         r->path,
-                        rest.size);
+                        (size_t)(rest.at - r->file));
     }
     if (!count || count > MAX_NODES) {
         return smt_fail(r->error,

@@ -24,6 +24,7 @@ typedef struct tf_node {
 
 typedef struct tf_reader {
     const char *path;
+    const uint8_t *file; /* its first byte */
     onnx_builder *b;
     tf_node *nodes;
     int count, at; /* at: the node at hand */

@@ -59,7 +59,8 @@ smt_status smt_tensorflow_read_memory(
     const char *path, const void *data, size_t size, smt_model **out, smt_error *error)
 {
     smt_error own;
-    tf_reader r = {.path = path, .error = error ? error : &own, .budget = size + 65536};
+    tf_reader r = {
+        .path = path, .file = data, .error = error ? error : &own, .budget = size + 65536};
     smt_graph *graph = NULL;
     const char *what = smt_sniff(data, size);
     if (what) {

@@ -49,6 +49,12 @@ for file in model.tflite model.onnx model.pb saved_model.pb; do
     grep -q '"parameters": [1-9]' "$work/info.json" || fail "no parameters in info --json $file"
 done
 
+# What is not what its name says.
+printf "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 5\n" > "$work/lfs.tflite"
+expect 1 "Git LFS pointer" "$semtinel" info "$work/lfs.tflite"
+printf "import torch\n" > "$work/script.onnx"
+expect 1 "Python script" "$semtinel" info "$work/script.onnx"
+
 # Keras weights of a network of our own, with batch norm, and back; tensors where it is no network that we know.
 expect 1 "scales channels apart" "$semtinel" export "$model" -o "$work/x.h5"
 expect 0 "layer_3_part/kernel" "$semtinel" info "$here/../golden/format/keras.h5"

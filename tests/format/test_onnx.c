@@ -306,14 +306,42 @@ static void missing_weight(onnx_builder *b, Onnx__NodeProto *node)
     node->input[1] = node->name;
 }
 
+static void foreign(onnx_builder *b, Onnx__NodeProto *node)
+{
+    static char domain[] = "pkg.onnxscript.torch_lib";
+    (void)b;
+    node->domain = domain;
+}
+
 static void test_bad_nodes(void **state)
 {
     (void)state;
+    assert_node_refused("aten_relu", foreign, "export without functions");
     assert_node_refused("Einsum", NULL, "node 0 (Einsum");
     assert_node_refused("Conv", cycle, "cycle");
     assert_node_refused("Conv", dilate, "dilation 2");
     assert_node_refused("Conv", stride, "strides");
     assert_node_refused("Conv", missing_weight, "constant");
+}
+
+/* Functions that no node calls do not matter, whatever is in them. */
+static void test_functions(void **state)
+{
+    (void)state;
+    /* ModelProto.functions{node{attribute{g{}}}}, before and after the rest. */
+    static const uint8_t function[] = {0xca, 1, 6, 0x3a, 4, 0x2a, 2, 0x32, 0};
+    smt_error error = {0};
+    smt_model *model = NULL;
+    uint8_t *both = smt_alloc(onnx_size + 2 * sizeof function, 1);
+    memcpy(both, function, sizeof function);
+    memcpy(both + sizeof function, onnx, onnx_size);
+    memcpy(both + sizeof function + onnx_size, function, sizeof function);
+    if (smt_onnx_read_memory("a.onnx", both, onnx_size + 2 * sizeof function, &model, &error)) {
+        fail_msg("%s", error.message);
+    }
+    assert_logits(model, true, 1e-4f);
+    smt_model_destroy(&model);
+    smt_free(both);
 }
 
 /* Tensors with absurd shapes, lengths that do not fit, and data in a file that is not there. */
@@ -417,6 +445,7 @@ int main(void)
         cmocka_unit_test(test_failing_allocations),
         cmocka_unit_test(test_wrong_files),
         cmocka_unit_test(test_bad_nodes),
+        cmocka_unit_test(test_functions),
         cmocka_unit_test(test_bad_tensors),
         cmocka_unit_test(test_nesting),
     };
