@@ -1,4 +1,5 @@
 #include "format/onnx_builder.h"
+#include "format/metadata.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -381,7 +382,13 @@ smt_status onnx_metadata(onnx_builder *b, const smt_model *model, bool raw_input
                                        (double)p->scale));
         property(b, "mean", onnx_text(b, "%.9g", raw_input ? 0.0 : (double)p->mean));
         property(b, "scale", onnx_text(b, "%.9g", raw_input ? 1.0 : (double)p->scale));
-        property(b, "provenance", model->provenance ? model->provenance : "{}");
+    }
+    char *all = smt_metadata_text(model, raw_input);
+    if (all) {
+        property(b, "semtinel", all);
+        smt_free(all);
+    } else {
+        onnx_builder_fail(b, SMT_ERR_MEMORY, "out of memory");
     }
     b->model.producer_name = take_text(b, "semtinel");
     b->model.producer_version = take_text(b, smt_version());

@@ -69,7 +69,8 @@ const char *onnx_floats(onnx_builder *builder,
 void onnx_graph_input(onnx_builder *builder, const char *name, smt_shape shape);
 /* Renames the value `from` to `name`, the graph's output, N x channels. */
 void onnx_graph_output(onnx_builder *builder, const char *from, const char *name, int channels);
-/* Classes, preprocessing, provenance as metadata properties. */
+/* Metadata properties: "semtinel" with everything as JSON (metadata.h), and in plain text what
+ * users of other runtimes want, "classes", "preprocessing", "mean", "scale". */
 smt_status onnx_metadata(onnx_builder *builder, const smt_model *model, bool raw_input);
 smt_status onnx_save(onnx_builder *builder, const char *path);
 

@@ -1,5 +1,6 @@
 /* An ONNX file to a model: the graph, and what its metadata say of classes and preprocessing. */
 #include "format/formats.h"
+#include "format/metadata.h"
 #include "format/named.h"
 #include "format/onnx_internal.h"
 
@@ -64,16 +65,11 @@ smt_status smt_onnx_read_memory(
     if (model->preprocess.scale == 0) {
         model->preprocess.scale = 127.5f;
     }
-    const char *provenance = property(proto, "provenance");
-    if (provenance) {
-        char *copy = smt_strdup(provenance);
-        if (!copy) {
-            smt_model_destroy(&model);
-            status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
-            goto done;
-        }
-        smt_free(model->provenance);
-        model->provenance = copy;
+    const char *all = property(proto, "semtinel");
+    status = all ? smt_metadata_apply(model, all, strlen(all), path, error) : SMT_OK;
+    if (status) {
+        smt_model_destroy(&model);
+        goto done;
     }
     *out = model;
 done:

@@ -13,4 +13,4 @@ for path in sys.argv[1:]:
     batch = model.graph.input[0].type.tensor_type.shape.dim[0]
     assert batch.dim_param and not batch.dim_value, "the batch is fixed"
     keys = {p.key for p in model.metadata_props}
-    assert {"classes", "mean", "scale", "provenance"} <= keys, keys
+    assert {"classes", "mean", "scale", "semtinel"} <= keys, keys
