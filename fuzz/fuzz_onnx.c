@@ -7,7 +7,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     smt_model *model = NULL;
     smt_error error;
-    (void)smt_onnx_read_memory("fuzz.onnx", data, size, &model, &error);
+    (void)smt_onnx_read_quantised("fuzz.onnx", data, size, &model, &error);
     smt_model_destroy(&model);
     return 0;
 }

@@ -3,6 +3,7 @@
 #include "format/describe.h"
 #include "format/keras.h"
 #include "format/metadata.h"
+#include "format/onnx.h"
 #include "format/torch.h"
 
 #include <stdlib.h>
@@ -33,13 +34,20 @@ static json_t *layer_json(const smt_graph *g, int i)
                               "output",
                               shape_json(n->shape),
                               "type",
-                              "float32",
+                              n->quant.scale > 0 ? "int8" : "float32",
                               "parameters",
                               (json_int_t)params_of(g, i),
                               "macs",
                               (json_int_t)smt_graph_macs(g, i));
     if (layer && n->activation != SMT_ACT_NONE) {
         json_object_set_new(layer, "activation", json_string(smt_activation_name(n->activation)));
+    }
+    if (layer && n->quant.scale > 0) {
+        json_object_set_new(
+            layer,
+            "quantisation",
+            json_pack(
+                "{s:f, s:i}", "scale", (double)n->quant.scale, "zero_point", n->quant.zero_point));
     }
     if (layer && (n->op == SMT_OP_CONV || n->op == SMT_OP_DEPTHWISE)) {
         json_object_set_new(layer, "kernel", json_pack("[i, i]", n->kernel_h, n->kernel_w));
@@ -220,6 +228,11 @@ smt_status smt_describe(const char *path, char **json, smt_error *error)
         status = describe_safetensors(data, size, path, root, error);
     } else if (strcmp(format->name, "keras") == 0) {
         status = describe_keras(data, size, path, root, error);
+    } else if (strcmp(format->name, "onnx") == 0) {
+        status = smt_onnx_read_quantised(path, data, size, &model, error);
+        if (!status) {
+            describe_model(model, root);
+        }
     } else if (!format->read) {
         status = smt_fail(
             error, SMT_ERR_UNSUPPORTED, "%s: %s files are written only", path, format->title);

@@ -687,6 +687,9 @@ smt_status onnx_convert(onnx_reader *r, const Onnx__NodeProto *node)
     if (IS("Identity") || IS("Dropout")) {
         return pass_on(r, node);
     }
+    if (IS("QuantizeLinear") || IS("DequantizeLinear")) {
+        return onnx_quantise(r, node);
+    }
     if (IS("Softmax")) {
         return softmax(r, node);
     }

@@ -102,6 +102,10 @@ void onnx_release(Onnx__ModelProto **model);
 /* The graph alone. */
 smt_status
 onnx_graph_of(const char *path, const Onnx__GraphProto *proto, smt_graph **out, smt_error *error);
+/* True if the graph has int8 parts; only `info` takes such. */
+bool onnx_is_quantised(const Onnx__GraphProto *graph);
+/* Converts QuantizeLinear or DequantizeLinear. */
+smt_status onnx_quantise(onnx_reader *reader, const Onnx__NodeProto *node);
 /* Converts one node. */
 smt_status onnx_convert(onnx_reader *reader, const Onnx__NodeProto *node);
 

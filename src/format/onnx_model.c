@@ -25,8 +25,12 @@ static float number(const char *text, float otherwise)
     return text && end != text && value > -1e6f && value < 1e6f ? value : otherwise;
 }
 
-smt_status smt_onnx_read_memory(
-    const char *path, const void *data, size_t size, smt_model **out, smt_error *error)
+static smt_status read_any(const char *path,
+                           const void *data,
+                           size_t size,
+                           bool quantised,
+                           smt_model **out,
+                           smt_error *error)
 {
     smt_graph *graph = NULL;
     smt_model *model = NULL;
@@ -35,7 +39,14 @@ smt_status smt_onnx_read_memory(
     smt_error own;
     error = error ? error : &own;
     Onnx__ModelProto *proto = onnx_unpack(path, data, size, error);
-    smt_status status = proto ? onnx_graph_of(path, proto->graph, &graph, error) : error->status;
+    smt_status status = proto ? SMT_OK : error->status;
+    if (proto && !quantised && onnx_is_quantised(proto->graph)) {
+        status = smt_fail(error,
+                          SMT_ERR_UNSUPPORTED,
+                          "%s: an int8 network for other runtimes; give its float source",
+                          path);
+    }
+    status = status ? status : onnx_graph_of(path, proto->graph, &graph, error);
     if (status) {
         goto done;
     }
@@ -77,6 +88,18 @@ done:
     smt_graph_destroy(&graph);
     onnx_release(&proto);
     return status;
+}
+
+smt_status smt_onnx_read_memory(
+    const char *path, const void *data, size_t size, smt_model **out, smt_error *error)
+{
+    return read_any(path, data, size, false, out, error);
+}
+
+smt_status smt_onnx_read_quantised(
+    const char *path, const void *data, size_t size, smt_model **out, smt_error *error)
+{
+    return read_any(path, data, size, true, out, error);
 }
 
 smt_status smt_onnx_read(const char *path, smt_model **out, smt_error *error)

@@ -17,6 +17,9 @@ static size_t element_size(int type)
         return 8;
     case ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16:
         return 2;
+    case ONNX__TENSOR_PROTO__DATA_TYPE__INT8:
+    case ONNX__TENSOR_PROTO__DATA_TYPE__UINT8:
+        return 1;
     default:
         return 0;
     }
@@ -30,6 +33,8 @@ static float element(int type, const uint8_t *raw)
         int32_t i;
         int64_t l;
         uint16_t h;
+        int8_t s;
+        uint8_t u;
     } value;
     memcpy(&value, raw, element_size(type));
     switch (type) {
@@ -41,6 +46,10 @@ static float element(int type, const uint8_t *raw)
         return (float)value.i;
     case ONNX__TENSOR_PROTO__DATA_TYPE__INT64:
         return (float)value.l;
+    case ONNX__TENSOR_PROTO__DATA_TYPE__INT8:
+        return (float)value.s;
+    case ONNX__TENSOR_PROTO__DATA_TYPE__UINT8:
+        return (float)value.u;
     default:
         return smt_half_to_float(value.h);
     }
@@ -206,9 +215,8 @@ smt_status onnx_tensor_decode(const char *path,
     if (!element_size(tensor->data_type)) {
         return smt_fail(error,
                         SMT_ERR_UNSUPPORTED,
-                        "%s: tensor '%s' has element type %d; float, double, float16, int32 and "
-                        "int64 are read (a "
-                        "quantised model? give its float source)",
+                        "%s: tensor '%s' has element type %d; float, double, float16, "
+                        "int8, uint8, int32 and int64 are read",
                         path,
                         name,
                         tensor->data_type);

@@ -83,8 +83,8 @@ void onnx_make_name(const onnx_reader *r, const char *kind, char name[SMT_NAME_M
 int onnx_activate(onnx_reader *r, const onnx_value *base, int uses, smt_activation activation)
 {
     smt_node *node = &r->graph->nodes[base->index];
-    if (base->uses <= uses && node->activation == SMT_ACT_NONE && node->op != SMT_OP_INPUT &&
-        node->op != SMT_OP_GLOBAL_POOL && node->op != SMT_OP_MULTIPLY &&
+    if (base->uses <= uses && node->activation == SMT_ACT_NONE && !(node->quant.scale > 0) &&
+        node->op != SMT_OP_INPUT && node->op != SMT_OP_GLOBAL_POOL && node->op != SMT_OP_MULTIPLY &&
         node->op != SMT_OP_DROPOUT && node->op != SMT_OP_SOFTMAX) {
         node->activation = activation;
         return base->index;

@@ -226,6 +226,70 @@ static void test_failing_allocations(void **state)
     fail_msg("the reader never finished");
 }
 
+/* An int8 network (QDQ): refused as a source of weights, described with its quantisation. */
+static void test_quantised(void **state)
+{
+    (void)state;
+    smt_error error = {0};
+    smt_graph *graph = NULL;
+    smt_model *model = NULL, *back = NULL;
+    void *data = NULL;
+    size_t size = 0;
+    char path[] = "/tmp/semtinel-onnx-XXXXXX";
+    int descriptor = mkstemp(path);
+    assert_true(descriptor >= 0);
+    close(descriptor);
+    static const char *const classes[2] = {"a", "b"};
+    const smt_conv_spec spec = {.filters = 2,
+                                .kernel_h = 3,
+                                .kernel_w = 3,
+                                .stride = 2,
+                                .bias = true,
+                                .activation = SMT_ACT_RELU};
+    assert_int_equal(smt_graph_create(&graph, &error), SMT_OK);
+    int input = smt_graph_input(graph, "input", (smt_shape){8, 8, 1}, &error);
+    int conv = smt_graph_conv(graph, "conv", input, &spec, &error);
+    int pool = smt_graph_global_pool(graph, "pool", conv, &error);
+    graph->nodes[input].quant = (smt_quant){0.0078125f, 0};
+    graph->nodes[conv].quant = (smt_quant){0.5f, -128};
+    graph->nodes[pool].quant = (smt_quant){0.25f, 3};
+    smt_param *weight = &graph->params[graph->nodes[conv].param[SMT_WEIGHT]],
+              *bias = &graph->params[graph->nodes[conv].param[SMT_BIAS]];
+    assert_int_equal(smt_param_scales(weight, 2, &error), SMT_OK);
+    assert_int_equal(smt_param_scales(bias, 2, &error), SMT_OK);
+    for (int c = 0; c < 2; c++) {
+        weight->scale[c] = 0.125f * (float)(c + 1);
+        bias->scale[c] = weight->scale[c] * 0.0078125f;
+        bias->data[c] = 1000 * bias->scale[c];
+        for (int i = 0; i < 9; i++) {
+            weight->data[9 * c + i] = weight->scale[c] * (float)(10 * i - 40);
+        }
+    }
+    assert_int_equal(smt_model_create(graph, NULL, classes, 2, &model, &error), SMT_OK);
+    assert_int_equal(smt_onnx_write_annotated(graph, model, path, NULL, &error), SMT_OK);
+    assert_int_equal(smt_onnx_read(path, &back, &error), SMT_ERR_UNSUPPORTED);
+    assert_non_null(strstr(error.message, "int8"));
+    assert_int_equal(smt_file_load(path, 0, &data, &size, &error), SMT_OK);
+    if (smt_onnx_read_quantised(path, data, size, &back, &error)) {
+        fail_msg("%s", error.message);
+    }
+    assert_int_equal(back->graph->node_count, 3);
+    for (int i = 0; i < 3; i++) {
+        assert_true(fabsf(back->graph->nodes[i].quant.scale - graph->nodes[i].quant.scale) < 1e-9f);
+        assert_int_equal(back->graph->nodes[i].quant.zero_point, graph->nodes[i].quant.zero_point);
+    }
+    const smt_node *read = &back->graph->nodes[1];
+    assert_int_equal(read->activation, SMT_ACT_RELU);
+    assert_memory_equal(
+        back->graph->params[read->param[SMT_WEIGHT]].data, weight->data, 18 * sizeof(float));
+    assert_memory_equal(
+        back->graph->params[read->param[SMT_BIAS]].data, bias->data, 2 * sizeof(float));
+    smt_free(data);
+    smt_model_destroy(&back);
+    smt_model_destroy(&model);
+    unlink(path);
+}
+
 static void assert_refused(const void *data, size_t size, const char *word)
 {
     smt_error error = {0};
@@ -443,6 +507,7 @@ int main(void)
         cmocka_unit_test(test_cut),
         cmocka_unit_test(test_bit_flips),
         cmocka_unit_test(test_failing_allocations),
+        cmocka_unit_test(test_quantised),
         cmocka_unit_test(test_wrong_files),
         cmocka_unit_test(test_bad_nodes),
         cmocka_unit_test(test_functions),
