@@ -46,12 +46,14 @@ static const cli_command command = {
     .name = "export",
     .arguments = "MODEL -o FILE... | --all OUT",
     .summary = "Write a model for another runtime.",
-    .details = "MODEL is a run's folder or a model file. Formats by suffix: .onnx, .tflite, "
-               ".safetensors, .h5 (Keras weights),\n"
-               ".pb (TensorFlow), labels.txt, .json (class map and metadata). Exported networks "
-               "take (p - 128) / 128, or\n"
-               "pixels with --raw-input, and end with softmax. Batch norm is folded. Int8 files "
-               "are made by 'quantize'.\n"
+    .details = "MODEL is a run's folder or a model file. Formats by suffix: .onnx, .tflite, .pb "
+               "(TensorFlow graph),\n"
+               "saved_model.pb (TensorFlow SavedModel), .h5 (Keras weights), .safetensors, "
+               "labels.txt, .json (class map and\n"
+               "metadata). Networks have batch norm folded, take (p - 128) / 128, or pixels with "
+               "--raw-input, and end with\n"
+               "softmax; .h5 and .safetensors hold the weights as trained. Int8 files are made by "
+               "'quantize'.\n"
                "-o FOLDER/ writes an int8 .tflite as C99 source for a microcontroller.",
     .examples = "  semtinel export run -o model.onnx -o model.tflite\n"
                 "  semtinel export run -o model.tflite --float16 --raw-input\n"
