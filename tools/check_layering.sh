@@ -21,6 +21,7 @@ owner() {
     csource) echo format ;;
     precision) echo report ;;
     optimizer) echo train ;;
+    adapt) echo train ;;
     *) echo "$header" ;;
     esac
 }

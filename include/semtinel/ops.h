@@ -47,6 +47,8 @@ typedef struct smt_step {
     uint64_t dropout_seed;
     bool freeze_batch_norm; /* use and keep the running statistics */
     bool no_dropout;        /* dropout off, as in inference (explanations) */
+    bool use_updated; /* batch norm normalises by the running statistics as this step leaves them,
+                         not by the batch's own */
 } smt_step;
 
 /* Training forward: batch statistics (and running ones updated in the graph), dropout by

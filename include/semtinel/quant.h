@@ -56,6 +56,9 @@ SMT_API smt_status smt_quantizer_create(const smt_model *model,
                                         smt_quantizer **out,
                                         smt_error *error);
 SMT_API void smt_quantizer_destroy(smt_quantizer **quantizer);
+/* Such images from pixels: count x size x size x channels, freed with smt_free; NULL: no memory. */
+SMT_API float *
+smt_quantizer_input(const smt_pixels *pixels, const smt_preprocess *preprocess, int channels);
 
 /* The float network (equalised: the same function as the model's), and the simulated int8 one; both
  * end with logits. Owned by the quantizer. */

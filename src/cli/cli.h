@@ -92,6 +92,7 @@ const char *cli_models_folder(void);
 /* one X(name) a line, each with its own file; every row defines int cli_NAME(int argc, char **argv)
  */
 #define CLI_COMMANDS(X)                                                                            \
+    X(adapt)                                                                                       \
     X(audit)                                                                                       \
     X(augment)                                                                                     \
     X(bench)                                                                                       \

@@ -189,18 +189,6 @@ static smt_status load(const char *folder,
     return status;
 }
 
-static float *normalise(const smt_pixels *pixels, const smt_preprocess *p, int channels)
-{
-    size_t each = (size_t)pixels->size * (size_t)pixels->size;
-    float *out = smt_alloc(pixels->count * each * (size_t)channels, sizeof *out);
-    for (size_t i = 0; out && i < pixels->count * each; i++) {
-        for (int c = 0; c < channels; c++) {
-            out[i * (size_t)channels + (size_t)c] = ((float)pixels->data[i] - p->mean) / p->scale;
-        }
-    }
-    return out;
-}
-
 static void report_epoch(void *context, int epoch, double loss, double agreement)
 {
     (void)context;
@@ -382,7 +370,7 @@ static smt_status run(const char *path, smt_pool *pool, size_t *failed, smt_erro
     if (status) {
         goto done;
     }
-    input = normalise(pixels, &model->preprocess, shape.c);
+    input = smt_quantizer_input(pixels, &model->preprocess, shape.c);
     if (!input) {
         status = smt_fail(
             error, SMT_ERR_MEMORY, "out of memory for %zu calibration images", pixels->count);

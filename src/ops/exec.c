@@ -298,6 +298,9 @@ static void meet_norm(smt_exec *exec, const plan *p, int node, bool forward)
                                p->trains[node] ? exec->gradients[param[SMT_BETA]] : NULL);
     } else if (!exec->step.freeze_batch_norm) {
         ops_norm_meet(state, &params, chunks_of(exec->batch), count);
+        if (exec->step.use_updated) {
+            ops_norm_running(state, &params);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 /* One epoch: the steps of training, and the measures of validation. All randomness is a function of
  * the seed, the epoch and the batch, so an epoch that is begun again gives the same bits. */
 #include "train/run.h"
+#include "train/statistics.h"
 
 #include <math.h>
 #include <string.h>
@@ -179,75 +180,19 @@ smt_status smt_run_validate(smt_run *run, smt_epoch *row, smt_error *error)
 /* ---- batch statistics of averaged weights -----------------------------------------------------
  */
 
-static bool is_statistic(const smt_graph *graph, int param)
+static int next_training_images(void *context, float *input)
 {
-    for (int i = 0; i < graph->node_count; i++) {
-        const smt_node *node = &graph->nodes[i];
-        if (node->op == SMT_OP_BATCH_NORM &&
-            (node->param[SMT_MEAN] == param || node->param[SMT_VARIANCE] == param)) {
-            return true;
-        }
-    }
-    return false;
+    smt_run *run = context;
+    return smt_loader_next(run->train_loader, input, run->target, run->index);
 }
 
-/* With a momentum of 0 the running statistics after a step are those of its batch; their mean over
- * the epoch's batches, weighted by images, is what PyTorch's update_bn computes. */
 smt_status smt_run_measure_batch_norm(smt_run *run, smt_error *error)
 {
-    smt_graph *graph = run->model->graph;
-    float *kept = smt_alloc((size_t)graph->node_count, sizeof *kept);
-    double *sums = smt_alloc(run->state->count, sizeof *sums);
-    smt_exec *exec = NULL;
-    smt_status status = SMT_OK;
-    if (!kept || !sums) {
-        status = smt_fail(error, SMT_ERR_MEMORY, "out of memory");
-        goto done;
-    }
-    for (int i = 0; i < graph->node_count; i++) {
-        kept[i] = graph->nodes[i].momentum;
-        graph->nodes[i].momentum = 0;
-    }
-    smt_exec_options options = {.max_batch = run->options->batch, .training = true};
-    status = smt_exec_create(graph, run->job->pool, &options, &exec, error);
-    for (int i = 0; i < graph->node_count; i++) {
-        graph->nodes[i].momentum = kept[i];
-    }
-    if (status) {
-        goto done;
-    }
-    double images = 0;
     smt_loader_start(run->train_loader, (uint64_t)run->state->epoch | 1u << 31);
-    for (int count;
-         (count = smt_loader_next(run->train_loader, run->input, run->target, run->index)) > 0;) {
-        if (smt_interrupted()) {
-            status = interrupted(error);
-            goto done;
-        }
-        smt_step how = {0};
-        smt_exec_forward(exec, run->input, count, &how);
-        size_t at = 0;
-        for (int i = 0; i < graph->param_count; i++) {
-            const smt_param *p = &graph->params[i];
-            for (size_t k = 0; !p->trainable && k < p->count; k++) {
-                sums[at + k] += (double)p->data[k] * count;
-            }
-            at += p->count;
-        }
-        images += count;
-    }
-    size_t at = 0;
-    for (int i = 0; i < graph->param_count; i++) {
-        smt_param *p = &graph->params[i];
-        bool statistic = !p->trainable && is_statistic(graph, i);
-        for (size_t k = 0; statistic && k < p->count; k++) {
-            p->data[k] = (float)(sums[at + k] / images);
-        }
-        at += p->count;
-    }
-done:
-    smt_exec_destroy(&exec);
-    smt_free(kept);
-    smt_free(sums);
-    return status;
+    const smt_norm_pass pass = {.batch = run->options->batch,
+                                .share = 1,
+                                .input = run->input,
+                                .next = next_training_images,
+                                .context = run};
+    return smt_measure_batch_norm(run->model->graph, run->job->pool, &pass, error);
 }

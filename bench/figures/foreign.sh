@@ -1,0 +1,49 @@
+#!/bin/bash
+# How runs trained on one team's images (sem-a) do on those of others, before and after 'semtinel adapt' with 16, 64 and
+# all images of the other set (two draws of 16 and 64 each, no labels), and what the adapted run then does at home.
+#
+# usage: bench/figures/foreign.sh RUN...
+# SEMTINEL is the command (build/semtinel), SEMTINEL_DATA the folder with sem-a, sem-h and phase3 (../shared/data).
+# Prints a Markdown table: accuracy, in brackets macro F1. Foreign sets are measured whole (train, val and test together);
+# names are matched as 'evaluate' does, and a class that was not trained counts as other.
+set -eu
+here=$(cd "$(dirname "$0")/../.." && pwd)
+semtinel=${SEMTINEL:-$here/build/semtinel}
+data=${SEMTINEL_DATA:-$here/../shared/data}
+[ $# -gt 0 ] || { sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2; }
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+figure() { # figure MODEL SET SPLIT: accuracy (macro F1)
+    "$semtinel" evaluate "$1" "$2" --split "$3" -o "$work/out" --resamples 0 --threads 1 --quiet
+    tr -d ' \n' <"$work/out/metrics.json" |
+        sed -E 's/.*"accuracy":([0-9.]+).*"macro_avg":\{[^}]*"f1":([0-9.]+).*/\1 \2/' |
+        awk '{ printf "%.3f (%.3f)", $1, $2 }'
+}
+draw() { # draw SET N TURN: links to N images in $work/drawn, chosen by the hash of their path, whatever their class
+    rm -rf "$work/drawn"
+    mkdir "$work/drawn"
+    (cd "$1" && find -L . -type f \( -iname '*.png' -o -iname '*.jpg' -o -iname '*.jpeg' -o -iname '*.bmp' -o -iname '*.tif' \)) |
+        while read -r file; do echo "$(echo "$3$file" | md5sum | cut -c1-12) $file"; done | sort | head -n "$2" |
+        while read -r hash file; do ln -s "$1/$file" "$work/drawn/$hash.${file##*.}"; done
+}
+
+echo "| run | foreign set | as trained | 16 images | 64 images | all images | home as trained | home after all |"
+echo "|---|---|---|---|---|---|---|---|"
+for run in "$@"; do
+    for set in sem-h phase3; do
+        line="| $(basename "$run") | $set | $(figure "$run" "$data/$set" all) |"
+        for count in 16 64; do
+            cell=
+            for turn in 1 2; do
+                draw "$(realpath "$data/$set")" $count $turn
+                "$semtinel" adapt "$run" "$work/drawn" -o "$work/adapted" --threads 1 --quiet 2>/dev/null
+                cell="$cell${cell:+, }$(figure "$work/adapted" "$data/$set" all)"
+            done
+            line="$line $cell |"
+        done
+        "$semtinel" adapt "$run" "$data/$set" -o "$work/adapted" --threads 1 --quiet 2>/dev/null
+        line="$line $(figure "$work/adapted" "$data/$set" all) |"
+        echo "$line $(figure "$run" "$data/sem-a" test) | $(figure "$work/adapted" "$data/sem-a" test) |"
+    done
+done

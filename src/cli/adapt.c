@@ -1,0 +1,262 @@
+/* semtinel adapt: a run's batch-norm statistics for images of another microscope. */
+#include "cli/cli.h"
+#include "cli/gather.h"
+
+#include <semtinel/adapt.h>
+#include <semtinel/format.h>
+#include <semtinel/quant.h>
+
+#include <string.h>
+
+#define MOST_CALIBRATION 200 /* images of either kind */
+
+static const char *output, *calibrate;
+static double prior = 64, most = 1;
+static bool quantize;
+
+static const cli_option options[] = {
+    {"output", 'o', CLI_TEXT, &output, 0, 0, "RUN2", "folder of the adapted run; made if missing"},
+    {"prior",
+     0,
+     CLI_REAL,
+     &prior,
+     0,
+     1e6,
+     "N",
+     "the old statistics count like so many images; more: slower to believe the new ones"},
+    {"most", 0, CLI_REAL, &most, 0, 1, "X", "largest share of the new statistics"},
+    {"quantize",
+     0,
+     CLI_FLAG,
+     &quantize,
+     0,
+     0,
+     NULL,
+     "also write RUN2/model.tflite and RUN2/model-int8.tflite, calibrated on IMAGES"},
+    {"calibrate",
+     0,
+     CLI_TEXT,
+     &calibrate,
+     0,
+     0,
+     "DIR",
+     "with --quantize: calibrate on these images, too, for instance those of the training"},
+    {NULL, 0, CLI_FLAG, NULL, 0, 0, NULL, NULL},
+};
+
+static const cli_command command = {
+    .name = "adapt",
+    .arguments = "RUN IMAGES... -o RUN2",
+    .summary = "Fit a run to images of another microscope, without labels.",
+    .details =
+        "Measures the batch-norm statistics anew on IMAGES (files, or folders that are searched; "
+        "labels are not used) and\n"
+        "mixes them with the old ones: n images get the share n / (n + --prior), less where they "
+        "show few classes only,\n"
+        "by the predictions of RUN. Weights stay. Give images as they come from the tool, of all "
+        "kinds, defects and clean.\n"
+        "\n"
+        "RUN is a run's folder or its model.safetensors; exported files have no batch norm left. "
+        "RUN2 can be evaluated,\n"
+        "calibrated, quantised and exported like any run. Temperature and thresholds are kept "
+        "from RUN; calibrate again\n"
+        "where labelled images are to be had.",
+    .examples =
+        "  semtinel adapt run tool2/images -o run-tool2\n"
+        "  semtinel adapt run tool2/images -o run-tool2 --quantize --calibrate data/train\n",
+    .min_operands = 2,
+    .max_operands = -1,
+};
+
+/* Images of plain lists of files; with `limit`, so many, drawn at random. */
+static smt_status load(char **paths,
+                       int path_count,
+                       size_t limit,
+                       int size,
+                       smt_pool *pool,
+                       smt_pixels **out,
+                       size_t *skipped,
+                       smt_error *error)
+{
+    cli_paths list = {0};
+    smt_status status = cli_gather(paths, path_count, &list, error);
+    if (!status && !list.count) {
+        status = smt_fail(error, SMT_ERR_IO, "%s: no image to adapt to", paths[0]);
+    }
+    smt_sample *samples = smt_alloc(list.count, sizeof *samples);
+    uint32_t *order = smt_alloc(list.count, sizeof *order);
+    if (!status && (!samples || !order)) {
+        status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", paths[0]);
+    }
+    if (!status) {
+        for (size_t i = 0; i < list.count; i++) {
+            order[i] = (uint32_t)i;
+        }
+        smt_rng rng = smt_rng_seed(cli_shared.seed, 0x64726177);
+        smt_rng_shuffle(&rng, order, limit ? list.count : 0);
+        size_t count = limit && limit < list.count ? limit : list.count;
+        for (size_t i = 0; i < count; i++) {
+            samples[i] = (smt_sample){.path = list.items[order[i]], .split = SMT_SPLIT_NONE};
+        }
+        const smt_dataset set = {.root = paths[0], .sample_count = count, .samples = samples};
+        status = smt_pixels_load(&set, NULL, size, pool, out, error);
+        *skipped += status ? 0 : (*out)->failed_count;
+    }
+    smt_free(samples);
+    smt_free(order);
+    smt_list_free(&list.items, list.count);
+    return status;
+}
+
+static smt_status join(const smt_pixels *a, const smt_pixels *b, smt_pixels *out, smt_error *error)
+{
+    size_t side = (size_t)a->size * (size_t)a->size;
+    size_t first = a->count < MOST_CALIBRATION ? a->count : MOST_CALIBRATION;
+    *out = (smt_pixels){.size = a->size, .count = first + (b ? b->count : 0)};
+    out->data = smt_alloc(out->count, side);
+    if (!out->data) {
+        return smt_fail(error, SMT_ERR_MEMORY, "out of memory for calibration images");
+    }
+    for (size_t i = 0; i < first; i++) { /* evenly */
+        memcpy(out->data + i * side, a->data + i * a->count / first * side, side);
+    }
+    if (b) {
+        memcpy(out->data + first * side, b->data, b->count * side);
+    }
+    return SMT_OK;
+}
+
+static smt_status
+save(const char *name, const smt_graph *graph, const smt_model *model, smt_error *error)
+{
+    const smt_write_options how = {0};
+    char *path = smt_path_join(output, name);
+    smt_status status = !path   ? smt_fail(error, SMT_ERR_MEMORY, "out of memory")
+                        : graph ? smt_quantized_save(graph, model, path, &how, false, error)
+                        : smt_format_by_suffix(path)
+                            ? smt_format_by_suffix(path)->write(model, path, &how, error)
+                            : smt_model_save(model, path, SMT_DTYPE_F32, NULL, error);
+    if (!status) {
+        cli_say("wrote %s", path);
+    }
+    smt_free(path);
+    return status;
+}
+
+static smt_status write_int8(const smt_model *model,
+                             const smt_pixels *pixels,
+                             smt_pool *pool,
+                             size_t *skipped,
+                             smt_error *error)
+{
+    smt_pixels *home = NULL, all = {0};
+    smt_quantizer *quantizer = NULL;
+    smt_graph *graph = NULL;
+    float *input = NULL;
+    char *folder = calibrate ? smt_strdup(calibrate) : NULL;
+    smt_status status = SMT_OK;
+    if (folder) {
+        status = load(&folder, 1, MOST_CALIBRATION, pixels->size, pool, &home, skipped, error);
+    }
+    status = status ? status : join(pixels, home, &all, error);
+    if (!status) {
+        input = smt_quantizer_input(&all, &model->preprocess, model->graph->nodes[0].shape.c);
+        status = input ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    }
+    smt_quant_options how = smt_quant_defaults();
+    how.pool = pool;
+    status = status ? status
+                    : smt_quantizer_create(model, input, (int)all.count, &how, &quantizer, error);
+    status = status ? status : smt_quantizer_export(quantizer, &graph, error);
+    status = status ? status : save("model.tflite", NULL, model, error);
+    status = status ? status : save("model-int8.tflite", graph, model, error);
+    smt_graph_destroy(&graph);
+    smt_quantizer_destroy(&quantizer);
+    smt_pixels_destroy(&home);
+    smt_free(all.data);
+    smt_free(input);
+    smt_free(folder);
+    return status;
+}
+
+static char *model_file(const char *run)
+{
+    return smt_path_is_directory(run) ? smt_path_join(run, "model.safetensors") : smt_strdup(run);
+}
+
+static smt_status run(char **operands, int count, smt_pool *pool, size_t *skipped, smt_error *error)
+{
+    smt_model *model = NULL;
+    smt_pixels *pixels = NULL;
+    smt_adaptation a;
+    smt_adapt_options how = smt_adapt_defaults();
+    how.prior = prior;
+    how.most = most;
+    how.seed = cli_shared.seed;
+    char *path = model_file(operands[0]);
+    smt_error inner = {0};
+    smt_status status = path ? smt_model_load(path, &model, error)
+                             : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    if (!status) {
+        status = load(operands + 1,
+                      count - 1,
+                      0,
+                      model->graph->nodes[0].shape.h,
+                      pool,
+                      &pixels,
+                      skipped,
+                      error);
+    }
+    if (!status) {
+        status = smt_adapt(model, pixels, &how, pool, &a, &inner);
+        if (status) {
+            smt_fail(error, status, "%s: %s", path, inner.message);
+        }
+    }
+    if (!status) {
+        cli_say("%zu images, %.0f%% of the variety of all classes: share of their statistics %.2f",
+                a.images,
+                100 * a.variety,
+                a.share);
+        cli_say("means moved by %.3f old deviations (root mean square), by %.2f at most",
+                a.mean_shift,
+                a.largest_shift);
+        if (a.variety < 0.5) {
+            smt_log(SMT_LOG_WARNING,
+                    "the images look like few of the classes: give images of all kinds, so that "
+                    "the statistics can follow");
+        }
+    }
+    status = status ? status : smt_make_directory(output, error);
+    status = status ? status : save("model.safetensors", NULL, model, error);
+    if (!status && quantize) {
+        status = write_int8(model, pixels, pool, skipped, error);
+    }
+    smt_free(path);
+    smt_pixels_destroy(&pixels);
+    smt_model_destroy(&model);
+    return status;
+}
+
+int cli_adapt(int argc, char **argv)
+{
+    char **operands;
+    int count;
+    int code = cli_parse(&command, options, argc, argv, &operands, &count);
+    if (code >= 0) {
+        return code;
+    }
+    if (!output) {
+        return cli_usage(&command, "-o RUN2 is missing: the folder of the adapted run");
+    }
+    if (calibrate && !quantize) {
+        return cli_usage(&command, "--calibrate needs --quantize");
+    }
+    smt_error error = {0};
+    smt_pool *pool = NULL;
+    size_t skipped = 0;
+    smt_status status = smt_pool_create(cli_shared.threads, &pool, &error);
+    status = status ? status : run(operands, count, pool, &skipped, &error);
+    smt_pool_destroy(&pool);
+    return status ? cli_report(&error) : skipped ? EXIT_SKIPPED : EXIT_DONE;
+}

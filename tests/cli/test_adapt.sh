@@ -1,0 +1,56 @@
+# adapt from the command line: a run for images of another kind, its int8 file, and bad input.
+set -u
+semtinel=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failures=0
+fail() { echo "FAILED: $*"; failures=$((failures + 1)); }
+run() { # run CODE COMMAND...: checks the exit code; output in $work/out
+    local wanted=$1 got
+    shift
+    "$@" >"$work/out" 2>&1
+    got=$?
+    [ "$got" = "$wanted" ] || { fail "exit code $got instead of $wanted: $*"; cat "$work/out"; }
+}
+says() { grep -q -- "$1" "$work/out" || { fail "no line '$1'"; cat "$work/out"; }; }
+
+for part in train val; do
+    run 0 "$semtinel" synth "$work/data/$part" --per-class 4 --size 48 --seed ${#part} --quiet
+done
+run 0 "$semtinel" synth "$work/foreign" --per-class 2 --size 64 --seed 9 --quiet
+run 0 "$semtinel" train "$work/data" -o "$work/run" --init none --epochs 2 --size 48 --width 0.25 --quiet
+run 0 "$semtinel" calibrate "$work/run" "$work/data" --max-rejection 0.5 --unfamiliar 0.1
+
+# The same images and seed give the same bytes at any number of threads; the weights stay.
+run 0 "$semtinel" adapt "$work/run" "$work/foreign" -o "$work/one" --threads 1
+says 'share of their statistics'
+run 0 "$semtinel" adapt "$work/run/model.safetensors" "$work/foreign" -o "$work/two" --threads 3 --quiet
+cmp -s "$work/one/model.safetensors" "$work/two/model.safetensors" || fail "the number of threads changed the result"
+cmp -s "$work/one/model.safetensors" "$work/run/model.safetensors" && fail "nothing was adapted"
+run 0 "$semtinel" info "$work/one" --json
+says '"adapted"'
+grep -q least_familiarity "$work/out" && fail "familiarity of other features is kept"
+grep -q '"temperature"' "$work/out" || fail "the temperature is lost"
+run 0 "$semtinel" evaluate "$work/one" "$work/foreign" -o "$work/evaluated"
+
+# An adapted run can be adapted, and quantised on the spot.
+run 0 "$semtinel" adapt "$work/one" "$work/foreign/"* -o "$work/three" --quantize --calibrate "$work/data/train" --prior 5
+run 0 "$semtinel" evaluate "$work/three/model-int8.tflite" "$work/foreign" -o "$work/int8"
+[ -s "$work/three/model.tflite" ] || fail "no float file"
+
+# Bad input: one line each.
+one_line() { [ "$(grep -c '^semtinel: [^w]' "$work/out")" = 1 ] || { fail "not one line: $*"; cat "$work/out"; }; }
+mkdir "$work/empty"
+run 1 "$semtinel" adapt "$work/run" "$work/empty" -o "$work/bad"; one_line empty; says 'no image'
+run 1 "$semtinel" adapt "$work/run" "$work/missing" -o "$work/bad"; one_line missing
+run 1 "$semtinel" adapt "$work/three/model.tflite" "$work/foreign" -o "$work/bad"; one_line tflite; says 'checkpoint'
+head -c 5000 "$work/run/model.safetensors" >"$work/cut.safetensors"
+run 1 "$semtinel" adapt "$work/cut.safetensors" "$work/foreign" -o "$work/bad"; one_line cut; says 'it was cut'
+[ -e "$work/bad" ] && fail "a folder is left behind"
+run 1 "$semtinel" adapt "$work/run" "$work/foreign" -o /proc/none; one_line unwritable
+run 2 "$semtinel" adapt "$work/run" "$work/foreign"
+run 2 "$semtinel" adapt "$work/run" "$work/foreign" -o "$work/bad" --calibrate "$work/data"
+echo junk >"$work/foreign/junk.png"
+run 3 "$semtinel" adapt "$work/run" "$work/foreign" -o "$work/four"; says 'junk.png'
+
+[ "$failures" = 0 ] || { echo "$failures failures"; exit 1; }
