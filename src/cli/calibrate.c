@@ -58,7 +58,7 @@ static const cli_option options[] = {
      "images of another kind, to measure how well they are told apart"},
     {"map",
      0,
-     CLI_LIST,
+     CLI_PAIRS,
      &overrides,
      0,
      0,

@@ -14,7 +14,8 @@ typedef enum cli_kind {
     CLI_REAL,   /* double, low .. high */
     CLI_TEXT,   /* const char * into argv */
     CLI_CHOICE, /* int: index into `choices`, a "a|b|c" list */
-    CLI_LIST    /* cli_list: may be repeated; texts into argv */
+    CLI_LIST,   /* cli_list: may be repeated; texts into argv */
+    CLI_PAIRS   /* the same, each of the form FROM=TO */
 } cli_kind;
 
 typedef struct cli_list {
@@ -85,6 +86,8 @@ int cli_usage(const cli_command *command, const char *format, ...)
 void cli_say(const char *format, ...) SMT_PRINTF(1, 2);
 /* From now on log lines are written to this file too, --quiet or not; NULL: no longer. Borrowed. */
 void cli_log_copy(smt_file *file);
+/* From now on what is said goes to standard error, as standard output carries results. */
+void cli_log_aside(void);
 /* The folder of shipped weights: $SEMTINEL_MODELS, beside the source, or installed. */
 const char *cli_models_folder(void);
 

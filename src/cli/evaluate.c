@@ -26,7 +26,7 @@ static const cli_option options[] = {
      "part of the set; auto: test, else val, else all"},
     {"map",
      0,
-     CLI_LIST,
+     CLI_PAIRS,
      &overrides,
      0,
      0,

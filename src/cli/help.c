@@ -141,6 +141,7 @@ static void default_and_range(const cli_option *option, char *out, size_t size)
         break;
     case CLI_FLAG:
     case CLI_LIST:
+    case CLI_PAIRS:
         break;
     }
 }

@@ -61,6 +61,13 @@ void cli_log_copy(smt_file *file)
     log_copy = file;
 }
 
+static bool log_aside;
+
+void cli_log_aside(void)
+{
+    log_aside = true;
+}
+
 static void log_line(void *context, smt_log_level level, const char *line)
 {
     (void)context;
@@ -71,7 +78,7 @@ static void log_line(void *context, smt_log_level level, const char *line)
         return;
     }
     close_bar();
-    if (level == SMT_LOG_INFO) {
+    if (level == SMT_LOG_INFO && !log_aside) {
         printf("%s\n", line);
         fflush(stdout);
     } else {
@@ -79,11 +86,39 @@ static void log_line(void *context, smt_log_level level, const char *line)
     }
 }
 
+/* True if standard error can overwrite its line. */
+static bool on_terminal(void)
+{
+    const char *kind = getenv("TERM");
+    return isatty(STDERR_FILENO) && kind && strcmp(kind, "dumb") != 0;
+}
+
+/* "312/s  40 s left", with the digits that matter. */
+static void pace(double rate, double left, char *out, size_t size)
+{
+    const char *unit = "s";
+    if (left >= 5940) {
+        left /= 3600;
+        unit = "h";
+    } else if (left >= 99.5) {
+        left /= 60;
+        unit = "min";
+    }
+    snprintf(out,
+             size,
+             "%.*f/s  %.*f %s left",
+             rate < 9.95 ? 1 : 0,
+             rate,
+             *unit == 'h' ? 1 : 0,
+             left,
+             unit);
+}
+
 /* A bar with rate and time left on a terminal; a line every ten seconds elsewhere. */
 static void show_progress(void *context, const char *label, size_t done, size_t total)
 {
     (void)context;
-    bool terminal = isatty(STDERR_FILENO);
+    bool terminal = on_terminal();
     double now = smt_clock();
     if (label != progress_label || done < progress_base) {
         progress_label = label;
@@ -98,27 +133,21 @@ static void show_progress(void *context, const char *label, size_t done, size_t 
     }
     progress_last = now;
     double rate = (double)(done - progress_base) / (now - progress_start + 1e-9);
-    double left = rate > 0 ? (double)(total - done) / rate : 0;
+    char tempo[64];
+    pace(rate, rate > 0 ? (double)(total - done) / rate : 0, tempo, sizeof tempo);
     if (terminal) {
         char bar[31];
         int filled = (int)(30 * done / total);
         memset(bar, '-', 30);
         memset(bar, '#', (size_t)filled);
         bar[30] = 0;
-        fprintf(stderr,
-                "\r\033[K%s [%s] %zu/%zu  %.0f/s  %.0f s left",
-                label,
-                bar,
-                done,
-                total,
-                rate,
-                left);
+        fprintf(stderr, "\r\033[K%s [%s] %zu/%zu  %s", label, bar, done, total, tempo);
         bar_open = true;
         if (done >= total) {
             close_bar();
         }
     } else {
-        fprintf(stderr, "%s %zu/%zu  %.0f/s  %.0f s left\n", label, done, total, rate, left);
+        fprintf(stderr, "%s %zu/%zu  %s\n", label, done, total, tempo);
     }
 }
 

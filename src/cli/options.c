@@ -105,6 +105,12 @@ static int take(const cli_command *command, const cli_option *option, const char
                 command, "--%s %s: not one of %s", option->name, text, option->argument);
         }
         return -1;
+    case CLI_PAIRS: {
+        const char *sign = strchr(text, '=');
+        if (!sign || sign == text || !sign[1]) {
+            return cli_usage(command, "--%s %s: not of the form FROM=TO", option->name, text);
+        }
+    } /* fall through */
     case CLI_LIST: {
         cli_list *list = option->target;
         if (list->count == (int)(sizeof list->items / sizeof *list->items)) {

@@ -243,15 +243,6 @@ static smt_status finish(sink *s, smt_error *error)
     return s->file ? smt_file_commit(&s->file, error) : SMT_OK;
 }
 
-/* Standard output carries the predictions, so what is said about them goes to standard error. */
-static void say_aside(void *context, smt_log_level level, const char *line)
-{
-    (void)context;
-    if (level >= SMT_LOG_WARNING || (level == SMT_LOG_INFO && !cli_shared.quiet)) {
-        fprintf(stderr, "semtinel: %s%s\n", level == SMT_LOG_WARNING ? "warning: " : "", line);
-    }
-}
-
 int cli_predict(int argc, char **argv)
 {
     char **operands;
@@ -260,7 +251,7 @@ int cli_predict(int argc, char **argv)
     if (code >= 0) {
         return code;
     }
-    smt_log_set(say_aside, NULL);
+    cli_log_aside(); /* standard output carries the predictions */
     smt_error error = {0};
     smt_pool *pool = NULL;
     smt_classifier *classifier = NULL;

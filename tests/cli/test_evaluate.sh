@@ -54,7 +54,7 @@ says 'polish marks counts as scratch'
 says 'counts as other'
 says 'measuring on test'
 grep -q '"test/Moon, dust ""x""/' "$work/mapped/predictions.csv" || fail "odd names are not quoted"
-run 1 "$semtinel" evaluate "$work/run" "$work/foreign" -o "$work/mapped" --map nonsense
+run 2 "$semtinel" evaluate "$work/run" "$work/foreign" -o "$work/mapped" --map nonsense
 says 'FROM=TO'
 run 1 "$semtinel" evaluate "$work/run" "$work/foreign" -o "$work/mapped" --split val
 says 'has no val images'

@@ -58,6 +58,8 @@ for command in $commands; do
     [ "$command" = synth ] || [ "$command" = bench ] || expect 2 "$command: .*" "$semtinel" "$command"
 done
 expect 2 "synth: --s: could be --size, " "$semtinel" synth --s 3
+expect 2 "evaluate: --map scratch: not of the form FROM=TO" "$semtinel" evaluate run images -o e --map scratch
+expect 2 "calibrate: --map =other: not of the form FROM=TO" "$semtinel" calibrate run images --map =other
 expect 2 "synth: -n: needs a value" "$semtinel" synth -n
 expect 2 "synth: --noise nan: not a number in 0 .. 4" "$semtinel" synth x --noise nan
 [ -e x ] && fail "wrong usage makes a folder"
