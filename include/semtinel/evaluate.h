@@ -59,6 +59,9 @@ typedef struct smt_metrics {
     /* Expected calibration error in SMT_CALIBRATION_BINS equal bins of confidence (Guo et al.
      * 2017); NaN: not measured. */
     double calibration_error;
+    /* What calibration_error would be on average if the confidences were perfect: chance alone,
+     * with so few images. */
+    double calibration_chance;
     smt_calibration_bin bins[SMT_CALIBRATION_BINS];
 } smt_metrics;
 
@@ -232,6 +235,13 @@ SMT_API smt_status smt_evaluate(smt_classifier *classifier,
                                 smt_pool *pool,
                                 smt_evaluation **out,
                                 smt_error *error);
+/* For a data set without val that a model was trained on: the part of it that its training held out
+ * becomes SMT_SPLIT_VAL, by the provenance. Any other set or model stays as it is.
+ * SMT_ERR_ARGUMENT: the images are not those of the training. */
+SMT_API smt_status smt_held_out_again(const smt_classifier_info *info,
+                                      smt_dataset *dataset,
+                                      smt_pool *pool,
+                                      smt_error *error);
 SMT_API void smt_evaluation_destroy(smt_evaluation **evaluation);
 
 /* ---- calibration and rejection ----------------------------------------------------------------
@@ -271,7 +281,8 @@ typedef struct smt_calibration {
     smt_rejection rejection;          /* on the images of the fit */
 } smt_calibration;
 
-/* Fits temperature (the least log loss) and then thresholds to an evaluation that was made without
+/* Fits temperature (the least log loss; 1 where the images do not show that it is another, by the
+ * likelihood-ratio test at 5%) and then thresholds to an evaluation that was made without
  * any (smt_classifier_decide with temperature 1). Thresholds are the smallest calibrated
  * confidences that reach the target; a class that cannot reach its purity gets a threshold above 1.
  * With

@@ -77,7 +77,9 @@ static const cli_command command = {
                "the model (a checkpoint or a run's\n"
                "folder) and go along with it through quantize and export. Fit on images that the "
                "model was not trained on, and\n"
-               "evaluate on others than those of the fit.",
+               "evaluate on others than those of the fit. Of a folder without val/ the part is "
+               "taken that the training held out. The\n"
+               "temperature stays 1 where the images do not show that it is another.",
     .examples =
         "  semtinel calibrate run ../data\n"
         "  semtinel calibrate run ../data --purity 0.95\n"
@@ -111,7 +113,9 @@ static smt_status save(const smt_classifier_info *info, const char *provenance, 
 static void
 print(const smt_calibration *c, const smt_decision *decision, const smt_classifier_info *info)
 {
-    cli_say("temperature %.4f", c->temperature);
+    cli_say("temperature %.4f%s",
+            c->temperature,
+            c->temperature == 1 ? ": these images do not show that it should be another" : "");
     cli_say("expected calibration error  %.4f -> %.4f", c->error_before, c->error_after);
     cli_say("log loss                    %.4f -> %.4f", c->loss_before, c->loss_after);
     if (decision->rejects) {
@@ -257,6 +261,9 @@ int cli_calibrate(int argc, char **argv)
                           info->format);
     }
     status = status ? status : smt_dataset_scan(operands[1], &dataset, &error);
+    if (!status && how.split == SMT_CHOOSE_VAL) {
+        status = smt_held_out_again(info, dataset, pool, &error);
+    }
     if (!status) {
         smt_classifier_decide(classifier, &decision);
         status = smt_evaluate(classifier, dataset, &how, pool, &evaluation, &error);

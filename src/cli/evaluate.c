@@ -196,11 +196,13 @@ static void print_summary(const smt_evaluation *e)
             m->macro_f1_95.high);
     smt_log(SMT_LOG_INFO, "top 2     %.4f", m->top2);
     smt_log(SMT_LOG_INFO, "log loss  %.4f", m->log_loss);
-    smt_log(SMT_LOG_INFO,
-            "expected calibration error  %.4f (temperature %.3f; %.4f without)",
-            m->calibration_error,
-            (double)e->info.decision.temperature,
-            smt_uncalibrated_error(e));
+    smt_log(
+        SMT_LOG_INFO,
+        "expected calibration error  %.4f (%.4f by chance alone; temperature %.3f, %.4f without)",
+        m->calibration_error,
+        m->calibration_chance,
+        (double)e->info.decision.temperature,
+        smt_uncalibrated_error(e));
     if (e->info.decision.rejects) {
         smt_rejection r = smt_rejection_measure(e);
         smt_log(SMT_LOG_INFO,
@@ -265,6 +267,9 @@ int cli_evaluate(int argc, char **argv)
     status = status ? status : smt_pool_create(cli_shared.threads, &pool, &error);
     status = status ? status : cli_open_classifier(operands[0], names, pool, &classifier, &error);
     status = status ? status : smt_dataset_scan(operands[1], &dataset, &error);
+    if (!status && how.split == SMT_CHOOSE_VAL) {
+        status = smt_held_out_again(smt_classifier_about(classifier), dataset, pool, &error);
+    }
     status = status ? status : smt_evaluate(classifier, dataset, &how, pool, &evaluation, &error);
     status = status ? status : save_all(evaluation, &error);
     status = status ? status : save_page(evaluation, dataset, operands[0], line, pool, &error);

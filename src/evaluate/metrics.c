@@ -62,9 +62,36 @@ static void average(smt_metrics *m)
     m->macro.support = m->weighted.support = m->macro.predicted = m->weighted.predicted = m->count;
 }
 
+static int bin_of(double confidence)
+{
+    /* Bin b holds (b / n, (b + 1) / n], as Guo et al. define it. */
+    int b = (int)ceil(confidence * SMT_CALIBRATION_BINS) - 1;
+    return b < 0 ? 0 : b >= SMT_CALIBRATION_BINS ? SMT_CALIBRATION_BINS - 1 : b;
+}
+
+/* Draws which predictions are right by their confidences. */
+static double calibration_chance(const smt_outcome *outcome)
+{
+    enum { DRAWS = 200, STREAM = 0x63616c69 };
+    smt_rng rng = smt_rng_seed(outcome->count, STREAM);
+    double sum = 0;
+    for (int draw = 0; draw < DRAWS; draw++) {
+        double gap[SMT_CALIBRATION_BINS] = {0};
+        for (size_t i = 0; i < outcome->count; i++) {
+            double confidence = (double)outcome->confidence[i];
+            bool right = smt_rng_uniform(&rng, 0, 1) < confidence;
+            gap[bin_of(confidence)] += (double)right - confidence;
+        }
+        for (int b = 0; b < SMT_CALIBRATION_BINS; b++) {
+            sum += fabs(gap[b]);
+        }
+    }
+    return sum / DRAWS / (double)outcome->count;
+}
+
 static void measure_probabilities(const smt_outcome *outcome, smt_metrics *m)
 {
-    m->log_loss = m->top2 = m->calibration_error = NAN;
+    m->log_loss = m->top2 = m->calibration_error = m->calibration_chance = NAN;
     double count = (double)outcome->count;
     if (outcome->true_probability && outcome->count) {
         double sum = 0;
@@ -81,6 +108,7 @@ static void measure_probabilities(const smt_outcome *outcome, smt_metrics *m)
         m->top2 = (double)hits / count;
     }
     if (outcome->confidence && outcome->count) {
+        m->calibration_chance = calibration_chance(outcome);
         m->calibration_error = smt_calibration_error(outcome, m->bins);
     }
 }
@@ -93,9 +121,7 @@ double smt_calibration_error(const smt_outcome *outcome, smt_calibration_bin *bi
     }
     for (size_t i = 0; i < outcome->count; i++) {
         double confidence = (double)outcome->confidence[i];
-        /* Bin b holds (b / n, (b + 1) / n], as Guo et al. define it. */
-        int b = (int)ceil(confidence * SMT_CALIBRATION_BINS) - 1;
-        b = b < 0 ? 0 : b >= SMT_CALIBRATION_BINS ? SMT_CALIBRATION_BINS - 1 : b;
+        int b = bin_of(confidence);
         bins[b].count++;
         bins[b].confidence += confidence;
         bins[b].accuracy += outcome->truth[i] == outcome->predicted[i];

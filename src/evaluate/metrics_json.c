@@ -173,6 +173,7 @@ smt_status smt_save_metrics(const smt_evaluation *e, const char *path, smt_error
                   {"log_loss", number(m->log_loss)},
                   {"top2_accuracy", number(m->top2)},
                   {"expected_calibration_error", number(m->calibration_error)},
+                  {"calibration_error_by_chance", number(m->calibration_chance)},
                   {"temperature", number((double)e->info.decision.temperature)},
                   {"expected_calibration_error_uncalibrated", number(smt_uncalibrated_error(e))},
                   {"calibration_bins", bins(m)},

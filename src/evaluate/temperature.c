@@ -79,8 +79,13 @@ double smt_uncalibrated_error(const smt_evaluation *e)
     return error;
 }
 
+/* Twice the gain in log likelihood that chance alone reaches in one of twenty cases (chi squared,
+ * one degree of freedom). */
+#define BY_CHANCE 3.841
+
 /* Golden-section search over the logarithm: the loss is convex in 1 / temperature, so it has one
- * minimum. */
+ * minimum. On a hundred images that minimum lies up to a fifth off, so it counts only where it is
+ * more than chance. */
 double smt_fit_temperature(const smt_evaluation *e)
 {
     const double golden = 0.6180339887498949;
@@ -102,5 +107,7 @@ double smt_fit_temperature(const smt_evaluation *e)
             at_b = smt_loss_at(e, exp(b));
         }
     }
-    return exp((low + high) / 2);
+    double fitted = exp((low + high) / 2);
+    double gain = 2 * (double)e->count * (smt_loss_at(e, 1) - smt_loss_at(e, fitted));
+    return gain > BY_CHANCE ? fitted : 1;
 }

@@ -307,17 +307,20 @@ void report_confidence(smt_file *file, const smt_evaluation *e)
                     "<section aria-labelledby=\"confidence\"><h2 "
                     "id=\"confidence\">Confidence</h2>\n<div class=\"charts\">\n");
     html_draw_chart(file, &chart);
-    smt_file_printf(file,
-                    "<div><p>Where the line lies under the diagonal, the model is surer than it "
-                    "should be. Expected "
-                    "calibration error: <b>%.4f</b> (temperature %.3f; %.4f without it); log loss: "
-                    "<b>%.4f</b>.</p>\n<table><thead><tr><th scope=\"col\">"
-                    "confidence</th><th scope=\"col\">images</th><th "
-                    "scope=\"col\">accuracy</th></tr></thead><tbody>\n",
-                    m->calibration_error,
-                    (double)e->info.decision.temperature,
-                    smt_uncalibrated_error(e),
-                    m->log_loss);
+    smt_file_printf(
+        file,
+        "<div><p>Where the line lies under the diagonal, the model is surer than it "
+        "should be. Expected "
+        "calibration error: <b>%.4f</b>, of which chance alone makes about %.4f with so "
+        "many images (temperature %.3f; %.4f without it); log loss: "
+        "<b>%.4f</b>.</p>\n<table><thead><tr><th scope=\"col\">"
+        "confidence</th><th scope=\"col\">images</th><th "
+        "scope=\"col\">accuracy</th></tr></thead><tbody>\n",
+        m->calibration_error,
+        m->calibration_chance,
+        (double)e->info.decision.temperature,
+        smt_uncalibrated_error(e),
+        m->log_loss);
     for (int b = SMT_CALIBRATION_BINS - 1; b >= 0; b--) {
         if (m->bins[b].count) {
             smt_file_printf(file,

@@ -56,6 +56,15 @@ run 0 "$semtinel" evaluate "$work/watch.safetensors" "$work/data" -o "$work/watc
 says 'unfamiliar 0.1'
 run 2 "$semtinel" calibrate "$work/run" "$work/data" --purity 0.9 --max-rejection 0.1
 run 2 "$semtinel" calibrate "$work/run" "$work/data" --purity 1.5
+# Without val/, the images that the training held out are taken, and only of the set that it was trained on.
+run 0 "$semtinel" train "$work/data/train" -o "$work/held" --init none --epochs 1 --size 48 --width 0.25 --val-share 0.4
+held=$(sed -n 's/.* \([0-9]*\) validation images (held out)$/\1/p' "$work/out")
+run 0 "$semtinel" calibrate "$work/held" "$work/data/train"
+run 0 "$semtinel" info "$work/held" --json
+says "\"images\": $held,"
+rm "$(find "$work/data/train" -name '*.png' | sort | head -n 1)"
+run 1 "$semtinel" calibrate "$work/held" "$work/data/train"
+says 'not as it was when a part of it was held out'
 mkdir "$work/folder" && cp -r "$work/data/val/." "$work/folder"
 run 1 "$semtinel" calibrate "$work/run" "$work/folder"
 says 'has no val images'

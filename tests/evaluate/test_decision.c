@@ -52,17 +52,17 @@ static void place(size_t i, int label, const double *p)
     confidence[i] = probabilities[i * CLASSES + (size_t)top[i]];
 }
 
-/* Labels are drawn from softmax(z), the model claims softmax(2.5 z): the temperature to find
- * is 2.5. */
-static smt_evaluation overconfident(void)
+/* Labels are drawn from softmax(z), the model claims softmax(factor z): the temperature to find
+ * is factor. */
+static smt_evaluation claiming(double factor, size_t images)
 {
     smt_rng rng = smt_rng_seed(11, 0);
-    for (size_t i = 0; i < IMAGES; i++) {
+    for (size_t i = 0; i < images; i++) {
         double z[CLASSES], honest[CLASSES], claimed[CLASSES], sum = 0, claimed_sum = 0;
         for (int c = 0; c < CLASSES; c++) {
             z[c] = 1.5 * smt_rng_normal(&rng);
             sum += honest[c] = exp(z[c]);
-            claimed_sum += claimed[c] = exp(2.5 * z[c]);
+            claimed_sum += claimed[c] = exp(factor * z[c]);
         }
         double at = smt_rng_uniform(&rng, 0, sum);
         int label = 0;
@@ -74,13 +74,29 @@ static smt_evaluation overconfident(void)
         }
         place(i, label, claimed);
     }
-    return wrap(IMAGES);
+    return wrap(images);
+}
+
+/* What a hundred images do not show is not believed; much of it is. */
+static void test_no_temperature(void **state)
+{
+    (void)state;
+    const smt_decision_options options = {.target = SMT_REJECT_NONE};
+    smt_decision decision;
+    smt_calibration calibration;
+    smt_evaluation e = claiming(1.05, 100);
+    assert_int_equal(smt_decision_fit(&e, &options, &decision, &calibration, NULL), SMT_OK);
+    assert_true(calibration.temperature == 1);
+    assert_true(calibration.loss_after == calibration.loss_before);
+    e = claiming(2.5, 100);
+    assert_int_equal(smt_decision_fit(&e, &options, &decision, &calibration, NULL), SMT_OK);
+    assert_true(calibration.temperature > 1.5);
 }
 
 static void test_temperature(void **state)
 {
     (void)state;
-    smt_evaluation e = overconfident();
+    smt_evaluation e = claiming(2.5, IMAGES);
     const smt_decision_options options = {.target = SMT_REJECT_NONE};
     smt_decision decision;
     smt_calibration calibration;
@@ -188,7 +204,7 @@ static void test_hopeless(void **state)
 static void test_provenance(void **state)
 {
     (void)state;
-    smt_evaluation e = overconfident();
+    smt_evaluation e = claiming(2.5, IMAGES);
     const smt_decision_options options = {
         .target = SMT_REJECT_BY_PURITY, .value = 0.9, .per_class = true};
     smt_decision d;
@@ -234,7 +250,7 @@ static void test_familiarity(void **state)
     static const float broken[2] = {1, NAN};
     assert_true(isnan(smt_auroc(high, 3, broken, 2)));
 
-    smt_evaluation e = overconfident();
+    smt_evaluation e = claiming(2.5, IMAGES);
     static float familiarity[IMAGES];
     for (size_t i = 0; i < IMAGES; i++) {
         familiarity[i] = (float)((i * 2654435761u) % IMAGES);
@@ -264,6 +280,7 @@ static void test_familiarity(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_temperature),
+                                       cmocka_unit_test(test_no_temperature),
                                        cmocka_unit_test(test_thresholds),
                                        cmocka_unit_test(test_hopeless),
                                        cmocka_unit_test(test_familiarity),

@@ -194,6 +194,8 @@ static void test_probabilities(void **state)
         m->log_loss, (-log(1e-15) - log((double)0.8f) - log((double)0.6f)) / 4, 1e-9);
     assert_float_equal(m->calibration_error, (1.0 + 0.2 + 0.4) / 4, 1e-6);
     assert_int_equal(m->bins[SMT_CALIBRATION_BINS - 1].count, 2);
+    /* One image at 0.8 is off by 0.2 in four cases of five, else by 0.8; at 0.6 by 0.4 or 0.6. */
+    assert_float_equal(m->calibration_chance, (0.32 + 0.48) / 4, 0.03);
     smt_metrics_destroy(&m);
 }
 
