@@ -1,3 +1,5 @@
+#include "base/line.h"
+
 #include <semtinel/base.h>
 
 #include <pthread.h>
@@ -26,9 +28,8 @@ void smt_log(smt_log_level level, const char *format, ...)
     char line[2048];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
+    base_line(line, sizeof line, format, arguments);
     va_end(arguments);
-    smt_printable(line);
     pthread_mutex_lock(&lock);
     log_function(log_context, level, line);
     pthread_mutex_unlock(&lock);

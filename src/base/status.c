@@ -1,6 +1,9 @@
+#include "base/line.h"
+
 #include <semtinel/base.h>
 
 #include <stdio.h>
+#include <string.h>
 
 const char *smt_status_name(smt_status status)
 {
@@ -35,6 +38,26 @@ void smt_printable(char *text)
     }
 }
 
+void base_line(char *out, size_t size, const char *format, va_list arguments)
+{
+    char whole[9000]; /* two of the longest paths that the system takes */
+    vsnprintf(whole, sizeof whole, format, arguments);
+    smt_printable(whole);
+    size_t length = strlen(whole);
+    if (length < size) {
+        memcpy(out, whole, length + 1);
+        return;
+    }
+    size_t tail = size / 2, head = size - tail - 6; /* 5 for " ... ", 1 for the end */
+    while (tail && ((unsigned char)whole[length - tail] & 0xc0) == 0x80) {
+        tail--; /* not within a character */
+    }
+    while (head && ((unsigned char)whole[head] & 0xc0) == 0x80) {
+        head--;
+    }
+    snprintf(out, size, "%.*s ... %s", (int)head, whole, whole + length - tail);
+}
+
 smt_status smt_fail(smt_error *error, smt_status status, const char *format, ...)
 {
     if (error) {
@@ -43,10 +66,9 @@ smt_status smt_fail(smt_error *error, smt_status status, const char *format, ...
         char line[sizeof error->message];
         va_list arguments;
         va_start(arguments, format);
-        vsnprintf(line, sizeof line, format, arguments);
+        base_line(line, sizeof line, format, arguments);
         va_end(arguments);
-        smt_printable(line);
-        snprintf(error->message, sizeof error->message, "%s", line);
+        memcpy(error->message, line, strlen(line) + 1);
     }
     return status;
 }

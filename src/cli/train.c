@@ -344,6 +344,12 @@ int cli_train(int argc, char **argv)
     } else if (strcmp(init, "default") == 0) {
         job.init_optional = true;
         job.init = smt_path_exists(backbone) ? backbone : NULL;
+        if (!job.init && !resume) {
+            smt_log(SMT_LOG_WARNING,
+                    "%s: is missing, so training starts from random weights; SEMTINEL_MODELS names "
+                    "the folder of the shipped ones",
+                    backbone);
+        }
     } else if (!smt_path_exists(init)) { /* said before the images are read */
         smt_fail(&error,
                  SMT_ERR_IO,

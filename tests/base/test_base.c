@@ -68,6 +68,24 @@ static void test_error(void **state)
     smt_fail(&error, SMT_ERR_IO, "reading: %s", error.message);
     assert_string_equal(error.message, "reading: a.png: byte 7");
     assert_int_equal(smt_fail(NULL, SMT_ERR_IO, "x"), SMT_ERR_IO);
+
+    /* A path longer than the line loses its middle, not the reason behind it, and no character is
+     * cut. */
+    static char path[4096];
+    for (size_t length = 1000; length < 4000; length += 37) {
+        size_t at = 0;
+        while (at + 3 <= length) { /* the euro sign, three bytes */
+            memcpy(path + at, "\xe2\x82\xac", 4);
+            at += 3;
+        }
+        smt_fail(&error, SMT_ERR_IO, "a/%s: cannot write: no\nspace", path);
+        assert_memory_equal(error.message, "a/\xe2\x82\xac", 5);
+        assert_non_null(strstr(error.message, ": cannot write: no?space"));
+        char *clean = smt_utf8(error.message);
+        assert_string_equal(clean, error.message);
+        smt_free(clean);
+        assert_true(strlen(error.message) > 900);
+    }
 }
 
 /* xoshiro256** with state 1, 2, 3, 4: the first outputs as its authors' reference code gives them.
