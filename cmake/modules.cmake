@@ -12,6 +12,9 @@ if(SEMTINEL_SANITIZE)
   add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=address,undefined)
 endif()
+if(SEMTINEL_FUZZ) # libFuzzer sees which branches an input takes only in code that is built for it
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
 
 set(SMT_MODULES "" CACHE INTERNAL "")
 function(smt_module name)
