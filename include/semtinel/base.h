@@ -171,6 +171,9 @@ smt_file_load(const char *path, size_t limit, void **data, size_t *size, smt_err
 SMT_API smt_status smt_make_directory(const char *path, smt_error *error);
 SMT_API bool smt_path_exists(const char *path);
 SMT_API bool smt_path_is_directory(const char *path);
+/* The text as one word of a shell's command line, in quotes if it needs them, for a command that is
+ * shown to be copied; freed with smt_free, NULL: no memory. */
+SMT_API char *smt_shell_word(const char *text);
 /* True if `path` is `folder` or lies below it, links followed; both must exist. */
 SMT_API bool smt_path_inside(const char *path, const char *folder);
 SMT_API char *smt_path_join(const char *folder, const char *name); /* freed with smt_free */

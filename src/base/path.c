@@ -31,6 +31,31 @@ const char *smt_path_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
+char *smt_shell_word(const char *text)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_./,:=@%+-";
+    if (*text && !text[strspn(text, plain)]) {
+        return smt_strdup(text);
+    }
+    char *out = smt_alloc(strlen(text) + 1, 4), *end = out;
+    if (!out) {
+        return NULL;
+    }
+    *end++ = '\'';
+    for (; *text; text++) {
+        if (*text == '\'') { /* closes, adds one, opens again */
+            memcpy(end, "'\\''", 4);
+            end += 4;
+        } else {
+            *end++ = *text;
+        }
+    }
+    *end++ = '\'';
+    *end = 0;
+    return out;
+}
+
 bool smt_path_inside(const char *path, const char *folder)
 {
     char *inner = realpath(path, NULL), *outer = realpath(folder, NULL);

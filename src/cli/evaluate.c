@@ -106,7 +106,9 @@ static char *command_line(int argc, char **argv)
 {
     char *text = smt_strdup("semtinel");
     for (int i = 0; i < argc && text; i++) {
-        char *longer = smt_format("%s %s", text, argv[i]);
+        char *word = smt_shell_word(argv[i]);
+        char *longer = word ? smt_format("%s %s", text, word) : NULL;
+        smt_free(word);
         smt_free(text);
         text = longer;
     }

@@ -166,9 +166,8 @@ int cli_split(int argc, char **argv)
             operands[1]);
     if (audit->summary.conflicts_exact + audit->summary.conflicts_near) {
         smt_log(SMT_LOG_WARNING,
-                "%zu pairs of duplicates carry different labels; 'semtinel audit %s' names them",
-                audit->summary.conflicts_exact + audit->summary.conflicts_near,
-                operands[0]);
+                "%zu pairs of duplicates carry different labels; 'semtinel audit' names them",
+                audit->summary.conflicts_exact + audit->summary.conflicts_near);
     }
     code = readable < dataset->sample_count ? EXIT_SKIPPED : EXIT_DONE;
 done:

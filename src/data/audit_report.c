@@ -40,6 +40,14 @@ static void print_name(FILE *stream, const char *name)
     smt_free(text);
 }
 
+/* A folder in a command that is to be copied. */
+static void print_folder(FILE *stream, const char *name)
+{
+    char *word = smt_shell_word(name);
+    print_name(stream, word ? word : name);
+    smt_free(word);
+}
+
 static void print_sample(FILE *stream, const smt_audit *audit, size_t sample)
 {
     print_name(stream, data_relative(audit->dataset, audit->dataset->samples[sample].path));
@@ -169,7 +177,7 @@ static void print_report(FILE *stream, const smt_audit *audit, size_t rows)
     }
     if (sum->images[SMT_SPLIT_NONE] == audit->dataset->sample_count) {
         fprintf(stream, "splits: none yet. Make them by groups of duplicates: semtinel split ");
-        print_name(stream, audit->dataset->root);
+        print_folder(stream, audit->dataset->root);
         fputs(" OUT\n", stream);
         return;
     }
@@ -188,7 +196,7 @@ static void print_report(FILE *stream, const smt_audit *audit, size_t rows)
     if (crossing) {
         fputs("  Figures on these splits are too good. Clean ones: semtinel split --merge ",
               stream);
-        print_name(stream, audit->dataset->root);
+        print_folder(stream, audit->dataset->root);
         fputs(" OUT\n", stream);
     }
 }

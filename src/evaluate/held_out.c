@@ -16,8 +16,8 @@ static bool has_val(const smt_dataset *dataset)
     return false;
 }
 
-/* As many images of each class on both sides as the training counted. Where images came or went, the
- * part would be another, with images in it that the model was trained on. */
+/* As many images of each class on both sides as the training counted. Where images came or went,
+ * the part would be another, with images in it that the model was trained on. */
 static bool same_counts(const smt_dataset *dataset, const json_t *data)
 {
     for (int c = 0; c < dataset->class_count; c++) {
@@ -39,8 +39,10 @@ static bool same_counts(const smt_dataset *dataset, const json_t *data)
     return true;
 }
 
-smt_status smt_held_out_again(
-    const smt_classifier_info *info, smt_dataset *dataset, smt_pool *pool, smt_error *error)
+smt_status smt_held_out_again(const smt_classifier_info *info,
+                              smt_dataset *dataset,
+                              smt_pool *pool,
+                              smt_error *error)
 {
     json_t *root = json_loads(info->provenance, 0, NULL);
     const json_t *data = json_object_get(root, "data");

@@ -516,16 +516,19 @@ smt_status smt_train(const smt_train_job *job,
                                      .train_count = run.data->train_count,
                                      .val_count = run.data->val_count};
     } else {
-        if (status == SMT_ERR_INTERRUPTED && run.state && run.state->epoch) {
+        char *dataset = smt_shell_word(job->dataset), *folder = smt_shell_word(job->run);
+        if (status == SMT_ERR_INTERRUPTED && run.state && run.state->epoch && dataset && folder) {
             smt_fail(&inner,
                      status,
                      "interrupted in epoch %d; 'semtinel train %s -o %s --resume' goes on after "
                      "epoch %d",
                      run.state->epoch + 1,
-                     job->dataset,
-                     job->run,
+                     dataset,
+                     folder,
                      run.state->epoch);
         }
+        smt_free(dataset);
+        smt_free(folder);
         if (run.log) {
             fprintf(run.log, "%s\n", inner.message);
         }

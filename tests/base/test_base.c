@@ -351,6 +351,23 @@ static void test_utf8_columns(void **state)
     assert_string_equal(line, "\xc3\xbc  |");
 }
 
+static void test_shell_word(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"runs/a-1.b", "runs/a-1.b"},
+        {"", "''"},
+        {"my run", "'my run'"},
+        {"it's $HOME", "'it'\\''s $HOME'"},
+        {"''", "''\\'''\\'''"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *word = smt_shell_word(cases[i][0]);
+        assert_string_equal(word, cases[i][1]);
+        smt_free(word);
+    }
+}
+
 static void test_crc(void **state)
 {
     (void)state;
@@ -371,6 +388,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_file_errors, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_file_links, make_folder, remove_folder),
         cmocka_unit_test(test_utf8_columns),
+        cmocka_unit_test(test_shell_word),
         cmocka_unit_test_setup_teardown(test_paths, make_folder, remove_folder),
         cmocka_unit_test(test_crc),
     };
