@@ -1,19 +1,19 @@
 /* int8 depthwise convolution with VNNI: 16 channels by 4 taps of a row in a register.
  *
- * Sixteen channels of some image rows are copied to a plane [rows][columns][16], shifted to
- * unsigned bytes, with the padding around: four neighbouring pixels are then one register, vpermb
- * turns it to [16 channels][4 taps], and vpdpbusd adds the four products of each channel. Weights
- * are packed the same way, each row of the window padded to a multiple of 4 by zeros; what the
- * shift adds goes into the bias, as in conv_s8. Channels are the outer loop, so that the weights of
- * a block stay in registers. Prepared memory: a requant_block for each block of 16 channels, then
- * [groups][16][4] bytes each. The last block starts at out_c - 16, so that no lane is idle or reads
- * past the row.
+ * Sixteen channels of some image rows are turned to a plane of registers [16 channels][4
+ * neighbouring pixels], shifted to unsigned bytes, with the padding around: vpdpbusd then adds the
+ * products of four taps for each channel, and every register is turned once, however many windows
+ * it belongs to. Weights are packed the same way, each row of the window padded to a multiple of 4
+ * by zeros; what the shift adds goes into the bias, as in conv_s8. Channels are the outer loop, so
+ * that the weights of a block stay in registers. Prepared memory: a requant_block for each block of
+ * 16 channels, then [groups][16][4] bytes each. The last block starts at out_c - 16, so that no
+ * lane is idle or reads past the row.
  */
 #include "requantise_avx512.h"
 
 #ifdef SMT_X86
 
-enum { MAX_GROUPS = 24, PLANE_BYTES = 24576 };
+enum { MAX_GROUPS = 16, PLANE_BYTES = 16384 };
 
 static int32_t groups(const smt_conv *p)
 {
@@ -28,7 +28,7 @@ static int32_t blocks(const smt_conv *p)
 static bool is_fast(const smt_conv *p)
 {
     return p->in_c == p->out_c && p->out_c >= 16 && groups(p) <= MAX_GROUPS && p->dilation_h == 1 &&
-           p->dilation_w == 1;
+           p->dilation_w == 1 && (p->filter_w <= 4 || 4 % p->stride_w == 0);
 }
 
 static int32_t first_channel(const smt_conv *p, int32_t block)
@@ -38,16 +38,16 @@ static int32_t first_channel(const smt_conv *p, int32_t block)
 
 static uint32_t prepared(const smt_conv *p)
 {
-    return is_fast(p)
-               ? (uint32_t)blocks(p) * ((uint32_t)sizeof(requant_block) + 64 * (uint32_t)groups(p))
-               : 0;
+    return is_fast(p) ? X86_ALIGNMENT + (uint32_t)blocks(p) * ((uint32_t)sizeof(requant_block) +
+                                                               64 * (uint32_t)groups(p))
+                      : 0;
 }
 
 static void prepare(const smt_conv *p, void *memory)
 {
     if (!is_fast(p))
         return;
-    requant_block *heads = memory;
+    requant_block *heads = x86_align(memory);
     int32_t wide = (p->filter_w + 3) & ~3;
     int8_t *to = (int8_t *)(heads + blocks(p));
     const int8_t *w = p->weights;
@@ -72,109 +72,211 @@ static void prepare(const smt_conv *p, void *memory)
     }
 }
 
-/* Columns of the plane, with room for the last register to reach past the window. */
-static int32_t columns(const smt_conv *p)
+/* Registers of a row of the plane: they start at every stride-th column, where windows start and
+ * where their further groups of 4 columns do. */
+static int32_t registers(const smt_conv *p)
 {
-    return (p->out_w - 1) * p->stride_w + ((p->filter_w + 3) & ~3);
+    return p->out_w + (p->filter_w > 4 ? (p->filter_w - 1) / 4 * (4 / p->stride_w) : 0);
+}
+
+/* Distance in bytes of the groups of a window's row. */
+static int32_t group_bytes(const smt_conv *p)
+{
+    return 256 / p->stride_w;
 }
 
 /* Output rows that one plane serves. */
 static int32_t band(const smt_conv *p)
 {
-    int32_t rows = PLANE_BYTES / (16 * columns(p)),
+    int32_t rows = PLANE_BYTES / (64 * registers(p)),
             count = rows >= p->filter_h ? (rows - p->filter_h) / p->stride_h + 1 : 1;
     return count < p->out_h ? count : p->out_h;
 }
 
-static uint32_t scratch(const smt_conv *p)
+static int32_t plane_rows(const smt_conv *p)
 {
-    return is_fast(p) ? 16 * (uint32_t)(columns(p) * ((band(p) - 1) * p->stride_h + p->filter_h))
-                      : 0;
+    return (band(p) - 1) * p->stride_h + p->filter_h;
 }
 
-TARGET_AVX512 INLINE void store_plane(int8_t *to, __m128i x)
+static uint32_t scratch(const smt_conv *p)
 {
-    _mm_storeu_si128((__m128i *)(void *)to, x);
+    return is_fast(p) ? X86_ALIGNMENT + 64 * (uint32_t)(registers(p) * plane_rows(p)) : 0;
+}
+
+/* The pixels of a row enter a register one after the other; `count` registers, each after `step`
+ * further pixels. */
+typedef struct turner {
+    __m512i pixels, order, top;
+    __m128i zero;
+} turner;
+
+TARGET_AVX512 INLINE void enter(turner *t, __m128i pixel)
+{
+    t->pixels = _mm512_alignr_epi64(_mm512_broadcast_i32x4(pixel), t->pixels, 2);
+}
+
+TARGET_AVX512 INLINE __m512i turned(const turner *t)
+{
+    return _mm512_xor_si512(_mm512_permutexvar_epi8(t->order, t->pixels), t->top);
+}
+
+/* One row of the plane from the 16 channels of the row at `from`; NULL: outside the image. */
+TARGET_AVX512 INLINE void
+fill_row(const smt_conv *p, turner *t, const int8_t *from, int32_t step, int32_t count, uint8_t *to)
+{
+    if (!from) {
+        t->pixels = _mm512_broadcast_i32x4(t->zero);
+        const __m512i empty = turned(t);
+        for (int32_t i = 0; i < count; i++)
+            _mm512_store_si512(to + 64 * i, empty);
+        return;
+    }
+    const __m128i zero = t->zero;
+    const int32_t in_w = p->in_w, pixel = p->in_c;
+    int32_t x = -p->pad_w, i = 1;
+#define PIXEL(x)                                                                                   \
+    ((x) >= 0 && (x) < in_w ? _mm_loadu_si128((const __m128i *)(const void *)(from + (x)*pixel))   \
+                            : zero)
+    t->pixels = _mm512_setzero_si512(); /* no row waits for the one before */
+    enter(t, PIXEL(x));
+    enter(t, PIXEL(x + 1));
+    enter(t, PIXEL(x + 2));
+    enter(t, PIXEL(x + 3));
+    x += 4;
+    _mm512_store_si512(to, turned(t));
+    if (x >= 0) /* the pixels of these are all inside */
+        for (const int8_t *next = from + x * pixel; i < count && x + step <= in_w; i++, x += step) {
+            UNROLL
+            for (int32_t j = 0; j < step; j++, next += pixel)
+                enter(t, _mm_loadu_si128((const __m128i *)(const void *)next));
+            _mm512_store_si512(to + 64 * i, turned(t));
+        }
+    for (; i < count; i++, x += step) {
+        UNROLL
+        for (int32_t j = 0; j < step; j++)
+            enter(t, PIXEL(x + j));
+        _mm512_store_si512(to + 64 * i, turned(t));
+    }
+#undef PIXEL
 }
 
 /* Rows y .. y + rows - 1 of the 16 channels at `image`. */
 TARGET_AVX512 static void
-fill_plane(const smt_conv *p, const int8_t *image, int32_t y, int32_t rows, int8_t *plane)
+fill_plane(const smt_conv *p, const int8_t *image, int32_t y, int32_t rows, uint8_t *plane)
 {
-    const __m128i top = _mm_set1_epi8(-128), zero = _mm_set1_epi8((char)(p->in_zero ^ -128));
-    int32_t wide = columns(p), inside = wide - p->pad_w < p->in_w ? wide - p->pad_w : p->in_w;
-    for (int32_t end = y + rows; y < end; y++, plane += 16 * wide) {
-        bool empty = y < 0 || y >= p->in_h;
-        int32_t x = 0;
-        for (; x < (empty ? wide : p->pad_w); x++)
-            store_plane(plane + 16 * x, zero);
-        if (empty)
-            continue;
-        const int8_t *from = image + (size_t)y * (size_t)p->in_w * (size_t)p->in_c;
-        for (int32_t i = 0; i < inside; i++, x++, from += p->in_c)
-            store_plane(plane + 16 * x,
-                        _mm_xor_si128(_mm_loadu_si128((const __m128i *)(const void *)from), top));
-        for (; x < wide; x++)
-            store_plane(plane + 16 * x, zero);
+    const int32_t count = registers(p), step = p->stride_w;
+    turner t = {_mm512_setzero_si512(),
+                turn_order(),
+                _mm512_set1_epi8(-128),
+                _mm_set1_epi8((char)p->in_zero)};
+    for (int32_t end = y + rows; y < end; y++, plane += 64 * count) {
+        const int8_t *from = image + (size_t)(y < 0 ? 0 : y) * (size_t)p->in_w * (size_t)p->in_c;
+        if (y < 0 || y >= p->in_h)
+            fill_row(p, &t, NULL, 1, count, plane);
+        else if (step == 1)
+            fill_row(p, &t, from, 1, count, plane);
+        else if (step == 2)
+            fill_row(p, &t, from, 2, count, plane);
+        else
+            fill_row(p, &t, from, step, count, plane);
     }
 }
 
-/* `rows` output rows of 16 channels from a plane. h, w: the window, constants where this is called.
- */
+/* `pixels` results of 16 channels: fours of neighbours, `four` bytes of the plane apart. */
+TARGET_AVX512 INLINE void sums(int32_t pixels,
+                               int32_t h,
+                               int32_t across,
+                               const uint8_t *from,
+                               int32_t line,
+                               int32_t group,
+                               int32_t four,
+                               const __m512i *weights,
+                               __m512i bias,
+                               __m512i *sum)
+{
+    UNROLL
+    for (int32_t i = 0; i < pixels; i++)
+        sum[i] = bias;
+    for (int32_t ky = 0; ky < h; ky++, from += line)
+        for (int32_t g = 0; g < across; g++) {
+            UNROLL
+            for (int32_t i = 0; i < pixels; i++) {
+                const uint8_t *x = from + i / 4 * four + i % 4 * 64 + g * group;
+                sum[i] =
+                    _mm512_dpbusd_epi32(sum[i], _mm512_load_si512(x), weights[ky * across + g]);
+            }
+        }
+}
+
+/* `rows` output rows of 16 channels from a plane. h, w, clamped: constants where this is called.
+ * Eight pixels at a time, for the latency of the sums: neighbours, or of two rows of four. */
 TARGET_AVX512 INLINE void convolve(const smt_conv *p,
                                    int32_t h,
                                    int32_t w,
-                                   const int8_t *plane,
+                                   bool clamped,
+                                   const uint8_t *plane,
                                    int32_t rows,
                                    const requant_block *head,
                                    const int8_t *packed,
-                                   int32_t c,
                                    int8_t *out)
 {
-    const __m512i order = _mm512_set_epi32(0x3f2f1f0f,
-                                           0x3e2e1e0e,
-                                           0x3d2d1d0d,
-                                           0x3c2c1c0c,
-                                           0x3b2b1b0b,
-                                           0x3a2a1a0a,
-                                           0x39291909,
-                                           0x38281808,
-                                           0x37271707,
-                                           0x36261606,
-                                           0x35251505,
-                                           0x34241404,
-                                           0x33231303,
-                                           0x32221202,
-                                           0x31211101,
-                                           0x30201000);
-    const __m128i low8 = _mm_set1_epi8((char)p->low), high8 = _mm_set1_epi8((char)p->high);
-    const __m512i bias = _mm512_loadu_si512(head->bias);
-    const requant_fast fast = requant_fast_load(head);
-    const int32_t across = (w + 3) / 4, line = 16 * columns(p);
-    __m512i weights[MAX_GROUPS];
+    const __m512i low = _mm512_set1_epi8((char)p->low), high = _mm512_set1_epi8((char)p->high);
+    const __m512i bias = _mm512_load_si512(head->bias);
+    const requant_fast q = requant_fast_load(head);
+    const int32_t across = (w + 3) / 4, channels = p->out_c;
+    const int32_t line = 64 * registers(p), group = group_bytes(p);
+    __m512i weights[MAX_GROUPS], sum[8];
     for (int32_t g = 0; g < h * across; g++)
-        weights[g] = _mm512_loadu_si512(packed + 64 * g);
+        weights[g] = _mm512_load_si512(packed + 64 * g);
     for (int32_t oy = 0; oy < rows; oy++, plane += line * p->stride_h) {
-        const int8_t *from = plane;
-        for (int32_t ox = 0; ox < p->out_w; ox++, out += p->out_c, from += 16 * p->stride_w) {
-            __m512i sum = bias;
-            for (int32_t ky = 0; ky < h; ky++)
-                for (int32_t g = 0; g < across; g++) {
-                    __m512i x = _mm512_loadu_si512(from + ky * line + 64 * g);
-                    sum = _mm512_dpbusd_epi32(
-                        sum, _mm512_permutexvar_epi8(order, x), weights[ky * across + g]);
-                }
-            __m128i y;
-            if (head->fast) {
-                y = requant_fast_apply(&fast, sum, low8, high8);
-            } else {
-                requant16 q = requant_load(p->multiplier + c, p->shift + c, 0xffff);
-                y = requant_narrow(requant_apply(&q, sum),
-                                   _mm512_set1_epi32(p->out_zero),
-                                   _mm512_set1_epi32(p->low),
-                                   _mm512_set1_epi32(p->high));
-            }
-            _mm_storeu_si128((__m128i *)(void *)out, y);
+        const uint8_t *from = plane;
+        int32_t ox = 0;
+        if (p->out_w == 4 && oy + 2 <= rows) {
+            sums(8, h, across, from, line, group, line * p->stride_h, weights, bias, sum);
+            store_four(out, channels, requant_fast_four(&q, sum, clamped, low, high));
+            store_four(
+                out + 4 * channels, channels, requant_fast_four(&q, sum + 4, clamped, low, high));
+            out += 8 * channels;
+            oy++;
+            plane += line * p->stride_h;
+            continue;
+        }
+        for (; ox + 8 <= p->out_w; ox += 8, from += 512, out += 8 * channels) {
+            sums(8, h, across, from, line, group, 256, weights, bias, sum);
+            store_four(out, channels, requant_fast_four(&q, sum, clamped, low, high));
+            store_four(
+                out + 4 * channels, channels, requant_fast_four(&q, sum + 4, clamped, low, high));
+        }
+        for (; ox < p->out_w; ox++, from += 64, out += channels) {
+            sums(1, h, across, from, line, group, 0, weights, bias, sum);
+            __m128i y = requant_fast_apply(
+                &q, sum[0], clamped, _mm512_castsi512_si128(low), _mm512_castsi512_si128(high));
+            store16(out, 16, y);
+        }
+    }
+}
+
+/* The same for blocks whose numbers are not small. */
+TARGET_AVX512 static void convolve_exactly(const smt_conv *p,
+                                           const uint8_t *plane,
+                                           int32_t rows,
+                                           const requant_block *head,
+                                           const int8_t *packed,
+                                           int32_t c,
+                                           int8_t *out)
+{
+    const int32_t line = 64 * registers(p), group = group_bytes(p);
+    const __m512i bias = _mm512_load_si512(head->bias), zero = _mm512_set1_epi32(p->out_zero);
+    const __m512i low = _mm512_set1_epi32(p->low), high = _mm512_set1_epi32(p->high);
+    const requant16 q = requant_load(p->multiplier + c, p->shift + c, 0xffff);
+    __m512i weights[MAX_GROUPS], sum;
+    for (int32_t g = 0; g < groups(p); g++)
+        weights[g] = _mm512_load_si512(packed + 64 * g);
+    for (int32_t oy = 0; oy < rows; oy++, plane += line * p->stride_h) {
+        const uint8_t *from = plane;
+        for (int32_t ox = 0; ox < p->out_w; ox++, from += 64, out += p->out_c) {
+            sums(1, p->filter_h, (p->filter_w + 3) / 4, from, line, group, 0, weights, bias, &sum);
+            store16(out, 16, requant_narrow(requant_apply(&q, sum), zero, low, high));
         }
     }
 }
@@ -185,7 +287,8 @@ TARGET_AVX512 static void run(const smt_conv *p, const void *in, void *out, void
         smt_ref_depthwise_s8(p, in, out, memory);
         return;
     }
-    const requant_block *heads = p->prepared;
+    const requant_block *heads = x86_align_const(p->prepared);
+    uint8_t *plane = x86_align(memory);
     const int8_t *packed = (const int8_t *)(heads + blocks(p));
     size_t image_bytes = (size_t)p->in_h * (size_t)p->in_w * (size_t)p->in_c;
     size_t row_bytes = (size_t)p->out_w * (size_t)p->out_c;
@@ -193,7 +296,7 @@ TARGET_AVX512 static void run(const smt_conv *p, const void *in, void *out, void
         for (int32_t i = 0; i < blocks(p); i++) {
             int32_t c = first_channel(p, i), rows;
             const int8_t *image = (const int8_t *)in + (size_t)b * image_bytes + c,
-                         *w = packed + 64 * groups(p) * i;
+                         *packed_at = packed + 64 * groups(p) * i;
             for (int32_t oy = 0; oy < p->out_h; oy += rows) {
                 rows = p->out_h - oy < band(p) ? p->out_h - oy : band(p);
                 int8_t *y = (int8_t *)out + (size_t)(b * p->out_h + oy) * row_bytes + c;
@@ -201,13 +304,19 @@ TARGET_AVX512 static void run(const smt_conv *p, const void *in, void *out, void
                            image,
                            oy * p->stride_h - p->pad_h,
                            (rows - 1) * p->stride_h + p->filter_h,
-                           memory);
-                if (p->filter_h == 3 && p->filter_w == 3)
-                    convolve(p, 3, 3, memory, rows, &heads[i], w, c, y);
+                           plane);
+#define CONVOLVE(h, w)                                                                             \
+    (heads[i].clamped ? convolve(p, h, w, true, plane, rows, &heads[i], packed_at, y)              \
+                      : convolve(p, h, w, false, plane, rows, &heads[i], packed_at, y))
+                if (!heads[i].fast)
+                    convolve_exactly(p, plane, rows, &heads[i], packed_at, c, y);
+                else if (p->filter_h == 3 && p->filter_w == 3)
+                    CONVOLVE(3, 3);
                 else if (p->filter_h == 5 && p->filter_w == 5)
-                    convolve(p, 5, 5, memory, rows, &heads[i], w, c, y);
+                    CONVOLVE(5, 5);
                 else
-                    convolve(p, p->filter_h, p->filter_w, memory, rows, &heads[i], w, c, y);
+                    CONVOLVE(p->filter_h, p->filter_w);
+#undef CONVOLVE
             }
         }
 }

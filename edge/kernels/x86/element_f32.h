@@ -3,6 +3,8 @@
 #include "kernels/math_f32.h"
 #include "x86.h"
 
+typedef float sixteen_f32 __attribute__((vector_size(64)));
+
 TARGET void NAME(unary_f32)(smt_edge_code code, const float *in, float *out, uint32_t count)
 {
     switch (code) {
@@ -67,12 +69,20 @@ TARGET void NAME(mean_f32)(const smt_mean *p, const float *in, float *out)
         smt_ref_mean_f32(p, in, out);
         return;
     }
-    int32_t channels = p->shape[3];
-    for (int32_t c = 0; c < channels; c++)
-        out[c] = in[c];
-    for (int32_t i = 1; i < p->count; i++)
-        for (int32_t c = 0; c < channels; c++)
-            out[c] += in[(size_t)i * (size_t)channels + (size_t)c];
-    for (int32_t c = 0; c < channels; c++)
-        out[c] /= (float)p->count;
+    int32_t channels = p->shape[3], c = 0;
+    for (; c + 16 <= channels; c += 16) {
+        sixteen_f32 sum = {0}, x;
+        for (int32_t i = 0; i < p->count; i++) {
+            __builtin_memcpy(&x, in + (size_t)i * (size_t)channels + (size_t)c, sizeof x);
+            sum += x;
+        }
+        sum /= (float)p->count;
+        __builtin_memcpy(out + c, &sum, sizeof sum);
+    }
+    for (; c < channels; c++) {
+        float sum = 0;
+        for (int32_t i = 0; i < p->count; i++)
+            sum += in[(size_t)i * (size_t)channels + (size_t)c];
+        out[c] = sum / (float)p->count;
+    }
 }

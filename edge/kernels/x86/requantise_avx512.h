@@ -48,15 +48,22 @@ TARGET_AVX512 INLINE __m512i requant_apply(const requant16 *r, __m512i x)
     return _mm512_mask_sub_epi32(x, up, x, _mm512_set1_epi32(-1));
 }
 
-/* A block of 16 channels as the kernels keep it: requantisation in seven cheap instructions where
- * the numbers are known to be small, which is nearly always.
+/* A block of 16 channels as the kernels keep it: requantisation in few cheap instructions where the
+ * numbers are known to be small, which is nearly always.
  *
  * If |sum| < 2^29 for every input, then 2 * sum fits, and the rounded product is the upper half of
- * 2 * sum * multiplier + 2^31, with no shifts. If moreover 1 <= right <= 20, the output's zero
- * point can be added before the last shift, in one constant with the rounding. */
+ * 2 * sum * multiplier + 2^31. If moreover 1 <= right <= 20, the second rounding and the output's
+ * zero point go into the same constant, and all that is left is one shift. Half a unit that rounds
+ * away from zero takes one off negative sums before that shift. Where results below the zero point
+ * are cut anyway (a fused ReLU), `clamped`, negative sums need no care: then nothing has to be
+ * doubled either, and the constant and the shift are those of half the product.
+ *
+ * A block of up to 8 channels has them twice, so that two pixels go through it together. */
 typedef struct requant_block {
-    int32_t bias[16], multiplier[16], round[16], right[16];
-    int32_t fast, unused[15];
+    int32_t bias[16], multiplier[16];
+    int64_t round_even[8], round_odd[8];
+    int32_t right[16];
+    int32_t fast, clamped, unused[14];
 } requant_block;
 
 /* Fills a block for `count` channels from channel o on; largest[i] is a bound of |sum - bias| of
@@ -69,22 +76,27 @@ static inline void requant_fill(requant_block *b,
                                 const int64_t *largest)
 {
     b->fast = 1;
-    for (int32_t i = 0; i < 16; i++) {
+    b->clamped = p->low >= p->out_zero;
+    for (int32_t lane = 0; lane < 16; lane++) {
+        int32_t i = count <= 8 ? lane % 8 : lane;
         bool real = i < count;
         int32_t right = real ? -p->shift[o + i] : 1;
         int64_t whole = real ? (bias[i] < 0 ? -(int64_t)bias[i] : bias[i]) + largest[i] : 0;
-        b->bias[i] = real ? bias[i] : 0;
-        b->multiplier[i] = real ? p->multiplier[o + i] : 0;
-        b->right[i] = right;
+        int64_t round = 0;
+        b->bias[lane] = real ? bias[i] : 0;
+        b->multiplier[lane] = real ? p->multiplier[o + i] : 0;
         if (right < 1 || right > 20 || whole >= 1 << 29)
             b->fast = 0;
         else
-            b->round[i] = (1 << (right - 1)) + p->out_zero * (1 << right);
+            round = ((int64_t)1 << 31) +
+                    ((int64_t)(1 << (right - 1)) + p->out_zero * (1 << right)) * ((int64_t)1 << 32);
+        b->right[lane] = right - b->clamped;
+        (lane % 2 ? b->round_odd : b->round_even)[lane / 2] = b->clamped ? round / 2 : round;
     }
 }
 
 typedef struct requant_fast {
-    __m512i multiplier, multiplier_odd, round, right;
+    __m512i multiplier, multiplier_odd, round_even, round_odd, right;
 } requant_fast;
 
 TARGET_AVX512 INLINE requant_fast requant_fast_load(const requant_block *b)
@@ -92,58 +104,79 @@ TARGET_AVX512 INLINE requant_fast requant_fast_load(const requant_block *b)
     requant_fast r;
     r.multiplier = _mm512_loadu_si512(b->multiplier);
     r.multiplier_odd = _mm512_srli_epi64(r.multiplier, 32);
-    r.round = _mm512_loadu_si512(b->round);
+    r.round_even = _mm512_loadu_si512(b->round_even);
+    r.round_odd = _mm512_loadu_si512(b->round_odd);
     r.right = _mm512_loadu_si512(b->right);
     return r;
 }
 
-/* clamped: results below the zero point are cut anyway (a fused ReLU), so negative sums need no
- * care. */
+/* The upper halves of (x or 2 x) * multiplier + round. */
+TARGET_AVX512 INLINE __m512i requant_fast_product(const requant_fast *r, __m512i x)
+{
+    __m512i even = _mm512_add_epi64(_mm512_mul_epi32(x, r->multiplier), r->round_even);
+    __m512i odd = _mm512_mul_epi32(_mm512_shuffle_epi32(x, (_MM_PERM_ENUM)0xf5), r->multiplier_odd);
+    odd = _mm512_add_epi64(odd, r->round_odd);
+    return _mm512_mask_shuffle_epi32(odd, 0x5555, even, (_MM_PERM_ENUM)0xf5);
+}
+
+/* clamped: the block's, a constant where this is called. */
 TARGET_AVX512 INLINE __m512i requant_fast_shift(const requant_fast *r, __m512i x, bool clamped)
 {
-    const __m512i half = _mm512_set1_epi64((int64_t)1 << 31);
-    x = _mm512_add_epi32(x, x);
-    __m512i even = _mm512_add_epi64(_mm512_mul_epi32(x, r->multiplier), half);
-    __m512i odd = _mm512_mul_epi32(_mm512_shuffle_epi32(x, (_MM_PERM_ENUM)0xf5), r->multiplier_odd);
-    odd = _mm512_add_epi64(odd, half);
-    x = _mm512_mask_shuffle_epi32(odd, 0x5555, even, (_MM_PERM_ENUM)0xf5);
-    __m512i y = _mm512_add_epi32(x, r->round);
-    if (!clamped)
-        y = _mm512_mask_sub_epi32(y, _mm512_movepi32_mask(x), y, _mm512_set1_epi32(1));
+    if (clamped)
+        return _mm512_srav_epi32(requant_fast_product(r, x), r->right);
+    __m512i y = requant_fast_product(r, _mm512_add_epi32(x, x));
+    y = _mm512_mask_sub_epi32(y, _mm512_movepi32_mask(x), y, _mm512_set1_epi32(1));
     return _mm512_srav_epi32(y, r->right);
 }
 
-TARGET_AVX512 INLINE __m128i requant_fast_apply(const requant_fast *r,
-                                                __m512i x,
-                                                __m128i low,
-                                                __m128i high)
+TARGET_AVX512 INLINE __m128i
+requant_fast_apply(const requant_fast *r, __m512i x, bool clamped, __m128i low, __m128i high)
 {
-    __m128i y = _mm512_cvtsepi32_epi8(requant_fast_shift(r, x, false));
+    __m128i y = _mm512_cvtsepi32_epi8(requant_fast_shift(r, x, clamped));
     return _mm_min_epi8(_mm_max_epi8(y, low), high);
 }
 
-/* Sixteen channels of four pixels, `stride` bytes apart: narrowed together, which is cheaper than
- * one by one. */
-TARGET_AVX512 INLINE void requant_fast_store4(const requant_fast *r,
-                                              const __m512i *x,
-                                              int32_t step,
-                                              bool clamped,
-                                              __m512i low,
-                                              __m512i high,
-                                              int8_t *to,
-                                              int32_t stride)
+/* Four times 16 values, narrowed together, which is cheaper than one by one. */
+TARGET_AVX512 INLINE __m512i requant_fast_four(
+    const requant_fast *r, const __m512i x[4], bool clamped, __m512i low, __m512i high)
 {
     const __m512i rows = _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0);
     __m512i ab = _mm512_packs_epi32(requant_fast_shift(r, x[0], clamped),
-                                    requant_fast_shift(r, x[step], clamped));
-    __m512i cd = _mm512_packs_epi32(requant_fast_shift(r, x[2 * step], clamped),
-                                    requant_fast_shift(r, x[3 * step], clamped));
+                                    requant_fast_shift(r, x[1], clamped));
+    __m512i cd = _mm512_packs_epi32(requant_fast_shift(r, x[2], clamped),
+                                    requant_fast_shift(r, x[3], clamped));
     __m512i y = _mm512_permutexvar_epi32(rows, _mm512_packs_epi16(ab, cd));
-    y = _mm512_min_epi8(_mm512_max_epi8(y, low), high);
+    return _mm512_min_epi8(_mm512_max_epi8(y, low), high);
+}
+
+/* Four rows of 16 bytes, `stride` apart. */
+TARGET_AVX512 INLINE void store_four(int8_t *to, int32_t stride, __m512i y)
+{
     _mm_storeu_si128((__m128i *)(void *)to, _mm512_castsi512_si128(y));
     _mm_storeu_si128((__m128i *)(void *)(to + stride), _mm512_extracti32x4_epi32(y, 1));
     _mm_storeu_si128((__m128i *)(void *)(to + 2 * stride), _mm512_extracti32x4_epi32(y, 2));
     _mm_storeu_si128((__m128i *)(void *)(to + 3 * stride), _mm512_extracti32x4_epi32(y, 3));
+}
+
+/* For vpermb: [4 pixels][16 channels] to [16 channels][4 pixels]. */
+TARGET_AVX512 INLINE __m512i turn_order(void)
+{
+    return _mm512_set_epi32(0x3f2f1f0f,
+                            0x3e2e1e0e,
+                            0x3d2d1d0d,
+                            0x3c2c1c0c,
+                            0x3b2b1b0b,
+                            0x3a2a1a0a,
+                            0x39291909,
+                            0x38281808,
+                            0x37271707,
+                            0x36261606,
+                            0x35251505,
+                            0x34241404,
+                            0x33231303,
+                            0x32221202,
+                            0x31211101,
+                            0x30201000);
 }
 
 /* The first `left` bytes of 16: masked byte stores are slow on some processors. */

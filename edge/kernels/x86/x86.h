@@ -21,10 +21,32 @@
  * channels pass. */
 enum { X86_TILE = 32 };
 
+/* What the kernels keep for themselves starts at a multiple of a register's size; the caller's
+ * memory is aligned to SMT_EDGE_ARENA_ALIGNMENT only, so that much more is asked for. */
+enum { X86_ALIGNMENT = 64 };
+
+static inline void *x86_align(void *memory)
+{
+    return (uint8_t *)memory + (-(uintptr_t)memory & (X86_ALIGNMENT - 1));
+}
+
+static inline const void *x86_align_const(const void *memory)
+{
+    return (const uint8_t *)memory + (-(uintptr_t)memory & (X86_ALIGNMENT - 1));
+}
+
 /* A mask of the first `left` of 16 lanes. */
 static inline uint16_t lanes16(int32_t left)
 {
     return (uint16_t)(left >= 16 ? 0xffffu : (1u << left) - 1);
+}
+
+TARGET_AVX512 INLINE void x86_copy_f32(float *to, const float *from, int32_t count)
+{
+    for (int32_t i = 0; i < count; i += 16) {
+        __mmask16 active = lanes16(count - i);
+        _mm512_mask_storeu_ps(to + i, active, _mm512_maskz_loadu_ps(active, from + i));
+    }
 }
 
 static inline bool x86_is_pointwise(const smt_conv *p)
