@@ -22,8 +22,6 @@ add_library(proto STATIC ${proto_folder}/onnx.pb-c.c)
 target_include_directories(proto SYSTEM PUBLIC ${proto_folder})
 target_link_libraries(proto PUBLIC PkgConfig::PROTOBUF_C)
 
-# Optional: the demo video. Without it 'semtinel demo' says what is missing.
-pkg_check_modules(AV IMPORTED_TARGET libavcodec libavformat libavutil libswscale)
-if(AV_FOUND)
-  set(SMT_VIDEO PkgConfig::AV)
-endif()
+# Optional: the demo video. Without it 'semtinel demo' says what is missing. Only the headers: src/report/libav.c loads
+# the libraries when they are needed.
+pkg_check_modules(AV libavcodec libavformat libavutil libswscale)

@@ -67,6 +67,10 @@ SMT_API float *smt_exec_gradient(smt_exec *exec, int param);
  * no_dropout); NULL for any other node. */
 SMT_API const float *smt_exec_node_value(const smt_exec *exec, int node);
 SMT_API const float *smt_exec_node_gradient(const smt_exec *exec, int node);
+/* From now on the seconds of each node's operator are added to seconds[node], one for each node of
+ * the graph, borrowed; NULL: no longer. Batches of at most 4 images only: others run on
+ * several threads, which would add to the same place. */
+SMT_API void smt_exec_time(smt_exec *exec, double *seconds);
 SMT_API size_t smt_exec_memory(const smt_exec *exec); /* bytes held */
 
 /* Softmax cross-entropy with label smoothing and class weights, mean over the batch (weighted mean,

@@ -37,7 +37,7 @@ void *smt_alloc(size_t count, size_t size)
         bytes = 64;
     }
     /* Large blocks on huge pages: walks over a batch's activations miss the TLB far less. */
-    bool large = bytes >= 2 * HUGE_PAGE;
+    bool large = bytes >= HUGE_PAGE;
     void *block = NULL;
     if (!posix_memalign(&block, large ? HUGE_PAGE : 64, bytes)) {
 #ifdef MADV_HUGEPAGE

@@ -1,4 +1,6 @@
-/* semtinel bench: how fast and how large training is on this machine. */
+/* semtinel bench: how fast and how large a network (bench_model.c) or training is on this machine.
+ */
+#include "cli/bench.h"
 #include "cli/cli.h"
 
 #include <semtinel/model.h>
@@ -14,22 +16,31 @@
 
 static const cli_command command = {
     .name = "bench",
-    .arguments = "--train",
-    .summary = "Measure the speed and memory of training steps on this machine.",
+    .arguments = "MODEL | --train",
+    .summary = "Measure the speed and memory of a network or of training steps on this machine.",
     .details =
-        "A step is forward, loss, backward and Adam on one batch of random images; loading and "
+        "MODEL: latency of one image on one thread, images a second on one thread and on all, the "
+        "time from opening the file\n"
+        "to the first result, working and resident memory, and the median time of every operator. "
+        "A .tflite file runs\n"
+        "through the edge runtime, anything else (a run, .safetensors, .onnx, .pth) through the "
+        "training engine in float32.\n"
+        "--train: a step is forward, loss, backward and Adam on one batch of random images; "
+        "loading and "
         "augmenting are not part of it.\n"
         "Rates are images a second: of the median step and of the fastest one, which other "
         "programs disturb least.",
-    .examples = "  semtinel bench --train\n"
+    .examples = "  semtinel bench model-int8.tflite\n"
+                "  semtinel bench run --threads 2 --json\n"
+                "  semtinel bench --train\n"
                 "  semtinel bench --train --threads 1 --batch 64 --size 224 --json\n",
     .min_operands = 0,
-    .max_operands = 0,
+    .max_operands = 1,
 };
 
 typedef struct bench {
     bool train, json;
-    int batch, steps;
+    int batch, steps, runs;
     double width;
     smt_mobilenet_options model;
 } bench;
@@ -209,7 +220,8 @@ static int print_json(const bench *b, const result *r, int threads)
 
 int cli_bench(int argc, char **argv)
 {
-    bench b = {.batch = 32, .steps = 15, .width = 1.0, .model = smt_mobilenet_defaults()};
+    bench b = {
+        .batch = 32, .steps = 15, .runs = 200, .width = 1.0, .model = smt_mobilenet_defaults()};
     int three = 0;
     const cli_option options[] = {
         {"train", 0, CLI_FLAG, &b.train, 0, 0, NULL, "measure training steps"},
@@ -226,6 +238,7 @@ int cli_bench(int argc, char **argv)
          NULL,
          "with the layer of 1024 units before the classifier"},
         {"steps", 0, CLI_INT, &b.steps, 1, 100000, "N", "steps to time, after three others"},
+        {"runs", 0, CLI_INT, &b.runs, 1, 100000, "N", "of a network: runs to time"},
         {"json", 0, CLI_FLAG, &b.json, 0, 0, NULL, "print one JSON object"},
         {.name = NULL}};
     char **operands;
@@ -234,8 +247,11 @@ int cli_bench(int argc, char **argv)
     if (code >= 0) {
         return code;
     }
+    if (b.train == (operand_count == 1)) {
+        return cli_usage(&command, "say what to measure: a model, or --train");
+    }
     if (!b.train) {
-        return cli_usage(&command, "say what to measure: --train");
+        return bench_model(operands[0], b.runs, b.json);
     }
     b.model.channels = three ? 3 : 1;
     b.model.width = (float)b.width;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *output, *names;
 static bool as_json;
@@ -57,7 +58,7 @@ static const cli_command command = {
 typedef struct block {
     char **paths;
     int size;
-    uint8_t *pixels; /* BLOCK x size x size */
+    uint8_t *pixels; /* BLOCK x size x size; fewer for fewer images */
     bool good[BLOCK];
     float familiarity[BLOCK]; /* of the good ones, in their order */
     smt_error errors[BLOCK];
@@ -207,7 +208,8 @@ static smt_status predict_all(smt_classifier *classifier,
     smt_status status = SMT_OK;
     if (b) {
         b->size = info->input_size;
-        b->pixels = smt_alloc(BLOCK, (size_t)b->size * (size_t)b->size);
+        size_t most = list->count < BLOCK ? list->count : BLOCK;
+        b->pixels = smt_alloc(most, (size_t)b->size * (size_t)b->size);
     }
     if (!b || !b->pixels || !probabilities) {
         status = smt_fail(error, SMT_ERR_MEMORY, "out of memory");
@@ -243,6 +245,19 @@ static smt_status finish(sink *s, smt_error *error)
     return s->file ? smt_file_commit(&s->file, error) : SMT_OK;
 }
 
+/* A thread more than images would only take memory, as each has its own arena. */
+static int threads_for(char *const *paths, int count)
+{
+    for (int i = 0; i < count; i++) {
+        if (smt_path_is_directory(paths[i])) {
+            return cli_shared.threads;
+        }
+    }
+    int cores = (int)sysconf(_SC_NPROCESSORS_ONLN), threads = cli_shared.threads;
+    threads = threads > 0 ? threads : cores > 0 ? cores : 1;
+    return threads < count ? threads : count;
+}
+
 int cli_predict(int argc, char **argv)
 {
     char **operands;
@@ -258,7 +273,8 @@ int cli_predict(int argc, char **argv)
     cli_paths list = {0};
     sink s = {0};
     size_t skipped = 0;
-    smt_status status = smt_pool_create(cli_shared.threads, &pool, &error);
+    int threads = threads_for(operands + 1, operand_count - 1);
+    smt_status status = smt_pool_create(threads, &pool, &error);
     status = status ? status : cli_open_classifier(operands[0], names, pool, &classifier, &error);
     status = status ? status : cli_gather(operands + 1, operand_count - 1, &list, &error);
     if (!status && !list.count) {

@@ -41,7 +41,8 @@ struct smt_exec {
     int batch;
     smt_step step;
     bool training;
-    bool observed; /* keeper holds the values of the last call */
+    bool observed;   /* keeper holds the values of the last call */
+    double *seconds; /* [node], borrowed: where the time of operators is added up, or NULL */
 };
 
 /* What a task of the pool needs to run one chunk of a segment. */
@@ -172,6 +173,7 @@ static void run_operator(
 {
     const ops_operator *op = ops_find(run->exec->graph->nodes[a->node].op);
     ops_call call = call_of(run, a, first, images, chunk, worker);
+    double *seconds = run->exec->seconds, start = seconds ? smt_clock() : 0;
     before(run, a, &call, worker);
     if (a->kind == PLAN_FORWARD) {
         op->forward(&call);
@@ -179,6 +181,9 @@ static void run_operator(
         op->backward(&call);
     }
     after(run, a, &call, worker);
+    if (seconds) {
+        seconds[a->node] += smt_clock() - start;
+    }
 }
 
 /* A share of an action of a whole segment; the tasks of several actions follow each other. */
@@ -207,9 +212,13 @@ static void run_whole(segment_run *run)
         ops_call call = call_of(run, &actions[i], 0, run->exec->batch, 0, 0);
         int many = actions[i].kind == PLAN_WEIGHT ? segment->first + segment->count - i : 1;
         run->action = i;
+        double *seconds = run->exec->seconds, start = seconds ? smt_clock() : 0;
         before(run, &actions[i], &call, 0);
         smt_pool_run(run->exec->pool, many * SHARES, run_share, run);
         after(run, &actions[i], &call, 0);
+        if (seconds) {
+            seconds[actions[i].node] += smt_clock() - start;
+        }
         i += many - 1;
     }
 }
@@ -663,6 +672,11 @@ const float *smt_exec_node_gradient(const smt_exec *exec, int node)
 const float *smt_exec_node_value(const smt_exec *exec, int node)
 {
     return kept(exec, exec->main.plan->value, node);
+}
+
+void smt_exec_time(smt_exec *exec, double *seconds)
+{
+    exec->seconds = seconds;
 }
 
 size_t smt_exec_memory(const smt_exec *exec)

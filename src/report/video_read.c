@@ -3,9 +3,7 @@
 
 #ifdef SMT_HAVE_VIDEO
 
-#include <libavcodec/avcodec.h>
-#include <libavformat/avformat.h>
-#include <libswscale/swscale.h>
+#include "report/libav.h"
 
 struct video_reader {
     char *path;
@@ -22,11 +20,11 @@ void video_close(video_reader **reader)
 {
     if (reader && *reader) {
         video_reader *r = *reader;
-        sws_freeContext(r->scale);
-        av_packet_free(&r->packet);
-        av_frame_free(&r->frame);
-        avcodec_free_context(&r->codec);
-        avformat_close_input(&r->format);
+        libav.sws_freeContext(r->scale);
+        libav.av_packet_free(&r->packet);
+        libav.av_frame_free(&r->frame);
+        libav.avcodec_free_context(&r->codec);
+        libav.avformat_close_input(&r->format);
         smt_free(r->path);
         smt_free(r);
         *reader = NULL;
@@ -36,7 +34,7 @@ void video_close(video_reader **reader)
 static smt_status say(const char *path, int code, smt_error *error)
 {
     char text[AV_ERROR_MAX_STRING_SIZE] = "";
-    av_strerror(code, text, sizeof text);
+    libav.av_strerror(code, text, sizeof text);
     return smt_fail(error,
                     code == AVERROR(ENOMEM) ? SMT_ERR_MEMORY : SMT_ERR_FORMAT,
                     "%s: cannot be read as a video: %s",
@@ -47,35 +45,40 @@ static smt_status say(const char *path, int code, smt_error *error)
 static smt_status open_stream(video_reader *r, smt_error *error)
 {
     const AVCodec *codec = NULL;
-    int code = avformat_open_input(&r->format, r->path, NULL, NULL);
-    code = code < 0 ? code : avformat_find_stream_info(r->format, NULL);
-    code = code < 0 ? code : av_find_best_stream(r->format, AVMEDIA_TYPE_VIDEO, -1, -1, &codec, 0);
+    int code = libav.avformat_open_input(&r->format, r->path, NULL, NULL);
+    code = code < 0 ? code : libav.avformat_find_stream_info(r->format, NULL);
+    code = code < 0 ? code
+                    : libav.av_find_best_stream(r->format, AVMEDIA_TYPE_VIDEO, -1, -1, &codec, 0);
     if (code < 0) {
         return say(r->path, code, error);
     }
     r->stream = code;
-    r->codec = avcodec_alloc_context3(codec);
-    r->frame = av_frame_alloc();
-    r->packet = av_packet_alloc();
+    r->codec = libav.avcodec_alloc_context3(codec);
+    r->frame = libav.av_frame_alloc();
+    r->packet = libav.av_packet_alloc();
     if (!r->codec || !r->frame || !r->packet) {
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", r->path);
     }
     r->codec->thread_count = 1;
     r->codec->max_pixels = (int64_t)64 << 20;
-    code = avcodec_parameters_to_context(r->codec, r->format->streams[r->stream]->codecpar);
-    code = code < 0 ? code : avcodec_open2(r->codec, codec, NULL);
+    code = libav.avcodec_parameters_to_context(r->codec, r->format->streams[r->stream]->codecpar);
+    code = code < 0 ? code : libav.avcodec_open2(r->codec, codec, NULL);
     return code < 0 ? say(r->path, code, error) : SMT_OK;
 }
 
 smt_status video_open(const char *path, video_reader **out, smt_error *error)
 {
-    av_log_set_level(AV_LOG_QUIET);
+    smt_status status = libav_load(path, error);
+    if (status) {
+        return status;
+    }
+    libav.av_log_set_level(AV_LOG_QUIET);
     video_reader *r = smt_alloc(1, sizeof *r);
     if (r) {
         r->path = smt_strdup(path);
     }
-    smt_status status = r && r->path ? open_stream(r, error)
-                                     : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
+    status = r && r->path ? open_stream(r, error)
+                          : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
     if (status) {
         video_close(&r);
         return status;
@@ -97,26 +100,26 @@ static smt_status to_grey(video_reader *r, smt_image *image, smt_error *error)
     if (status) {
         return status;
     }
-    r->scale = sws_getCachedContext(r->scale,
-                                    width,
-                                    height,
-                                    (enum AVPixelFormat)r->frame->format,
-                                    width,
-                                    height,
-                                    AV_PIX_FMT_GRAY8,
-                                    SWS_BILINEAR,
-                                    NULL,
-                                    NULL,
-                                    NULL);
+    r->scale = libav.sws_getCachedContext(r->scale,
+                                          width,
+                                          height,
+                                          (enum AVPixelFormat)r->frame->format,
+                                          width,
+                                          height,
+                                          AV_PIX_FMT_GRAY8,
+                                          SWS_BILINEAR,
+                                          NULL,
+                                          NULL,
+                                          NULL);
     uint8_t *planes[1] = {image->pixels};
     const int strides[1] = {width};
-    if (!r->scale || sws_scale(r->scale,
-                               (const uint8_t *const *)r->frame->data,
-                               r->frame->linesize,
-                               0,
-                               height,
-                               planes,
-                               strides) < 0) {
+    if (!r->scale || libav.sws_scale(r->scale,
+                                     (const uint8_t *const *)r->frame->data,
+                                     r->frame->linesize,
+                                     0,
+                                     height,
+                                     planes,
+                                     strides) < 0) {
         smt_image_free(image);
         return smt_fail(
             error, SMT_ERR_UNSUPPORTED, "%s: its pixel format cannot be made grey", r->path);
@@ -128,7 +131,7 @@ smt_status video_next(video_reader *r, smt_image *image, bool *found, smt_error 
 {
     *found = false;
     for (;;) {
-        int code = avcodec_receive_frame(r->codec, r->frame);
+        int code = libav.avcodec_receive_frame(r->codec, r->frame);
         if (code >= 0) {
             *found = true;
             return to_grey(r, image, error);
@@ -139,17 +142,17 @@ smt_status video_next(video_reader *r, smt_image *image, bool *found, smt_error 
         if (code != AVERROR(EAGAIN)) {
             return say(r->path, code, error);
         }
-        code = r->draining ? AVERROR_EOF : av_read_frame(r->format, r->packet);
+        code = r->draining ? AVERROR_EOF : libav.av_read_frame(r->format, r->packet);
         if (code < 0) {
             r->draining = true;
-            avcodec_send_packet(r->codec, NULL);
+            libav.avcodec_send_packet(r->codec, NULL);
             continue;
         }
         if (r->packet->stream_index == r->stream) {
             /* A damaged packet costs its frame, not the rest of the video. */
-            avcodec_send_packet(r->codec, r->packet);
+            libav.avcodec_send_packet(r->codec, r->packet);
         }
-        av_packet_unref(r->packet);
+        libav.av_packet_unref(r->packet);
     }
 }
 

@@ -7,10 +7,7 @@
 
 #ifdef SMT_HAVE_VIDEO
 
-#include <libavcodec/avcodec.h>
-#include <libavformat/avformat.h>
-#include <libavutil/opt.h>
-#include <libswscale/swscale.h>
+#include "report/libav.h"
 
 struct video_writer {
     smt_file *file;
@@ -28,7 +25,7 @@ struct video_writer {
 static smt_status say(const video_writer *w, int code, const char *what, smt_error *error)
 {
     char text[AV_ERROR_MAX_STRING_SIZE] = "";
-    av_strerror(code, text, sizeof text);
+    libav.av_strerror(code, text, sizeof text);
     return smt_fail(error,
                     code == AVERROR(ENOMEM) ? SMT_ERR_MEMORY : SMT_ERR_IO,
                     "%s: cannot %s: %s",
@@ -44,13 +41,13 @@ void video_abandon(video_writer **writer)
     }
     video_writer *w = *writer;
     if (w->format && w->format->pb) {
-        avio_closep(&w->format->pb);
+        libav.avio_closep(&w->format->pb);
     }
-    sws_freeContext(w->scale);
-    av_packet_free(&w->packet);
-    av_frame_free(&w->frame);
-    avcodec_free_context(&w->codec);
-    avformat_free_context(w->format);
+    libav.sws_freeContext(w->scale);
+    libav.av_packet_free(&w->packet);
+    libav.av_frame_free(&w->frame);
+    libav.avcodec_free_context(&w->codec);
+    libav.avformat_free_context(w->format);
     smt_file_abandon(&w->file);
     smt_free(w->path);
     smt_free(w);
@@ -90,10 +87,10 @@ static uint8_t palette_index(uint32_t colour, int x, int y)
 static const AVCodec *find_encoder(bool gif)
 {
     if (gif) {
-        return avcodec_find_encoder(AV_CODEC_ID_GIF);
+        return libav.avcodec_find_encoder(AV_CODEC_ID_GIF);
     }
-    const AVCodec *codec = avcodec_find_encoder_by_name("libx264");
-    return codec ? codec : avcodec_find_encoder(AV_CODEC_ID_H264);
+    const AVCodec *codec = libav.avcodec_find_encoder_by_name("libx264");
+    return codec ? codec : libav.avcodec_find_encoder(AV_CODEC_ID_H264);
 }
 
 static smt_status
@@ -107,9 +104,9 @@ open_codec(video_writer *w, bool gif, int width, int height, int fps, int thread
                         w->path,
                         gif ? "GIF" : "H.264");
     }
-    w->codec = avcodec_alloc_context3(codec);
-    w->frame = av_frame_alloc();
-    w->packet = av_packet_alloc();
+    w->codec = libav.avcodec_alloc_context3(codec);
+    w->frame = libav.av_frame_alloc();
+    w->packet = libav.av_packet_alloc();
     if (!w->codec || !w->frame || !w->packet) {
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", w->path);
     }
@@ -122,48 +119,48 @@ open_codec(video_writer *w, bool gif, int width, int height, int fps, int thread
     w->codec->thread_count = threads;
     w->frame->format = w->codec->pix_fmt;
     if (!gif) {
-        av_opt_set(w->codec->priv_data, "preset", "veryfast", 0);
-        av_opt_set(w->codec->priv_data, "crf", "20", 0);
+        libav.av_opt_set(w->codec->priv_data, "preset", "veryfast", 0);
+        libav.av_opt_set(w->codec->priv_data, "crf", "20", 0);
         w->codec->colorspace = w->frame->colorspace = AVCOL_SPC_BT709;
         w->codec->color_range = w->frame->color_range = AVCOL_RANGE_MPEG;
-        w->scale = sws_getContext(width,
-                                  height,
-                                  AV_PIX_FMT_BGR0,
-                                  width,
-                                  height,
-                                  AV_PIX_FMT_YUV420P,
-                                  SWS_BILINEAR,
-                                  NULL,
-                                  NULL,
-                                  NULL);
+        w->scale = libav.sws_getContext(width,
+                                        height,
+                                        AV_PIX_FMT_BGR0,
+                                        width,
+                                        height,
+                                        AV_PIX_FMT_YUV420P,
+                                        SWS_BILINEAR,
+                                        NULL,
+                                        NULL,
+                                        NULL);
         if (!w->scale) {
             return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", w->path);
         }
-        const int *table = sws_getCoefficients(SWS_CS_ITU709);
-        sws_setColorspaceDetails(w->scale, table, 1, table, 0, 0, 1 << 16, 1 << 16);
+        const int *table = libav.sws_getCoefficients(SWS_CS_ITU709);
+        libav.sws_setColorspaceDetails(w->scale, table, 1, table, 0, 0, 1 << 16, 1 << 16);
     }
     if (w->format->oformat->flags & AVFMT_GLOBALHEADER) {
         w->codec->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
     }
-    int code = avcodec_open2(w->codec, codec, NULL);
+    int code = libav.avcodec_open2(w->codec, codec, NULL);
     return code < 0 ? say(w, code, "open the encoder", error) : SMT_OK;
 }
 
 static smt_status open_file(video_writer *w, smt_error *error)
 {
-    w->stream = avformat_new_stream(w->format, NULL);
-    int code = w->stream ? avcodec_parameters_from_context(w->stream->codecpar, w->codec)
+    w->stream = libav.avformat_new_stream(w->format, NULL);
+    int code = w->stream ? libav.avcodec_parameters_from_context(w->stream->codecpar, w->codec)
                          : AVERROR(ENOMEM);
     AVDictionary *options = NULL;
     if (code >= 0) {
         w->stream->time_base = w->codec->time_base;
         w->stream->avg_frame_rate = w->codec->framerate;
-        code = avio_open(&w->format->pb, smt_file_temporary(w->file), AVIO_FLAG_WRITE);
+        code = libav.avio_open(&w->format->pb, smt_file_temporary(w->file), AVIO_FLAG_WRITE);
     }
     if (code >= 0) {
-        av_dict_set(&options, "movflags", "+faststart", 0);
-        code = avformat_write_header(w->format, &options);
-        av_dict_free(&options);
+        libav.av_dict_set(&options, "movflags", "+faststart", 0);
+        code = libav.avformat_write_header(w->format, &options);
+        libav.av_dict_free(&options);
     }
     w->opened = code >= 0;
     return code < 0 ? say(w, code, "write", error) : SMT_OK;
@@ -179,7 +176,11 @@ smt_status video_create(const char *path,
 {
     size_t length = strlen(path);
     bool gif = length > 4 && strcasecmp(path + length - 4, ".gif") == 0;
-    av_log_set_level(AV_LOG_QUIET);
+    smt_status status = libav_load(path, error);
+    if (status) {
+        return status;
+    }
+    libav.av_log_set_level(AV_LOG_QUIET);
     video_writer *w = smt_alloc(1, sizeof *w);
     if (w) {
         w->path = smt_strdup(path);
@@ -188,14 +189,14 @@ smt_status video_create(const char *path,
         video_abandon(&w);
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
     }
-    smt_status status = smt_file_create(path, &w->file, error);
-    if (!status && avformat_alloc_output_context2(
+    status = smt_file_create(path, &w->file, error);
+    if (!status && libav.avformat_alloc_output_context2(
                        &w->format, NULL, gif ? "gif" : "mp4", smt_file_temporary(w->file)) < 0) {
         status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
     }
     status = status ? status : open_codec(w, gif, width, height, fps, threads, error);
     status = status ? status : open_file(w, error);
-    if (!status && av_frame_get_buffer(w->frame, 0) < 0) {
+    if (!status && libav.av_frame_get_buffer(w->frame, 0) < 0) {
         status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
     }
     if (status) {
@@ -209,17 +210,17 @@ smt_status video_create(const char *path,
 /* frame NULL: the encoder gives what it still holds. */
 static smt_status encode(video_writer *w, AVFrame *frame, smt_error *error)
 {
-    int code = avcodec_send_frame(w->codec, frame);
+    int code = libav.avcodec_send_frame(w->codec, frame);
     while (code >= 0) {
-        code = avcodec_receive_packet(w->codec, w->packet);
+        code = libav.avcodec_receive_packet(w->codec, w->packet);
         if (code == AVERROR(EAGAIN) || code == AVERROR_EOF) {
             return SMT_OK;
         }
         if (code >= 0) {
             w->packet->duration = w->packet->duration ? w->packet->duration : 1;
-            av_packet_rescale_ts(w->packet, w->codec->time_base, w->stream->time_base);
+            libav.av_packet_rescale_ts(w->packet, w->codec->time_base, w->stream->time_base);
             w->packet->stream_index = w->stream->index;
-            code = av_interleaved_write_frame(w->format, w->packet);
+            code = libav.av_interleaved_write_frame(w->format, w->packet);
         }
     }
     return say(w, code, "encode a frame", error);
@@ -244,14 +245,14 @@ static void fill_palette(AVFrame *frame, const uint8_t *pixels, int stride)
 smt_status
 video_add(video_writer *w, const uint8_t *pixels, int stride, int repeat, smt_error *error)
 {
-    int code = av_frame_make_writable(w->frame);
+    int code = libav.av_frame_make_writable(w->frame);
     if (code < 0) {
         return say(w, code, "take a frame", error);
     }
     if (w->scale) {
         const uint8_t *const planes[1] = {pixels};
         const int strides[1] = {stride};
-        sws_scale(
+        libav.sws_scale(
             w->scale, planes, strides, 0, w->frame->height, w->frame->data, w->frame->linesize);
     } else {
         fill_palette(w->frame, pixels, stride);
@@ -271,11 +272,11 @@ smt_status video_finish(video_writer **writer, smt_error *error)
 {
     video_writer *w = *writer;
     smt_status status = encode(w, NULL, error);
-    int code = status ? 0 : av_write_trailer(w->format);
+    int code = status ? 0 : libav.av_write_trailer(w->format);
     if (code < 0) {
         status = say(w, code, "write", error);
     }
-    code = avio_closep(&w->format->pb);
+    code = libav.avio_closep(&w->format->pb);
     if (code < 0 && !status) {
         status = say(w, code, "write", error);
     }

@@ -18,7 +18,39 @@ awk -v rate="$(number images_per_second)" -v ms="$(number step_ms)" -v best="$(n
 awk -v peak="$(number peak_bytes)" -v engine="$(number engine_bytes)" 'BEGIN { exit !(engine > 100000 && peak > engine) }' ||
     fail "memory is not plausible: $json"
 "$semtinel" bench --train --steps 1 --batch 1 --size 32 --width 0.25 --threads 1 | grep -q 'images/s' || fail "no plain report"
-for bad in "" "--train --batch 0" "--train --batch 5000" "--train --size 16" "--train --steps x" "--train model"; do
+# a network: through edge and through the training engine
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+"$semtinel" synth "$work/images" --per-class 2 --size 64 --seed 1 --quiet || fail "synth"
+"$semtinel" train "$work/images" -o "$work/run" --size 64 --width 0.25 --epochs 1 --init none --threads 1 --quiet || fail "train"
+"$semtinel" export "$work/run" -o "$work/model.tflite" --quiet || fail "export"
+"$semtinel" quantize "$work/run" --calibrate "$work/images" --scheme int8 -o "$work/int8.tflite" --quiet || fail "quantize"
+for model in int8.tflite model.tflite run; do
+    json=$("$semtinel" bench "$work/$model" --runs 20 --threads 2 --json) || fail "$model: exit code $?"
+    awk -v low="$(number latency_ms_p10)" -v middle="$(number latency_ms)" -v high="$(number latency_ms_p90)" \
+        -v load="$(number load_ms)" 'BEGIN { exit !(low > 0 && low <= middle && middle <= high && load >= low) }' ||
+        fail "$model: latencies are not in order: $json"
+    awk -v one="$(number images_per_second_one_thread)" -v many="$(number images_per_second)" -v arena="$(number arena_bytes)" \
+        -v resident="$(number resident_bytes)" 'BEGIN { exit !(one > 0 && many > 0 && arena > 10000 && resident > arena) }' ||
+        fail "$model: rates or memory are not plausible: $json"
+    # the operators' times make up most of the latency
+    grep -q '"runtime": "edge"' <<<"$json" || [ "$model" = run ] || fail "$model: not through edge"
+    sum=$(sed -n 's/^ *"us": \([0-9.e-]*\),*$/\1/p' <<<"$json" | awk '{s += $1} END {print s / 1000}')
+    awk -v sum="$sum" -v low="$(number latency_ms_p10)" 'BEGIN { exit !(sum > 0.4 * low) }' ||
+        fail "$model: operators take $sum ms of a latency of $(number latency_ms) ms"
+done
+"$semtinel" bench "$work/int8.tflite" --runs 5 | grep -q 'DEPTHWISE_CONV_2D' || fail "no table of operators"
+"$semtinel" bench "$work/none.tflite" >/dev/null 2>&1
+[ $? = 1 ] || fail "a missing model is not reported"
+# resident memory of a prediction; a sanitizer has its own
+if ! grep -q __asan_init "$semtinel"; then
+    image=$(find "$work/images" -name '*.png' | head -1)
+    for model in int8.tflite model.tflite run; do
+        "$(dirname "$semtinel")"/bench/bench_footprint 25 "$semtinel" predict "$work/$model" "$image" -o "$work/out.csv" >/dev/null ||
+            fail "predict with $model takes more than 25 MB"
+    done
+fi
+for bad in "" "--train --batch 0" "--train --batch 5000" "--train --size 16" "--train --steps x" "--train model" "model --runs 0"; do
     "$semtinel" bench $bad >/dev/null 2>&1
     [ $? = 2 ] || fail "'bench $bad' is not refused as wrong usage"
 done

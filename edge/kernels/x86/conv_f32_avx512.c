@@ -24,18 +24,37 @@ static uint32_t prepared(const smt_conv *p)
     return is_fast(p) ? X86_ALIGNMENT + (uint32_t)panels(p) * 64 * (1 + (uint32_t)x86_terms(p)) : 0;
 }
 
+/* [16][terms] to [terms][16], eight by eight: each line of the result is written at once. */
+static void turn(const float *w, size_t terms, float *to)
+{
+    size_t k = 0;
+    for (; k + 8 <= terms; k += 8)
+        for (size_t i = 0; i < 16; i++) {
+            const float *from = w + i * terms + k;
+            for (size_t j = 0; j < 8; j++)
+                to[16 * (k + j) + i] = from[j];
+        }
+    for (; k < terms; k++)
+        for (size_t i = 0; i < 16; i++)
+            to[16 * k + i] = w[i * terms + k];
+}
+
 static void prepare(const smt_conv *p, void *memory)
 {
     if (!is_fast(p))
         return;
     float *bias = x86_align(memory), *to = bias + 16 * panels(p);
-    const float *w = p->weights;
-    int32_t terms = x86_terms(p);
-    for (int32_t o = 0; o < 16 * panels(p); o++) {
+    const size_t terms = (size_t)x86_terms(p);
+    for (int32_t o = 0; o < 16 * panels(p); o++)
         bias[o] = o < p->out_c && p->bias ? ((const float *)p->bias)[o] : 0.0f;
-        for (int32_t k = 0; k < terms; k++)
-            to[((size_t)(o / 16) * (size_t)terms + (size_t)k) * 16 + (size_t)(o % 16)] =
-                o < p->out_c ? w[(size_t)o * (size_t)terms + (size_t)k] : 0.0f;
+    for (int32_t first = 0; first < p->out_c; first += 16, to += 16 * terms) {
+        const float *w = (const float *)p->weights + (size_t)first * terms;
+        int32_t count = p->out_c - first < 16 ? p->out_c - first : 16;
+        if (count == 16)
+            turn(w, terms, to);
+        for (size_t k = 0; k < terms && count < 16; k++)
+            for (int32_t i = 0; i < 16; i++)
+                to[16 * k + (size_t)i] = i < count ? w[(size_t)i * terms + k] : 0.0f;
     }
 }
 

@@ -56,22 +56,26 @@ static void prepare(const smt_conv *p, void *memory)
         return;
     requant_block *heads = x86_align(memory);
     int8_t *to = (int8_t *)(heads + panels(p));
-    const int8_t *w = p->weights;
-    int32_t row = window(p), padded = padded_window(p), terms = padded_terms(p);
+    const int32_t row = window(p), terms = padded_terms(p);
     for (int32_t panel = 0; panel < panels(p); panel++, to += 16 * terms) {
         int32_t first = 16 * panel, bias[16];
         int64_t largest[16];
         for (int32_t i = 0; i < 16; i++) {
-            int32_t o = first + i, sum = 0;
-            const int8_t *from = w + (size_t)o * (size_t)(p->filter_h * row);
-            largest[i] = 0;
-            for (int32_t k = 0; k < terms; k++) {
-                int32_t x = k % padded, at = k / padded * row + x;
-                int8_t value = o < p->out_c && x < row ? from[at] : 0;
-                sum += value;
-                largest[i] += 255 * (value < 0 ? -value : value);
-                to[k / 4 * 64 + i * 4 + k % 4] = value;
-            }
+            int32_t o = first + i, sum = 0, size = 0;
+            const int8_t *from =
+                (const int8_t *)p->weights + (size_t)o * (size_t)(p->filter_h * row);
+            int8_t *four = to + 4 * i;
+            for (int32_t ky = 0; ky < p->filter_h; ky++)
+                for (int32_t x = 0; x < row; x += 4, four += 64)
+                    for (int32_t j = 0; j < 4; j++) {
+                        int8_t value = 0;
+                        if (x + j < row && o < p->out_c)
+                            value = *from++;
+                        four[j] = value;
+                        sum += value;
+                        size += value < 0 ? -value : value;
+                    }
+            largest[i] = (int64_t)255 * size;
             uint32_t b = o < p->out_c && p->bias ? (uint32_t)((const int32_t *)p->bias)[o] : 0;
             bias[i] = (int32_t)(b - (uint32_t)(128 + p->in_zero) * (uint32_t)sum);
         }

@@ -1,0 +1,199 @@
+/* semtinel bench MODEL: the report. */
+#include "cli/bench.h"
+#include "cli/cli.h"
+
+#include <semtinel/format.h>
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+size_t bench_resident(void)
+{
+    unsigned long total, resident = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (file) {
+        if (fscanf(file, "%lu %lu", &total, &resident) != 2) {
+            resident = 0;
+        }
+        fclose(file);
+    }
+    return (size_t)resident * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+smt_status bench_report_reserve(bench_report *report, int operators, smt_error *error)
+{
+    size_t runs = (size_t)report->runs;
+    report->seconds = smt_alloc(runs, sizeof *report->seconds);
+    report->operators = smt_alloc((size_t)operators + 1, sizeof *report->operators);
+    bool complete = report->seconds && report->operators;
+    for (int i = 0; complete && i < operators; i++) {
+        report->operators[i].seconds = smt_alloc(runs, sizeof(double));
+        complete = report->operators[i].seconds;
+        report->operator_count += complete;
+    }
+    return complete ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "out of memory for the times");
+}
+
+void bench_report_free(bench_report *report)
+{
+    for (int i = 0; i < report->operator_count; i++) {
+        smt_free(report->operators[i].seconds);
+    }
+    smt_free(report->operators);
+    smt_free(report->seconds);
+    *report = (bench_report){0};
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const double *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+/* The value below which `percent` of the sorted runs are. */
+static double percentile(const bench_report *r, const double *sorted, int percent)
+{
+    return sorted[(r->runs - 1) * percent / 100];
+}
+
+static json_t *operators_json(const bench_report *r)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < r->operator_count; i++) {
+        const bench_operator *o = &r->operators[i];
+        json_array_append_new(list,
+                              json_pack("{s:i, s:s, s:[i,i,i], s:f}",
+                                        "index",
+                                        i,
+                                        "name",
+                                        o->name,
+                                        "shape",
+                                        o->h,
+                                        o->w,
+                                        o->c,
+                                        "us",
+                                        1e6 * percentile(r, o->seconds, 50)));
+    }
+    return list;
+}
+
+static int print_json(const char *path, const bench_report *r)
+{
+    char *name = smt_utf8(path);
+    json_t *object = json_pack("{s:s, s:s, s:s, s:f, s:I, s:I, s:I, s:i, s:f, s:f, s:f, s:f, s:i, "
+                               "s:f, s:f, s:o}",
+                               "model",
+                               name ? name : "",
+                               "runtime",
+                               r->runtime,
+                               "kernels",
+                               r->kernels,
+                               "load_ms",
+                               1e3 * r->load,
+                               "resident_bytes",
+                               (json_int_t)r->resident,
+                               "arena_bytes",
+                               (json_int_t)r->arena,
+                               "prepared_bytes",
+                               (json_int_t)r->prepared,
+                               "runs",
+                               r->runs,
+                               "latency_ms",
+                               1e3 * percentile(r, r->seconds, 50),
+                               "latency_ms_p10",
+                               1e3 * percentile(r, r->seconds, 10),
+                               "latency_ms_p90",
+                               1e3 * percentile(r, r->seconds, 90),
+                               "images_per_second_one_thread",
+                               r->one,
+                               "threads",
+                               r->threads,
+                               "images_per_second",
+                               r->many,
+                               "latency_ms_fastest",
+                               1e3 * r->seconds[0],
+                               "operators",
+                               operators_json(r));
+    char *text = object ? json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) : NULL;
+    json_decref(object);
+    smt_free(name);
+    if (!text) {
+        fputs("semtinel: out of memory\n", stderr);
+        return EXIT_FAILED;
+    }
+    puts(text);
+    free(text);
+    return EXIT_DONE;
+}
+
+static void print_text(const char *path, const bench_report *r)
+{
+    printf("%s through %s%s%s\n", path, r->runtime, r->kernels[0] ? ", kernels " : "", r->kernels);
+    printf("  from the file to the first result %.2f ms, resident memory then %.1f MB\n",
+           1e3 * r->load,
+           1e-6 * (double)r->resident);
+    printf("  working memory %zu bytes", r->arena);
+    if (r->prepared) {
+        printf(", of which %zu for constants prepared at the start", r->prepared);
+    }
+    printf("\n  latency, batch 1, one thread: median %.3f ms, 10%% below %.3f, 90%% below %.3f "
+           "(%d runs)\n",
+           1e3 * percentile(r, r->seconds, 50),
+           1e3 * percentile(r, r->seconds, 10),
+           1e3 * percentile(r, r->seconds, 90),
+           r->runs);
+    printf("  throughput: %.0f images/s on one thread, %.0f on %d (%.2f times)\n",
+           r->one,
+           r->many,
+           r->threads,
+           r->many / r->one);
+    double total = 0;
+    for (int i = 0; i < r->operator_count; i++) {
+        total += percentile(r, r->operators[i].seconds, 50);
+    }
+    printf("\n    # operator                      result          us      %%\n");
+    for (int i = 0; i < r->operator_count; i++) {
+        const bench_operator *o = &r->operators[i];
+        char shape[40];
+        double seconds = percentile(r, o->seconds, 50);
+        snprintf(shape, sizeof shape, "%d x %d x %d", o->h, o->w, o->c);
+        printf("%5d %-24s %16s %9.2f %6.1f\n",
+               i,
+               o->name,
+               shape,
+               1e6 * seconds,
+               total > 0 ? 100 * seconds / total : 0.0);
+    }
+}
+
+int bench_model(const char *path, int runs, bool json)
+{
+    bench_report report = {.runs = runs};
+    smt_error error = {0};
+    size_t length = strlen(path);
+    smt_pool *pool = NULL; /* only to learn how many threads 0 means */
+    smt_status status = smt_pool_create(cli_shared.threads, &pool, &error);
+    if (!status) {
+        report.threads = smt_pool_threads(pool);
+        smt_pool_destroy(&pool);
+        bool tflite = length > 7 && strcmp(path + length - 7, ".tflite") == 0;
+        status = tflite ? bench_edge(path, &report, &error) : bench_engine(path, &report, &error);
+    }
+    int code = status ? cli_report(&error) : EXIT_DONE;
+    if (!status) {
+        qsort(report.seconds, (size_t)report.runs, sizeof(double), by_value);
+        for (int i = 0; i < report.operator_count; i++) {
+            qsort(report.operators[i].seconds, (size_t)report.runs, sizeof(double), by_value);
+        }
+        if (json) {
+            code = print_json(path, &report);
+        } else {
+            print_text(path, &report);
+        }
+    }
+    bench_report_free(&report);
+    return code;
+}
