@@ -35,6 +35,23 @@ static const kernel_case kernel_cases[] = {
 
 enum { KERNEL_CASES = sizeof kernel_cases / sizeof kernel_cases[0] };
 
+/* Element-wise functions, sums, gates and means: pixels x channels. */
+typedef struct element_case {
+    int32_t pixels, channels;
+} element_case;
+
+static const element_case element_cases[] = {{4096, 16},
+                                             {1024, 16},
+                                             {256, 24},
+                                             {256, 96},
+                                             {64, 40},
+                                             {64, 120},
+                                             {64, 240},
+                                             {16, 576},
+                                             {1, 576}};
+
+enum { ELEMENT_CASES = sizeof element_cases / sizeof element_cases[0] };
+
 /* Shape of a case with SAME padding. */
 static inline smt_conv case_shape(const kernel_case *k)
 {
