@@ -17,16 +17,16 @@ var shown=document.querySelectorAll('#behind-list li img').length;
 b.dispatchEvent(new KeyboardEvent('keydown',{key:'ArrowDown',bubbles:true}));
 var h=[].map.call(document.querySelectorAll('h1,h2'),function(e){return e.textContent});
 document.title='PROBE '+(shown===n)+' '+(document.activeElement.tagName)+' '+h.length+' '+
-[].every.call(document.images,function(i){return i.alt!==''})+' '+performance.getEntriesByType('resource').length;</script>
+[].every.call(document.images,function(i){return i.alt!==''})+' '+(document.documentElement.scrollWidth<=innerWidth)+' '+performance.getEntriesByType('resource').length;</script>
 JS
 sed "/<\/body>/{
 r $work/probe.js
 d
 }" "$work/out/report.html" >"$work/probe.html"
-title=$(timeout 60 "$browser" --headless --no-sandbox --disable-gpu --dump-dom "file://$work/probe.html" 2>/dev/null |
+title=$(timeout 60 "$browser" --headless --no-sandbox --disable-gpu --window-size=500,900 --dump-dom "file://$work/probe.html" 2>/dev/null |
     grep -o '<title>[^<]*</title>' | head -n 1)
 case $title in
-    '<title>PROBE true '*' true 0</title>') ;;
+    '<title>PROBE true '*' true true 0</title>') ;;
     '')
         echo "skipped: the browser does not run here"
         exit 77
