@@ -145,8 +145,8 @@ SMT_API smt_status smt_classifier_run(smt_classifier *classifier,
 /* The same with the familiarity of each image: the largest cosine between its pooled features and
  * those of the images that the classifier remembers, -1 .. 1 (Sun et al. 2022, "Out-of-distribution
  * detection with deep nearest neighbors"). NaN where it remembers none. It tells images that are no
- * SEM images; for SEM images of another tool confidence is as good (docs/evaluation.md has the
- * figures). */
+ * SEM images and classes that were not trained; for known classes from another tool confidence is
+ * as good (docs/evaluation.md has the figures). */
 SMT_API smt_status smt_classifier_run_scored(smt_classifier *classifier,
                                              const uint8_t *pixels,
                                              size_t count,

@@ -145,17 +145,64 @@ print(const smt_calibration *c, const smt_decision *decision, const smt_classifi
     }
 }
 
-/* The images of the fit are what is familiar; each is measured against the others. */
-static smt_status remember(smt_classifier *classifier, smt_evaluation *e, smt_error *error)
+/* Up to SMT_REMEMBERED training images, evenly picked; *out stays NULL where the set has none. */
+static smt_status load_training(
+    const smt_dataset *dataset, int size, smt_pool *pool, smt_pixels **out, smt_error *error)
 {
-    float *features = NULL;
+    bool *wanted = smt_alloc(dataset->sample_count, sizeof *wanted);
+    size_t total = 0, at = 0;
+    smt_status status = wanted ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    for (size_t i = 0; i < dataset->sample_count; i++) {
+        total += dataset->samples[i].split == SMT_SPLIT_TRAIN;
+    }
+    size_t count = total < SMT_REMEMBERED ? total : SMT_REMEMBERED;
+    for (size_t i = 0; i < dataset->sample_count && !status; i++) {
+        if (dataset->samples[i].split == SMT_SPLIT_TRAIN) {
+            wanted[i] = (at + 1) * count / total > at * count / total;
+            at++;
+        }
+    }
+    if (!status && count) {
+        status = smt_pixels_load(dataset, wanted, size, pool, out, error);
+    }
+    smt_free(wanted);
+    return status;
+}
+
+/* The training images are what is familiar, and the images of the fit are measured against them;
+ * where there are none, the images of the fit, each measured against the others. */
+static smt_status remember(smt_classifier *classifier,
+                           smt_evaluation *e,
+                           const smt_dataset *dataset,
+                           smt_pool *pool,
+                           smt_error *error)
+{
+    float *features = NULL, *probabilities = NULL;
+    smt_pixels *known = NULL;
     int width = 0;
-    smt_status status =
-        smt_classifier_features(classifier, e->pixels->data, e->count, &features, &width, error);
+    smt_status status = SMT_OK;
+    if (split == 0 || split == 1) { /* val or test: others than the training images */
+        status = load_training(dataset, e->info.input_size, pool, &known, error);
+    }
+    const smt_pixels *from = known ? known : e->pixels;
+    if (!status) {
+        status =
+            smt_classifier_features(classifier, from->data, from->count, &features, &width, error);
+    }
     status =
-        status ? status : smt_familiarity_of_each(features, e->count, width, e->familiarity, error);
-    status =
-        status ? status : smt_classifier_remember(classifier, features, e->count, width, error);
+        status ? status : smt_classifier_remember(classifier, features, from->count, width, error);
+    if (!status && known) {
+        probabilities = smt_alloc(e->count, (size_t)e->info.class_count * sizeof *probabilities);
+        status =
+            probabilities
+                ? smt_classifier_run_scored(
+                      classifier, e->pixels->data, e->count, probabilities, e->familiarity, error)
+                : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    } else if (!status) {
+        status = smt_familiarity_of_each(features, e->count, width, e->familiarity, error);
+    }
+    smt_pixels_destroy(&known);
+    smt_free(probabilities);
     smt_free(features);
     return status;
 }
@@ -269,7 +316,7 @@ int cli_calibrate(int argc, char **argv)
         status = smt_evaluate(classifier, dataset, &how, pool, &evaluation, &error);
     }
     if (!status && unfamiliar > 0) {
-        status = remember(classifier, evaluation, &error);
+        status = remember(classifier, evaluation, dataset, pool, &error);
     }
     status =
         status ? status : smt_decision_fit(evaluation, &wanted, &decision, &calibration, &error);
