@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Remakes models/semtinel-backbone.safetensors: MobileNetV3-Small trained on simulated images only.
+# Trains a backbone on simulated images only: models/semtinel-backbone.safetensors, from random weights; or, with INIT, from weights
+# of your own, such as ImageNet's, whose features then know SEM images before they meet yours.
 #
 # usage: models/pretrain.sh BUILD
-# PER_CLASS images of each class of phase1 and two thirds as many of phase3 (default 2400), EPOCHS (8), SEED (101),
-# THREADS (0: all cores). WORK names a folder to keep the images and the run in (default: a temporary one); a run that
-# was stopped there goes on.
+#        INIT=imagenet.tflite OUT=imagenet-sem.safetensors models/pretrain.sh BUILD
+# PER_CLASS images of each class of phase1 and two thirds as many of phase3 (default 3600; 1200 with INIT), EPOCHS (10; 4), RATE
+# (3e-3; 1e-3), WIDTH (1), SEED (201), THREADS (0: all cores). WORK names a folder to keep the images and the run in (default: a
+# temporary one); a run that was stopped there goes on.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 semtinel=$(cd "$1" && pwd)/semtinel
@@ -24,13 +26,18 @@ merge() { # part preset class name
         mv "$file" "$work/images/$1/$4/$2-${file##*/}"
     done
 }
-per_class=${PER_CLASS:-2400} seed=${SEED:-101}
+init=${INIT:-none} out=${OUT:-$here/semtinel-backbone.safetensors} seed=${SEED:-201}
+if [ "$init" = none ]; then
+    per_class=${PER_CLASS:-3600} epochs=${EPOCHS:-10} rate=${RATE:-3e-3}
+else
+    per_class=${PER_CLASS:-1200} epochs=${EPOCHS:-4} rate=${RATE:-1e-3}
+fi
 if [ ! -e "$work/images.done" ]; then
     rm -rf "${work:?}"/images "${work:?}"/{train,val}-phase{1,3}
     "$semtinel" synth "$work/train-phase1" --preset phase1 --per-class "$per_class" --seed "$seed" --force
     "$semtinel" synth "$work/train-phase3" --preset phase3 --per-class $((per_class * 2 / 3)) --seed $((seed + 1)) --force
-    "$semtinel" synth "$work/val-phase1" --preset phase1 --per-class $((per_class / 40 + 1)) --seed $((seed + 2)) --force
-    "$semtinel" synth "$work/val-phase3" --preset phase3 --per-class $((per_class / 40 + 1)) --seed $((seed + 3)) --force
+    "$semtinel" synth "$work/val-phase1" --preset phase1 --per-class 30 --seed $((seed + 2)) --force
+    "$semtinel" synth "$work/val-phase3" --preset phase3 --per-class 30 --seed $((seed + 3)) --force
     for part in train val; do
         for class in bridge cmp crack ler open other particle scratch vias; do
             merge $part phase1 $class $class
@@ -43,8 +50,9 @@ if [ ! -e "$work/images.done" ]; then
     touch "$work/images.done"
 fi
 
-# Simulated images vary more than augmentation makes real ones vary, and there are enough of them: none is shown changed,
-# with a larger batch and rate than for real ones, an average of the weights, and rare classes drawn more often.
-"$semtinel" train "$work/images" -o "$work/run" --resume --init none --epochs "${EPOCHS:-8}" --batch 64 --rate 3e-3 \
-    --no-augment --dropout 0.1 --average ema --average-decay 0.998 --balance 0.5 --seed "$seed" --threads "${THREADS:-0}"
-"$semtinel" export "$work/run" -o "$here/semtinel-backbone.safetensors" --float16
+# Simulated images vary more than augmentation makes real ones vary: they are turned and shifted, and little else is changed, with a
+# larger batch and rate than for real ones, a long average of the weights, and rare classes drawn more often.
+"$semtinel" train "$work/images" -o "$work/run" --resume --init "$init" --width "${WIDTH:-1}" --epochs "$epochs" --batch 64 \
+    --rate "$rate" --dropout 0.1 --average ema --average-decay 0.998 --balance 0.5 --blur 0 --jitter 0 --cutout 0 --shot 0 --shade 0 \
+    --gamma 0.15 --noise 4 --contrast 0.2 --brightness 12 --seed "$seed" --threads "${THREADS:-0}"
+"$semtinel" export "$work/run" -o "$out" --float16

@@ -52,13 +52,10 @@ smt_augment_options smt_augment_defaults(void)
         .shear = 0.05f,
         .contrast = 0.35f,
         .brightness = 25,
-        .gamma = 0.3f,
-        .shade = 10,
-        .blur = 0.8f,
+        .gamma = 0.2f,
+        .shade = 8,
         .noise = 8,
-        .shot = 8,
-        .jitter = 0.4f,
-        .cutout = 0.25f,
+        .shot = 4,
         .cutout_side = 0.3f,
     };
 }

@@ -45,14 +45,15 @@ static const smt_train_field fields[] = {
         epochs,
         0,
         100000,
-        "passes over the training images; 0: 200 from random weights, 60 from others"),
+        "passes over the training images; 0: 200 from random weights, from others enough for 720 "
+        "steps, 20 to 200"),
     INT("batch", batch, 1, 1024, "images a step"),
     CHOICE("optimizer", optimizer.kind, "adamw|adam|sgd", "how weights follow gradients"),
     REAL("rate",
          schedule.rate,
          0,
          10,
-         "highest learning rate; 0: 0.004 from random weights, 0.0015 from others"),
+         "highest learning rate; 0: 0.004 from random weights, 0.0003 from others"),
     REAL("backbone-rate", backbone_rate, 0, 1, "factor on the rate of all but the classifier"),
     REAL("weight-decay",
          optimizer.weight_decay,
@@ -152,11 +153,12 @@ smt_train_options smt_train_defaults(void)
     smt_train_options o = {
         .arch = smt_mobilenet_defaults(),
         .seed = 1,
-        .batch = 16,
+        .batch = 32,
         .optimizer = smt_optimizer_defaults(),
         .schedule = smt_schedule_defaults(),
         .backbone_rate = 1,
         .label_smoothing = 0.05,
+        .average = SMT_AVERAGE_EMA,
         .average_decay = 0.99,
         .average_start = 0.5,
         .val_share = 0.15,
@@ -173,13 +175,18 @@ const smt_train_field *smt_train_fields(void)
     return fields;
 }
 
-void smt_train_resolve(smt_train_options *options, bool from_weights)
+void smt_train_resolve(smt_train_options *options, bool from_weights, size_t steps_per_epoch)
 {
     if (options->epochs == 0) {
-        options->epochs = from_weights ? 60 : SMT_EPOCHS_FROM_NOTHING;
+        options->epochs = SMT_EPOCHS_MOST;
+        if (from_weights && steps_per_epoch) {
+            size_t epochs = (SMT_STEPS_FROM_WEIGHTS + steps_per_epoch - 1) / steps_per_epoch;
+            epochs = epochs < SMT_EPOCHS_MOST ? epochs : SMT_EPOCHS_MOST;
+            options->epochs = epochs > SMT_EPOCHS_LEAST ? (int)epochs : SMT_EPOCHS_LEAST;
+        }
     }
     if (options->schedule.rate <= 0) {
-        options->schedule.rate = from_weights ? 1.5e-3 : 4e-3;
+        options->schedule.rate = from_weights ? 3e-4 : 4e-3;
     }
 }
 

@@ -47,7 +47,7 @@ smt_status smt_state_create(const smt_train_options *options,
         }
         s->plateau = smt_plateau_start(&options->schedule);
         s->origin = smt_strdup("none");
-        int epochs = options->epochs ? options->epochs : SMT_EPOCHS_FROM_NOTHING;
+        int epochs = options->epochs ? options->epochs : SMT_EPOCHS_MOST;
         s->history = smt_alloc((size_t)epochs, sizeof *s->history);
         s->weights = smt_alloc(s->count, sizeof *s->weights);
         s->best_weights = smt_alloc(s->count, sizeof *s->best_weights);
