@@ -23,13 +23,19 @@ typedef enum smt_averaging {
                         statistics are measured  anew on the training images */
 } smt_averaging;
 
+typedef enum smt_keep {
+    SMT_KEEP_BEST, /* the epoch with the highest macro F1 on the validation images */
+    SMT_KEEP_LAST  /* the last one, so that validation images choose nothing and may serve as a test
+                    */
+} smt_keep;
+
 typedef struct smt_train_options {
     smt_mobilenet_options arch; /* `classes` is set by the data */
     uint64_t seed;
-    int epochs; /* 0: 200 from random weights, from others those of 720 steps, 20 .. 200 */
+    int epochs; /* 0: 200 from random weights, else those of some number of steps, 20 .. 200 */
     int batch;
     smt_optimizer_options optimizer;
-    smt_schedule_options schedule; /* rate 0: 0.004 from random weights, 0.0003 from others */
+    smt_schedule_options schedule; /* rate 0: by where the weights come from */
     double backbone_rate;   /* factor on the learning rate of everything before the pooling */
     double label_smoothing; /* 0 .. 0.5 */
     double class_weight;    /* 0: all images count the same. 1: all classes do; between:
@@ -42,10 +48,11 @@ typedef struct smt_train_options {
     smt_averaging average;
     double average_decay; /* of EMA, a step */
     double average_start; /* part of the epochs after which averages are used, 0 .. 0.95 */
-    int patience;         /* stop after this many epochs without a better validation; 0: never */
-    double val_share;     /* part of the training images that validates if there is no val folder */
-    int synth_per_class;  /* simulated images of each class that the simulator knows */
-    double extra_share;   /* part of every batch that comes from smt_train_job.extra */
+    smt_keep keep;
+    int patience;        /* stop after this many epochs without a better validation; 0: never */
+    double val_share;    /* part of the training images that validates if there is no val folder */
+    int synth_per_class; /* simulated images of each class that the simulator knows */
+    double extra_share;  /* part of every batch that comes from smt_train_job.extra */
     bool no_augment;
     smt_augment_options augment;
 } smt_train_options;

@@ -45,15 +45,17 @@ static const smt_train_field fields[] = {
         epochs,
         0,
         100000,
-        "passes over the training images; 0: 200 from random weights, from others enough for 720 "
-        "steps, 20 to 200"),
+        "passes over the training images; 0: 200 from random weights, those of 1440 steps from the "
+        "shipped ones, of 720 from others, 20 to 200"),
     INT("batch", batch, 1, 1024, "images a step"),
     CHOICE("optimizer", optimizer.kind, "adamw|adam|sgd", "how weights follow gradients"),
-    REAL("rate",
-         schedule.rate,
-         0,
-         10,
-         "highest learning rate; 0: 0.004 from random weights, 0.0003 from others"),
+    REAL(
+        "rate",
+        schedule.rate,
+        0,
+        10,
+        "highest learning rate; 0: 0.004 from random weights, 0.0015 from the shipped ones, 0.0003 "
+        "from others"),
     REAL("backbone-rate", backbone_rate, 0, 1, "factor on the rate of all but the classifier"),
     REAL("weight-decay",
          optimizer.weight_decay,
@@ -108,6 +110,11 @@ static const smt_train_field fields[] = {
         "average", average, "none|ema|swa", "of weights: exponential by step, or mean over epochs"),
     REAL("average-decay", average_decay, 0.5, 0.999999, "ema's memory, a step"),
     REAL("average-start", average_start, 0, 0.95, "use averages after this part of the epochs"),
+    CHOICE("keep",
+           keep,
+           "best|last",
+           "the epoch with the best validation macro F1, or the last: then validation chooses "
+           "nothing"),
     INT("patience",
         patience,
         0,
@@ -175,18 +182,25 @@ const smt_train_field *smt_train_fields(void)
     return fields;
 }
 
-void smt_train_resolve(smt_train_options *options, bool from_weights, size_t steps_per_epoch)
+void smt_train_resolve(smt_train_options *options, smt_start start, size_t steps_per_epoch)
 {
+    static const struct {
+        size_t steps; /* 0: SMT_EPOCHS_MOST */
+        double rate;
+    } by_start[] = {[SMT_START_RANDOM] = {0, 4e-3},
+                    [SMT_START_SHIPPED] = {1440, 1.5e-3},
+                    [SMT_START_WEIGHTS] = {720, 3e-4}};
+    size_t steps = by_start[start].steps;
     if (options->epochs == 0) {
         options->epochs = SMT_EPOCHS_MOST;
-        if (from_weights && steps_per_epoch) {
-            size_t epochs = (SMT_STEPS_FROM_WEIGHTS + steps_per_epoch - 1) / steps_per_epoch;
+        if (steps && steps_per_epoch) {
+            size_t epochs = (steps + steps_per_epoch - 1) / steps_per_epoch;
             epochs = epochs < SMT_EPOCHS_MOST ? epochs : SMT_EPOCHS_MOST;
             options->epochs = epochs > SMT_EPOCHS_LEAST ? (int)epochs : SMT_EPOCHS_LEAST;
         }
     }
     if (options->schedule.rate <= 0) {
-        options->schedule.rate = from_weights ? 3e-4 : 4e-3;
+        options->schedule.rate = by_start[start].rate;
     }
 }
 
@@ -251,6 +265,7 @@ void smt_train_field_set(smt_train_options *options, const smt_train_field *fiel
 _Static_assert(sizeof(smt_augment_options) == 19 * sizeof(float), "an option for each kind");
 _Static_assert(sizeof(smt_averaging) == sizeof(smt_optimizer_kind), "enums of one size");
 _Static_assert(sizeof(smt_averaging) == sizeof(smt_schedule_kind), "enums of one size");
+_Static_assert(sizeof(smt_averaging) == sizeof(smt_keep), "enums of one size");
 _Static_assert(sizeof(smt_averaging) == sizeof(smt_padding), "enums of one size");
 
 static int choice_count(const char *choices)

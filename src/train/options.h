@@ -8,15 +8,20 @@
 #include <stdio.h>
 
 enum {
-    SMT_STEPS_FROM_WEIGHTS = 720, /* 40 epochs of 18 steps: 576 images in batches of 32 */
     SMT_EPOCHS_LEAST = 20,
     SMT_EPOCHS_MOST = 200, /* also the number from random weights */
 };
 
-/* Gives epochs and rate their values where they are 0. Random weights need many large steps; weights
- * that know images or SEM images need few and small ones, and over-fit with more: a number of steps
+typedef enum smt_start {
+    SMT_START_RANDOM,
+    SMT_START_SHIPPED, /* the backbone that knows simulated images only */
+    SMT_START_WEIGHTS  /* any other */
+} smt_start;
+
+/* Gives epochs and rate their values where they are 0. Random weights need many large steps;
+ * weights that know real images need few and small ones, and over-fit with more: a number of steps
  * rather than of epochs, so that a set of fifty images learns as well (docs/training.md). */
-void smt_train_resolve(smt_train_options *options, bool from_weights, size_t steps_per_epoch);
+void smt_train_resolve(smt_train_options *options, smt_start start, size_t steps_per_epoch);
 /* An object with one member a field; NULL: no memory. The seed is not among them. */
 json_t *smt_options_json(const smt_train_options *options);
 /* The seed stays the default. `path` stands in messages. */

@@ -254,9 +254,10 @@ static smt_status resume_or_start(smt_run *run, bool exists, smt_error *error)
                 run->job->run);
         }
         smt_status status = smt_run_first_weights(run, error);
-        smt_train_resolve(&run->resolved,
-                          strcmp(s->origin, "none") != 0,
-                          smt_loader_batches(run->train_loader));
+        smt_start start = strcmp(s->origin, "none") == 0 ? SMT_START_RANDOM
+                          : run->job->init_optional      ? SMT_START_SHIPPED
+                                                         : SMT_START_WEIGHTS;
+        smt_train_resolve(&run->resolved, start, smt_loader_batches(run->train_loader));
         s->plateau = smt_plateau_start(&run->options->schedule);
         if (!status) {
             status = smt_train_check(run->options, error);
@@ -381,8 +382,8 @@ static smt_status judge(smt_run *run, smt_epoch *row, bool *new_best, smt_error 
         status = smt_run_validate(run, row, error);
     }
     const smt_epoch *best = &s->best;
-    *new_best = best->epoch == 0 || isnan(row->val_macro_f1) ||
-                row->val_macro_f1 > best->val_macro_f1 ||
+    *new_best = run->options->keep == SMT_KEEP_LAST || best->epoch == 0 ||
+                isnan(row->val_macro_f1) || row->val_macro_f1 > best->val_macro_f1 ||
                 (row->val_macro_f1 == best->val_macro_f1 && row->val_loss < best->val_loss);
     if (!status && *new_best) {
         s->best = *row;
@@ -503,7 +504,7 @@ smt_status smt_train(const smt_train_job *job,
         smt_run_say(
             &run,
             SMT_LOG_INFO,
-            "%s after %d epochs in %.0f s; best: epoch %d, validation accuracy %.4f, macro F1 %.4f",
+            "%s after %d epochs in %.0f s; kept: epoch %d, validation accuracy %.4f, macro F1 %.4f",
             s->early ? "stopped early" : "done",
             s->epoch,
             smt_clock() - start,

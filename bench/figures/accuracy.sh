@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# The README's table of accuracies: trains and tests on named sets from several initial weights, several seeds each.
+#
+# usage: bench/figures/accuracy.sh BUILD OUT
+# SEEDS ("1 2 3"), SETS ("sem-a phase3"), FROM ("imagenet imagenet-sem imagenet-075 backbone none"), SEMTINEL_DATA, and IMAGENET_SEM,
+# a file made by `INIT=imagenet.tflite OUT=file models/pretrain.sh BUILD`. Runs that OUT holds already are not made again. Each
+# core trains one network at a time; the bits are those of any number of threads.
+#
+# sem-a: trained on train/, the epoch chosen on val/, tested on test/. phase3: trained on train/, the last epoch kept, so that nothing
+# is chosen on val/, which is the test.
+set -euo pipefail
+build=$(cd "$1" && pwd)
+mkdir -p "$2"
+out=$(cd "$2" && pwd)
+data=${SEMTINEL_DATA:-../shared/data}
+data=$(cd "$data" && pwd)
+export build out data
+
+one() { # set from seed
+    local run=$out/$1-$2-$3 test=$data/$1/test options=()
+    [ "$1" = phase3 ] && test=$data/$1/val && options+=(--keep last)
+    case $2 in
+    imagenet) options+=(--init "$data/weights/imagenet-mobilenetv3-small-notop.tflite") ;;
+    imagenet-075) options+=(--init "$data/weights/imagenet-mobilenetv3-small-075.tflite" --width 0.75) ;;
+    imagenet-sem) options+=(--init "$IMAGENET_SEM") ;;
+    none) options+=(--init none) ;;
+    esac
+    if [ ! -e "$run/test/metrics.json" ]; then
+        "$build/semtinel" train "$data/$1" -o "$run" --resume --seed "$3" --threads 1 --quiet "${options[@]}"
+        "$build/semtinel" evaluate "$run" "$test" -o "$run/test" --threads 1 --quiet
+    fi
+}
+export -f one
+
+seeds=${SEEDS:-1 2 3} sets=${SETS:-sem-a phase3} from=${FROM:-imagenet imagenet-sem imagenet-075 backbone none}
+for set in $sets; do
+    for start in $from; do
+        [ "$start" = imagenet-sem ] && [ -z "${IMAGENET_SEM:-}" ] && continue
+        for seed in $seeds; do
+            echo "$set $start $seed"
+        done
+    done
+done >"$out/jobs"
+xargs -P "$(nproc)" -L 1 bash -c 'one "$@"' one <"$out/jobs"
+
+printf '%-8s %-14s %-9s %-9s %s\n' set from accuracy macro-F1 'accuracy of each seed'
+while read -r set start _; do
+    echo "$set $start"
+done <"$out/jobs" | uniq | while read -r set start; do
+    for seed in $seeds; do
+        tr -d ' \n' <"$out/$set-$start-$seed/test/metrics.json" |
+            sed -E 's/.*"accuracy":([0-9.]+).*"macro_avg":\{[^}]*"f1":([0-9.]+).*/\1 \2/'
+        echo
+    done | awk -v set="$set" -v start="$start" \
+        'NF {n++; a += $1; f += $2; all = all sprintf(" %.3f", $1)} END {printf "%-8s %-14s %-9.3f %-9.3f%s\n", set, start, a / n, f / n, all}'
+done
