@@ -382,7 +382,9 @@ static smt_status judge(smt_run *run, smt_epoch *row, bool *new_best, smt_error 
         status = smt_run_validate(run, row, error);
     }
     const smt_epoch *best = &s->best;
-    *new_best = run->options->keep == SMT_KEEP_LAST || best->epoch == 0 ||
+    /* A lucky epoch of single weights must not outlast averages, whose scores scatter less. */
+    bool first_average = average && best->epoch > 0 && !averaging(run, best->epoch - 1);
+    *new_best = run->options->keep == SMT_KEEP_LAST || best->epoch == 0 || first_average ||
                 isnan(row->val_macro_f1) || row->val_macro_f1 > best->val_macro_f1 ||
                 (row->val_macro_f1 == best->val_macro_f1 && row->val_loss < best->val_loss);
     if (!status && *new_best) {
