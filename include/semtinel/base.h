@@ -103,7 +103,8 @@ typedef struct smt_rng {
  * smt_hash64 to fold several numbers (epoch, sample index) into `stream`. */
 SMT_API smt_rng smt_rng_seed(uint64_t seed, uint64_t stream);
 SMT_API uint64_t smt_hash64(uint64_t a, uint64_t b);
-SMT_API uint64_t smt_rng_next(smt_rng *rng);                  /* 64 uniform bits */
+SMT_API uint64_t smt_hash_text(const char *text, size_t length); /* FNV-1a */
+SMT_API uint64_t smt_rng_next(smt_rng *rng);                     /* 64 uniform bits */
 SMT_API uint32_t smt_rng_below(smt_rng *rng, uint32_t bound); /* uniform in [0, bound); bound > 0 */
 SMT_API double smt_rng_uniform(smt_rng *rng, double low, double high); /* uniform in [low, high) */
 SMT_API double smt_rng_normal(smt_rng *rng);                           /* mean 0, variance 1 */

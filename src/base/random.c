@@ -19,6 +19,15 @@ uint64_t smt_hash64(uint64_t a, uint64_t b)
     return splitmix(&mixed);
 }
 
+uint64_t smt_hash_text(const char *text, size_t length)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < length; i++) {
+        hash = (hash ^ (unsigned char)text[i]) * 0x100000001b3u;
+    }
+    return hash;
+}
+
 smt_rng smt_rng_seed(uint64_t seed, uint64_t stream)
 {
     uint64_t state = smt_hash64(seed, stream);

@@ -45,17 +45,6 @@ static bool usable(const smt_audit *audit, size_t i)
     return audit->content[i] != SMT_CONTENT_UNREADABLE;
 }
 
-/* FNV-1a of the path inside the data set: an image's copies do not depend on what other images
- * there are. */
-static uint64_t name_hash(const char *name)
-{
-    uint64_t h = 0xcbf29ce484222325u;
-    for (; *name; name++) {
-        h = (h ^ (unsigned char)*name) * 0x100000001b3u;
-    }
-    return h;
-}
-
 static smt_status make_one(run *r, const job *j, bench *tool, smt_error *error)
 {
     const smt_sample *sample = &r->audit->dataset->samples[j->sample];
@@ -76,8 +65,9 @@ static smt_status make_one(run *r, const job *j, bench *tool, smt_error *error)
         tool->size = status == SMT_OK ? size : 0;
     }
     if (status == SMT_OK) {
-        uint64_t stream = smt_hash64(name_hash(data_relative(r->audit->dataset, sample->path)),
-                                     (uint64_t)j->serial);
+        /* By the path inside the data set: an image's copies do not depend on other images. */
+        const char *name = data_relative(r->audit->dataset, sample->path);
+        uint64_t stream = smt_hash64(smt_hash_text(name, strlen(name)), (uint64_t)j->serial);
         smt_augment_apply_u8(tool->augmenter,
                              0,
                              square.pixels,
@@ -222,7 +212,8 @@ static smt_status plan(run *r, smt_error *error)
                 order[n++] = i;
             }
         }
-        smt_rng rng = smt_rng_seed(r->options->seed, name_hash(set->classes[c]));
+        smt_rng rng =
+            smt_rng_seed(r->options->seed, smt_hash_text(set->classes[c], strlen(set->classes[c])));
         smt_rng_shuffle(&rng, order, n);
         for (size_t k = 0; n && n + k < target && status == SMT_OK; k++) {
             status = plan_one(r, order[k % n], (int)(k / n) + 1, error);

@@ -13,3 +13,17 @@ smt_status smt_deployed_graph(const smt_model *model, smt_graph **out, smt_error
     smt_graph_destroy(&folded);
     return status;
 }
+
+bool smt_same_fits(int in, int out, int kernel, int stride, int before)
+{
+    int same_out = (in + stride - 1) / stride;
+    int total = (same_out - 1) * stride + kernel - in;
+    return same_out == out && (total > 0 ? total : 0) / 2 == before;
+}
+
+bool smt_pads_same(const smt_graph *graph, const smt_node *node)
+{
+    smt_shape in = graph->nodes[node->input[0]].shape;
+    return smt_same_fits(in.h, node->shape.h, node->kernel_h, node->stride, node->pad_top) &&
+           smt_same_fits(in.w, node->shape.w, node->kernel_w, node->stride, node->pad_left);
+}

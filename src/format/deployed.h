@@ -1,4 +1,4 @@
-/* The graph that goes into files for other runtimes. */
+/* What the writers of files for other runtimes share. */
 #ifndef SEMTINEL_FORMAT_DEPLOYED_H
 #define SEMTINEL_FORMAT_DEPLOYED_H
 
@@ -7,5 +7,10 @@
 /* Batch norm folded, gates free, and at the end softmax; a backbone without classes ends with its
  * features. */
 smt_status smt_deployed_graph(const smt_model *model, smt_graph **out, smt_error *error);
+/* One axis: whether TensorFlow's SAME padding of a kernel gives this output and starts its window
+ * `before` pixels outside. */
+bool smt_same_fits(int in, int out, int kernel, int stride, int before);
+/* Whether it gives what a convolution has, on both axes. */
+bool smt_pads_same(const smt_graph *graph, const smt_node *node);
 
 #endif

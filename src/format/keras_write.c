@@ -1,5 +1,6 @@
 /* A graph's weights as Keras's weight file. Layers get their names by their place in MobileNetV3's
  * order, so imported networks are written too. */
+#include "format/deployed.h"
 #include "format/hdf5.h"
 #include "format/keras.h"
 #include "format/metadata.h"
@@ -138,18 +139,6 @@ put_layer(keras_writer *w, const char *layer, const smt_node *n, const char *con
     return status;
 }
 
-/* Keras's network pads as TensorFlow does. */
-static bool pads_same(const smt_graph *g, const smt_node *n)
-{
-    smt_shape in = g->nodes[n->input[0]].shape;
-    int h = (n->shape.h - 1) * n->stride + n->kernel_h - in.h,
-        w = (n->shape.w - 1) * n->stride + n->kernel_w - in.w;
-    h = h > 0 ? h : 0;
-    w = w > 0 ? w : 0;
-    return n->shape.h == (in.h + n->stride - 1) / n->stride && n->pad_top == h / 2 &&
-           n->pad_left == w / 2;
-}
-
 static smt_status put_layers(keras_writer *w)
 {
     static const char *const conv[4] = {"kernel", "bias"},
@@ -169,7 +158,7 @@ static smt_status put_layers(keras_writer *w)
                                 w->path,
                                 n->name);
             }
-            if (n->op != SMT_OP_DENSE && !pads_same(w->graph, n)) {
+            if (n->op != SMT_OP_DENSE && !smt_pads_same(w->graph, n)) {
                 return smt_fail(w->error,
                                 SMT_ERR_UNSUPPORTED,
                                 "%s: layer '%s' pads as PyTorch does; Keras's MobileNetV3Small "

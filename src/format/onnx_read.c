@@ -39,18 +39,9 @@ smt_status onnx_node_fail(onnx_reader *reader, smt_status status, const char *fo
                     text);
 }
 
-static uint64_t hash_name(const char *name)
-{
-    uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
-    for (; *name; name++) {
-        hash = (hash ^ (unsigned char)*name) * 0x100000001b3u;
-    }
-    return smt_hash64(hash, 0);
-}
-
 onnx_value *onnx_value_of(onnx_reader *reader, const char *name)
 {
-    size_t at = (size_t)hash_name(name) & (reader->table_size - 1);
+    size_t at = (size_t)smt_hash64(smt_hash_text(name, strlen(name)), 0) & (reader->table_size - 1);
     while (reader->values[at].name && strcmp(reader->values[at].name, name)) {
         at = (at + 1) & (reader->table_size - 1);
     }

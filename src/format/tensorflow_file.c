@@ -109,19 +109,10 @@ int tf_read_shape(pb_span shape, int64_t dim[4])
     return result == PB_END ? rank : -1;
 }
 
-static uint64_t hash_name(const char *name, size_t length)
-{
-    uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
-    for (size_t i = 0; i < length; i++) {
-        hash = (hash ^ (unsigned char)name[i]) * 0x100000001b3u;
-    }
-    return smt_hash64(hash, 0);
-}
-
 /* The slot of a name: 0 when it is free, else the node + 1. */
 static int *slot(const tf_reader *r, const char *name, size_t length)
 {
-    size_t at = (size_t)hash_name(name, length) & (r->table_size - 1);
+    size_t at = (size_t)smt_hash64(smt_hash_text(name, length), 0) & (r->table_size - 1);
     while (r->table[at]) {
         const char *other = r->nodes[r->table[at] - 1].name;
         if (!strncmp(other, name, length) && !other[length]) {

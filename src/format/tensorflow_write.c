@@ -219,18 +219,6 @@ static void bias(tf_writer *w, char value[NAME], const char *prefix, const smt_n
     }
 }
 
-/* Whether TensorFlow's SAME gives the node's padding. */
-static bool pads_same(const smt_node *n, smt_shape in)
-{
-    int h = (n->shape.h - 1) * n->stride + n->kernel_h - in.h,
-        wide = (n->shape.w - 1) * n->stride + n->kernel_w - in.w;
-    h = h > 0 ? h : 0;
-    wide = wide > 0 ? wide : 0;
-    return n->shape.h == (in.h + n->stride - 1) / n->stride &&
-           n->shape.w == (in.w + n->stride - 1) / n->stride && n->pad_top == h / 2 &&
-           n->pad_left == wide / 2;
-}
-
 /* Height x width x in x out from out x height x width x in; depthwise, height x width x channels x
  * 1, keeps its order. */
 static smt_status kernel(tf_writer *w, char name[NAME], const char *prefix, const smt_node *n)
@@ -262,27 +250,39 @@ static smt_status kernel(tf_writer *w, char name[NAME], const char *prefix, cons
     return SMT_OK;
 }
 
+/* An operator of a value and an int32 constant; the node stays open for further attributes. */
+static void indexed_begin(tf_writer *w,
+                          const char *op,
+                          char value[NAME],
+                          const char *made,
+                          const char *type_key,
+                          int rank,
+                          const int64_t *dim,
+                          const int32_t *indices)
+{
+    char name[NAME];
+    constant(w, name, made, "indices", TF_INT32, rank, dim, indices);
+    node_begin(w, op, made);
+    node_input(w, value);
+    node_input(w, name);
+    attr_type(w, "T", TF_FLOAT);
+    attr_type(w, type_key, TF_INT32);
+    snprintf(value, NAME, "%s", made);
+}
+
 static smt_status convolution(tf_writer *w, char value[NAME], const char *prefix, const smt_node *n)
 {
-    char name[NAME], made[NAME];
-    smt_shape in = w->graph->nodes[n->input[0]].shape;
-    bool same = pads_same(n, in);
+    char name[NAME];
+    bool same = smt_pads_same(w->graph, n);
     if (!same) {
         const int32_t pads[8] = {0, 0, n->pad_top, n->pad_bottom, n->pad_left, n->pad_right, 0, 0};
         const int64_t dim[2] = {4, 2};
-        constant(w, name, prefix, "pads", TF_INT32, 2, dim, pads);
-        snprintf(made, NAME, "%.120s/pad", prefix);
-        node_begin(w, "Pad", made);
-        node_input(w, value);
-        node_input(w, name);
-        attr_type(w, "T", TF_FLOAT);
-        attr_type(w, "Tpaddings", TF_INT32);
+        snprintf(name, NAME, "%.120s/pad", prefix);
+        indexed_begin(w, "Pad", value, name, "Tpaddings", 2, dim, pads);
         node_end(w);
-        memcpy(value, made, NAME);
     }
     smt_status status = kernel(w, name, prefix, n);
-    snprintf(made, NAME, "%.120s", prefix);
-    node_begin(w, n->op == SMT_OP_DEPTHWISE ? "DepthwiseConv2dNative" : "Conv2D", made);
+    node_begin(w, n->op == SMT_OP_DEPTHWISE ? "DepthwiseConv2dNative" : "Conv2D", prefix);
     node_input(w, value);
     node_input(w, name);
     attr_type(w, "T", TF_FLOAT);
@@ -291,7 +291,7 @@ static smt_status convolution(tf_writer *w, char value[NAME], const char *prefix
     attr_text(w, "padding", same ? "SAME" : "VALID");
     attr_text(w, "data_format", "NHWC");
     node_end(w);
-    memcpy(value, made, NAME);
+    snprintf(value, NAME, "%s", prefix);
     bias(w, value, prefix, n);
     return status;
 }
@@ -300,31 +300,24 @@ static void flatten(tf_writer *w, char value[NAME], const char *prefix, int chan
 {
     const int32_t shape[2] = {-1, channels};
     const int64_t dim = 2;
-    char name[NAME], made[NAME];
-    constant(w, name, prefix, "flat_shape", TF_INT32, 1, &dim, shape);
-    snprintf(made, NAME, "%.120s/flat", prefix);
-    node_begin(w, "Reshape", made);
-    node_input(w, value);
-    node_input(w, name);
-    attr_type(w, "T", TF_FLOAT);
-    attr_type(w, "Tshape", TF_INT32);
+    char name[NAME];
+    snprintf(name, NAME, "%.120s/flat", prefix);
+    indexed_begin(w, "Reshape", value, name, "Tshape", 1, &dim, shape);
     node_end(w);
-    memcpy(value, made, NAME);
 }
 
 static smt_status dense(tf_writer *w, char value[NAME], const char *prefix, const smt_node *n)
 {
-    char name[NAME], made[NAME];
+    char name[NAME];
     smt_status status = kernel(w, name, prefix, n);
-    snprintf(made, NAME, "%.120s", prefix);
-    node_begin(w, "MatMul", made);
+    node_begin(w, "MatMul", prefix);
     node_input(w, value);
     node_input(w, name);
     attr_type(w, "T", TF_FLOAT);
     attr_number(w, "transpose_a", TF_ATTR_BOOL, 0);
     attr_number(w, "transpose_b", TF_ATTR_BOOL, 0);
     node_end(w);
-    memcpy(value, made, NAME);
+    snprintf(value, NAME, "%s", prefix);
     bias(w, value, prefix, n);
     return status;
 }
@@ -333,17 +326,9 @@ static void pool(tf_writer *w, char value[NAME], const char *prefix)
 {
     const int32_t axes[2] = {1, 2};
     const int64_t dim = 2;
-    char name[NAME], made[NAME];
-    constant(w, name, prefix, "axes", TF_INT32, 1, &dim, axes);
-    snprintf(made, NAME, "%.120s", prefix);
-    node_begin(w, "Mean", made);
-    node_input(w, value);
-    node_input(w, name);
-    attr_type(w, "T", TF_FLOAT);
-    attr_type(w, "Tidx", TF_INT32);
+    indexed_begin(w, "Mean", value, prefix, "Tidx", 1, &dim, axes);
     attr_number(w, "keep_dims", TF_ATTR_BOOL, 1);
     node_end(w);
-    memcpy(value, made, NAME);
 }
 
 /* ---- the graph ------------------------------------------------------------------------------ */

@@ -6,6 +6,7 @@
  * which move the window's start to where it was - exact, and no PAD operator; where no such kernel
  * exists, PAD it is. */
 #include "format/tflite_write.h"
+#include "format/deployed.h"
 #include "format/half.h"
 #include "format/metadata.h"
 #include "format/tflite.h"
@@ -318,15 +319,6 @@ activate(writer *w, const smt_node *n, int before, smt_activation activation, bo
     return SMT_OK;
 }
 
-/* SAME padding of a kernel of `kernel` rows that starts the window `before` rows outside: true if
- * output and start are those of n's axis. */
-static bool same_fits(int in, int out, int kernel, int stride, int before)
-{
-    int same_out = (in + stride - 1) / stride;
-    int total = (same_out - 1) * stride + kernel - in;
-    return same_out == out && (total > 0 ? total : 0) / 2 == before;
-}
-
 /* How a convolution pads in TensorFlow Lite's terms: fills op->padding and the kernel to write;
  * true: needs PAD. */
 static bool plan_padding(const writer *w, const smt_node *n, tfl_operator *op, int kernel[2])
@@ -344,8 +336,8 @@ static bool plan_padding(const writer *w, const smt_node *n, tfl_operator *op, i
     }
     for (int extra = 0; extra <= 2 * n->stride; extra++) {
         int k[2] = {n->kernel_h + extra, n->kernel_w + extra};
-        if (same_fits(in.h, n->shape.h, k[0], n->stride, n->pad_top) &&
-            same_fits(in.w, n->shape.w, k[1], n->stride, n->pad_left)) {
+        if (smt_same_fits(in.h, n->shape.h, k[0], n->stride, n->pad_top) &&
+            smt_same_fits(in.w, n->shape.w, k[1], n->stride, n->pad_left)) {
             op->padding = SMT_EDGE_SAME;
             memcpy(kernel, k, sizeof k);
             return false;

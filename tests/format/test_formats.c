@@ -1,73 +1,29 @@
 /* What holds for every format of the list: a network written and read back computes the same and
  * keeps its classes, preprocessing and provenance; content decides, not the name. */
-#include <semtinel/format.h>
-#include <semtinel/ops.h>
+#include "format/network.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
-#define SIDE 64
-#define CLASSES 3
-
 static char folder[64];
 static smt_model *model;
-static float expected[CLASSES];
-
-/* Class probabilities of one image. */
-static void infer(const smt_model *m, bool pixels, float out[CLASSES])
-{
-    smt_error error = {0};
-    smt_pool *pool = NULL;
-    smt_exec *exec = NULL;
-    smt_graph *graph = NULL;
-    const smt_exec_options options = {.max_batch = 1};
-    smt_rng rng = smt_rng_seed(9, 9);
-    float image[SIDE * SIDE];
-    for (int i = 0; i < SIDE * SIDE; i++) {
-        float p = (float)smt_rng_below(&rng, 256);
-        image[i] = pixels ? p : (p - 128) / 128;
-    }
-    assert_int_equal(smt_graph_with_softmax(m->graph, &graph, &error), SMT_OK);
-    assert_int_equal(smt_pool_create(1, &pool, &error), SMT_OK);
-    assert_int_equal(smt_exec_create(graph, pool, &options, &exec, &error), SMT_OK);
-    memcpy(out, smt_exec_infer(exec, image, 1), CLASSES * sizeof *out);
-    smt_exec_destroy(&exec);
-    smt_pool_destroy(&pool);
-    smt_graph_destroy(&graph);
-}
+static float expected[NETWORK_CLASSES];
 
 static int setup(void **state)
 {
     (void)state;
-    smt_error error = {0};
-    smt_graph *graph = NULL;
-    static const char *const classes[CLASSES] = {"bridge", "p\xc3\xa4rt", "a \"quoted\" one"};
-    smt_mobilenet_options o = smt_mobilenet_defaults();
     strcpy(folder, "/tmp/semtinel-formats-XXXXXX");
-    o.width = 0.25f;
-    o.input_size = SIDE;
-    o.classes = CLASSES;
-    if (!mkdtemp(folder) || smt_mobilenetv3_small(&o, 3, &graph, &error) ||
-        smt_model_create(graph, &o, classes, CLASSES, &model, &error)) {
+    if (!mkdtemp(folder)) {
         return -1;
     }
-    for (int p = 0; p < graph->param_count; p++) {
-        smt_rng rng = smt_rng_seed(4, (uint64_t)p);
-        for (size_t i = 0; graph->params[p].rank == 1 && i < graph->params[p].count; i++) {
-            graph->params[p].data[i] = (float)smt_rng_uniform(&rng, 0.5, 1.5);
-        }
-    }
+    model = network_made(0.25f, 64, SMT_PAD_SAME, false);
     model->preprocess.normalise = true;
     smt_free(model->provenance);
     model->provenance = smt_strdup("{\"made_by\": \"test\"}");
-    infer(model, false, expected);
+    network_infer(model, false, expected);
     return model->provenance ? 0 : -1;
 }
 
@@ -87,9 +43,9 @@ static char *file_name(const smt_model_format *format)
 
 static void assert_kept(const smt_model *back, bool pixels, float tolerance)
 {
-    float got[CLASSES];
-    infer(back, pixels, got);
-    for (int i = 0; i < CLASSES; i++) {
+    float got[NETWORK_CLASSES];
+    network_infer(back, pixels, got);
+    for (int i = 0; i < NETWORK_CLASSES; i++) {
         assert_true(fabsf(got[i] - expected[i]) <= tolerance);
         assert_string_equal(back->classes[i], model->classes[i]);
     }

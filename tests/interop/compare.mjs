@@ -21,7 +21,7 @@ for (let i = 0; i < a.length; i++) {
     worst = Math.max(worst, Math.abs(a[i] - b[i]));
     largest = Math.max(largest, Math.abs(a[i]));
     near += Math.abs(a[i] - b[i]) <= 2 / 256 + 1e-6;
-    equal += Math.abs(a[i] - b[i]) < 0.5 / 256;
+    equal += Math.round(256 * a[i]) === Math.round(256 * b[i]);
 }
 for (let i = 0; i < n; i++) {
     // Equal largest outputs (int8 probabilities have 256 values) count as the same class.
