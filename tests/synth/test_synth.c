@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -417,6 +418,12 @@ static void test_bad_arguments(void **state)
     assert_null(image.pixels);
 }
 
+/* Not the clock on the wall, which other programs slow down. */
+static double processor_seconds(void)
+{
+    return (double)clock() / CLOCKS_PER_SEC;
+}
+
 static void test_speed(void **state)
 {
     (void)state;
@@ -424,7 +431,7 @@ static void test_speed(void **state)
     print_message("speed is not tested under sanitizers\n");
     skip();
 #else
-    double start = smt_clock();
+    double start = processor_seconds();
     for (int i = 0; i < 60; i++) {
         smt_image image = {0};
         assert_int_equal(
@@ -432,7 +439,7 @@ static void test_speed(void **state)
             SMT_OK);
         smt_image_free(&image);
     }
-    double rate = 60 / (smt_clock() - start);
+    double rate = 60 / (processor_seconds() - start);
     assert_true(rate > 30); /* 600 on an idle core; bench_synth measures */
 #endif
 }
