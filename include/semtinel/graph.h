@@ -46,9 +46,11 @@ typedef enum smt_op {
     SMT_OP_SOFTMAX,  /* over channels; exported models end with it, training graphs end with logits
                       */
     SMT_OP_QUANTIZE, /* simulated int8: y = scale * (q - zero_point) with q = x rounded as
-                        `rounding` says and clamped to -128..127; params SCALE [1] (learned), SOURCE
-                        (what the rounding needs). Backward: straight through where q was not
-                        clamped; SCALE's gradient as in LSQ (Esser et al. 2020) */
+                        `rounding` says and clamped to -128..127; scale and zero point are the
+                        node's `quant`; params RANGE [2] (low and high, which whoever learns them
+                        turns into `quant`), SOURCE (what the rounding needs). Backward: straight
+                        through where q was not clamped; RANGE's gradient as in LSQ+ (Bhalgat et
+                        al. 2020) */
     SMT_OP_COUNT
 } smt_op;
 
@@ -74,7 +76,8 @@ typedef enum smt_rounding {
 /* Positions in smt_node.param. */
 enum { SMT_WEIGHT = 0, SMT_BIAS = 1 };
 enum { SMT_GAMMA = 0, SMT_BETA = 1, SMT_MEAN = 2, SMT_VARIANCE = 3 };
-enum { SMT_SCALE = 0, SMT_OFFSET = 1, SMT_SOURCE = 1 };
+enum { SMT_SCALE = 0, SMT_OFFSET = 1 };
+enum { SMT_RANGE = 0, SMT_SOURCE = 1 };
 
 typedef enum smt_padding {
     SMT_PAD_SAME,    /* TensorFlow: output = ceil(input / stride), the odd pixel goes to bottom and
@@ -176,8 +179,7 @@ SMT_API int
 smt_graph_dropout(smt_graph *graph, const char *name, int input, float rate, smt_error *error);
 SMT_API int smt_graph_softmax(smt_graph *graph, const char *name, int input, smt_error *error);
 
-/* quant gives the zero point and the first value of SCALE; SOURCE starts zeroed. activation: of
- * SMT_ROUND_TABLE. */
+/* RANGE starts as the ends of `quant`, SOURCE zeroed. activation: of SMT_ROUND_TABLE. */
 SMT_API int smt_graph_quantize(smt_graph *graph,
                                const char *name,
                                int input,

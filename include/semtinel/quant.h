@@ -23,7 +23,8 @@ extern "C" {
 #endif
 
 typedef enum smt_range_method {
-    SMT_RANGE_MSE,        /* the range with the least mean squared error */
+    SMT_RANGE_MSE,        /* the range with the least mean squared error, channels counted by what
+                             the network makes of them */
     SMT_RANGE_PERCENTILE, /* `percentile` of the values inside, the rest cut evenly on both
                                  sides */
     SMT_RANGE_MINMAX
@@ -35,13 +36,17 @@ typedef struct smt_quant_options {
     bool equalize; /* even out the channels' ranges where the function stays the same; default true
                     */
     bool correct_bias; /* shift biases by the mean error of their channel; default true */
+    bool split_first;  /* compute the first layer's hard-swish as a product of two convolutions, so
+                          that its channels can be evened out too; default true */
+    const char *const *split; /* names of further layers to split so; split_count of them */
+    int split_count;
     const char *const *keep_float; /* names of layers to compute in float ("block0.depthwise");
                                       keep_count of them */
     int keep_count;
     smt_pool *pool; /* borrowed */
 } smt_quant_options;
 
-/* percentile, 99.99, true, true, none. The pool must be set. */
+/* mse, 99.99, true, true, the first layer split, none in float. The pool must be set. */
 SMT_API smt_quant_options smt_quant_defaults(void);
 
 typedef struct smt_quantizer smt_quantizer;
@@ -71,16 +76,24 @@ SMT_API smt_status smt_quantizer_export(const smt_quantizer *quantizer,
                                         smt_graph **out,
                                         smt_error *error);
 
-/* Weights only: int8 per output channel, everything else float. The annotated graph for the
- * writers. */
-SMT_API smt_status smt_quantize_dynamic(const smt_model *model, smt_graph **out, smt_error *error);
+/* Weights only: int8 per output channel, everything else float; whoever runs it quantises each
+ * layer's input on the fly. The annotated graph for the writers. Images (count x h x w x c,
+ * preprocessed; NULL: none) serve equalisation and bias correction, as far as `options` asks for
+ * them; its method and keep_float are not looked at. */
+SMT_API smt_status smt_quantize_dynamic(const smt_model *model,
+                                        const float *images,
+                                        int count,
+                                        const smt_quant_options *options,
+                                        smt_graph **out,
+                                        smt_error *error);
 
 typedef struct smt_qat_options {
     int epochs;  /* 1 .. 1000, default 20 */
     int batch;   /* default 32 */
-    double rate; /* of the weights, in units of their layer's root mean square; default 2e-3, cosine
-                    to 0 */
-    double scale_rate; /* of the values' scales, relative to `rate`, default 1 */
+    double rate; /* of the weights, in units of their channel's root mean square; default 3e-4,
+                    cosine to 0 */
+    double scale_rate; /* of the ends of the values' ranges, in units of the range's width, relative
+                          to `rate`; default 5 */
     uint64_t seed;
 } smt_qat_options;
 SMT_API smt_qat_options smt_qat_defaults(void);
@@ -89,9 +102,9 @@ SMT_API smt_qat_options smt_qat_defaults(void);
  * training images. */
 typedef void (*smt_qat_report)(void *context, int epoch, double loss, double agreement);
 
-/* Fine-tunes weights, biases and the scales of values so that the simulated network's logits follow
- * the float network's (distillation; no labels are used) on augmented images of `pixels`.
- * SMT_ERR_INTERRUPTED keeps the state. */
+/* Fine-tunes weights, biases, steps of weights and ranges of values so that the simulated network's
+ * logits follow the float network's (distillation; no labels are used) on augmented images of
+ * `pixels`. SMT_ERR_INTERRUPTED keeps the state. */
 SMT_API smt_status smt_quantizer_train(smt_quantizer *quantizer,
                                        const smt_pixels *pixels,
                                        const smt_preprocess *preprocess,

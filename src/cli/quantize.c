@@ -1,5 +1,6 @@
 /* semtinel quantize: from a float model to the int8 or dynamic-range file that ships. */
 #include "cli/cli.h"
+#include "cli/pixels.h"
 
 #include <semtinel/format.h>
 #include <semtinel/precision.h>
@@ -9,10 +10,10 @@
 #include <string.h>
 
 static const char *output, *calibrate, *qat, *evaluate, *sensitivity;
-static int scheme = 1, method = 1, images = 200, epochs;
-static double percentile = 99.99, rate = 2e-3;
-static bool no_equalize, no_correction, raw_input;
-static cli_list keep;
+static int scheme = 1, method, images = 200, epochs;
+static double percentile = 99.99, rate = 3e-4;
+static bool no_equalize, no_correction, no_split, raw_input;
+static cli_list keep, splits, agree;
 
 static const cli_option options[] = {
     {"output",
@@ -58,6 +59,23 @@ static const cli_option options[] = {
      NULL,
      "leave the channels' ranges as they are"},
     {"no-bias-correction", 0, CLI_FLAG, &no_correction, 0, 0, NULL, "leave the biases as they are"},
+    {"no-split",
+     0,
+     CLI_FLAG,
+     &no_split,
+     0,
+     0,
+     NULL,
+     "leave the first layer's hard-swish one operator"},
+    {"split",
+     0,
+     CLI_LIST,
+     &splits,
+     0,
+     0,
+     "LAYER",
+     "make this layer's hard-swish a product of two convolutions too: finer, costs the layer "
+     "twice"},
     {"keep-float",
      0,
      CLI_LIST,
@@ -92,6 +110,14 @@ static const cli_option options[] = {
      0,
      "DATASET",
      "with a folder: compare all precisions on these images"},
+    {"agree",
+     0,
+     CLI_LIST,
+     &agree,
+     0,
+     0,
+     "PATH",
+     "with --evaluate: count agreement on all images under PATH, labels or not"},
     {"raw-input", 0, CLI_FLAG, &raw_input, 0, 0, NULL, "float inputs take pixels 0..255"},
     {NULL, 0, CLI_FLAG, NULL, 0, 0, NULL, NULL},
 };
@@ -283,36 +309,77 @@ static smt_status add(file_list *list,
     return status;
 }
 
-static smt_status compare(const file_list *list, smt_pool *pool, smt_error *error)
+static smt_status
+compare(const file_list *list, int size, smt_pool *pool, size_t *failed, smt_error *error)
 {
     smt_dataset *set = NULL;
     char *table = NULL;
+    uint8_t *pixels = NULL;
+    smt_precision_images unlabelled = {.size = size};
     const smt_evaluate_options how = smt_evaluate_defaults();
     smt_status status = smt_dataset_scan(evaluate, &set, error);
+    if (status == SMT_OK && agree.count) {
+        char *paths[64];
+        for (int i = 0; i < agree.count; i++) {
+            paths[i] = smt_strdup(agree.items[i]);
+            status = paths[i] ? status : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+        }
+        status =
+            status ? status
+                   : cli_load_pixels(
+                         paths, agree.count, size, pool, &pixels, &unlabelled.count, failed, error);
+        unlabelled.pixels = pixels;
+        for (int i = 0; i < agree.count; i++) {
+            smt_free(paths[i]);
+        }
+    }
     status = status ? status
-                    : smt_precision_compare(
-                          list->files, list->count, set, &how, pool, output, &table, error);
+                    : smt_precision_compare(list->files,
+                                            list->count,
+                                            set,
+                                            agree.count ? &unlabelled : NULL,
+                                            &how,
+                                            pool,
+                                            output,
+                                            &table,
+                                            error);
     if (status == SMT_OK) {
         cli_say("\n%s\nwrote %s/precision.txt, .json and .png", table, output);
     }
     smt_free(table);
+    smt_free(pixels);
     smt_dataset_destroy(&set);
     return status;
 }
 
+/* The images to calibrate on, and how. */
+typedef struct calibration {
+    smt_pixels *pixels; /* NULL: none */
+    float *input;
+    smt_quant_options how;
+} calibration;
+
+static smt_status
+make_dynamic(const smt_model *model, const calibration *cal, smt_graph **out, smt_error *error)
+{
+    int count = cal->pixels ? (int)cal->pixels->count : 0;
+    return smt_quantize_dynamic(model, cal->input, count, &cal->how, out, error);
+}
+
 static smt_status save_all(smt_quantizer *q,
                            const smt_model *model,
-                           int size,
-                           smt_pool *pool,
+                           const calibration *cal,
                            size_t *failed,
                            smt_error *error)
 {
+    int size = cal->pixels->size;
+    smt_pool *pool = cal->how.pool;
     file_list list = {0};
     smt_graph *dynamic = NULL, *int8 = NULL, *tuned = NULL;
     smt_status status = smt_make_directory(output, error);
     status = status ? status : add(&list, NULL, model, "float32", false, error);
     status = status ? status : add(&list, NULL, model, "float16", true, error);
-    status = status ? status : smt_quantize_dynamic(model, &dynamic, error);
+    status = status ? status : make_dynamic(model, cal, &dynamic, error);
     status = status ? status : add(&list, dynamic, model, "dynamic", false, error);
     status = status ? status : smt_quantizer_export(q, &int8, error);
     status = status ? status : add(&list, int8, model, "int8", false, error);
@@ -322,7 +389,7 @@ static smt_status save_all(smt_quantizer *q,
         status = status ? status : add(&list, tuned, model, "int8-qat", false, error);
     }
     if (evaluate && status == SMT_OK) {
-        status = compare(&list, pool, error);
+        status = compare(&list, size, pool, failed, error);
     }
     for (int i = 0; i < list.count; i++) {
         smt_free(list.paths[i]);
@@ -347,68 +414,96 @@ write_sensitivity(smt_quantizer *q, const float *input, int count, smt_error *er
     return status;
 }
 
-static smt_status run(const char *path, smt_pool *pool, size_t *failed, smt_error *error)
+/* What would only be found after minutes of work otherwise. */
+static smt_status check_output(bool folder, smt_error *error)
 {
-    smt_model *model = NULL;
-    smt_pixels *pixels = NULL;
-    smt_quantizer *q = NULL;
-    smt_graph *graph = NULL;
-    float *input = NULL;
-    const smt_model_format *format = smt_format_by_suffix(output);
-    smt_status status = smt_model_load(path, &model, error);
+    if (folder) {
+        return smt_make_directory(output, error);
+    }
+    smt_file *file = NULL;
+    smt_status status = smt_file_create(output, &file, error);
+    if (status == SMT_OK) {
+        smt_file_abandon(&file);
+    }
+    return status;
+}
+
+static smt_status calibrate_on(
+    const smt_model *model, calibration *cal, smt_pool *pool, size_t *failed, smt_error *error)
+{
+    smt_shape shape = model->graph->nodes[0].shape;
+    cal->how = smt_quant_defaults();
+    cal->how.pool = pool;
+    cal->how.method = (smt_range_method)method;
+    cal->how.percentile = percentile;
+    cal->how.equalize = !no_equalize;
+    cal->how.correct_bias = !no_correction;
+    cal->how.split_first = !no_split;
+    cal->how.split = splits.items;
+    cal->how.split_count = splits.count;
+    cal->how.keep_float = keep.items;
+    cal->how.keep_count = keep.count;
+    if (!calibrate) {
+        return SMT_OK;
+    }
+    smt_status status =
+        load(calibrate, shape.h, images, cal->how.pool, &cal->pixels, failed, error);
     if (status) {
         return status;
     }
-    smt_shape shape = model->graph->nodes[0].shape;
-    if (scheme == 0 && format) {
-        status = smt_quantize_dynamic(model, &graph, error);
+    cal->input = smt_quantizer_input(cal->pixels, &model->preprocess, shape.c);
+    return cal->input ? SMT_OK
+                      : smt_fail(error,
+                                 SMT_ERR_MEMORY,
+                                 "out of memory for %zu calibration images",
+                                 cal->pixels->count);
+}
+
+static smt_status run(const char *path, smt_pool *pool, size_t *failed, smt_error *error)
+{
+    smt_model *model = NULL;
+    smt_quantizer *q = NULL;
+    smt_graph *graph = NULL;
+    calibration cal = {0};
+    const smt_model_format *format = smt_format_by_suffix(output);
+    smt_status status = check_output(!format, error);
+    status = status ? status : smt_model_load(path, &model, error);
+    if (status) {
+        return status;
+    }
+    double start = smt_clock();
+    status = calibrate_on(model, &cal, pool, failed, error);
+    if (status == SMT_OK && scheme == 0 && format) {
+        status = make_dynamic(model, &cal, &graph, error);
         status = status ? status : save(graph, model, output, true, error);
         goto done;
     }
-    double start = smt_clock();
-    status = load(calibrate, shape.h, images, pool, &pixels, failed, error);
+    int count = cal.pixels ? (int)cal.pixels->count : 0;
+    status = status ? status : smt_quantizer_create(model, cal.input, count, &cal.how, &q, error);
     if (status) {
         goto done;
     }
-    input = smt_quantizer_input(pixels, &model->preprocess, shape.c);
-    if (!input) {
-        status = smt_fail(
-            error, SMT_ERR_MEMORY, "out of memory for %zu calibration images", pixels->count);
-        goto done;
-    }
-    smt_quant_options how = smt_quant_defaults();
-    how.method = (smt_range_method)method;
-    how.percentile = percentile;
-    how.equalize = !no_equalize;
-    how.correct_bias = !no_correction;
-    how.keep_float = keep.items;
-    how.keep_count = keep.count;
-    how.pool = pool;
-    status = smt_quantizer_create(model, input, (int)pixels->count, &how, &q, error);
-    if (status) {
-        goto done;
-    }
-    cli_say("calibrated on %zu images in %.1f s", pixels->count, smt_clock() - start);
+    cli_say("calibrated on %d images in %.1f s", count, smt_clock() - start);
     if (sensitivity) {
-        status = write_sensitivity(q, input, (int)pixels->count, error);
+        status = write_sensitivity(q, cal.input, count, error);
         if (status) {
             goto done;
         }
     }
     if (!format) {
-        status = save_all(q, model, shape.h, pool, failed, error);
+        status = save_all(q, model, &cal, failed, error);
         goto done;
     }
     if (qat) {
-        status = fine_tune(q, model, shape.h, pool, failed, error);
+        status = fine_tune(q, model, cal.pixels->size, pool, failed, error);
     }
     status = status ? status : smt_quantizer_export(q, &graph, error);
     status = status ? status : save(graph, model, output, scheme == 2, error);
 done:
     smt_graph_destroy(&graph);
     smt_quantizer_destroy(&q);
-    smt_free(input);
-    smt_pixels_destroy(&pixels);
+    smt_free(cal.input);
+    smt_pixels_destroy(&cal.pixels);
     smt_model_destroy(&model);
     return status;
 }
@@ -438,6 +533,9 @@ int cli_quantize(int argc, char **argv)
     }
     if (evaluate && format) {
         return cli_usage(&command, "--evaluate compares the files of a folder: give -o a folder");
+    }
+    if (agree.count && !evaluate) {
+        return cli_usage(&command, "--agree counts for the table of --evaluate: give that too");
     }
     smt_error error = {0};
     smt_pool *pool = NULL;

@@ -276,7 +276,9 @@ int smt_graph_quantize(smt_graph *graph,
     node.quant = quant;
     int index = smt_graph_append(graph, &node, false, error);
     if (index >= 0) {
-        graph->params[graph->nodes[index].param[SMT_SCALE]].data[0] = quant.scale;
+        float *range = graph->params[graph->nodes[index].param[SMT_RANGE]].data;
+        range[0] = quant.scale * (float)(-128 - quant.zero_point);
+        range[1] = quant.scale * (float)(127 - quant.zero_point);
     }
     return index;
 }

@@ -317,7 +317,7 @@ smt_param_slot smt_graph_slot(const smt_graph *graph, const smt_node *n, int slo
         int source = n->rounding == SMT_ROUND_PRODUCT ? 1 + out
                      : n->rounding == SMT_ROUND_TABLE ? 2 + 256
                                                       : 0;
-        return slot == SMT_SCALE ? (smt_param_slot){".scale", 1, {1, 0, 0, 0}, true, false}
+        return slot == SMT_RANGE ? (smt_param_slot){".range", 1, {2, 0, 0, 0}, true, false}
                : slot == SMT_SOURCE && source
                    ? (smt_param_slot){".source", 1, {source, 0, 0, 0}, false, false}
                    : none;

@@ -36,7 +36,7 @@ static void backward(const ops_call *call)
     size_t pixels = ops_pixels(call->node->shape), c = (size_t)call->node->shape.c;
     size_t count = (size_t)call->images * pixels * c;
     if (!is_gate(call)) {
-        for (int i = 0; i < 2; i++) {
+        for (int i = 1; i >= 0; i--) { /* dx[0] may be dy's own memory */
             if (call->dx[i]) {
                 products(call->dy, call->x[1 - i], count, call->dx[i]);
             }

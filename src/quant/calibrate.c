@@ -13,7 +13,8 @@
 
 typedef struct observer {
     double low, high;
-    uint32_t *bins; /* BINS; NULL in the first pass */
+    double *bins;            /* BINS: importance of the values there; NULL in the first pass */
+    const float *importance; /* [channel] */
 } observer;
 
 typedef struct observation {
@@ -47,9 +48,12 @@ static void observe_node(void *context, int node, int worker)
         return;
     }
     float start = (float)to->low, factor = (float)((BINS - 1e-3) / (to->high - to->low));
-    for (size_t i = 0; i < count; i++) {
-        int bin = (int)((values[i] - start) * factor);
-        to->bins[bin < 0 ? 0 : bin >= BINS ? BINS - 1 : bin]++;
+    size_t channels = (size_t)o->graph->nodes[node].shape.c;
+    for (size_t i = 0; i < count; i += channels) {
+        for (size_t c = 0; c < channels; c++) {
+            int bin = (int)((values[i + c] - start) * factor);
+            to->bins[bin < 0 ? 0 : bin >= BINS ? BINS - 1 : bin] += (double)to->importance[c];
+        }
     }
 }
 
@@ -78,7 +82,7 @@ static double histogram_error(const observer *o, double low, double high)
 {
     double step = (high - low) / 255, width = (o->high - o->low) / BINS, error = 0;
     for (int i = 0; i < BINS; i++) {
-        if (o->bins[i]) {
+        if (o->bins[i] > 0) {
             double value = o->low + (i + 0.5) * width;
             double cut = value < low ? low - value : value > high ? value - high : 0;
             error += o->bins[i] * (cut > 0 ? cut * cut : step * step / 12);
@@ -90,10 +94,10 @@ static double histogram_error(const observer *o, double low, double high)
 static void range_by_error(const observer *o, double *low, double *high)
 {
     double best = INFINITY, best_low = *low, best_high = *high;
-    for (int i = 0; i < 24; i++) {
-        double h = *high * (1 - 0.03 * i);
-        for (int k = 0; k < (*low < 0 ? 24 : 1); k++) {
-            double l = *low * (1 - 0.03 * k);
+    for (int i = 0; i < 36; i++) {
+        double h = *high * pow(0.94, i);
+        for (int k = 0; k < (*low < 0 ? 36 : 1); k++) {
+            double l = *low * pow(0.94, k);
             double error = histogram_error(o, l, h);
             if (error < best) {
                 best = error;
@@ -178,8 +182,9 @@ smt_status quant_calibrate(smt_quantizer *q,
                            smt_error *error)
 {
     size_t nodes = (size_t)q->real->node_count;
+    float **importance = NULL;
     observer *observers = smt_alloc(nodes, sizeof *observers);
-    uint32_t *bins = smt_alloc(nodes * BINS, sizeof *bins);
+    double *bins = smt_alloc(nodes * BINS, sizeof *bins);
     observation o = {.graph = q->real, .images = images, .observers = observers, .pool = q->pool};
     smt_status status = SMT_OK;
     if (!observers || !bins) {
@@ -191,8 +196,9 @@ smt_status quant_calibrate(smt_quantizer *q,
         observers[i].low = INFINITY;
         observers[i].high = -INFINITY;
     }
-    status = quant_pass(q->real, q->pool, images, count, observe, &o, error);
-    for (size_t i = 0; i < nodes; i++) {
+    status = quant_importance(q->real, &importance, error);
+    status = status ? status : quant_pass(q->real, q->pool, images, count, observe, &o, error);
+    for (size_t i = 0; i < nodes && importance; i++) {
         if (!status && !(isfinite(observers[i].low) && isfinite(observers[i].high))) {
             status = smt_fail(error,
                               SMT_ERR_FORMAT,
@@ -201,12 +207,17 @@ smt_status quant_calibrate(smt_quantizer *q,
         }
         observers[i].high = fmax(observers[i].high, observers[i].low + 1e-9);
         observers[i].bins = bins + i * BINS;
+        observers[i].importance = importance[i];
     }
     status = status ? status : quant_pass(q->real, q->pool, images, count, observe, &o, error);
     for (int i = 0; i < q->real->node_count && status == SMT_OK; i++) {
         q->ranges[i] = choose(q->real, i, &observers[i], options);
     }
 done:
+    for (size_t i = 0; importance && i < nodes; i++) {
+        smt_free(importance[i]);
+    }
+    smt_free(importance);
     smt_free(bins);
     smt_free(observers);
     return status;

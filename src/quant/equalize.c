@@ -1,14 +1,17 @@
-/* Equalisation of channels across layers (Nagel et al. 2019, arXiv 1906.04721; the exponent as in
- * SmoothQuant, Xiao et al. 2022, arXiv 2211.10438).
+/* Equalisation of channels across layers (Nagel et al. 2019, arXiv 1906.04721).
  *
  * One scale serves all channels of a value, so a channel that is much smaller than the largest
- * loses bits. Where only ReLU or nothing stands between two linear layers, channel c can be divided
- * by s[c] > 0 in the layer that makes it and multiplied back in the layers that read it: the
- * function stays the same. A depthwise reader takes any factor for free, as its weights have a
- * scale for each channel; a full convolution mixes channels, so there the factor is tempered by the
- * exponent 1/2. Values that an addition ties together (the residual stream) share their factors.
+ * loses bits. Where only ReLU or nothing stands between linear layers, channel c can be divided by
+ * s[c] > 0 in the layer that makes it and multiplied back in the layers that read it: the function
+ * stays the same. All channels are brought to the same largest magnitude. That makes the readers'
+ * weights uneven instead, which costs a depthwise layer nothing (its weights have a scale for each
+ * channel) and a full convolution little: what rounding of weights does is mostly a shift, and bias
+ * correction takes that off.
  *
- * Hard-swish does not let a factor pass, so what stands around it stays as it is. */
+ * Values that an addition ties together (the residual stream) share their factors. A factor also
+ * passes global pooling and a product with a gate, so a depthwise layer, its pooled vector and its
+ * gated value go together. Hard-swish does not let a factor pass, unless it is split into a product
+ * (prepare.c). */
 #include "quant/quantizer.h"
 
 #include <math.h>
@@ -61,15 +64,23 @@ static int root(const int *parent, int i)
 
 static bool lets_pass(const smt_node *node)
 {
-    bool linear = node->op == SMT_OP_CONV || node->op == SMT_OP_DEPTHWISE || node->op == SMT_OP_ADD;
+    bool linear = node->op == SMT_OP_CONV || node->op == SMT_OP_DEPTHWISE ||
+                  node->op == SMT_OP_ADD || node->op == SMT_OP_MULTIPLY ||
+                  node->op == SMT_OP_GLOBAL_POOL;
     return linear && (node->activation == SMT_ACT_NONE || node->activation == SMT_ACT_RELU);
 }
 
-/* Whether the group of `leader` may be scaled; *exponent: 1 if all readers are depthwise. */
-static bool eligible(const smt_graph *graph, const int *parent, int leader, float *exponent)
+/* The node hands the factors of its input k on to its own value. */
+static bool carries(const smt_node *node, int k)
+{
+    return node->op == SMT_OP_ADD ||
+           (k == 0 && (node->op == SMT_OP_MULTIPLY || node->op == SMT_OP_GLOBAL_POOL));
+}
+
+/* Whether the group of `leader` may be scaled. */
+static bool eligible(const smt_graph *graph, const int *parent, int leader)
 {
     bool read = false;
-    *exponent = 1;
     for (int i = 0; i < graph->node_count; i++) {
         const smt_node *node = &graph->nodes[i];
         bool member = root(parent, i) == leader;
@@ -78,14 +89,13 @@ static bool eligible(const smt_graph *graph, const int *parent, int leader, floa
         }
         for (int k = 0; k < 2; k++) {
             if (node->input[k] < 0 || root(parent, node->input[k]) != leader ||
-                (member && node->op == SMT_OP_ADD)) {
+                (member && carries(node, k))) {
                 continue;
             }
-            if (node->op != SMT_OP_CONV && node->op != SMT_OP_DEPTHWISE) {
+            if (!quant_has_weight(node)) {
                 return false;
             }
             read = true;
-            *exponent = node->op == SMT_OP_DEPTHWISE ? *exponent : 0.5f;
         }
     }
     return read;
@@ -113,8 +123,7 @@ static void scale_input(smt_graph *graph, const smt_node *node, const float *fac
     }
 }
 
-static void
-scale_group(smt_graph *graph, const int *parent, int leader, float exponent, float *const *largest)
+static void scale_group(smt_graph *graph, const int *parent, int leader, float *const *largest)
 {
     float factor[4096];
     int channels = graph->nodes[leader].shape.c;
@@ -130,19 +139,17 @@ scale_group(smt_graph *graph, const int *parent, int leader, float exponent, flo
         }
     }
     for (int c = 0; c < channels; c++) {
-        float ratio = factor[c] > 0 && top > 0 ? powf(factor[c] / top, exponent) : 1;
-        factor[c] = fmaxf(ratio, SMALLEST);
+        factor[c] = factor[c] > 0 ? fmaxf(factor[c] / top, SMALLEST) : 1;
     }
     for (int i = 0; i < graph->node_count; i++) {
         const smt_node *node = &graph->nodes[i];
-        if (root(parent, i) == leader && node->op != SMT_OP_ADD) {
+        if (root(parent, i) == leader && quant_has_weight(node)) {
             scale_output(graph, node, factor);
         }
     }
     for (int i = 0; i < graph->node_count; i++) {
         const smt_node *node = &graph->nodes[i];
-        bool inside = root(parent, i) == leader && node->op == SMT_OP_ADD;
-        if (!inside && node->input[0] >= 0 && root(parent, node->input[0]) == leader) {
+        if (quant_has_weight(node) && root(parent, node->input[0]) == leader) {
             scale_input(graph, node, factor);
         }
     }
@@ -169,16 +176,17 @@ quant_equalize(smt_graph *graph, smt_pool *pool, const float *images, int count,
         largest[i] = values + channels;
         channels += (size_t)node->shape.c;
         parent[i] = i;
-        for (int k = 0; node->op == SMT_OP_ADD && k < 2; k++) {
-            parent[root(parent, node->input[k])] = root(parent, i);
+        for (int k = 0; k < 2; k++) {
+            if (node->input[k] >= 0 && carries(node, k)) {
+                parent[root(parent, node->input[k])] = root(parent, i);
+            }
         }
     }
     extremes e = {.graph = graph, .pool = pool, .largest = largest};
     status = quant_pass(graph, pool, images, count, measure, &e, error);
     for (int i = 0; i < graph->node_count && status == SMT_OK; i++) {
-        float exponent;
-        if (root(parent, i) == i && eligible(graph, parent, i, &exponent)) {
-            scale_group(graph, parent, i, exponent, largest);
+        if (root(parent, i) == i && eligible(graph, parent, i)) {
+            scale_group(graph, parent, i, largest);
         }
     }
 done:

@@ -1,7 +1,6 @@
 /* The annotated graph: what the writers of format/ need of a quantisation. */
 #include "quant/quantizer.h"
 
-#include <math.h>
 #include <string.h>
 
 /* The weight's grid, and the bias's steps. */
@@ -31,8 +30,7 @@ smt_status smt_quantizer_export(const smt_quantizer *q, smt_graph **out, smt_err
     for (int i = 0; i < q->real->node_count && status == SMT_OK; i++) {
         smt_node *node = &graph->nodes[i];
         const smt_node *value = &q->simulated->nodes[q->value[i]];
-        node->quant.scale = q->simulated->params[value->param[SMT_SCALE]].data[0];
-        node->quant.zero_point = q->ranges[i].zero_point;
+        node->quant = q->ranges[i];
         if (!quant_has_weight(node)) {
             continue;
         }
@@ -57,44 +55,66 @@ smt_status smt_quantizer_export(const smt_quantizer *q, smt_graph **out, smt_err
     return SMT_OK;
 }
 
-smt_status smt_quantize_dynamic(const smt_model *model, smt_graph **out, smt_error *error)
+/* Rounds a layer's weights in place. mean: of its input's channels, or NULL. */
+static smt_status
+round_layer(smt_graph *graph, const smt_node *node, const double *mean, smt_error *error)
 {
-    smt_graph *folded = NULL, *gated = NULL, *graph = NULL;
-    float *steps = NULL;
-    smt_status status = smt_graph_fold(model->graph, &folded, error);
-    status = status ? status : smt_graph_free_gates(folded, &gated, error);
-    status = status ? status : smt_graph_with_softmax(gated, &graph, error);
-    for (int i = 0; status == SMT_OK && i < graph->node_count; i++) {
+    smt_param *weight = &graph->params[node->param[SMT_WEIGHT]];
+    float *steps = smt_alloc((size_t)node->shape.c, sizeof *steps);
+    float *exact = smt_alloc(weight->count, sizeof *exact);
+    smt_status status = SMT_OK;
+    if (!steps || !exact) {
+        status =
+            smt_fail(error, SMT_ERR_MEMORY, "out of memory for the weights of '%s'", node->name);
+        goto done;
+    }
+    memcpy(exact, weight->data, weight->count * sizeof *exact);
+    quant_weight_steps(graph, node, steps);
+    for (int c = 0; c < node->shape.c; c++) {
+        channel_view view = quant_channel(graph, node, c);
+        float *channel = weight->data + view.first;
+        quant_round_weights(view.count, view.step, steps[c], channel, channel);
+    }
+    if (mean) {
+        float *bias = graph->params[node->param[SMT_BIAS]].data;
+        quant_shift_bias(graph, node, exact, weight->data, mean, bias);
+    }
+    status = annotate_weight(graph, node, steps, 0, error);
+done:
+    smt_free(exact);
+    smt_free(steps);
+    return status;
+}
+
+smt_status smt_quantize_dynamic(const smt_model *model,
+                                const float *images,
+                                int count,
+                                const smt_quant_options *options,
+                                smt_graph **out,
+                                smt_error *error)
+{
+    smt_graph *real = NULL, *graph = NULL;
+    double **mean = NULL;
+    smt_status status = quant_prepare(model, options, &real, error);
+    if (status == SMT_OK && images && options->equalize) {
+        status = quant_equalize(real, options->pool, images, count, error);
+    }
+    if (status == SMT_OK && images && options->correct_bias) {
+        status = quant_means(real, options->pool, images, count, &mean, error);
+    }
+    status = status ? status : smt_graph_with_softmax(real, &graph, error);
+    for (int i = 0; status == SMT_OK && i < real->node_count; i++) {
         const smt_node *node = &graph->nodes[i];
-        if (!quant_has_weight(node)) {
-            continue;
+        if (quant_has_weight(node)) {
+            status = round_layer(graph, node, mean ? mean[node->input[0]] : NULL, error);
         }
-        steps = smt_alloc((size_t)node->shape.c, sizeof *steps);
-        if (!steps) {
-            status =
-                smt_fail(error, SMT_ERR_MEMORY, "out of memory for the scales of '%s'", node->name);
-            break;
-        }
-        quant_weight_scales(graph, node, 0, steps);
-        float *weight = graph->params[node->param[SMT_WEIGHT]].data;
-        for (int c = 0; c < node->shape.c; c++) {
-            channel_view view = quant_channel(graph, node, c);
-            for (size_t k = 0; k < view.count; k++) {
-                float *w = &weight[view.first + k * view.step];
-                *w = steps[c] * fmaxf(-127, fminf(127, roundf(*w / steps[c])));
-            }
-        }
-        status = annotate_weight(graph, node, steps, 0, error);
-        smt_free(steps);
-        steps = NULL;
     }
     if (status == SMT_OK) {
         *out = graph;
         graph = NULL;
     }
-    smt_free(steps);
+    quant_means_free(&mean);
     smt_graph_destroy(&graph);
-    smt_graph_destroy(&gated);
-    smt_graph_destroy(&folded);
+    smt_graph_destroy(&real);
     return status;
 }

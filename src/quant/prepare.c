@@ -34,8 +34,63 @@ static smt_status check_node(const smt_node *node, smt_error *error)
     }
 }
 
+/* x relu6(x + 3) / 6 with both factors by convolution: the layer's own, a sixth of it, and the
+ * same again with 3 in its bias and relu6, whose range is fixed. A factor of a channel passes the
+ * product, as it does not pass hard-swish, so that the channels can be evened out (equalize.c). */
+static int
+append_split(smt_graph *dst, const smt_graph *src, int i, const int *map, smt_error *error)
+{
+    char name[SMT_NAME_MAX];
+    int part[2];
+    for (int k = 1; k >= 0; k--) { /* the gate gives its name free first */
+        part[k] = smt_graph_copy_node(dst, src, i, map, true, error);
+        if (part[k] < 0) {
+            return -1;
+        }
+        smt_node *node = &dst->nodes[part[k]];
+        smt_param *weight = &dst->params[node->param[SMT_WEIGHT]];
+        smt_param *bias = &dst->params[node->param[SMT_BIAS]];
+        node->activation = k ? SMT_ACT_RELU6 : SMT_ACT_NONE;
+        for (size_t w = 0; k == 0 && w < weight->count; w++) {
+            weight->data[w] /= 6;
+        }
+        for (size_t c = 0; c < bias->count; c++) {
+            bias->data[c] = k ? bias->data[c] + 3 : bias->data[c] / 6;
+        }
+        if (k) {
+            snprintf(node->name, sizeof node->name, "%.74s.gate", src->nodes[i].name);
+            snprintf(weight->name, sizeof weight->name, "%.80s.weight", node->name);
+            snprintf(bias->name, sizeof bias->name, "%.80s.bias", node->name);
+        }
+    }
+    snprintf(name, sizeof name, "%.80s.swish", src->nodes[i].name);
+    return smt_graph_multiply(dst, name, part[0], part[1], error);
+}
+
+static bool is_split(const smt_graph *src, int i, const smt_quant_options *options)
+{
+    const smt_node *node = &src->nodes[i];
+    if (!quant_has_weight(node)) {
+        return false;
+    }
+    if (options->split_first && node->input[0] == 0) {
+        return true;
+    }
+    for (int k = 0; k < options->split_count; k++) {
+        if (!strcmp(options->split[k], node->name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Appends src's node i to dst, a fused hard-swish behind it. */
-static smt_status append(smt_graph *dst, const smt_graph *src, int i, int *map, smt_error *error)
+static smt_status append(smt_graph *dst,
+                         const smt_graph *src,
+                         int i,
+                         int *map,
+                         const smt_quant_options *options,
+                         smt_error *error)
 {
     const smt_node *from = &src->nodes[i];
     smt_status status = check_node(from, error);
@@ -43,6 +98,10 @@ static smt_status append(smt_graph *dst, const smt_graph *src, int i, int *map, 
         return status;
     }
     bool swish = from->activation == SMT_ACT_HARD_SWISH && from->op != SMT_OP_ACTIVATION;
+    if (swish && is_split(src, i, options)) {
+        map[i] = append_split(dst, src, i, map, error);
+        return map[i] < 0 ? SMT_ERR_MEMORY : SMT_OK;
+    }
     map[i] = smt_graph_copy_node(dst, src, i, map, quant_has_weight(from), error);
     if (map[i] < 0) {
         return SMT_ERR_MEMORY;
@@ -56,12 +115,32 @@ static smt_status append(smt_graph *dst, const smt_graph *src, int i, int *map, 
     return map[i] < 0 ? SMT_ERR_MEMORY : SMT_OK;
 }
 
-smt_status quant_prepare(const smt_model *model, smt_graph **out, smt_error *error)
+static smt_status
+check_split(const smt_graph *graph, const smt_quant_options *options, smt_error *error)
+{
+    for (int i = 0; i < options->split_count; i++) {
+        int node = smt_graph_find(graph, options->split[i]);
+        if (node < 0 || !quant_has_weight(&graph->nodes[node]) ||
+            graph->nodes[node].activation != SMT_ACT_HARD_SWISH) {
+            return smt_fail(error,
+                            SMT_ERR_ARGUMENT,
+                            "no layer with weights and hard-swish is called '%s'",
+                            options->split[i]);
+        }
+    }
+    return SMT_OK;
+}
+
+smt_status quant_prepare(const smt_model *model,
+                         const smt_quant_options *options,
+                         smt_graph **out,
+                         smt_error *error)
 {
     smt_graph *folded = NULL, *gated = NULL, *graph = NULL;
     int *map = NULL;
     smt_status status = smt_graph_fold(model->graph, &folded, error);
     status = status ? status : smt_graph_free_gates(folded, &gated, error);
+    status = status ? status : check_split(gated, options, error);
     status = status ? status : smt_graph_create(&graph, error);
     if (status) {
         goto done;
@@ -77,7 +156,7 @@ smt_status quant_prepare(const smt_model *model, smt_graph **out, smt_error *err
             status =
                 refuse(&gated->nodes[i], "a softmax inside the network cannot be quantised", error);
         } else if (gated->nodes[i].op != SMT_OP_SOFTMAX) {
-            status = append(graph, gated, i, map, error);
+            status = append(graph, gated, i, map, options, error);
         }
     }
     if (status == SMT_OK) {

@@ -2,14 +2,13 @@
 
 #include <string.h>
 
-#define CORRECTION_IMAGES 96 /* of the calibration images; enough for a mean */
-
 smt_quant_options smt_quant_defaults(void)
 {
-    return (smt_quant_options){.method = SMT_RANGE_PERCENTILE,
+    return (smt_quant_options){.method = SMT_RANGE_MSE,
                                .percentile = 99.99,
                                .equalize = true,
-                               .correct_bias = true};
+                               .correct_bias = true,
+                               .split_first = true};
 }
 
 static smt_status mark_float(smt_quantizer *q, const smt_quant_options *options, smt_error *error)
@@ -55,16 +54,17 @@ smt_status smt_quantizer_create(const smt_model *model,
         return smt_fail(error, SMT_ERR_MEMORY, "out of memory");
     }
     q->pool = options->pool;
-    status = quant_prepare(model, &q->real, error);
+    status = quant_prepare(model, options, &q->real, error);
     if (status) {
         goto done;
     }
     size_t nodes = (size_t)q->real->node_count;
     q->ranges = smt_alloc(nodes, sizeof *q->ranges);
+    q->steps = smt_alloc(nodes, sizeof *q->steps);
     q->keep = smt_alloc(nodes, sizeof *q->keep);
     q->made = smt_alloc(nodes, sizeof *q->made);
     q->value = smt_alloc(nodes, sizeof *q->value);
-    if (!q->ranges || !q->keep || !q->made || !q->value) {
+    if (!q->ranges || !q->steps || !q->keep || !q->made || !q->value) {
         status = smt_fail(error, SMT_ERR_MEMORY, "out of memory");
         goto done;
     }
@@ -76,8 +76,7 @@ smt_status smt_quantizer_create(const smt_model *model,
     status = status ? status : quant_calibrate(q, images, count, options, error);
     status = status ? status : quant_simulate(q, error);
     if (status == SMT_OK && options->correct_bias) {
-        int some = count < CORRECTION_IMAGES ? count : CORRECTION_IMAGES;
-        status = quant_correct_bias(q, images, some, error);
+        status = quant_correct_bias(q, images, count, error);
     }
 done:
     if (status) {
@@ -92,6 +91,10 @@ void smt_quantizer_destroy(smt_quantizer **quantizer)
 {
     if (quantizer && *quantizer) {
         smt_quantizer *q = *quantizer;
+        for (int i = 0; q->steps && i < q->real->node_count; i++) {
+            smt_free(q->steps[i]);
+        }
+        smt_free(q->steps);
         smt_graph_destroy(&q->real);
         smt_graph_destroy(&q->reference);
         smt_graph_destroy(&q->simulated);

@@ -41,11 +41,8 @@ static smt_status one_layer(const smt_quantizer *q, int layer, smt_graph **out, 
                        rounded->data,
                        rounded->count * sizeof *rounded->data);
             }
-            smt_quant quant = q->ranges[i];
-            const smt_node *value = &q->simulated->nodes[q->value[i]];
-            quant.scale = q->simulated->params[value->param[SMT_SCALE]].data[0];
             map[i] = smt_graph_quantize(
-                graph, "rounded", map[i], SMT_ROUND_PLAIN, SMT_ACT_NONE, quant, error);
+                graph, "rounded", map[i], SMT_ROUND_PLAIN, SMT_ACT_NONE, q->ranges[i], error);
         }
         status = map[i] < 0 ? SMT_ERR_MEMORY : SMT_OK;
     }
@@ -90,8 +87,7 @@ smt_status smt_quantizer_sensitivity(smt_quantizer *q,
         status = status ? status : quant_logits(graph, q->pool, images, count, rounded, error);
         smt_graph_destroy(&graph);
         if (status == SMT_OK) {
-            const smt_node *value = &q->simulated->nodes[q->value[i]];
-            double scale = (double)q->simulated->params[value->param[SMT_SCALE]].data[0];
+            double scale = (double)q->ranges[i].scale;
             memcpy(table[row].name, node->name, sizeof table[row].name);
             table[row].range_low = scale * (-128 - q->ranges[i].zero_point);
             table[row].range_high = scale * (127 - q->ranges[i].zero_point);

@@ -43,14 +43,23 @@ static smt_status append(smt_quantizer *q, int i, smt_error *error)
     }
     /* Ranges that are fixed by construction stay. */
     bool fixed = from->op == SMT_OP_INPUT || from->activation == SMT_ACT_RELU6;
-    graph->params[graph->nodes[q->value[i]].param[SMT_SCALE]].trainable = !fixed;
+    graph->params[graph->nodes[q->value[i]].param[SMT_RANGE]].trainable = !fixed;
     return SMT_OK;
 }
 
-static float *scale_of(const smt_quantizer *q, int real)
+/* A value that is never negative keeps its lower end. */
+static void refresh_range(smt_quantizer *q, int i)
 {
-    const smt_graph *graph = q->simulated;
-    return graph->params[graph->nodes[q->value[real]].param[SMT_SCALE]].data;
+    smt_node *value = &q->simulated->nodes[q->value[i]];
+    smt_param *range = &q->simulated->params[value->param[SMT_RANGE]];
+    if (range->trainable) {
+        bool positive = q->ranges[i].zero_point == -128;
+        range->data[0] = positive ? 0 : fminf(range->data[0], 0);
+        range->data[1] = fmaxf(range->data[1], range->data[0] + 1e-5f);
+        value->quant = quant_of_range((double)range->data[0], (double)range->data[1]);
+        value->quant.zero_point = positive ? -128 : value->quant.zero_point;
+        q->ranges[i] = value->quant;
+    }
 }
 
 static void refresh_weight(smt_quantizer *q, int i, float *source)
@@ -66,15 +75,13 @@ static void refresh_weight(smt_quantizer *q, int i, float *source)
         memcpy(to_bias, bias->data, bias->count * sizeof *to_bias);
         return;
     }
-    source[0] = *scale_of(q, node->input[0]);
-    quant_weight_scales(q->real, node, source[0], source + 1);
+    source[0] = q->ranges[node->input[0]].scale;
     for (int c = 0; c < node->shape.c; c++) {
         channel_view view = quant_channel(q->real, node, c);
-        float step = source[1 + c];
-        for (size_t k = 0; k < view.count; k++) {
-            size_t at = view.first + k * view.step;
-            to[at] = step * fmaxf(-127, fminf(127, roundf(weight->data[at] / step)));
-        }
+        float step = fmaxf(q->steps[i][c], quant_least_step(bias->data[c], source[0]));
+        source[1 + c] = step;
+        quant_round_weights(
+            view.count, view.step, step, weight->data + view.first, to + view.first);
         double bias_step = (double)source[0] * (double)step;
         to_bias[c] = (float)(bias_step * round((double)bias->data[c] / bias_step));
     }
@@ -82,44 +89,45 @@ static void refresh_weight(smt_quantizer *q, int i, float *source)
 
 static void refresh_table(smt_quantizer *q, int i, float *source)
 {
-    const smt_node *node = &q->real->nodes[i];
+    smt_quant from = q->ranges[q->real->nodes[i].input[0]], to = q->ranges[i];
     int8_t table[256];
-    source[0] = *scale_of(q, node->input[0]);
-    source[1] = (float)q->ranges[node->input[0]].zero_point;
-    smt_edge_element_table(SMT_EDGE_HARD_SWISH,
-                           source[0],
-                           (int32_t)source[1],
-                           *scale_of(q, i),
-                           q->ranges[i].zero_point,
-                           table);
+    source[0] = from.scale;
+    source[1] = (float)from.zero_point;
+    smt_edge_element_table(
+        SMT_EDGE_HARD_SWISH, from.scale, from.zero_point, to.scale, to.zero_point, table);
     for (int k = 0; k < 256; k++) {
         source[2 + k] = (float)table[k];
+    }
+}
+
+static void refresh_node(void *context, int i, int worker)
+{
+    (void)worker;
+    smt_quantizer *q = context;
+    const smt_node *node = &q->real->nodes[i], *value = &q->simulated->nodes[q->value[i]];
+    float *source =
+        value->param[SMT_SOURCE] >= 0 ? q->simulated->params[value->param[SMT_SOURCE]].data : NULL;
+    if (quant_has_weight(node)) {
+        refresh_weight(q, i, source);
+    } else if (node->op == SMT_OP_MULTIPLY || node->op == SMT_OP_GLOBAL_POOL) {
+        smt_shape in = q->real->nodes[node->input[0]].shape;
+        source[0] = q->ranges[node->input[0]].scale;
+        float other = node->op == SMT_OP_MULTIPLY ? q->ranges[node->input[1]].scale
+                                                  : 1.0f / (float)(in.h * in.w);
+        for (int c = 0; c < node->shape.c; c++) {
+            source[1 + c] = other;
+        }
+    } else if (value->rounding == SMT_ROUND_TABLE) {
+        refresh_table(q, i, source);
     }
 }
 
 void quant_refresh(smt_quantizer *q)
 {
     for (int i = 0; i < q->real->node_count; i++) {
-        const smt_node *node = &q->real->nodes[i], *value = &q->simulated->nodes[q->value[i]];
-        float *source = value->param[SMT_SOURCE] >= 0
-                            ? q->simulated->params[value->param[SMT_SOURCE]].data
-                            : NULL;
-        float *scale = scale_of(q, i);
-        *scale = fmaxf(*scale, 1e-8f);
-        if (quant_has_weight(node)) {
-            refresh_weight(q, i, source);
-        } else if (node->op == SMT_OP_MULTIPLY || node->op == SMT_OP_GLOBAL_POOL) {
-            smt_shape in = q->real->nodes[node->input[0]].shape;
-            source[0] = *scale_of(q, node->input[0]);
-            float other = node->op == SMT_OP_MULTIPLY ? *scale_of(q, node->input[1])
-                                                      : 1.0f / (float)(in.h * in.w);
-            for (int c = 0; c < node->shape.c; c++) {
-                source[1 + c] = other;
-            }
-        } else if (value->rounding == SMT_ROUND_TABLE) {
-            refresh_table(q, i, source);
-        }
+        refresh_range(q, i);
     }
+    smt_pool_run(q->pool, q->real->node_count, refresh_node, q);
 }
 
 smt_status quant_simulate(smt_quantizer *q, smt_error *error)
@@ -127,6 +135,17 @@ smt_status quant_simulate(smt_quantizer *q, smt_error *error)
     smt_status status = smt_graph_create(&q->simulated, error);
     for (int i = 0; i < q->real->node_count && status == SMT_OK; i++) {
         status = append(q, i, error);
+    }
+    for (int i = 0; i < q->real->node_count && status == SMT_OK; i++) {
+        const smt_node *node = &q->real->nodes[i];
+        if (quant_has_weight(node)) {
+            q->steps[i] = smt_alloc((size_t)node->shape.c, sizeof **q->steps);
+            if (!q->steps[i]) {
+                status = smt_fail(error, SMT_ERR_MEMORY, "out of memory for the weights' steps");
+            } else {
+                quant_weight_steps(q->real, node, q->steps[i]);
+            }
+        }
     }
     if (status == SMT_OK) {
         quant_refresh(q);

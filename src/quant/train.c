@@ -4,7 +4,9 @@
  * ships; the teacher is the float network. The loss is the mean squared difference of their logits
  * on augmented images, so no labels are needed and images of any source serve. Gradients pass the
  * roundings straight through to the float weights and biases (which keep all their bits; the grids
- * are renewed after each step) and, as in LSQ, to the scales of the values. */
+ * are renewed after each step), to the steps of the weights as in LSQ (Esser et al. 2020, arXiv
+ * 1902.08153), and to both ends of each value's range as in LSQ+ (Bhalgat et al. 2020, arXiv
+ * 2004.09576). */
 #include "quant/quantizer.h"
 
 #include <semtinel/loader.h>
@@ -15,53 +17,129 @@
 
 smt_qat_options smt_qat_defaults(void)
 {
-    return (smt_qat_options){.epochs = 20, .batch = 32, .rate = 2e-3, .scale_rate = 1, .seed = 1};
+    return (smt_qat_options){.epochs = 20, .batch = 32, .rate = 3e-4, .scale_rate = 5, .seed = 1};
 }
+
+/* Weights are trained in units of their channel's root mean square, as batch norm folded into them
+ * leaves channels of very different size, and Adam's steps know no size; everything else in units
+ * that belong to it. */
+typedef struct tensor {
+    int param;       /* of `simulated`, whose gradient drives the tensor; -1: weight steps */
+    int node;        /* real */
+    float *target;   /* what the tensor trains: value = unit * weight */
+    float *weight;   /* count */
+    float *gradient; /* count */
+    float *unit;     /* units: element i has unit[i / each % units] */
+    size_t count, each, units;
+    float rate;
+} tensor;
 
 typedef struct student {
     smt_quantizer *q;
     smt_exec *exec, *teacher;
     smt_optimizer *optimizer;
+    tensor *tensors;
     smt_slot *slots;
-    int slot_count;
-    int *slot_param; /* [slot] param of `simulated` whose gradient drives the slot */
+    int count;
     float *logits, *difference;
 } student;
 
-/* Root mean square, the unit of a layer's learning rate: batch norm folded into them leaves weights
- * of very different size, and Adam's steps know no size. */
-static float size_of(const smt_param *param)
+static float size_of(const float *data, channel_view view)
 {
     double sum = 0;
-    for (size_t i = 0; i < param->count; i++) {
-        sum += (double)param->data[i] * (double)param->data[i];
+    for (size_t i = 0; i < view.count; i++) {
+        double w = (double)data[view.first + i * view.step];
+        sum += w * w;
     }
-    return (float)fmax(sqrt(sum / (double)param->count), 1e-4);
+    return (float)fmax(sqrt(sum / (double)view.count), 1e-6);
 }
 
-/* Weights and biases of the real graph, then the scales of values, which live in the simulated one.
- */
-static void list_slots(student *s, double scale_rate)
+static bool add_tensor(student *s,
+                       int node,
+                       int param,
+                       float *target,
+                       size_t count,
+                       size_t each,
+                       size_t units,
+                       float rate)
+{
+    tensor *t = &s->tensors[s->count];
+    *t = (tensor){.param = param,
+                  .node = node,
+                  .target = target,
+                  .count = count,
+                  .each = each,
+                  .units = units,
+                  .rate = rate};
+    t->weight = smt_alloc(count, sizeof(float));
+    t->gradient = smt_alloc(count, sizeof(float));
+    t->unit = smt_alloc(units, sizeof(float));
+    s->slots[s->count] =
+        (smt_slot){.weight = t->weight, .gradient = t->gradient, .count = count, .rate = rate};
+    s->count++;
+    return t->weight && t->gradient && t->unit;
+}
+
+static float unit_of(const tensor *t, size_t i)
+{
+    return t->unit[i / t->each % t->units];
+}
+
+static void start_tensor(tensor *t)
+{
+    for (size_t i = 0; i < t->count; i++) {
+        t->weight[i] = t->target[i] / unit_of(t, i);
+    }
+}
+
+/* Weights, biases and the weights' steps of a layer. */
+static bool add_layer(student *s, int i)
+{
+    smt_quantizer *q = s->q;
+    const smt_node *node = &q->real->nodes[i], *made = &q->simulated->nodes[q->made[i]];
+    smt_param *weight = &q->real->params[node->param[SMT_WEIGHT]];
+    smt_param *bias = &q->real->params[node->param[SMT_BIAS]];
+    size_t channels = (size_t)node->shape.c,
+           each = node->op == SMT_OP_DEPTHWISE ? 1 : weight->count / channels;
+    tensor *t = &s->tensors[s->count];
+    if (!add_tensor(
+            s, i, made->param[SMT_WEIGHT], weight->data, weight->count, each, channels, 1) ||
+        !add_tensor(s, i, made->param[SMT_BIAS], bias->data, channels, 1, channels, 1) ||
+        !add_tensor(s, i, -1, q->steps[i], channels, 1, channels, 1)) {
+        return false;
+    }
+    float scale = 32 * q->ranges[node->input[0]].scale;
+    for (int c = 0; c < node->shape.c; c++) {
+        channel_view view = quant_channel(q->real, node, c);
+        t[0].unit[c] = size_of(weight->data, view);
+        t[1].unit[c] = t[0].unit[c] * scale * sqrtf((float)view.count);
+        t[2].unit[c] = q->steps[i][c];
+    }
+    for (int k = 0; k < 3; k++) {
+        start_tensor(&t[k]);
+    }
+    return true;
+}
+
+static bool add_tensors(student *s, double scale_rate)
 {
     smt_quantizer *q = s->q;
     for (int i = 0; i < q->real->node_count; i++) {
-        const smt_node *node = &q->real->nodes[i];
-        for (int p = SMT_WEIGHT; quant_has_weight(node) && p <= SMT_BIAS; p++) {
-            const smt_param *real = &q->real->params[node->param[p]];
-            s->slots[s->slot_count] =
-                (smt_slot){.weight = real->data, .count = real->count, .rate = size_of(real)};
-            s->slot_param[s->slot_count++] = q->simulated->nodes[q->made[i]].param[p];
+        if (quant_has_weight(&q->real->nodes[i]) && !q->keep[i] && !add_layer(s, i)) {
+            return false;
         }
-        const smt_node *value = &q->simulated->nodes[q->value[i]];
-        smt_param *scale = &q->simulated->params[value->param[SMT_SCALE]];
-        if (scale->trainable) {
-            s->slots[s->slot_count] =
-                (smt_slot){.weight = scale->data,
-                           .count = 1,
-                           .rate = (float)(scale_rate * (double)scale->data[0])};
-            s->slot_param[s->slot_count++] = value->param[SMT_SCALE];
+        int range = q->simulated->nodes[q->value[i]].param[SMT_RANGE];
+        smt_param *param = &q->simulated->params[range];
+        if (param->trainable) {
+            tensor *t = &s->tensors[s->count];
+            if (!add_tensor(s, i, range, param->data, 2, 1, 2, (float)scale_rate)) {
+                return false;
+            }
+            t->unit[0] = t->unit[1] = param->data[1] - param->data[0];
+            start_tensor(t);
         }
     }
+    return true;
 }
 
 static smt_status
@@ -69,29 +147,29 @@ student_create(student *s, smt_quantizer *q, const smt_qat_options *options, smt
 {
     const smt_exec_options training = {.max_batch = options->batch, .training = true};
     const smt_exec_options inference = {.max_batch = options->batch};
-    size_t most = 2 * (size_t)q->real->param_count + (size_t)q->real->node_count;
+    size_t most = 4 * (size_t)q->real->node_count;
     size_t classes = smt_shape_count(q->real->nodes[q->real->node_count - 1].shape);
     s->q = q;
     smt_status status = smt_exec_create(q->simulated, q->pool, &training, &s->exec, error);
     status =
         status ? status : smt_exec_create(q->reference, q->pool, &inference, &s->teacher, error);
+    s->tensors = smt_alloc(most, sizeof *s->tensors);
     s->slots = smt_alloc(most, sizeof *s->slots);
-    s->slot_param = smt_alloc(most, sizeof *s->slot_param);
     s->logits = smt_alloc((size_t)options->batch * classes, sizeof *s->logits);
     s->difference = smt_alloc((size_t)options->batch * classes, sizeof *s->difference);
     size_t *counts = smt_alloc(most, sizeof *counts);
-    if (!status && (!s->slots || !s->slot_param || !s->logits || !s->difference || !counts)) {
+    if (!status && (!s->tensors || !s->slots || !s->logits || !s->difference || !counts ||
+                    !add_tensors(s, options->scale_rate))) {
         status = smt_fail(error, SMT_ERR_MEMORY, "out of memory for training");
     }
     if (status == SMT_OK) {
-        list_slots(s, options->scale_rate);
-        for (int i = 0; i < s->slot_count; i++) {
+        for (int i = 0; i < s->count; i++) {
             counts[i] = s->slots[i].count;
         }
         smt_optimizer_options adam = smt_optimizer_defaults();
         adam.kind = SMT_OPTIMIZER_ADAM;
         adam.weight_decay = 0;
-        status = smt_optimizer_create(&adam, counts, s->slot_count, &s->optimizer, error);
+        status = smt_optimizer_create(&adam, counts, s->count, &s->optimizer, error);
     }
     smt_free(counts);
     return status;
@@ -102,10 +180,65 @@ static void student_destroy(student *s)
     smt_optimizer_destroy(&s->optimizer);
     smt_exec_destroy(&s->exec);
     smt_exec_destroy(&s->teacher);
+    for (int i = 0; s->tensors && i < s->count; i++) {
+        smt_free(s->tensors[i].weight);
+        smt_free(s->tensors[i].gradient);
+        smt_free(s->tensors[i].unit);
+    }
+    smt_free(s->tensors);
     smt_free(s->slots);
-    smt_free(s->slot_param);
     smt_free(s->logits);
     smt_free(s->difference);
+}
+
+/* As in LSQ: the gradient of a step is that of its weights times the rounding residue, or times the
+ * grid's end where a weight is cut. */
+static void step_gradient(const student *s, tensor *t)
+{
+    const smt_quantizer *q = s->q;
+    const smt_node *node = &q->real->nodes[t->node], *made = &q->simulated->nodes[q->made[t->node]];
+    const float *pull = smt_exec_gradient(s->exec, made->param[SMT_WEIGHT]);
+    const float *weight = q->real->params[node->param[SMT_WEIGHT]].data;
+    const float *rounded = q->simulated->params[made->param[SMT_WEIGHT]].data;
+    for (int c = 0; c < node->shape.c; c++) {
+        channel_view view = quant_channel(q->real, node, c);
+        double sum = 0;
+        float limit = 127.5f * t->target[c];
+        for (size_t k = 0; k < view.count; k++) {
+            size_t at = view.first + k * view.step;
+            float w = weight[at], residue = fabsf(w) > limit ? rounded[at] : rounded[at] - w;
+            sum += (double)pull[at] * (double)residue;
+        }
+        t->gradient[c] = (float)(sum / (double)t->target[c]);
+    }
+}
+
+static void pull_tensor(void *context, int i, int worker)
+{
+    (void)worker;
+    const student *s = context;
+    tensor *t = &s->tensors[i];
+    if (t->param < 0) {
+        step_gradient(s, t);
+    } else {
+        memcpy(t->gradient, smt_exec_gradient(s->exec, t->param), t->count * sizeof(float));
+    }
+    for (size_t k = 0; k < t->count; k++) {
+        t->gradient[k] *= unit_of(t, k);
+    }
+}
+
+static void push_tensor(void *context, int i, int worker)
+{
+    (void)worker;
+    const student *s = context;
+    const tensor *t = &s->tensors[i];
+    for (size_t k = 0; k < t->count; k++) {
+        t->target[k] = unit_of(t, k) * t->weight[k];
+        if (t->param < 0) {
+            t->target[k] = fmaxf(t->target[k], 0.1f * unit_of(t, k));
+        }
+    }
 }
 
 /* One step on a batch; adds to the sums. */
@@ -138,10 +271,9 @@ static smt_status step(student *s,
                   quant_largest(s->logits + n * classes, classes);
     }
     smt_exec_backward(s->exec, s->difference);
-    for (int i = 0; i < s->slot_count; i++) {
-        s->slots[i].gradient = smt_exec_gradient(s->exec, s->slot_param[i]);
-    }
+    smt_pool_run(s->q->pool, s->count, pull_tensor, s);
     smt_optimizer_step(s->optimizer, s->q->pool, s->slots, rate, -1);
+    smt_pool_run(s->q->pool, s->count, push_tensor, s);
     quant_refresh(s->q);
     return SMT_OK;
 }

@@ -1,4 +1,5 @@
 /* Weights on their grids: int8, symmetric, one step an output channel. */
+#include "base/vector.h"
 #include "quant/quantizer.h"
 
 #include <math.h>
@@ -14,6 +15,22 @@ channel_view quant_channel(const smt_graph *graph, const smt_node *node, int cha
         return (channel_view){(size_t)channel, channels, each};
     }
     return (channel_view){(size_t)channel * each, 1, each};
+}
+
+static SMT_VECTOR_CLONES void
+round_weights(size_t count, size_t pitch, float step, const float *from, float *to)
+{
+    float inverse = 1 / step;
+    for (size_t i = 0; i < count; i++) {
+        float q = from[i * pitch] * inverse;
+        q = q < -127 ? -127 : q > 127 ? 127 : q;
+        to[i * pitch] = step * (float)(int32_t)(q + copysignf(0.5f, q));
+    }
+}
+
+void quant_round_weights(size_t count, size_t pitch, float step, const float *from, float *to)
+{
+    round_weights(count, pitch, step, from, to);
 }
 
 /* The step with the least squared error among some below the one that holds the largest weight. */
@@ -37,24 +54,20 @@ static float best_step(const float *weight, channel_view view, float largest)
     return best;
 }
 
-void quant_weight_scales(const smt_graph *graph,
-                         const smt_node *node,
-                         float input_scale,
-                         float *scale)
+void quant_weight_steps(const smt_graph *graph, const smt_node *node, float *steps)
 {
     const float *weight = graph->params[node->param[SMT_WEIGHT]].data;
-    const float *bias =
-        node->param[SMT_BIAS] >= 0 ? graph->params[node->param[SMT_BIAS]].data : NULL;
     for (int c = 0; c < node->shape.c; c++) {
         channel_view view = quant_channel(graph, node, c);
         float largest = 0;
         for (size_t i = 0; i < view.count; i++) {
             largest = fmaxf(largest, fabsf(weight[view.first + i * view.step]));
         }
-        scale[c] = fmaxf(largest > 0 ? best_step(weight, view, largest) : 0, 1e-9f);
-        if (bias && input_scale > 0) {
-            double smallest = fabs((double)bias[c]) / BIAS_LIMIT / (double)input_scale;
-            scale[c] = fmaxf(scale[c], (float)smallest);
-        }
+        steps[c] = fmaxf(largest > 0 ? best_step(weight, view, largest) : 0, 1e-9f);
     }
+}
+
+float quant_least_step(float bias, float input_scale)
+{
+    return (float)(fabs((double)bias) / BIAS_LIMIT / (double)input_scale);
 }

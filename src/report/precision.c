@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,12 +15,60 @@ typedef struct measured {
     smt_precision_file file;
     smt_classifier *classifier;
     smt_evaluation *evaluation;
+    int *predicted;   /* classes of the unlabelled images; NULL: none */
     double agreement; /* with the first file's predicted classes */
     int worst;        /* class of the lowest F1 among those that occur; -1: none */
 } measured;
 
+#define BLOCK 256 /* images at a time */
+
+/* The classes of the unlabelled images. */
+static smt_status predict(measured *m, const smt_precision_images *images, smt_error *error)
+{
+    int classes = smt_classifier_about(m->classifier)->class_count;
+    if (smt_classifier_about(m->classifier)->input_size != images->size) {
+        return smt_fail(error,
+                        SMT_ERR_ARGUMENT,
+                        "%s takes images of %d pixels, not %d",
+                        m->file.path,
+                        smt_classifier_about(m->classifier)->input_size,
+                        images->size);
+    }
+    size_t each = (size_t)images->size * (size_t)images->size;
+    float *probabilities = smt_alloc(BLOCK * (size_t)classes, sizeof *probabilities);
+    m->predicted = smt_alloc(images->count, sizeof *m->predicted);
+    smt_status status = probabilities && m->predicted
+                            ? SMT_OK
+                            : smt_fail(error, SMT_ERR_MEMORY, "out of memory for predictions");
+    for (size_t first = 0; first < images->count && status == SMT_OK; first += BLOCK) {
+        size_t some = images->count - first < BLOCK ? images->count - first : BLOCK;
+        status = smt_classifier_run(
+            m->classifier, images->pixels + first * each, some, probabilities, error);
+        for (size_t i = 0; i < some && status == SMT_OK; i++) {
+            m->predicted[first + i] = smt_argmax(probabilities + i * (size_t)classes, classes);
+        }
+    }
+    smt_free(probabilities);
+    return status;
+}
+
+/* Share of images of which both say the same. */
+static double agreement(const measured *first, const measured *m, size_t unlabelled)
+{
+    const smt_evaluation *a = first->evaluation, *b = m->evaluation;
+    size_t same = 0, count = unlabelled ? unlabelled : a->count;
+    int classes = a->info.class_count;
+    for (size_t i = 0; i < count; i++) {
+        same += unlabelled ? first->predicted[i] == m->predicted[i]
+                           : smt_argmax(a->probabilities + i * (size_t)classes, classes) ==
+                                 smt_argmax(b->probabilities + i * (size_t)classes, classes);
+    }
+    return count ? (double)same / (double)count : 0;
+}
+
 static smt_status measure(measured *m,
                           const smt_dataset *dataset,
+                          const smt_precision_images *images,
                           const smt_evaluate_options *options,
                           smt_pool *pool,
                           const measured *first,
@@ -39,13 +88,13 @@ static smt_status measure(measured *m,
                         first->file.path,
                         m->file.path);
     }
-    size_t same = 0;
-    for (size_t i = 0; i < a->count; i++) {
-        int classes = a->info.class_count;
-        same += smt_argmax(a->probabilities + i * (size_t)classes, classes) ==
-                smt_argmax(b->probabilities + i * (size_t)classes, classes);
+    if (images && images->count) {
+        status = predict(m, images, error);
+        if (status) {
+            return status;
+        }
     }
-    m->agreement = a->count ? (double)same / (double)a->count : 0;
+    m->agreement = agreement(first, m, images ? images->count : 0);
     m->worst = -1;
     for (int c = 0; c < b->metrics->class_count; c++) {
         const smt_class_score *score = &b->metrics->classes[c];
@@ -56,30 +105,37 @@ static smt_status measure(measured *m,
     return SMT_OK;
 }
 
-static smt_status
-save_text(const measured *rows, int count, const char *path, char **table, smt_error *error)
+/* Text that grows. */
+typedef struct growing {
+    char *data; /* NULL: out of memory */
+    size_t used, capacity;
+} growing;
+
+static void SMT_PRINTF(2, 3) put(growing *t, const char *format, ...)
 {
-    char line[512];
-    size_t used = 0, capacity = 65536;
-    char *text = smt_alloc(capacity, 1);
-    if (!text) {
-        return smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    for (int attempt = 0; attempt < 2 && t->data; attempt++) {
+        va_list values;
+        va_start(values, format);
+        int length = vsnprintf(t->data + t->used, t->capacity - t->used, format, values);
+        va_end(values);
+        if (length < 0 || (size_t)length < t->capacity - t->used) {
+            t->used += length > 0 ? (size_t)length : 0;
+            return;
+        }
+        size_t larger = 2 * (t->capacity + (size_t)length);
+        char *data = smt_realloc(t->data, t->capacity, larger, 1);
+        if (!data) {
+            smt_free(t->data);
+        }
+        t->data = data;
+        t->capacity = larger;
     }
-#define PUT(...)                                                                                   \
-    do {                                                                                           \
-        int length = snprintf(line, sizeof line, __VA_ARGS__);                                     \
-        if (length > 0 && used + (size_t)length + 1 < capacity) {                                  \
-            memcpy(text + used,                                                                    \
-                   line,                                                                           \
-                   (size_t)length < sizeof line ? (size_t)length : sizeof line - 1);               \
-            used += (size_t)length < sizeof line ? (size_t)length : sizeof line - 1;               \
-        }                                                                                          \
-    } while (0)
-    PUT("%zu images of %s (%s)\n\n",
-        rows[0].evaluation->count,
-        rows[0].evaluation->set,
-        rows[0].evaluation->split);
-    PUT("%-14s %9s %9s %10s %9s %10s  %s\n",
+}
+
+static void put_rows(growing *t, const measured *rows, int count)
+{
+    put(t,
+        "%-14s %9s %9s %10s %9s %10s  %s\n",
         "precision",
         "accuracy",
         "macro F1",
@@ -90,7 +146,8 @@ save_text(const measured *rows, int count, const char *path, char **table, smt_e
     for (int i = 0; i < count; i++) {
         const smt_evaluation *e = rows[i].evaluation;
         const char *worst = rows[i].worst >= 0 ? e->map->classes[rows[i].worst] : "-";
-        PUT("%-14s %9.4f %9.4f %9.2f%% %9.1f %10.3f  %s (%.2f)\n",
+        put(t,
+            "%-14s %9.4f %9.4f %9.2f%% %9.1f %10.3f  %s (%.2f)\n",
             rows[i].file.name,
             e->metrics->accuracy,
             e->metrics->macro.f1,
@@ -100,33 +157,63 @@ save_text(const measured *rows, int count, const char *path, char **table, smt_e
             worst,
             rows[i].worst >= 0 ? e->metrics->classes[rows[i].worst].f1 : 0);
     }
-    PUT("\nrecall of each class, and its change against %s in points\n\n%-20s %8s",
+}
+
+static void put_classes(growing *t, const measured *rows, int count)
+{
+    put(t,
+        "\nrecall of each class, and its change against %s in points\n\n%-20s %8s",
         rows[0].file.name,
         "class",
         "images");
     for (int i = 0; i < count; i++) {
-        PUT(" %15s", rows[i].file.name);
+        put(t, " %15s", rows[i].file.name);
     }
-    PUT("\n");
+    put(t, "\n");
     for (int c = 0; c < rows[0].evaluation->metrics->class_count; c++) {
         const smt_class_score *base = &rows[0].evaluation->metrics->classes[c];
         if (!base->support) {
             continue;
         }
-        PUT("%-20.20s %8zu", rows[0].evaluation->map->classes[c], base->support);
+        put(t, "%-20.20s %8zu", rows[0].evaluation->map->classes[c], base->support);
         for (int i = 0; i < count; i++) {
             double recall = rows[i].evaluation->metrics->classes[c].recall;
-            PUT(" %7.3f %+7.1f", recall, 100 * (recall - base->recall));
+            put(t, " %7.3f %+7.1f", recall, 100 * (recall - base->recall));
         }
-        PUT("\n");
+        put(t, "\n");
     }
-#undef PUT
-    smt_status status = smt_file_save(path, text, used, error);
+}
+
+static smt_status save_text(const measured *rows,
+                            int count,
+                            size_t agreed_on,
+                            const char *path,
+                            char **table,
+                            smt_error *error)
+{
+    growing t = {.capacity = 4096};
+    t.data = smt_alloc(t.capacity, 1);
+    const smt_evaluation *e = rows[0].evaluation;
+    put(&t,
+        "%zu images of %s (%s); agreement: same class as %s, ",
+        e->count,
+        e->set,
+        e->split,
+        rows[0].file.name);
+    if (agreed_on) {
+        put(&t, "on %zu images\n\n", agreed_on);
+    } else {
+        put(&t, "on the same images\n\n");
+    }
+    put_rows(&t, rows, count);
+    put_classes(&t, rows, count);
+    smt_status status = t.data ? smt_file_save(path, t.data, t.used, error)
+                               : smt_fail(error, SMT_ERR_MEMORY, "out of memory for a table");
     if (status == SMT_OK && table) {
-        *table = text;
-        text = NULL;
+        *table = t.data;
+        t.data = NULL;
     }
-    smt_free(text);
+    smt_free(t.data);
     return status;
 }
 
@@ -280,6 +367,7 @@ static smt_status save(const measured *rows,
 smt_status smt_precision_compare(const smt_precision_file *files,
                                  int count,
                                  const smt_dataset *dataset,
+                                 const smt_precision_images *images,
                                  const smt_evaluate_options *options,
                                  smt_pool *pool,
                                  const char *folder,
@@ -298,17 +386,18 @@ smt_status smt_precision_compare(const smt_precision_file *files,
     smt_status status = SMT_OK;
     for (int i = 0; i < count && status == SMT_OK; i++) {
         rows[i].file = files[i];
-        status = measure(&rows[i], dataset, options, pool, &rows[0], error);
+        status = measure(&rows[i], dataset, images, options, pool, &rows[0], error);
     }
     if (status == SMT_OK) {
         char *path = smt_path_join(folder, "precision.txt");
-        status = path ? save_text(rows, count, path, table, error)
+        status = path ? save_text(rows, count, images ? images->count : 0, path, table, error)
                       : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
         smt_free(path);
     }
     status = status ? status : save(rows, count, folder, "precision.json", save_json, error);
     status = status ? status : save(rows, count, folder, "precision.png", save_picture, error);
     for (int i = 0; i < count; i++) {
+        smt_free(rows[i].predicted);
         smt_evaluation_destroy(&rows[i].evaluation);
         smt_classifier_close(&rows[i].classifier);
     }

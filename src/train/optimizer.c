@@ -5,7 +5,7 @@
  * The formulas are those of PyTorch 1.13, in its order of operations; with bias corrections c1 = 1
  * - beta1^t and c2 = 1 - beta2^t: m = beta1 m + (1 - beta1) g,  v = beta2 v + (1 - beta2) g^2,  w
  * -= rate / c1 * m / (sqrt(v / c2) + epsilon). */
-#include "train/vector.h"
+#include "base/vector.h"
 
 #include <semtinel/optimizer.h>
 

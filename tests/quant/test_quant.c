@@ -199,8 +199,9 @@ static void test_equalisation_keeps_the_function(void **state)
     smt_error error = {0};
     smt_graph *plain = NULL, *even = NULL;
     float before[IMAGES * CLASSES], after[IMAGES * CLASSES];
-    assert_int_equal(quant_prepare(model, &plain, &error), SMT_OK);
-    assert_int_equal(quant_prepare(model, &even, &error), SMT_OK);
+    smt_quant_options options = smt_quant_defaults();
+    assert_int_equal(quant_prepare(model, &options, &plain, &error), SMT_OK);
+    assert_int_equal(quant_prepare(model, &options, &even, &error), SMT_OK);
     assert_int_equal(quant_equalize(even, pool, images, IMAGES, &error), SMT_OK);
     assert_int_equal(quant_logits(plain, pool, images, IMAGES, before, &error), SMT_OK);
     assert_int_equal(quant_logits(even, pool, images, IMAGES, after, &error), SMT_OK);
@@ -215,6 +216,104 @@ static void test_equalisation_keeps_the_function(void **state)
     assert_true(changed > 5); /* it did something */
     smt_graph_destroy(&plain);
     smt_graph_destroy(&even);
+}
+
+/* Both convolutions and the product together are the layer with hard-swish. */
+static void test_split_keeps_the_function(void **state)
+{
+    (void)state;
+    smt_error error = {0};
+    smt_graph *whole = NULL, *halved = NULL;
+    float before[IMAGES * CLASSES], after[IMAGES * CLASSES];
+    const char *const layers[] = {"block3.depthwise", "block10.expand"};
+    smt_quant_options options = smt_quant_defaults();
+    options.split_first = false;
+    assert_int_equal(quant_prepare(model, &options, &whole, &error), SMT_OK);
+    options.split_first = true;
+    options.split = layers;
+    options.split_count = 2;
+    assert_int_equal(quant_prepare(model, &options, &halved, &error), SMT_OK);
+    assert_int_equal(halved->node_count, whole->node_count + 3); /* swish and its product: one */
+    assert_int_equal(quant_logits(whole, pool, images, IMAGES, before, &error), SMT_OK);
+    assert_int_equal(quant_logits(halved, pool, images, IMAGES, after, &error), SMT_OK);
+    for (int i = 0; i < IMAGES * CLASSES; i++) {
+        assert_true(fabsf(before[i] - after[i]) <= 1e-4f * fmaxf(fabsf(before[i]), 1));
+    }
+    smt_graph_destroy(&whole);
+    smt_graph_destroy(&halved);
+    options.split = &(const char *){"block0.depthwise"}; /* has ReLU */
+    options.split_count = 1;
+    assert_int_equal(quant_prepare(model, &options, &whole, &error), SMT_ERR_ARGUMENT);
+    assert_non_null(strstr(error.message, "block0.depthwise"));
+}
+
+/* Rounding moves the mean of a linear layer's output; the bias takes just that back. */
+static void test_bias_correction(void **state)
+{
+    (void)state;
+    smt_error error = {0};
+    smt_graph *exact = NULL, *rounded = NULL;
+    double **mean = NULL, **moved = NULL, before = 0, after = 0;
+    smt_quant_options options = smt_quant_defaults();
+    assert_int_equal(quant_prepare(model, &options, &exact, &error), SMT_OK);
+    assert_int_equal(quant_prepare(model, &options, &rounded, &error), SMT_OK);
+    int index = smt_graph_find(exact, "block1.project");
+    const smt_node *node = &exact->nodes[index];
+    smt_param *weight = &rounded->params[node->param[SMT_WEIGHT]];
+    quant_round_weights(weight->count, 1, 0.05f, weight->data, weight->data);
+    assert_int_equal(quant_means(exact, pool, images, IMAGES, &mean, &error), SMT_OK);
+    assert_int_equal(quant_means(rounded, pool, images, IMAGES, &moved, &error), SMT_OK);
+    for (int c = 0; c < node->shape.c; c++) {
+        before += fabs(mean[index][c] - moved[index][c]);
+    }
+    quant_means_free(&moved);
+    quant_shift_bias(exact,
+                     node,
+                     exact->params[node->param[SMT_WEIGHT]].data,
+                     weight->data,
+                     mean[node->input[0]],
+                     rounded->params[node->param[SMT_BIAS]].data);
+    assert_int_equal(quant_means(rounded, pool, images, IMAGES, &moved, &error), SMT_OK);
+    for (int c = 0; c < node->shape.c; c++) {
+        after += fabs(mean[index][c] - moved[index][c]);
+    }
+    if (!(before > 0.01 && after < 1e-3 * before)) {
+        fail_msg("means move by %g, after correction by %g", before, after);
+    }
+    quant_means_free(&mean);
+    quant_means_free(&moved);
+    smt_graph_destroy(&exact);
+    smt_graph_destroy(&rounded);
+}
+
+static void test_importance(void **state)
+{
+    (void)state;
+    smt_error error = {0};
+    smt_graph *graph = NULL;
+    float **importance = NULL;
+    smt_quant_options options = smt_quant_defaults();
+    assert_int_equal(quant_prepare(model, &options, &graph, &error), SMT_OK);
+    int pool_node = smt_graph_find(graph, "pool"), last = graph->node_count - 1;
+    smt_param *classifier = &graph->params[graph->nodes[last].param[SMT_WEIGHT]];
+    int inputs = graph->nodes[pool_node].shape.c;
+    for (int c = 0; c < CLASSES; c++) { /* input 3 counts four times as much in the deviation */
+        for (int i = 0; i < inputs; i++) {
+            classifier->data[c * inputs + i] = i == 3 ? 4.0f : 1.0f;
+        }
+    }
+    assert_int_equal(quant_importance(graph, &importance, &error), SMT_OK);
+    assert_true(fabsf(importance[pool_node][3] / importance[pool_node][4] - 16) < 1e-3f);
+    for (int i = 0; i < graph->node_count; i++) {
+        double sum = 0;
+        for (int c = 0; c < graph->nodes[i].shape.c; c++) {
+            sum += (double)importance[i][c];
+        }
+        assert_true(fabs(sum / graph->nodes[i].shape.c - 1) < 1e-3);
+        smt_free(importance[i]);
+    }
+    smt_free(importance);
+    smt_graph_destroy(&graph);
 }
 
 static void test_fixed_ranges(void **state)
@@ -268,6 +367,8 @@ static void test_training(void **state)
     smt_pixels set = {.size = SIDE, .count = IMAGES, .data = pixels, .sample = index};
     smt_qat_options training = smt_qat_defaults();
     training.epochs = 60;
+    training.rate = 2e-3; /* few steps */
+    training.scale_rate = 1;
     training.batch = 16;
     assert_int_equal(
         smt_quantizer_train(q, &set, &model->preprocess, &training, NULL, NULL, &error), SMT_OK);
@@ -287,8 +388,9 @@ static void test_sensitivity(void **state)
     smt_sensitivity *rows = NULL;
     int count = 0;
     assert_int_equal(smt_quantizer_sensitivity(q, images, 16, &rows, &count, &error), SMT_OK);
-    assert_int_equal(count, 53);
-    assert_string_equal(rows[0].name, "stem");
+    assert_int_equal(count, 54); /* the first layer twice */
+    assert_string_equal(rows[0].name, "stem.gate");
+    assert_string_equal(rows[1].name, "stem");
     for (int i = 0; i < count; i++) {
         assert_true(rows[i].agreement >= 0 && rows[i].agreement <= 1);
         assert_true(isfinite(rows[i].noise_db) && rows[i].range_low <= 0 && rows[i].range_high > 0);
@@ -330,6 +432,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_simulation_is_edge),
         cmocka_unit_test(test_equalisation_keeps_the_function),
+        cmocka_unit_test(test_split_keeps_the_function),
+        cmocka_unit_test(test_bias_correction),
+        cmocka_unit_test(test_importance),
         cmocka_unit_test(test_fixed_ranges),
         cmocka_unit_test(test_ranges),
         cmocka_unit_test(test_training),

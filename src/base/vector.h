@@ -1,8 +1,8 @@
 /* Builds a loop for several vector widths and picks one at start. Safe for equal bits: the build
  * forbids contraction
  * (-ffp-contract=off), so each element gets the same roundings at every width. */
-#ifndef SMT_TRAIN_VECTOR_H
-#define SMT_TRAIN_VECTOR_H
+#ifndef SMT_BASE_VECTOR_H
+#define SMT_BASE_VECTOR_H
 
 #if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__ELF__) &&         \
     !defined(__SANITIZE_ADDRESS__)
