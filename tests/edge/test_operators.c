@@ -182,12 +182,17 @@ static void check_conv(const conv_case *k, enum weight_kind kind, const smt_edge
     tb_set(op, type, id++, 4, k->dh);
     b->inputs[b->input_count++] = in;
     b->outputs[b->output_count++] = out;
-    float *seen = malloc(sizeof *seen * (size_t)(k->h * k->w * k->c)), largest = 0;
-    for (int i = 0; i < k->h * k->w * k->c; i++)
-        largest = fmaxf(largest, fabsf(x[i]));
-    for (int i = 0; i < k->h * k->w * k->c;
-         i++) /* dynamic range: what is left of the input in int8 */
-        seen[i] = kind == DYNAMIC ? roundf(x[i] * (127 / largest)) * (largest / 127) : x[i];
+    float *seen = malloc(sizeof *seen * (size_t)(k->h * k->w * k->c)), least = 0, largest = 0;
+    for (int i = 0; i < k->h * k->w * k->c; i++) {
+        largest = fmaxf(largest, x[i]);
+        least = fminf(least, x[i]);
+    }
+    float inverse = 255 / (largest - least), zero = fminf(roundf(-128 - least * inverse), 127);
+    for (int i = 0; i < k->h * k->w * k->c; i++) {
+        /* Dynamic range: what is left of the input in int8. */
+        float q = fmaxf(-128, fminf(127, roundf(x[i] * inverse) + zero));
+        seen[i] = kind == DYNAMIC ? (q - zero) * ((largest - least) / 255) : x[i];
+    }
     conv_formula(k, oh, ow, seen, exact, bias, want);
     run_with(b, kernels, (const void *[]){x}, got);
     assert_close(got, want, outputs, 1e-5);

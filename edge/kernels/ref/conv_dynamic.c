@@ -1,6 +1,8 @@
 /* Dynamic range: int8 weights, float32 activations. Each image (each row of a dense layer) is
- * quantised to int8 by its largest magnitude, symmetrically: scale = max |x| / 127. Then out = sum
- * * scale * weight_scale[o] + bias[o]. */
+ * quantised to int8 between its least and its largest value, as TensorFlow Lite's hybrid
+ * convolutions with a scale per channel do (AsymmetricQuantizeFloats): scale = (max - min) / 255,
+ * both widened to hold 0, and the zero point where 0 lies. Then out = sum of (q - zero) * weight,
+ * times scale * weight_scale[o], + bias[o]. */
 #include "kernels/kernels.h"
 #include "kernels/quant.h"
 
@@ -10,21 +12,34 @@ uint32_t smt_ref_dynamic_scratch(const smt_conv *p)
     return (uint32_t)(p->in_h * p->in_w * p->in_c);
 }
 
-static float quantise(const float *x, int8_t *q, int32_t count)
+typedef struct grid {
+    float scale;
+    int32_t zero;
+} grid;
+
+static grid quantise(const float *x, int8_t *q, int32_t count)
 {
-    float largest = 0;
+    float least = 0, largest = 0;
     for (int32_t i = 0; i < count; i++) {
-        float magnitude = x[i] < 0 ? -x[i] : x[i];
-        if (magnitude > largest)
-            largest = magnitude;
+        if (x[i] > largest)
+            largest = x[i];
+        if (x[i] < least)
+            least = x[i];
     }
     /* An infinite input would make every other one 0 / 0: saturate it instead. */
-    if (largest > 3.0e38f)
-        largest = 3.0e38f;
-    float inverse = largest > 1e-30f ? 127.0f / largest : 0.0f;
-    for (int32_t i = 0; i < count; i++)
-        q[i] = (int8_t)edge_round_f32(x[i] * inverse, 127);
-    return largest / 127.0f;
+    if (largest > 1.5e38f)
+        largest = 1.5e38f;
+    if (least < -1.5e38f)
+        least = -1.5e38f;
+    float scale = (largest - least) / 255.0f;
+    float inverse = largest - least > 1e-30f ? 255.0f / (largest - least) : 0.0f;
+    grid g = {scale, edge_round_f32(-128.0f - least * inverse, 128)};
+    g.zero = g.zero > 127 ? 127 : g.zero;
+    for (int32_t i = 0; i < count; i++) {
+        int32_t value = edge_round_f32(x[i] * inverse, 256) + g.zero;
+        q[i] = (int8_t)(value < -128 ? -128 : value > 127 ? 127 : value);
+    }
+    return g;
 }
 
 static float finish(const smt_conv *p, int32_t o, int32_t sum, float scale)
@@ -44,7 +59,7 @@ void smt_ref_conv_dynamic(const smt_conv *p, const void *in, void *out, void *sc
     int8_t *q = scratch;
     int32_t image = p->in_h * p->in_w * p->in_c;
     for (int32_t n = 0; n < p->batch; n++) {
-        float scale = quantise(x + (int64_t)n * image, q, image);
+        grid g = quantise(x + (int64_t)n * image, q, image);
         for (int32_t oy = 0; oy < p->out_h; oy++)
             for (int32_t ox = 0; ox < p->out_w; ox++) {
                 const int8_t *w = p->weights;
@@ -58,10 +73,10 @@ void smt_ref_conv_dynamic(const smt_conv *p, const void *in, void *out, void *sc
                                 continue;
                             const int8_t *pixel = q + (iy * p->in_w + ix) * p->in_c;
                             for (int32_t c = 0; c < p->in_c; c++)
-                                sum += pixel[c] * w[c];
+                                sum += (pixel[c] - g.zero) * w[c];
                         }
                     }
-                    *y++ = finish(p, o, sum, scale);
+                    *y++ = finish(p, o, sum, g.scale);
                 }
             }
     }
@@ -76,7 +91,7 @@ void smt_ref_depthwise_dynamic(const smt_conv *p, const void *in, void *out, voi
     int8_t *q = scratch;
     int32_t image = p->in_h * p->in_w * p->in_c, multiplier = p->out_c / p->in_c;
     for (int32_t n = 0; n < p->batch; n++) {
-        float scale = quantise(x + (int64_t)n * image, q, image);
+        grid g = quantise(x + (int64_t)n * image, q, image);
         for (int32_t oy = 0; oy < p->out_h; oy++)
             for (int32_t ox = 0; ox < p->out_w; ox++)
                 for (int32_t o = 0; o < p->out_c; o++) {
@@ -87,10 +102,12 @@ void smt_ref_depthwise_dynamic(const smt_conv *p, const void *in, void *out, voi
                         for (int32_t kx = 0; kx < p->filter_w; kx++, w += p->out_c) {
                             int32_t ix = ox * p->stride_w - p->pad_w + kx * p->dilation_w;
                             if (iy >= 0 && iy < p->in_h && ix >= 0 && ix < p->in_w)
-                                sum += q[(iy * p->in_w + ix) * p->in_c + o / multiplier] * *w;
+                                sum +=
+                                    (q[(iy * p->in_w + ix) * p->in_c + o / multiplier] - g.zero) *
+                                    *w;
                         }
                     }
-                    *y++ = finish(p, o, sum, scale);
+                    *y++ = finish(p, o, sum, g.scale);
                 }
     }
 }
