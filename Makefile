@@ -62,8 +62,10 @@ sanitize: packages
 interop: build packages-interop
 	@bash tests/interop/run.sh $(BUILD)
 
+# The kernels of other processors, in QEMU: a bare Cortex-M7, and AArch64's NEON.
 firmware: build packages-firmware
 	@$(MAKE) --no-print-directory -C firmware run
+	@bash tests/cli/test_neon.sh $(BUILD)/semtinel
 
 # Remakes the shipped backbone from simulated images.
 pretrain: build
