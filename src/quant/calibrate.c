@@ -10,10 +10,11 @@
 #include <math.h>
 
 #define BINS 2048
+#define RANGE_STEPS 60 /* each 6% narrower: down to a fortieth of the extremes */
 
 typedef struct observer {
     double low, high;
-    double *bins;            /* BINS: importance of the values there; NULL in the first pass */
+    double *bins;            /* BINS: weight of the values there; NULL in the first pass */
     const float *importance; /* [channel] */
 } observer;
 
@@ -26,7 +27,21 @@ typedef struct observation {
     int first, count;
 } observation;
 
-/* One node a task. */
+static double energy(const float *values, size_t size, const float *importance, size_t channels)
+{
+    double sum = 0;
+    for (size_t i = 0; i < size; i += channels) {
+        for (size_t c = 0; c < channels; c++) {
+            double value = (double)values[i + c];
+            sum += (double)importance[c] * value * value;
+        }
+    }
+    return sum / (double)size;
+}
+
+/* One node a task. An image counts by the error relative to its own values: one whose values are
+ * ten times the others' would otherwise weigh as much as a hundred of them, and set a step that is
+ * too coarse for all the rest. */
 static void observe_node(void *context, int node, int worker)
 {
     (void)worker;
@@ -49,10 +64,15 @@ static void observe_node(void *context, int node, int worker)
     }
     float start = (float)to->low, factor = (float)((BINS - 1e-3) / (to->high - to->low));
     size_t channels = (size_t)o->graph->nodes[node].shape.c;
-    for (size_t i = 0; i < count; i += channels) {
-        for (size_t c = 0; c < channels; c++) {
-            int bin = (int)((values[i + c] - start) * factor);
-            to->bins[bin < 0 ? 0 : bin >= BINS ? BINS - 1 : bin] += (double)to->importance[c];
+    for (const float *image = values; image < values + count; image += size) {
+        double share = 1 / fmax(energy(image, size, to->importance, channels), 1e-12);
+        for (size_t i = 0; i < size; i += channels) {
+            for (size_t c = 0; c < channels; c++) {
+                int bin = (int)((image[i + c] - start) * factor);
+                to->bins[bin < 0       ? 0
+                         : bin >= BINS ? BINS - 1
+                                       : bin] += share * (double)to->importance[c];
+            }
         }
     }
 }
@@ -94,9 +114,9 @@ static double histogram_error(const observer *o, double low, double high)
 static void range_by_error(const observer *o, double *low, double *high)
 {
     double best = INFINITY, best_low = *low, best_high = *high;
-    for (int i = 0; i < 36; i++) {
+    for (int i = 0; i < RANGE_STEPS; i++) {
         double h = *high * pow(0.94, i);
-        for (int k = 0; k < (*low < 0 ? 36 : 1); k++) {
+        for (int k = 0; k < (*low < 0 ? RANGE_STEPS : 1); k++) {
             double l = *low * pow(0.94, k);
             double error = histogram_error(o, l, h);
             if (error < best) {

@@ -348,6 +348,36 @@ static void test_ranges(void **state)
     assert_true(q.scale > 0);
 }
 
+/* One calibration image in a hundred with values far beyond all others' must not cost these their
+ * steps. */
+static void test_outlier(void **state)
+{
+    (void)state;
+    enum { SIZE = SIDE * SIDE, TIMES = 16, COUNT = TIMES * IMAGES + 1 };
+    float *many = smt_alloc((size_t)COUNT * SIZE, sizeof *many);
+    assert_non_null(many);
+    for (int i = 0; i < TIMES; i++) {
+        memcpy(many + i * IMAGES * SIZE, images, IMAGES * SIZE * sizeof *many);
+    }
+    for (int i = 0; i < SIZE; i++) {
+        many[(COUNT - 1) * SIZE + i] = 30 * images[i];
+    }
+    smt_quant_options options = smt_quant_defaults();
+    options.pool = pool;
+    double errors[2];
+    for (int with = 0; with < 2; with++) {
+        smt_quantizer *q = NULL;
+        smt_error error;
+        assert_int_equal(smt_quantizer_create(model, many, COUNT - 1 + with, &options, &q, &error),
+                         SMT_OK);
+        errors[with] = error_of(q);
+        smt_quantizer_destroy(&q);
+    }
+    smt_free(many);
+    print_message("error: %.4f, with an outlier %.4f\n", errors[0], errors[1]);
+    assert_true(errors[1] < 4 * errors[0]); /* over 100 where squared errors are just added up */
+}
+
 /* Ranges that cut a tenth of all values off are repaired by distillation: weights and scales find
  * their way. */
 static void test_training(void **state)
@@ -437,6 +467,7 @@ int main(void)
         cmocka_unit_test(test_importance),
         cmocka_unit_test(test_fixed_ranges),
         cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_outlier),
         cmocka_unit_test(test_training),
         cmocka_unit_test(test_sensitivity),
         cmocka_unit_test(test_refusals),
