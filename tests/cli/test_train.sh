@@ -32,11 +32,13 @@ done
 small="--width 0.25 --size 32 --batch 8 --init none --quiet"
 
 # Killed at random moments, resumed each time: the same model as an unbroken run, at one thread and at two.
+start=${EPOCHREALTIME/[.,]/}
 expect 0 "" "$semtinel" train images -o whole $small --epochs 20 --threads 1
+unbroken=$((${EPOCHREALTIME/[.,]/} - start)) # microseconds
 kills=0
-for attempt in $(seq 1 30); do # longer each time, so that a slow machine gets through too
-    centiseconds=$((8 + attempt * attempt + RANDOM % 12))
-    { timeout -s KILL "$((centiseconds / 100)).$(printf %02d $((centiseconds % 100)))" "$semtinel" train images \
+for attempt in $(seq 1 30); do # parts of an unbroken run, longer each time, so that a machine that grows slow gets through too
+    wait=$((unbroken * (4 + attempt * attempt + RANDOM % 4) / 100))
+    { timeout -s KILL "$((wait / 1000000)).$(printf %06d $((wait % 1000000)))" "$semtinel" train images \
         -o broken $small --epochs 20 --threads 2 --resume >out.txt 2>&1; } 2>/dev/null
     code=$?
     [ $code = 0 ] && break
