@@ -207,15 +207,7 @@ static int print_json(const bench *b, const result *r, int threads)
                                (json_int_t)r->before,
                                "peak_bytes",
                                (json_int_t)r->peak);
-    char *text = object ? json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) : NULL;
-    json_decref(object);
-    if (!text) {
-        fputs("semtinel: out of memory\n", stderr);
-        return EXIT_FAILED;
-    }
-    puts(text);
-    free(text);
-    return EXIT_DONE;
+    return bench_print_json(object);
 }
 
 int cli_bench(int argc, char **argv)

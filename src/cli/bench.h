@@ -4,6 +4,8 @@
 
 #include <semtinel/base.h>
 
+#include <jansson.h>
+
 typedef struct bench_operator {
     const char *name; /* static */
     int h, w, c;      /* of the result */
@@ -29,6 +31,8 @@ typedef struct bench_report {
 smt_status bench_edge(const char *path, bench_report *report, smt_error *error);
 smt_status bench_engine(const char *path, bench_report *report, smt_error *error);
 void bench_report_free(bench_report *report);
+/* Prints the object, which it consumes (NULL: no memory); the exit code. */
+int bench_print_json(json_t *object);
 
 /* Memory for the times of `operators` operators. */
 smt_status bench_report_reserve(bench_report *report, int operators, smt_error *error);

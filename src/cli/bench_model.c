@@ -23,6 +23,19 @@ size_t bench_resident(void)
     return (size_t)resident * (size_t)sysconf(_SC_PAGESIZE);
 }
 
+int bench_print_json(json_t *object)
+{
+    char *text = object ? json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) : NULL;
+    json_decref(object);
+    if (!text) {
+        fputs("semtinel: out of memory\n", stderr);
+        return EXIT_FAILED;
+    }
+    puts(text);
+    free(text);
+    return EXIT_DONE;
+}
+
 smt_status bench_report_reserve(bench_report *report, int operators, smt_error *error)
 {
     size_t runs = (size_t)report->runs;
@@ -117,16 +130,8 @@ static int print_json(const char *path, const bench_report *r)
                                1e3 * r->seconds[0],
                                "operators",
                                operators_json(r));
-    char *text = object ? json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) : NULL;
-    json_decref(object);
-    smt_free(name);
-    if (!text) {
-        fputs("semtinel: out of memory\n", stderr);
-        return EXIT_FAILED;
-    }
-    puts(text);
-    free(text);
-    return EXIT_DONE;
+    smt_free(name); /* json_pack has copied it */
+    return bench_print_json(object);
 }
 
 static void print_text(const char *path, const bench_report *r)
