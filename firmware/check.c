@@ -1,7 +1,7 @@
 /* The fast kernels of an ARM processor against the reference ones on random shapes, on the
  * processor itself: odd channels, odd windows, strides, dilations, extreme weights, dead channels,
- * clamps, and the overlaps that the kernels declare. On a Cortex-M the DSP set; on AArch64
- * (tests/cli/test_neon.sh) the NEON set, float32 too. */
+ * clamps, products of two convolutions, and the overlaps that the kernels declare. On a Cortex-M
+ * the DSP set; on AArch64 (tests/cli/test_neon.sh) the NEON set, float32 too. */
 #include "kernels/kernels.h"
 #include "semihost.h"
 
@@ -116,6 +116,72 @@ static int convolutions(const smt_edge_kernels *fast, const smt_edge_kernels *re
     return done;
 }
 
+/* Two convolutions and their product by the set's own fused kernel or row by row, against three
+ * reference operators. */
+static int products(const smt_edge_kernels *fast, const smt_edge_kernels *reference)
+{
+    static int8_t other[ROOM] __attribute__((section(".arena"), aligned(16)));
+    static int32_t other_bias[CHANNELS];
+    int32_t done = 0;
+    for (int32_t round = 0; round < 300; round++) {
+        bool depthwise = round % 3 == 0;
+        smt_conv a = random_conv(depthwise), b = a;
+        a.batch = b.batch = 1;
+        int32_t bytes_in = a.in_h * a.in_w * a.in_c, bytes_out = a.out_h * a.out_w * a.out_c;
+        int32_t count = a.filter_h * a.filter_w * (depthwise ? 1 : a.in_c) * a.out_c;
+        const smt_conv_kernel *kernel = depthwise ? fast->depthwise_s8 : fast->conv_s8,
+                              *truth = depthwise ? reference->depthwise_s8 : reference->conv_s8;
+        uint32_t memory = smt_product_scratch(kernel, &a);
+        if (bytes_in > ROOM || bytes_out > ROOM || count > ROOM || memory > sizeof scratch - 16 ||
+            (kernel->prepared && kernel->prepared(&a) > sizeof prepared / 2))
+            continue;
+        for (int32_t i = 0; i < bytes_in; i++)
+            in[i] = (uint8_t)next(-128, 127);
+        for (int32_t i = 0; i < count; i++) {
+            weights[i] = (int8_t)next(-128, 127);
+            other[i] = (int8_t)next(-128, 127);
+        }
+        for (int32_t i = 0; i < CHANNELS; i++)
+            other_bias[i] = next(-100000, 100000);
+        b.weights = other;
+        b.bias = other_bias;
+        b.out_zero = next(-128, 127);
+        b.low = -128;
+        smt_arithmetic mul = {.code = SMT_EDGE_MUL,
+                              .shape = {1, 1, 1, bytes_out},
+                              .stride_a = {0, 0, 0, 1},
+                              .stride_b = {0, 0, 0, 1},
+                              .zero_a = a.out_zero,
+                              .zero_b = b.out_zero,
+                              .zero_out = next(-128, 127),
+                              .low = -128,
+                              .high = next(0, 1) ? 127 : 50,
+                              .multiplier_out = next(1 << 30, INT32_MAX),
+                              .shift_out = next(-10, 1)};
+        smt_product p = {&a, &b, &mul};
+        truth->run(&a, in, want, NULL);
+        truth->run(&b, in, got, NULL);
+        reference->arithmetic_s8(&mul, (int8_t *)want, (int8_t *)got, (int8_t *)want);
+        if (kernel->prepare) {
+            kernel->prepare(&a, prepared);
+            kernel->prepare(&b, prepared + sizeof prepared / 2);
+        }
+        a.prepared = prepared;
+        b.prepared = prepared + sizeof prepared / 2;
+        for (uint32_t i = 0; i < 16; i++)
+            scratch[memory + i] = 0xc5;
+        smt_product_s8(kernel, fast->arithmetic_s8, &p, in, got, scratch);
+        for (int32_t i = 0; i < bytes_out; i++)
+            if (got[i] != want[i])
+                differ(depthwise ? "product of depthwise" : "product", round);
+        for (uint32_t i = 0; i < 16; i++)
+            if (scratch[memory + i] != 0xc5)
+                differ("memory behind a product's scratch", round);
+        done++;
+    }
+    return done;
+}
+
 #if CHECK_FLOAT
 /* The same shapes in float32: within 1e-5 of the larger of 1 and the value. */
 static void float_convolutions(const smt_edge_kernels *fast, const smt_edge_kernels *reference)
@@ -222,7 +288,9 @@ int main(void)
 #endif
     int done = convolutions(FAST_KERNELS, smt_edge_kernels_reference());
     sh_print_number(done);
-    sh_print(" convolutions and ");
+    sh_print(" convolutions, ");
+    sh_print_number(products(FAST_KERNELS, smt_edge_kernels_reference()));
+    sh_print(" products of two and ");
     sh_print_number(element_wise(FAST_KERNELS, smt_edge_kernels_reference()));
     sh_print(" element-wise cases equal the reference\n");
     return 0;

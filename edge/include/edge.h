@@ -231,9 +231,14 @@ SMT_EDGE_API void smt_edge_element_table(smt_edge_code code,
 /* Where a tensor lives in the arena, and from which to which operator it is needed. */
 typedef struct smt_edge_place {
     uint32_t offset; /* UINT32_MAX: not in the arena (a constant, or unused) */
-    int16_t first;   /* operator that writes it; -1: an input of the network */
+    int16_t first;   /* operator that writes it; -1: an input of the network; SMT_EDGE_FACTOR */
     int16_t last;    /* last operator that reads it; operator_count: an output of the network */
 } smt_edge_place;
+
+/* As `first`: the result of an int8 convolution that only a product reads, which follows at once.
+ * The product computes it in passing, so it has no memory of its own; its offset is the product's.
+ * smt_edge_invoke() computes it whole for a trace only, and the product then computes it again. */
+#define SMT_EDGE_FACTOR (-3)
 
 typedef struct smt_edge_plan {
     const smt_edge_model *model;
@@ -252,8 +257,9 @@ typedef struct smt_edge_plan {
 SMT_EDGE_API size_t smt_edge_places_bytes(const smt_edge_model *model);
 
 /* Places every tensor. Element-wise operators write over their input, depthwise and pointwise
- * convolutions into the input's memory as far as the kernels have read it. Refuses operators and
- * types that `kernels` lacks. */
+ * convolutions into the input's memory as far as the kernels have read it; a product of two
+ * convolutions of one input (the split hard-swish of int8 files) is computed without holding either
+ * of them. Refuses operators and types that `kernels` lacks. */
 SMT_EDGE_API smt_edge_status smt_edge_make_plan(const smt_edge_model *model,
                                                 const smt_edge_kernels *kernels,
                                                 void *places,
@@ -270,7 +276,8 @@ typedef struct smt_edge_runner {
 } smt_edge_runner;
 
 /* Called after each operator; `data` is its output (op->outputs[0]), valid until the call returns.
- */
+ * Results are the same with and without a trace, times are not where there are factors
+ * (SMT_EDGE_FACTOR): a product's time holds that of its two convolutions. */
 typedef void (*smt_edge_trace)(void *context,
                                const smt_edge_operator *op,
                                const smt_edge_tensor *output,

@@ -37,12 +37,17 @@ typedef struct smt_conv {
     const void *prepared; /* what `prepare` wrote, or NULL */
 } smt_conv;
 
+typedef struct smt_product smt_product;
+
 typedef struct smt_conv_kernel {
     uint32_t (*prepared)(const smt_conv *p); /* bytes of prepared constants; NULL: none */
     void (*prepare)(const smt_conv *p, void *prepared); /* multiplier and shift are set */
     uint32_t (*scratch)(const smt_conv *p);             /* bytes; NULL: none */
     uint32_t (*lead)(const smt_conv *p);                /* NULL: no overlap */
     void (*run)(const smt_conv *p, const void *in, void *out, void *scratch);
+    /* int8 only; NULL: smt_product_s8() goes row by row */
+    void (*product)(const smt_product *p, const void *in, void *out, void *scratch);
+    uint32_t (*product_scratch)(const smt_conv *p); /* of both factors' geometry */
 } smt_conv_kernel;
 
 /* out = clamp(a op b); shape is the output's, strides in elements, 0 where an input is spread. The
@@ -56,6 +61,17 @@ typedef struct smt_arithmetic {
     int32_t shift_a, shift_b, shift_out;
     float low_f, high_f;
 } smt_arithmetic;
+
+/* The product of two convolutions of one input, neither of them held whole: out = mul(a(in),
+ * b(in)). a and b have one geometry, batch 1, and differ in weights, zero points and ranges only;
+ * of mul, the shape and the strides are ignored. `in` and `out` are disjoint. */
+struct smt_product {
+    const smt_conv *a, *b;
+    const smt_arithmetic *mul;
+};
+
+typedef void
+smt_arithmetic_s8(const smt_arithmetic *p, const int8_t *a, const int8_t *b, int8_t *out);
 
 /* Mean over the dimensions d with reduce[d]; int8: sum - count * in_zero, times multiplier (with 1
  * / count in it). */
@@ -129,6 +145,15 @@ void smt_ref_depthwise_f32(const smt_conv *p, const void *in, void *out, void *s
 uint32_t smt_ref_dynamic_scratch(const smt_conv *p);
 void smt_ref_conv_dynamic(const smt_conv *p, const void *in, void *out, void *scratch);
 void smt_ref_depthwise_dynamic(const smt_conv *p, const void *in, void *out, void *scratch);
+/* By the kernel's own `product`, or row by row. The scratch memory serves kernel->run() on a whole
+ * factor too. */
+uint32_t smt_product_scratch(const smt_conv_kernel *kernel, const smt_conv *p);
+void smt_product_s8(const smt_conv_kernel *kernel,
+                    smt_arithmetic_s8 *multiply,
+                    const smt_product *p,
+                    const void *in,
+                    void *out,
+                    void *scratch);
 void smt_ref_map_s8(const int8_t table[256], const int8_t *in, int8_t *out, uint32_t count);
 void smt_ref_arithmetic_s8(const smt_arithmetic *p, const int8_t *a, const int8_t *b, int8_t *out);
 void smt_ref_arithmetic_f32(const smt_arithmetic *p, const float *a, const float *b, float *out);

@@ -334,6 +334,12 @@ uint64_t edge_scratch_bytes(const smt_edge_kernels *kernels, const edge_call *ca
     return bytes;
 }
 
+uint64_t edge_product_bytes(const smt_edge_kernels *kernels, const edge_call *factor)
+{
+    uint64_t tables = kernels->keep_tables ? 0 : 2 * (uint64_t)factor->table_bytes;
+    return tables + edge_align(smt_product_scratch(factor->kernel, &factor->conv));
+}
+
 uint32_t edge_lead(const edge_call *call, int32_t tensor)
 {
     switch (call->op.code) {

@@ -14,20 +14,23 @@ static const void *data_of(const smt_edge_runner *runner, const smt_edge_tensor 
     return tensor->data ? tensor->data : locate(runner, tensor->index);
 }
 
-/* Points a convolution at its weights and tables; tables are filled when `fill`. Returns what is
- * left of `memory`. */
-static uint8_t *attach(const smt_edge_runner *runner, edge_call *call, uint8_t *memory, bool fill)
+/* Points a convolution at its weights. */
+static void attach_weights(const smt_edge_runner *runner, edge_call *call)
 {
-    smt_conv *p = &call->conv;
-    p->weights = data_of(runner, &call->second);
-    p->bias = call->has_third ? data_of(runner, &call->third) : NULL;
+    call->conv.weights = data_of(runner, &call->second);
+    call->conv.bias = call->has_third ? data_of(runner, &call->third) : NULL;
+}
+
+/* And at its tables, which are filled into `memory`. Returns what is left of it. */
+static uint8_t *attach(const smt_edge_runner *runner, edge_call *call, uint8_t *memory)
+{
+    attach_weights(runner, call);
     if (call->table_bytes) {
         int32_t *multiplier = (int32_t *)(void *)memory;
-        int8_t *shift = (int8_t *)(multiplier + p->out_c);
-        p->multiplier = multiplier;
-        p->shift = shift;
-        if (fill)
-            edge_fill_tables(call, multiplier, shift);
+        int8_t *shift = (int8_t *)(multiplier + call->conv.out_c);
+        call->conv.multiplier = multiplier;
+        call->conv.shift = shift;
+        edge_fill_tables(call, multiplier, shift);
     }
     return memory + call->table_bytes;
 }
@@ -41,9 +44,9 @@ static void prepare(const smt_edge_runner *runner, edge_call *call, uint8_t *mem
         kernels->dequantise(&call->in, (float *)(void *)memory);
     } else if (call->kernel) {
         if (kernels->keep_tables)
-            memory = attach(runner, call, memory, true);
+            memory = attach(runner, call, memory);
         else
-            attach(runner, call, NULL, false);
+            attach_weights(runner, call);
         if (call->kernel->prepare) {
             call->kernel->prepare(&call->conv, memory);
             call->conv.prepared = memory;
@@ -239,10 +242,44 @@ static void run(const smt_edge_runner *runner, edge_call *call, uint8_t *tables,
     }
 }
 
+/* The convolutions of a product, held until it comes. */
+typedef struct factors {
+    const smt_conv_kernel *kernel;
+    const void *in;
+    smt_conv conv[2];
+    int32_t tensor[2], count;
+} factors;
+
+static void hold(const smt_edge_runner *runner, const edge_call *call, factors *f)
+{
+    f->kernel = call->kernel;
+    f->in = data_of(runner, &call->in);
+    f->conv[f->count] = call->conv;
+    f->tensor[f->count++] = call->out.index;
+}
+
+static void
+run_product(const smt_edge_runner *runner, const edge_call *call, factors *f, uint8_t *scratch)
+{
+    int32_t second = call->in.index == f->tensor[0];
+    smt_arithmetic mul;
+    edge_bind_arithmetic(call, &mul);
+    smt_product p = {&f->conv[1 - second], &f->conv[second], &mul};
+    smt_product_s8(f->kernel,
+                   runner->plan->kernels->arithmetic_s8,
+                   &p,
+                   f->in,
+                   locate(runner, call->out.index),
+                   scratch);
+    f->count = 0;
+}
+
 void smt_edge_invoke(const smt_edge_runner *runner, smt_edge_trace trace, void *context)
 {
     const smt_edge_plan *plan = runner->plan;
     const smt_edge_kernels *kernels = plan->kernels;
+    factors held;
+    held.count = 0;
     edge_call local, *calls = kernels->keep_tables ? (edge_call *)(void *)runner->prepared : NULL;
     uint32_t at = calls
                       ? (uint32_t)(((size_t)plan->model->operator_count * sizeof(edge_call) + 63) &
@@ -252,15 +289,23 @@ void smt_edge_invoke(const smt_edge_runner *runner, smt_edge_trace trace, void *
         edge_call *call = calls ? &calls[i] : &local;
         if (!calls)
             edge_bind(plan->model, kernels, i, call);
+        bool is_factor = plan->places[call->out.index].first == SMT_EDGE_FACTOR;
         if (!call->is_folded) {
             uint8_t *scratch = runner->arena + plan->scratch_at[i],
                     *prepared = runner->prepared + at;
             uint8_t *tables = calls ? prepared : scratch;
             if (!calls && call->kernel) {
-                scratch = attach(runner, call, scratch, true);
+                scratch = attach(runner, call, scratch);
                 call->conv.prepared = prepared;
             }
-            run(runner, call, tables, scratch);
+            if (is_factor) { /* alone for a trace only, in the product's scratch memory */
+                hold(runner, call, &held);
+                scratch = runner->arena + plan->scratch_at[i + 3 - held.count];
+            }
+            if (held.count == 2 && !is_factor)
+                run_product(runner, call, &held, scratch);
+            else if (!is_factor || trace)
+                run(runner, call, tables, scratch);
         }
         if (trace)
             trace(context, &call->op, &call->out, locate(runner, call->out.index));

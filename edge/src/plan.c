@@ -8,6 +8,8 @@
  * overtakes reading (kernels.h). An element-wise operator has lead 0 and runs in place. The idea is
  * Google's "overlapping buffers" for depthwise convolutions, and vMCU's for pointwise ones.
  *
+ * A product of two convolutions of one input is planned as one operator (product.c).
+ *
  * The scratch memory of an operator goes last, into the lowest gap between the tensors that live
  * while it runs.
  */
@@ -127,6 +129,39 @@ static void place_scratch(planner *p, int32_t op, uint64_t bytes, uint32_t *scra
     }
 }
 
+/* The scratch memory of a bound operator: a product's is that of its factors, which have none. */
+static uint64_t scratch_bytes(const planner *p, const edge_call *call)
+{
+    if (p->places[call->out.index].first == SMT_EDGE_FACTOR)
+        return 0;
+    if (p->places[call->op.inputs[0]].first != SMT_EDGE_FACTOR)
+        return edge_scratch_bytes(p->kernels, call);
+    edge_call factor;
+    edge_bind(p->model, p->kernels, call->op.index - 1, &factor);
+    return edge_product_bytes(p->kernels, &factor);
+}
+
+/* Gives each operator its scratch memory. A product's begins with the tables of its two factors;
+ * they are shown to a trace in the product's own place. */
+static void place_all_scratch(planner *p, uint32_t *scratch_at)
+{
+    for (int32_t i = 0; i < p->model->operator_count; i++) {
+        edge_call call;
+        edge_bind(p->model, p->kernels, i, &call);
+        place_scratch(p, i, scratch_bytes(p, &call), &scratch_at[i]);
+        if (p->places[call.out.index].first == SMT_EDGE_FACTOR) /* until its product is placed */
+            scratch_at[i] = p->kernels->keep_tables ? 0 : call.table_bytes;
+        if (p->places[call.op.inputs[0]].first != SMT_EDGE_FACTOR)
+            continue;
+        uint32_t tables = scratch_at[i - 1];
+        scratch_at[i - 2] = scratch_at[i];
+        scratch_at[i - 1] = scratch_at[i] + tables;
+        scratch_at[i] += 2 * tables;
+        for (int j = 0; j < 2; j++)
+            p->places[call.op.inputs[j]].offset = p->places[call.out.index].offset;
+    }
+}
+
 /* Checks the kernels, sums what they prepare, and takes folded constants out of the tensors to be
  * placed: these keep their offset into the prepared memory, with first = last = -2. */
 static smt_edge_status
@@ -151,7 +186,7 @@ survey(planner *p, uint64_t *prepared, uint32_t *scratch, smt_edge_error *error)
         if (call.is_folded)
             *out = (smt_edge_place){(uint32_t)*prepared, -2, -2};
         *prepared += edge_prepared_bytes(p->kernels, &call);
-        uint64_t bytes = edge_scratch_bytes(p->kernels, &call);
+        uint64_t bytes = scratch_bytes(p, &call);
         if (bytes > *scratch)
             *scratch = bytes > INT32_MAX ? INT32_MAX : (uint32_t)bytes;
         if (*prepared > INT32_MAX || bytes > INT32_MAX)
@@ -181,6 +216,7 @@ smt_edge_status smt_edge_make_plan(const smt_edge_model *model,
     uint64_t prepared;
     uint32_t scratch;
     find_lifetimes(&p);
+    edge_find_products(model, kernels, places);
     smt_edge_status status = survey(&p, &prepared, &scratch, error);
     if (status)
         return status;
@@ -198,11 +234,7 @@ smt_edge_status smt_edge_make_plan(const smt_edge_model *model,
         place(&p, largest);
     }
     uint32_t *scratch_at = (uint32_t *)(void *)(p.places + model->tensor_count);
-    for (int32_t i = 0; i < model->operator_count; i++) {
-        edge_call call;
-        edge_bind(model, kernels, i, &call);
-        place_scratch(&p, i, edge_scratch_bytes(kernels, &call), &scratch_at[i]);
-    }
+    place_all_scratch(&p, scratch_at);
     uint64_t behind = prepared ? (p.end + 63) & ~(uint64_t)63 : p.end;
     if (behind + prepared > INT32_MAX)
         return edge_fail(error, SMT_EDGE_ERR_LIMIT, "the arena would need more than 2 GiB");

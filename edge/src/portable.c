@@ -18,8 +18,10 @@ static uint32_t depthwise_lead(const smt_conv *p)
     return larger(smt_ref_depthwise_s8_lead(p), smt_dsp_depthwise_lead(p));
 }
 
-static const smt_conv_kernel conv_s8 = {
-    .scratch = smt_dsp_conv_scratch, .lead = conv_lead, .run = smt_ref_conv_s8};
+static const smt_conv_kernel conv_s8 = {.scratch = smt_dsp_conv_scratch,
+                                        .lead = conv_lead,
+                                        .run = smt_ref_conv_s8,
+                                        .product_scratch = smt_dsp_product_scratch};
 static const smt_conv_kernel depthwise_s8 = {
     .scratch = smt_dsp_depthwise_scratch, .lead = depthwise_lead, .run = smt_ref_depthwise_s8};
 

@@ -237,6 +237,28 @@ static void write_softmax_data(writer *w, const edge_call *call)
     w->flash += sizeof p;
 }
 
+/* Is `call` the product of the two convolutions before it? */
+static bool is_product(const writer *w, const edge_call *call)
+{
+    return w->plan.places[call->op.inputs[0]].first == SMT_EDGE_FACTOR;
+}
+
+static void write_product_data(writer *w, const edge_call *call)
+{
+    int32_t i = call->op.index;
+    smt_edge_operator before;
+    smt_edge_get_operator(&w->model, i - 1, &before);
+    int32_t b = before.outputs[0] == call->second.index ? i - 1 : i - 2;
+    smt_file_printf(
+        w->c,
+        "static const smt_product product%d = {.a = &op%d, .b = &op%d, .mul = &op%d};\n",
+        i,
+        2 * i - 3 - b,
+        b,
+        i);
+    w->flash += sizeof(smt_product);
+}
+
 static smt_status write_data(writer *w, const edge_call *call, smt_error *error)
 {
     switch (call->op.code) {
@@ -248,6 +270,8 @@ static smt_status write_data(writer *w, const edge_call *call, smt_error *error)
     case SMT_EDGE_SUB:
     case SMT_EDGE_MUL:
         write_arithmetic_data(w, call);
+        if (is_product(w, call))
+            write_product_data(w, call);
         return SMT_OK;
     case SMT_EDGE_MEAN:
         write_mean_data(w, call);
@@ -287,6 +311,26 @@ static smt_status write_data(writer *w, const edge_call *call, smt_error *error)
 
 /* ---- calls ----------------------------------------------------------------------------------- */
 
+static const char *kernel_of(const edge_call *call)
+{
+    return call->op.code == SMT_EDGE_DEPTHWISE_CONV_2D ? "DEPTHWISE" : "CONV";
+}
+
+static void write_product_call(writer *w, const edge_call *call, uint32_t out)
+{
+    int32_t i = call->op.index;
+    edge_call factor;
+    edge_bind(&w->model, w->plan.kernels, i - 1, &factor);
+    smt_file_printf(w->c,
+                    "    smt_product_s8(&%s, ARITHMETIC, &product%d, arena + %u, arena + %u, arena "
+                    "+ %u);\n",
+                    kernel_of(&factor),
+                    i,
+                    w->plan.places[factor.in.index].offset,
+                    out,
+                    w->plan.scratch_at[i]);
+}
+
 static void write_call(writer *w, const edge_call *call)
 {
     int32_t i = call->op.index;
@@ -297,8 +341,11 @@ static void write_call(writer *w, const edge_call *call)
     case SMT_EDGE_FULLY_CONNECTED:
     case SMT_EDGE_DEPTHWISE_CONV_2D:
         smt_file_printf(w->c,
-                        "    %s.run(&op%d, arena + %u, arena + %u, arena + %u);\n",
-                        call->op.code == SMT_EDGE_DEPTHWISE_CONV_2D ? "DEPTHWISE" : "CONV",
+                        "    %s%s.run(&op%d, arena + %u, arena + %u, arena + %u);\n",
+                        places[call->out.index].first == SMT_EDGE_FACTOR
+                            ? "if (trace) /* the product computes it again */\n        "
+                            : "",
+                        kernel_of(call),
                         i,
                         in,
                         out,
@@ -308,6 +355,10 @@ static void write_call(writer *w, const edge_call *call)
     case SMT_EDGE_SUB:
     case SMT_EDGE_MUL: {
         char a[32], b[32];
+        if (is_product(w, call)) {
+            write_product_call(w, call, out);
+            break;
+        }
         snprintf(
             a, sizeof a, call->in.data ? "a%u" : "BYTES(%u)", call->in.data ? (uint32_t)i : in);
         snprintf(b,

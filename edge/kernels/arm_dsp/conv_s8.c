@@ -11,55 +11,58 @@
 
 #ifdef SMT_DSP
 
-/* The patch of output pixel (oy, ox) as bytes; pointwise convolutions have it in the image. */
+/* The patch of output pixel (oy, ox) as bytes; pointwise convolutions of whole words have it in the
+ * image. Behind its last byte anything may follow up to a whole word, and up to three bytes more
+ * are written. */
 static const int8_t *
 patch(const smt_conv *p, const int8_t *image, int32_t oy, int32_t ox, int8_t *bytes)
 {
     int32_t y0 = oy * p->stride_h - p->pad_h, x0 = ox * p->stride_w - p->pad_w, channels = p->in_c;
-    if (p->filter_h == 1 && p->filter_w == 1)
+    if (p->filter_h == 1 && p->filter_w == 1 && channels % 4 == 0)
         return image + (y0 * p->in_w + x0) * channels;
     int8_t *to = bytes;
-    int32_t window = p->filter_w * channels, line = p->in_w * channels;
-    bool inside = x0 >= 0 && x0 + p->filter_w <= p->in_w && p->dilation_w == 1;
-    for (int32_t ky = 0, y = y0; ky < p->filter_h; ky++, y += p->dilation_h) {
-        const int8_t *row = image + y * line;
-        if (inside && y >= 0 && y < p->in_h) {
-            const int8_t *from = row + x0 * channels;
+    int32_t window = p->filter_w * channels, line = p->in_w * channels, rows = p->filter_h;
+    if (x0 >= 0 && y0 >= 0 && p->dilation_w == 1 && y0 + (rows - 1) * p->dilation_h < p->in_h &&
+        x0 * channels + ((window + 3) & ~3) <= line) { /* whole words lie inside */
+        const int8_t *row = image + y0 * line + x0 * channels;
+        int32_t jump = p->dilation_h * line;
+        do {
+            const int8_t *from = row;
             int8_t *end = to + window;
-            do
-                *to++ = *from++;
-            while (to < end);
-            continue;
-        }
+            do {
+                uint32_t word = dsp_word(from);
+                __builtin_memcpy(to, &word, 4);
+                to += 4;
+                from += 4;
+            } while (to < end);
+            to = end;
+            row += jump;
+        } while (--rows > 0);
+        return bytes;
+    }
+    for (int32_t ky = 0, y = y0; ky < rows; ky++, y += p->dilation_h)
         for (int32_t kx = 0; kx < p->filter_w; kx++) {
             int32_t x = x0 + kx * p->dilation_w;
             bool outside = y < 0 || y >= p->in_h || x < 0 || x >= p->in_w;
-            const int8_t *from = row + x * channels;
+            const int8_t *from = image + (outside ? 0 : y * line + x * channels);
             for (int32_t c = 0; c < channels; c++)
                 *to++ = outside ? (int8_t)p->in_zero : from[c];
         }
-    }
     return bytes;
 }
 
-/* Widens one patch into the columns of its pixel, `stride` words apart. A last quad is filled up
- * with zeros. */
+/* Widens one patch, of whole words, into the columns of its pixel, `stride` words apart. What lies
+ * behind its last byte meets no weight, or a zero. */
 static void
-widen(const int8_t *from, int32_t terms, uint32_t minus_zero, uint32_t *to, int32_t stride)
+widen(const int8_t *from, const int8_t *end, uint32_t minus_zero, uint32_t *to, int32_t stride)
 {
-    int32_t k = 0;
-    for (; k + 4 <= terms; k += 4, to += stride) {
-        uint32_t word = dsp_word(from + k);
+    do {
+        uint32_t word = dsp_word(from);
         to[0] = dsp_add_even(minus_zero, word);
         to[1] = dsp_add_odd(minus_zero, word);
-    }
-    if (k < terms) {
-        int32_t zero = -(int16_t)minus_zero, q[4];
-        for (int32_t i = 0; i < 4; i++)
-            q[i] = k + i < terms ? from[k + i] - zero : 0;
-        to[0] = dsp_lows((uint32_t)q[0], (uint32_t)q[2]);
-        to[1] = dsp_lows((uint32_t)q[1], (uint32_t)q[3]);
-    }
+        from += 4;
+        to += stride;
+    } while (from < end);
 }
 
 /* Adds `quads` times four products of each of four pixels to sum; returns the weights' end. */
@@ -101,9 +104,12 @@ static inline const int8_t *dot4(const int8_t *w,
                        [odd] "=&r"(odd)                                                            \
                      : [end] "r"(end)                                                              \
                      : "r4", "r5", "r6", "r8", "cc", "memory")
-    if (quads & 1)
-        DOT(QUAD);
-    else if (quads & 2)
+    if (quads & 1) {
+        if (quads == 3) /* a stem of 3 x 3 */
+            DOT(QUAD QUAD QUAD);
+        else
+            DOT(QUAD);
+    } else if (quads & 2)
         DOT(QUAD QUAD);
     else if (quads)
         DOT(QUAD QUAD QUAD QUAD);
@@ -133,44 +139,54 @@ typedef struct channels {
     const int32_t *bias, *multiplier;
     int32_t count, quads, rest; /* rest: products a channel beyond its quads */
     int32_t low, high, out_zero;
-    bool fast;
+    bool fast;  /* dsp_requantise() holds */
+    bool plain; /* and there is no rest and nothing to clamp */
 } channels;
+
+/* What is left of one channel of four pixels where it is not plain. */
+static __attribute__((noinline)) void finish_four(const smt_conv *p,
+                                                  const channels *k,
+                                                  int32_t o,
+                                                  const int8_t *w,
+                                                  const uint32_t *x,
+                                                  int32_t s[4])
+{
+    int32_t right = -k->shift[o];
+    x += k->quads * 2 * DSP_PIXELS;
+    for (int32_t i = 0; i < DSP_PIXELS; i++, x += 2) {
+        int32_t sum = dot_rest(w, x, k->rest, s[i]);
+        s[i] = k->fast
+                   ? edge_clamp(dsp_requantise(
+                                    sum, k->multiplier[o], dsp_round(k->out_zero, right), right),
+                                k->low,
+                                k->high)
+                   : dsp_finish(p, o, sum);
+    }
+}
 
 /* All channels of four pixels; `out` points to the first, the others are `count` bytes apart. */
 static void four_pixels(const smt_conv *p, const channels *all, const uint32_t *x, int8_t *out)
 {
     channels k = *all;
     const int8_t *w = k.weights;
-    bool whole = k.low == -128 && k.high == 127;
     for (int32_t o = 0; o < k.count; o++, out++) {
         int32_t s0 = k.bias ? k.bias[o] : 0, s1 = s0, s2 = s0, s3 = s0;
         w = dot4(w, x, k.quads, &s0, &s1, &s2, &s3);
-        if (k.rest) {
-            const uint32_t *last = x + k.quads * 2 * DSP_PIXELS;
-            s0 = dot_rest(w, last, k.rest, s0);
-            s1 = dot_rest(w, last + 2, k.rest, s1);
-            s2 = dot_rest(w, last + 4, k.rest, s2);
-            s3 = dot_rest(w, last + 6, k.rest, s3);
-            w += k.rest;
-        }
-        if (k.fast) {
+        if (k.plain) {
             int32_t right = -k.shift[o], multiplier = k.multiplier[o],
                     round = dsp_round(k.out_zero, right);
             s0 = dsp_saturate8(dsp_requantise(s0, multiplier, round, right));
             s1 = dsp_saturate8(dsp_requantise(s1, multiplier, round, right));
             s2 = dsp_saturate8(dsp_requantise(s2, multiplier, round, right));
             s3 = dsp_saturate8(dsp_requantise(s3, multiplier, round, right));
-            if (!whole) {
-                s0 = edge_clamp(s0, k.low, k.high);
-                s1 = edge_clamp(s1, k.low, k.high);
-                s2 = edge_clamp(s2, k.low, k.high);
-                s3 = edge_clamp(s3, k.low, k.high);
-            }
         } else {
-            s0 = dsp_finish(p, o, s0);
-            s1 = dsp_finish(p, o, s1);
-            s2 = dsp_finish(p, o, s2);
-            s3 = dsp_finish(p, o, s3);
+            int32_t s[4] = {s0, s1, s2, s3};
+            finish_four(p, all, o, w, x, s);
+            w += k.rest;
+            s0 = s[0];
+            s1 = s[1];
+            s2 = s[2];
+            s3 = s[3];
         }
         int8_t *to = out;
         *to = (int8_t)s0;
@@ -220,14 +236,10 @@ static void pad_weights(const smt_conv *p, int32_t terms, int8_t *to)
     }
 }
 
-static void run(const smt_conv *p, const void *in, void *out, void *memory)
+/* p's channels; rows of weights that do not fill words are copied to *memory, which moves on. */
+static channels channels_of(const smt_conv *p, int8_t **memory)
 {
-    int32_t terms = dsp_terms(p), pixels = p->out_h * p->out_w, quads = (terms + 3) / 4;
-    uint32_t *x = memory;
-    int8_t *bytes = (int8_t *)(x + quads * 2 * DSP_PIXELS), *y = out;
-    const int8_t *image = in;
-    uint32_t minus_zero = (uint32_t)(-p->in_zero) & 0xffffu;
-    minus_zero |= minus_zero << 16;
+    int32_t terms = dsp_terms(p);
     channels all = {p->weights,
                     p->shift,
                     p->bias,
@@ -238,36 +250,77 @@ static void run(const smt_conv *p, const void *in, void *out, void *memory)
                     p->low,
                     p->high,
                     p->out_zero,
-                    dsp_is_fast(p, terms)};
+                    dsp_is_fast(p, terms),
+                    false};
     if (dsp_padded_weights(p)) {
-        int8_t *padded = bytes + quads * 4;
-        pad_weights(p, terms, padded);
-        all.weights = padded;
-        all.quads = quads;
+        pad_weights(p, terms, *memory);
+        all.weights = *memory;
+        all.quads = (terms + 3) / 4;
         all.rest = 0;
+        *memory += dsp_padded_weights(p);
+    }
+    all.plain = all.fast && all.rest == 0 && p->low == -128 && p->high == 127;
+    return all;
+}
+
+/* One convolution, or with `product` that of a (p) and b, which share their patches. */
+static void
+convolve(const smt_conv *p, const smt_product *product, const void *in, void *out, void *memory)
+{
+    int32_t terms = dsp_terms(p), pixels = p->out_h * p->out_w, quads = (terms + 3) / 4;
+    uint32_t *x = memory;
+    int8_t *bytes = (int8_t *)(x + quads * 2 * DSP_PIXELS), *y = out, *rest = bytes + quads * 4 + 4;
+    const int8_t *image = in;
+    uint32_t minus_zero = (uint32_t)(-p->in_zero) & 0xffffu;
+    minus_zero |= minus_zero << 16;
+    channels all = channels_of(p, &rest), other;
+    smt_arithmetic mul;
+    if (product) {
+        other = channels_of(product->b, &rest);
+        mul = *product->mul;
+        mul.shape[0] = mul.shape[1] = mul.shape[2] = 1;
+        mul.stride_a[3] = mul.stride_b[3] = 1;
     }
     for (int32_t n = 0; n < p->batch; n++, image += p->in_h * p->in_w * p->in_c) {
         int32_t oy = 0, ox = 0;
         for (int32_t left = pixels; left > 0;) {
             int32_t count = left >= DSP_PIXELS ? DSP_PIXELS : 1;
             for (int32_t i = 0; i < count; i++) {
-                widen(patch(p, image, oy, ox, bytes), terms, minus_zero, x + 2 * i, 2 * count);
+                const int8_t *from = patch(p, image, oy, ox, bytes);
+                widen(from, from + terms, minus_zero, x + 2 * i, 2 * count);
                 if (++ox == p->out_w) {
                     ox = 0;
                     oy++;
                 }
             }
-            if (count == DSP_PIXELS)
-                four_pixels(p, &all, x, y);
-            else
-                one_pixel(p, &all, x, y);
+            void (*multiply)(const smt_conv *, const channels *, const uint32_t *, int8_t *) =
+                count == DSP_PIXELS ? four_pixels : one_pixel;
+            multiply(p, &all, x, y);
+            if (product) {
+                multiply(product->b, &other, x, rest);
+                mul.shape[3] = count * p->out_c;
+                dsp_arithmetic_s8(&mul, y, rest, y);
+            }
             y += count * p->out_c;
             left -= count;
         }
     }
 }
 
-const smt_conv_kernel dsp_conv_s8 = {
-    .scratch = smt_dsp_conv_scratch, .lead = smt_dsp_conv_lead, .run = run};
+static void run(const smt_conv *p, const void *in, void *out, void *memory)
+{
+    convolve(p, NULL, in, out, memory);
+}
+
+static void run_product(const smt_product *p, const void *in, void *out, void *memory)
+{
+    convolve(p->a, p, in, out, memory);
+}
+
+const smt_conv_kernel dsp_conv_s8 = {.scratch = smt_dsp_conv_scratch,
+                                     .lead = smt_dsp_conv_lead,
+                                     .run = run,
+                                     .product = run_product,
+                                     .product_scratch = smt_dsp_product_scratch};
 
 #endif

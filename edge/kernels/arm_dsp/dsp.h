@@ -40,6 +40,7 @@ static inline bool dsp_depthwise_is_fast(const smt_conv *p)
 }
 
 uint32_t smt_dsp_conv_scratch(const smt_conv *p);
+uint32_t smt_dsp_product_scratch(const smt_conv *p);
 uint32_t smt_dsp_conv_lead(const smt_conv *p);
 uint32_t smt_dsp_depthwise_scratch(const smt_conv *p);
 uint32_t smt_dsp_depthwise_lead(const smt_conv *p);

@@ -17,6 +17,13 @@ void dsp_map_s8(const int8_t table[256], const int8_t *in, int8_t *out, uint32_t
         *out++ = middle[*in++];
 }
 
+/* The second half of dsp_requantise(): of x doubled already. */
+static inline int8_t finish_product(int32_t x, int32_t multiplier, int32_t round, int32_t right)
+{
+    x = dsp_mul_high_round(x, multiplier);
+    return (int8_t)dsp_saturate8((x + (x >> 31) + round) >> right);
+}
+
 /* A product needs only the fast requantisation: |a * b| < 2^16. */
 static void product_row(const smt_arithmetic *p, const int8_t *a, const int8_t *b, int8_t *out)
 {
@@ -25,11 +32,22 @@ static void product_row(const smt_arithmetic *p, const int8_t *a, const int8_t *
             multiplier = p->multiplier_out;
     int32_t low = p->low, high = p->high;
     const int8_t *end = out + p->shape[3];
-    if (low == -128 && high == 127) {
-        for (; out < end; a += step_a, b += step_b)
-            *out++ = (int8_t)dsp_saturate8(
-                dsp_requantise((*a - za) * (*b - zb), multiplier, round, right));
-        return;
+    if (low == -128 && high == 127 && step_a == 1 && step_b == 1) { /* by words */
+        uint32_t minus_a = (uint32_t)-za & 0xffffu, minus_b = (uint32_t)-zb & 0xffffu;
+        minus_a |= minus_a << 16;
+        minus_b |= minus_b << 16;
+        for (; end - out >= 4; a += 4, b += 4, out += 4) {
+            uint32_t u = dsp_word(a), v = dsp_word(b);
+            int16x2_t even = (int16x2_t)dsp_add_even(minus_a, u),
+                      odd = (int16x2_t)dsp_add_odd(minus_a, u);
+            int32_t x = (int32_t)dsp_add_even(minus_b, v), y = (int32_t)dsp_add_odd(minus_b, v);
+            even = __sadd16(even, even); /* twice the product, as it is wanted below */
+            odd = __sadd16(odd, odd);
+            out[0] = finish_product((int16_t)even * (int16_t)x, multiplier, round, right);
+            out[1] = finish_product((int16_t)odd * (int16_t)y, multiplier, round, right);
+            out[2] = finish_product((even >> 16) * (x >> 16), multiplier, round, right);
+            out[3] = finish_product((odd >> 16) * (y >> 16), multiplier, round, right);
+        }
     }
     for (; out < end; a += step_a, b += step_b) {
         int32_t y = dsp_requantise((*a - za) * (*b - zb), multiplier, round, right);

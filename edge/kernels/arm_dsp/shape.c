@@ -4,8 +4,14 @@
 uint32_t smt_dsp_conv_scratch(const smt_conv *p)
 {
     uint32_t quads = ((uint32_t)dsp_terms(p) + 3) / 4;
-    return quads * 8 * DSP_PIXELS + quads * 4 +
+    return quads * 8 * DSP_PIXELS + quads * 4 + 4 +
            dsp_padded_weights(p); /* the patches, one as bytes, the weights */
+}
+
+/* And the second factor's weights and four pixels. */
+uint32_t smt_dsp_product_scratch(const smt_conv *p)
+{
+    return smt_dsp_conv_scratch(p) + dsp_padded_weights(p) + DSP_PIXELS * (uint32_t)p->out_c;
 }
 
 uint32_t smt_dsp_conv_lead(const smt_conv *p)

@@ -1,0 +1,60 @@
+/* A product of two convolutions, row by row: one factor's row goes straight into the output, the
+ * other's into scratch memory, and the product is made in place. The kernels do not notice: a row
+ * is a convolution of its own, of the part of the image that its windows touch. */
+#include "kernels/kernels.h"
+
+/* Row y of p as a convolution of its own; *in moves to the first line that it reads. */
+static smt_conv row_of(const smt_conv *p, int32_t y, const int8_t **in)
+{
+    smt_conv row = *p;
+    int32_t top = y * p->stride_h - p->pad_h;
+    int32_t skip = top > 0 ? top : 0;
+    row.out_h = 1;
+    row.pad_h = skip - top;
+    row.in_h -= skip;
+    *in += skip * p->in_w * p->in_c;
+    return row;
+}
+
+static uint32_t row_bytes(const smt_conv *p)
+{
+    uint32_t bytes = (uint32_t)(p->out_w * p->out_c);
+    return (bytes + SMT_EDGE_ARENA_ALIGNMENT - 1) & ~(SMT_EDGE_ARENA_ALIGNMENT - 1);
+}
+
+uint32_t smt_product_scratch(const smt_conv_kernel *kernel, const smt_conv *p)
+{
+    const int8_t *ignored = NULL;
+    smt_conv row = row_of(p, 0, &ignored);
+    uint32_t whole = kernel->scratch ? kernel->scratch(p) : 0;
+    uint32_t bytes = row_bytes(p) + (kernel->scratch ? kernel->scratch(&row) : 0);
+    if (kernel->product_scratch && (kernel->product || kernel->product_scratch(p) > bytes))
+        bytes = kernel->product_scratch(p);
+    return bytes > whole ? bytes : whole;
+}
+
+void smt_product_s8(const smt_conv_kernel *kernel,
+                    smt_arithmetic_s8 *multiply,
+                    const smt_product *p,
+                    const void *in,
+                    void *out,
+                    void *scratch)
+{
+    if (kernel->product) {
+        kernel->product(p, in, out, scratch);
+        return;
+    }
+    int32_t bytes = p->a->out_w * p->a->out_c;
+    smt_arithmetic mul = *p->mul;
+    mul.shape[0] = mul.shape[1] = mul.shape[2] = 1;
+    mul.shape[3] = bytes;
+    mul.stride_a[3] = mul.stride_b[3] = 1;
+    int8_t *y = out, *other = scratch;
+    for (int32_t i = 0; i < p->a->out_h; i++, y += bytes) {
+        const int8_t *for_a = in, *for_b = in;
+        smt_conv a = row_of(p->a, i, &for_a), b = row_of(p->b, i, &for_b);
+        kernel->run(&a, for_a, y, other + row_bytes(p->a));
+        kernel->run(&b, for_b, other, other + row_bytes(p->a));
+        multiply(&mul, y, other, y);
+    }
+}
