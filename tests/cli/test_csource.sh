@@ -53,6 +53,8 @@ check() { # MODEL
 }
 
 check "$root/fuzz/corpus/edge/small.tflite"
+check "$root/fuzz/corpus/edge/product.tflite" # two convolutions that run within their product
+grep -q smt_product_s8 "$work/net/net.c" || fail "the product of two convolutions was exported as three operators"
 golden=${SEMTINEL_DATA:-$root/../shared/data}/../golden-tflm/visual-wake-words-96x96x3-int8.tflite
 if [ -e "$golden" ]; then check "$golden"; else echo "skipped: no golden-tflm"; fi
 

@@ -104,10 +104,10 @@ for march in armv8-a armv8.2-a+dotprod; do
     $cross $flags "$root/firmware/check.c" "$work/console.c" $sources -o "$work/check" || fail "$march: build"
     "$qemu" -cpu max "$work/check" || fail "$march: kernels"
     $cross $flags "$work/trace.c" "$work/console.c" $sources -o "$work/trace" || fail "$march: build"
-    for model in "$root/fuzz/corpus/edge/small.tflite" \
+    for model in "$root/fuzz/corpus/edge/small.tflite" "$root/fuzz/corpus/edge/product.tflite" \
         "${SEMTINEL_DATA:-$root/../shared/data}/../golden-tflm/mobilenetv3-small-128x128x1-int8.tflite"; do
         [ -e "$model" ] || { echo "skipped: no $(basename "$model")"; continue; }
-        case $model in *small.tflite) bytes=64 ;; *) bytes=16384 ;; esac
+        case $model in *small.tflite) bytes=64 ;; *product.tflite) bytes=72 ;; *) bytes=16384 ;; esac
         head -c $bytes "$semtinel" >"$work/in"
         "$semtinel" run "$model" --input "$work/in" --trace --kernels reference >"$work/here"
         "$qemu" -cpu max "$work/trace" "$model" "$work/in" >"$work/there"
