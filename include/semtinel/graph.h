@@ -65,9 +65,11 @@ typedef enum smt_activation {
 /* How SMT_OP_QUANTIZE rounds: in the integer arithmetic of TensorFlow Lite's reference kernels. */
 typedef enum smt_rounding {
     SMT_ROUND_PLAIN,   /* q = round(x / scale), half away from zero; no SOURCE */
-    SMT_ROUND_PRODUCT, /* after convolution, dense, multiply, pool: x is SOURCE[0] * SOURCE[1 + c]
-                          times an integer, which is recovered and requantised by multiplier and
-                          shift with double rounding */
+    SMT_ROUND_PRODUCT, /* after convolution, dense, multiply: x is SOURCE[0] * SOURCE[1 + c] times
+                          an integer, which is recovered and requantised by multiplier and shift
+                          with double rounding */
+    SMT_ROUND_MEAN,    /* after a pool: x is SOURCE[0] / SOURCE[1] times an integer, the sum of
+                          SOURCE[1] values; the multiplier is divided by their number, cut off */
     SMT_ROUND_TABLE    /* an element-wise function of a quantised x (hard-swish): q_in = round(x /
                           SOURCE[0]) +    SOURCE[1], y = scale * SOURCE[2 + q_in + 128] with the
                           integer    results in the table; backward    uses the node's activation */

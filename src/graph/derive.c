@@ -315,6 +315,7 @@ smt_param_slot smt_graph_slot(const smt_graph *graph, const smt_node *n, int slo
                                   : none;
     case SMT_OP_QUANTIZE: {
         int source = n->rounding == SMT_ROUND_PRODUCT ? 1 + out
+                     : n->rounding == SMT_ROUND_MEAN  ? 2
                      : n->rounding == SMT_ROUND_TABLE ? 2 + 256
                                                       : 0;
         return slot == SMT_RANGE ? (smt_param_slot){".range", 1, {2, 0, 0, 0}, true, false}

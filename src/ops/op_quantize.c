@@ -136,6 +136,34 @@ static void product(const ops_call *call, const float *source, smt_quant quant)
     }
 }
 
+/* MEAN's: 1 / count goes into the multiplier, with as many more bits as count has. */
+static requantiser mean_requantiser(double ratio, int count)
+{
+    requantiser r = requantiser_of(ratio);
+    int bits = 0;
+    while (count >> (bits + 1)) {
+        bits++;
+    }
+    bits = bits > 31 + r.shift ? 31 + r.shift : bits;
+    r.multiplier = (int32_t)(((int64_t)r.multiplier << bits) / count);
+    r.shift -= bits;
+    return r;
+}
+
+static void mean(const ops_call *call, const float *source, smt_quant quant)
+{
+    size_t count = (size_t)call->images * smt_shape_count(call->node->shape);
+    requantiser to =
+        mean_requantiser((double)source[0] / (double)quant.scale, (int)lrintf(source[1]));
+    float inverse = source[1] / source[0];
+    float low = (float)(-128 - quant.zero_point), high = (float)(127 - quant.zero_point);
+    for (size_t i = 0; i < count; i++) {
+        float sum = CLIP(call->x[0][i] * inverse, -LARGEST, LARGEST);
+        float q = (float)requantise(ROUND_AWAY(sum), to);
+        call->y[i] = quant.scale * CLIP(q, low, high);
+    }
+}
+
 static SMT_VECTOR_CLONES void plain(size_t count, smt_quant quant, const float *x, float *y)
 {
     float inverse = 1 / quant.scale;
@@ -171,6 +199,9 @@ static void forward(const ops_call *call)
         break;
     case SMT_ROUND_PRODUCT:
         product(call, source, node->quant);
+        break;
+    case SMT_ROUND_MEAN:
+        mean(call, source, node->quant);
         break;
     case SMT_ROUND_TABLE:
         for (int i = 0; i < 256; i++) {

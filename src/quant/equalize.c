@@ -3,10 +3,11 @@
  * One scale serves all channels of a value, so a channel that is much smaller than the largest
  * loses bits. Where only ReLU or nothing stands between linear layers, channel c can be divided by
  * s[c] > 0 in the layer that makes it and multiplied back in the layers that read it: the function
- * stays the same. All channels are brought to the same largest magnitude. That makes the readers'
- * weights uneven instead, which costs a depthwise layer nothing (its weights have a scale for each
- * channel) and a full convolution little: what rounding of weights does is mostly a shift, and bias
- * correction takes that off.
+ * stays the same. All channels are brought to the same magnitude, the eighth-power mean of their
+ * values: the largest value itself hangs on one pixel of one image, which calibration then cuts off
+ * anyway. That makes the readers' weights uneven instead, which costs a depthwise layer nothing
+ * (its weights have a scale for each channel) and a full convolution little: what rounding of
+ * weights does is mostly a shift, and bias correction takes that off.
  *
  * Values that an addition ties together (the residual stream) share their factors. A factor also
  * passes global pooling and a product with a gate, so a depthwise layer, its pooled vector and its
@@ -19,28 +20,26 @@
 
 #define SMALLEST (1.0f / 32) /* of a factor */
 
-typedef struct extremes {
+typedef struct magnitudes {
     smt_graph *graph;
     smt_pool *pool;
     const smt_exec *exec;
-    float **largest; /* [node][channel] */
-    int images;
-} extremes;
+    double **magnitude; /* [node][channel]: sum of the eighth powers, then their mean's root */
+    int images;         /* of the batch */
+} magnitudes;
 
 static void measure_node(void *context, int node, int worker)
 {
     (void)worker;
-    const extremes *e = context;
-    const float *values = node ? smt_exec_value(e->exec, node) : NULL;
-    int channels = e->graph->nodes[node].shape.c;
-    size_t pixels =
-        values ? smt_shape_count(e->graph->nodes[node].shape) / (size_t)channels * (size_t)e->images
-               : 0;
-    float *largest = e->largest[node];
-    for (size_t p = 0; p < pixels; p++) {
-        for (int c = 0; c < channels; c++) {
-            float v = fabsf(values[p * (size_t)channels + (size_t)c]);
-            largest[c] = v > largest[c] ? v : largest[c];
+    const magnitudes *m = context;
+    const float *values = node ? smt_exec_value(m->exec, node) : NULL;
+    size_t channels = (size_t)m->graph->nodes[node].shape.c;
+    size_t count = values ? smt_shape_count(m->graph->nodes[node].shape) * (size_t)m->images : 0;
+    double *magnitude = m->magnitude[node];
+    for (size_t p = 0; p < count; p += channels) {
+        for (size_t c = 0; c < channels; c++) {
+            double square = (double)values[p + c] * (double)values[p + c];
+            magnitude[c] += square * square * square * square;
         }
     }
 }
@@ -48,10 +47,10 @@ static void measure_node(void *context, int node, int worker)
 static void measure(void *context, const smt_exec *exec, int first, int images)
 {
     (void)first;
-    extremes *e = context;
-    e->exec = exec;
-    e->images = images;
-    smt_pool_run(e->pool, e->graph->node_count, measure_node, e);
+    magnitudes *m = context;
+    m->exec = exec;
+    m->images = images;
+    smt_pool_run(m->pool, m->graph->node_count, measure_node, m);
 }
 
 static int root(const int *parent, int i)
@@ -123,7 +122,7 @@ static void scale_input(smt_graph *graph, const smt_node *node, const float *fac
     }
 }
 
-static void scale_group(smt_graph *graph, const int *parent, int leader, float *const *largest)
+static void scale_group(smt_graph *graph, const int *parent, int leader, double *const *magnitude)
 {
     float factor[4096];
     int channels = graph->nodes[leader].shape.c;
@@ -134,7 +133,7 @@ static void scale_group(smt_graph *graph, const int *parent, int leader, float *
     memset(factor, 0, sizeof factor);
     for (int i = 0; i < graph->node_count; i++) {
         for (int c = 0; root(parent, i) == leader && c < channels; c++) {
-            factor[c] = fmaxf(factor[c], largest[i][c]);
+            factor[c] = fmaxf(factor[c], (float)magnitude[i][c]);
             top = fmaxf(top, factor[c]);
         }
     }
@@ -163,17 +162,17 @@ quant_equalize(smt_graph *graph, smt_pool *pool, const float *images, int count,
         channels += (size_t)graph->nodes[i].shape.c;
     }
     int *parent = smt_alloc(nodes, sizeof *parent);
-    float **largest = smt_alloc(nodes, sizeof *largest),
-          *values = smt_alloc(channels, sizeof *values);
+    double **magnitude = smt_alloc(nodes, sizeof *magnitude),
+           *values = smt_alloc(channels, sizeof *values);
     smt_status status = SMT_OK;
-    if (!parent || !largest || !values) {
+    if (!parent || !magnitude || !values) {
         status = smt_fail(error, SMT_ERR_MEMORY, "out of memory for equalisation");
         goto done;
     }
     channels = 0;
     for (int i = 0; i < graph->node_count; i++) {
         const smt_node *node = &graph->nodes[i];
-        largest[i] = values + channels;
+        magnitude[i] = values + channels;
         channels += (size_t)node->shape.c;
         parent[i] = i;
         for (int k = 0; k < 2; k++) {
@@ -182,16 +181,22 @@ quant_equalize(smt_graph *graph, smt_pool *pool, const float *images, int count,
             }
         }
     }
-    extremes e = {.graph = graph, .pool = pool, .largest = largest};
-    status = quant_pass(graph, pool, images, count, measure, &e, error);
+    magnitudes m = {.graph = graph, .pool = pool, .magnitude = magnitude};
+    status = quant_pass(graph, pool, images, count, measure, &m, error);
+    for (int i = 0; i < graph->node_count; i++) {
+        smt_shape shape = graph->nodes[i].shape;
+        for (int c = 0; c < shape.c; c++) {
+            magnitude[i][c] = pow(magnitude[i][c] / (shape.h * shape.w * (double)count), 0.125);
+        }
+    }
     for (int i = 0; i < graph->node_count && status == SMT_OK; i++) {
         if (root(parent, i) == i && eligible(graph, parent, i)) {
-            scale_group(graph, parent, i, largest);
+            scale_group(graph, parent, i, magnitude);
         }
     }
 done:
     smt_free(values);
-    smt_free(largest);
+    smt_free(magnitude);
     smt_free(parent);
     return status;
 }

@@ -12,8 +12,11 @@
  * concatenation work at 20 spare bits, which is plain rounding. */
 static smt_rounding rounding_of(const smt_node *node)
 {
-    if (quant_has_weight(node) || node->op == SMT_OP_MULTIPLY || node->op == SMT_OP_GLOBAL_POOL) {
+    if (quant_has_weight(node) || node->op == SMT_OP_MULTIPLY) {
         return SMT_ROUND_PRODUCT;
+    }
+    if (node->op == SMT_OP_GLOBAL_POOL) {
+        return SMT_ROUND_MEAN;
     }
     return node->op == SMT_OP_ACTIVATION ? SMT_ROUND_TABLE : SMT_ROUND_PLAIN;
 }
@@ -109,14 +112,15 @@ static void refresh_node(void *context, int i, int worker)
         value->param[SMT_SOURCE] >= 0 ? q->simulated->params[value->param[SMT_SOURCE]].data : NULL;
     if (quant_has_weight(node)) {
         refresh_weight(q, i, source);
-    } else if (node->op == SMT_OP_MULTIPLY || node->op == SMT_OP_GLOBAL_POOL) {
+    } else if (node->op == SMT_OP_MULTIPLY) {
+        source[0] = q->ranges[node->input[0]].scale;
+        for (int c = 0; c < node->shape.c; c++) {
+            source[1 + c] = q->ranges[node->input[1]].scale;
+        }
+    } else if (node->op == SMT_OP_GLOBAL_POOL) {
         smt_shape in = q->real->nodes[node->input[0]].shape;
         source[0] = q->ranges[node->input[0]].scale;
-        float other = node->op == SMT_OP_MULTIPLY ? q->ranges[node->input[1]].scale
-                                                  : 1.0f / (float)(in.h * in.w);
-        for (int c = 0; c < node->shape.c; c++) {
-            source[1 + c] = other;
-        }
+        source[1] = (float)(in.h * in.w);
     } else if (value->rounding == SMT_ROUND_TABLE) {
         refresh_table(q, i, source);
     }

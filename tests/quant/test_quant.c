@@ -180,12 +180,12 @@ static void test_simulation_is_edge(void **state)
         for (int c = 0; c < CLASSES; c++) {
             float step = simulated[n * CLASSES + c] / logits.scales[0] + (float)logits.zero_point;
             int difference = abs((int)lrintf(step) - last.logits[c]);
-            assert_true(difference <= 3);
+            assert_true(difference <= 1);
             equal += difference == 0;
         }
     }
-    /* The reference kernels round additions and means in ways that the simulation approximates. */
-    assert_true(equal >= IMAGES * CLASSES * 9 / 10);
+    /* Additions alone are approximated: by plain rounding, which can differ next to a half. */
+    assert_true(equal >= IMAGES * CLASSES * 99 / 100);
     smt_free(arena);
     smt_free(places);
     smt_free(file);
