@@ -29,7 +29,12 @@
 
 static const smt_train_field fields[] = {
     FLOAT("width", arch.width, 0.25, 2, "channels relative to MobileNetV3-Small's"),
-    INT("size", arch.input_size, 32, 512, "side of the square input, pixels"),
+    INT("size",
+        arch.input_size,
+        0,
+        512,
+        "side of the square input, pixels, from 32; 0: 160 from others' weights, a run's own, else "
+        "128"),
     INT("channels", arch.channels, 1, 3, "input channels: 1 grey, or 3 equal ones"),
     FLAG("wide-head", arch.wide_head, "add the 1024-wide layer between pooling and classifier"),
     FLOAT("dropout", arch.dropout, 0, 0.9, "share of the features dropped before the classifier"),
@@ -172,6 +177,7 @@ smt_train_options smt_train_defaults(void)
         .synth_per_class = 300,
         .augment = smt_augment_defaults(),
     };
+    o.arch.input_size = 0;
     o.schedule.rate = 0;
     o.schedule.warmup = 0.2;
     return o;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 enum {
+    SMT_SIZE_OF_OTHERS = 160, /* input's side with weights that were trained on larger images */
     SMT_EPOCHS_LEAST = 20,
     SMT_EPOCHS_MOST = 200, /* also the number from random weights */
 };

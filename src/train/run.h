@@ -43,7 +43,10 @@ typedef struct smt_run {
 /* A line for the user and for log.txt. */
 void smt_run_say(smt_run *run, smt_log_level level, const char *format, ...) SMT_PRINTF(3, 4);
 
-/* start.c: the model with random weights, and with those of job->init in it. */
+/* start.c: the input's side where the options leave it open (0): that of the run or model of ours
+ * that job->init names, SMT_SIZE_OF_OTHERS with other weights, else the architecture's default. */
+smt_status smt_run_settle_size(smt_run *run, smt_error *error);
+/* The model with random weights, and with those of job->init in it. */
 smt_status smt_run_start_model(smt_run *run, smt_error *error);
 smt_status smt_run_first_weights(smt_run *run, smt_error *error);
 /* True if params[param] belongs to the classifier (or the wide head): what is trained while the

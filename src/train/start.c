@@ -1,4 +1,5 @@
 /* The network that a run begins with. */
+#include "train/options.h"
 #include "train/run.h"
 
 #include <semtinel/format.h>
@@ -63,6 +64,26 @@ static void say_lines(smt_run *run, char *text)
         }
         smt_run_say(run, SMT_LOG_INFO, "  %s", line);
     }
+}
+
+smt_status smt_run_settle_size(smt_run *run, smt_error *error)
+{
+    int *size = &run->resolved.arch.input_size;
+    if (*size != 0) {
+        return SMT_OK;
+    }
+    *size = smt_mobilenet_defaults().input_size;
+    if (!run->job->init || run->job->init_optional) {
+        return SMT_OK;
+    }
+    smt_model *source = NULL;
+    smt_status status = smt_model_load(run->job->init, &source, error);
+    if (!status) {
+        bool ours = strcmp(source->provenance, "{}") != 0 && source->arch.input_size > 0;
+        *size = ours ? source->arch.input_size : SMT_SIZE_OF_OTHERS;
+    }
+    smt_model_destroy(&source);
+    return status;
 }
 
 static smt_status take_weights(smt_run *run, smt_error *error)

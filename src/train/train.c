@@ -286,13 +286,16 @@ static smt_status resume_or_start(smt_run *run, bool exists, smt_error *error)
     return smt_run_save_outputs(run, s->best.epoch > 0, error);
 }
 
-/* A resumed run has the epochs and the rate that were settled when it began. */
+/* A resumed run has the size, the epochs and the rate that were settled when it began. */
 static smt_status resolve_as_before(smt_run *run, smt_error *error)
 {
     smt_train_options then;
     smt_status status = smt_train_run_options(run->job->run, &then, error);
     if (status) {
         return status;
+    }
+    if (run->resolved.arch.input_size == 0) {
+        run->resolved.arch.input_size = then.arch.input_size;
     }
     if (run->resolved.epochs == 0) {
         run->resolved.epochs = then.epochs;
@@ -311,7 +314,8 @@ static smt_status prepare(smt_run *run, smt_error *error)
     }
     bool exists = smt_path_exists(checkpoint);
     smt_free(checkpoint);
-    smt_status status = run->job->resume && exists ? resolve_as_before(run, error) : SMT_OK;
+    smt_status status =
+        run->job->resume && exists ? resolve_as_before(run, error) : smt_run_settle_size(run, error);
     if (!status) {
         status = smt_train_data_load(run->job, run->options, &run->data, error);
     }

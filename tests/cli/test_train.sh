@@ -118,7 +118,8 @@ else
 fi
 
 # Weights of another run with other classes; simulated images mixed in.
-expect 0 "weights: from whole" "$semtinel" train images -o again --size 32 --batch 8 --width 0.25 --init whole --epochs 1
+expect 0 "weights: from whole" "$semtinel" train images -o again --batch 8 --width 0.25 --init whole --epochs 1
+expect 0 "32 x 32" "$semtinel" info again # the size of the run that it started from
 expect 0 "mixed in: 20 further images, 25%" "$semtinel" train images -o mixed --size 32 --batch 8 --width 0.25 \
     --init none --epochs 1 --mix-synth 0.25 --synth-per-class 5
 
