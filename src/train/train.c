@@ -314,8 +314,8 @@ static smt_status prepare(smt_run *run, smt_error *error)
     }
     bool exists = smt_path_exists(checkpoint);
     smt_free(checkpoint);
-    smt_status status =
-        run->job->resume && exists ? resolve_as_before(run, error) : smt_run_settle_size(run, error);
+    smt_status status = run->job->resume && exists ? resolve_as_before(run, error)
+                                                   : smt_run_settle_size(run, error);
     if (!status) {
         status = smt_train_data_load(run->job, run->options, &run->data, error);
     }
