@@ -170,6 +170,9 @@ SMT_API smt_status
 smt_file_load(const char *path, size_t limit, void **data, size_t *size, smt_error *error);
 /* mkdir -p. */
 SMT_API smt_status smt_make_directory(const char *path, smt_error *error);
+/* For asking before long work: whether a file, or a folder that is made with its parents where they
+ * are missing, could be written at `path`. The messages are those of trying; nothing is left. */
+SMT_API smt_status smt_check_output(const char *path, bool folder, smt_error *error);
 SMT_API bool smt_path_exists(const char *path);
 SMT_API bool smt_path_is_directory(const char *path);
 /* The text as one word of a shell's command line, in quotes if it needs them, for a command that is
@@ -177,6 +180,8 @@ SMT_API bool smt_path_is_directory(const char *path);
 SMT_API char *smt_shell_word(const char *text);
 /* True if `path` is `folder` or lies below it, links followed; both must exist. */
 SMT_API bool smt_path_inside(const char *path, const char *folder);
+/* The path, or the nearest folder above it that exists; freed with smt_free, NULL: no memory. */
+SMT_API char *smt_path_existing(const char *path);
 SMT_API char *smt_path_join(const char *folder, const char *name); /* freed with smt_free */
 SMT_API const char *smt_path_name(const char *path);               /* after the last '/' */
 /* Names in a folder, sorted by byte value, without "." and ".."; each and the list freed by

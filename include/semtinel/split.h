@@ -40,6 +40,10 @@ SMT_API smt_status smt_split_assign(const smt_dataset *dataset,
 SMT_API smt_status smt_dataset_hold_out(
     smt_dataset *dataset, double part, uint64_t seed, smt_pool *pool, smt_error *error);
 
+/* Whether smt_split_write and smt_augment_set would take `out` for a copy of the data set in
+ * `source`; for asking before the audit, which takes long. Nothing is left. */
+SMT_API smt_status smt_split_check_output(const char *source, const char *out, smt_error *error);
+
 /* Writes OUT/{train,val,test}/CLASS/NAME and OUT/split.json (options, counts, and for each file its
  * source and group). Unreadable images are left out and listed. OUT must be missing or empty and
  * may not lie inside the source; on failure it is left as it was. A name that two images of a class

@@ -2,9 +2,11 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 bool smt_path_exists(const char *path)
 {
@@ -90,6 +92,75 @@ smt_status smt_make_directory(const char *path, smt_error *error)
         status = smt_fail(error, SMT_ERR_IO, "%s: is a file; a folder is needed", path);
     }
     smt_free(copy);
+    return status;
+}
+
+char *smt_path_existing(const char *path)
+{
+    char *part = smt_strdup(path);
+    while (part && !smt_path_exists(part)) {
+        size_t end = strlen(part);
+        while (end && part[end - 1] == '/') {
+            end--;
+        }
+        while (end && part[end - 1] != '/') {
+            end--;
+        }
+        if (!end) { /* relative, and nothing of it is there */
+            smt_free(part);
+            return smt_strdup(".");
+        }
+        while (end > 1 && part[end - 1] == '/') {
+            end--;
+        }
+        part[end] = 0;
+    }
+    return part;
+}
+
+static smt_status check_folder(const char *path, smt_error *error)
+{
+    char *part = smt_path_existing(path);
+    char *probe = part ? smt_format("%s/.semtinel.%ld", part, (long)getpid()) : NULL;
+    smt_status status = SMT_OK;
+    if (!probe) {
+        status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
+    } else if (!smt_path_is_directory(part)) {
+        status = smt_fail(error, SMT_ERR_IO, "%s: is a file; a folder is needed", part);
+    } else {
+        int file = open(probe, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (file < 0) {
+            status = smt_fail(error,
+                              SMT_ERR_IO,
+                              "%s: cannot %s the folder: %s",
+                              path,
+                              strcmp(part, path) ? "make" : "write into",
+                              strerror(errno));
+        } else {
+            close(file);
+            unlink(probe);
+        }
+    }
+    smt_free(probe);
+    smt_free(part);
+    return status;
+}
+
+smt_status smt_check_output(const char *path, bool folder, smt_error *error)
+{
+    struct stat info;
+    if (folder) {
+        return check_folder(path, error);
+    }
+    /* Opening a pipe would wait for its reader, and closing it would end the reader. */
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) {
+        return access(path, W_OK)
+                   ? smt_fail(error, SMT_ERR_IO, "%s: cannot write: %s", path, strerror(errno))
+                   : SMT_OK;
+    }
+    smt_file *file = NULL;
+    smt_status status = smt_file_create(path, &file, error);
+    smt_file_abandon(&file);
     return status;
 }
 

@@ -15,7 +15,14 @@ static double prior = 64, most = 1;
 static bool quantize;
 
 static const cli_option options[] = {
-    {"output", 'o', CLI_TEXT, &output, 0, 0, "RUN2", "folder of the adapted run; made if missing"},
+    {"output",
+     'o',
+     CLI_FOLDER,
+     &output,
+     0,
+     0,
+     "RUN2",
+     "folder of the adapted run; made if missing"},
     {"prior",
      0,
      CLI_REAL,

@@ -138,7 +138,7 @@ int cli_audit(int argc, char **argv)
     const cli_option table[] = {
         {"json",
          0,
-         CLI_TEXT,
+         CLI_FILE,
          &args.json,
          0,
          0,
@@ -146,7 +146,7 @@ int cli_audit(int argc, char **argv)
          "write everything as JSON; - prints it instead of the text"},
         {"sheet",
          0,
-         CLI_TEXT,
+         CLI_FILE,
          &args.sheet,
          0,
          0,

@@ -129,7 +129,8 @@ int cli_augment(int argc, char **argv)
     smt_audit *audit = NULL;
     smt_augment_set_result result = {0, 0, 0};
     code = EXIT_DONE;
-    if (smt_dataset_scan(operands[0], &dataset, &error) ||
+    if (smt_split_check_output(operands[0], operands[1], &error) ||
+        smt_dataset_scan(operands[0], &dataset, &error) ||
         smt_pool_create(cli_shared.threads, &pool, &error) ||
         smt_audit_run(dataset, NULL, pool, &audit, &error)) {
         code = cli_report(&error);

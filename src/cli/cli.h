@@ -13,6 +13,8 @@ typedef enum cli_kind {
     CLI_UINT64, /* uint64_t */
     CLI_REAL,   /* double, low .. high */
     CLI_TEXT,   /* const char * into argv */
+    CLI_FILE,   /* the same: a file to write; cli_parse tells at once if it cannot be */
+    CLI_FOLDER, /* the same: a folder to write into, made if missing */
     CLI_CHOICE, /* int: index into `choices`, a "a|b|c" list */
     CLI_LIST,   /* cli_list: may be repeated; texts into argv */
     CLI_PAIRS   /* the same, each of the form FROM=TO */
@@ -68,8 +70,8 @@ typedef struct cli_guess {
 void cli_nearest(cli_guess *guess, const char *typed, const char *word);
 
 /* Parses argv[1..]; operands are moved to *operands (pointers into argv). Returns -1 to go on, or
- * an exit code (after
- * --help or a usage error, which is printed). */
+ * an exit code (after --help, or an error, which is printed: of usage, or of an output that cannot
+ * be written, which is better told before the work than after it). */
 int cli_parse(const cli_command *command,
               const cli_option *options,
               int argc,

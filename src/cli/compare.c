@@ -11,7 +11,7 @@ static const char *output;
 static int resamples = SMT_BOOTSTRAP_RESAMPLES;
 
 static const cli_option options[] = {
-    {"output", 'o', CLI_TEXT, &output, 0, 0, "FILE", "write the figures there too, as JSON"},
+    {"output", 'o', CLI_FILE, &output, 0, 0, "FILE", "write the figures there too, as JSON"},
     {"resamples",
      0,
      CLI_INT,

@@ -16,7 +16,7 @@ static int rate = 25, limit;
 static const cli_option options[] = {
     {"output",
      'o',
-     CLI_TEXT,
+     CLI_FILE,
      &output,
      0,
      0,

@@ -10,7 +10,7 @@
 static const char *output, *class_name, *layer, *source, *names;
 
 static const cli_option options[] = {
-    {"output", 'o', CLI_TEXT, &output, 0, 0, "DIR", "folder for the overlays; made if missing"},
+    {"output", 'o', CLI_FOLDER, &output, 0, 0, "DIR", "folder for the overlays; made if missing"},
     {"class",
      0,
      CLI_TEXT,
@@ -26,7 +26,7 @@ static const cli_option options[] = {
      0,
      0,
      "NODE",
-     "look at this layer instead of the last one that knows places"},
+     "look at this layer instead of the last one that knows places; 'semtinel info' lists them"},
     {"source",
      0,
      CLI_TEXT,

@@ -24,7 +24,7 @@ static const cli_option options[] = {
      "file to write; its suffix names the format; may be repeated"},
     {"all",
      0,
-     CLI_TEXT,
+     CLI_FOLDER,
      &all,
      0,
      0,
@@ -209,6 +209,7 @@ int cli_export(int argc, char **argv)
     if (!outputs.count == !all) {
         return cli_usage(&command, "give -o FILE or --all OUT");
     }
+    smt_error error = {SMT_OK, ""};
     if (outputs.count == 1 && names_folder(outputs.items[0])) {
         return export_c_source(operands[0]);
     }
@@ -217,9 +218,11 @@ int cli_export(int argc, char **argv)
         if (!format || !writes(format)) {
             return unknown_suffix(outputs.items[i]);
         }
+        if (smt_check_output(outputs.items[i], false, &error)) {
+            return cli_report(&error);
+        }
     }
     smt_model *model = NULL;
-    smt_error error = {SMT_OK, ""};
     if (smt_model_load(operands[0], &model, &error)) {
         return cli_report(&error);
     }

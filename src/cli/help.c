@@ -132,6 +132,8 @@ static void default_and_range(const cli_option *option, char *out, size_t size)
             out, size, " [%g; %g .. %g]", *(double *)option->target, option->low, option->high);
         break;
     case CLI_TEXT:
+    case CLI_FILE:
+    case CLI_FOLDER:
         if (*(const char **)option->target) {
             snprintf(out, size, " [%s]", *(const char **)option->target);
         }

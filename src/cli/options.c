@@ -97,6 +97,8 @@ static int take(const cli_command *command, const cli_option *option, const char
         return -1;
     }
     case CLI_TEXT:
+    case CLI_FILE:
+    case CLI_FOLDER:
         *(const char **)option->target = text;
         return -1;
     case CLI_CHOICE:
@@ -119,6 +121,20 @@ static int take(const cli_command *command, const cli_option *option, const char
         list->items[list->count++] = text;
         return -1;
     }
+    }
+    return -1;
+}
+
+/* Whether what the options name to be written can be; "-" is standard output. */
+static int check_outputs(const cli_option *options)
+{
+    for (const cli_option *o = options; o->name; o++) {
+        const char *path =
+            o->kind == CLI_FILE || o->kind == CLI_FOLDER ? *(const char **)o->target : NULL;
+        smt_error error = {0};
+        if (path && strcmp(path, "-") && smt_check_output(path, o->kind == CLI_FOLDER, &error)) {
+            return cli_report(&error);
+        }
     }
     return -1;
 }
@@ -222,5 +238,5 @@ int cli_parse(const cli_command *command,
     if (command->max_operands >= 0 && *operand_count > command->max_operands) {
         return cli_usage(command, "unexpected argument '%s'", (*operands)[command->max_operands]);
     }
-    return -1;
+    return check_outputs(options);
 }

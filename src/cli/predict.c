@@ -12,7 +12,7 @@ static const char *output, *names;
 static bool as_json;
 
 static const cli_option options[] = {
-    {"output", 'o', CLI_TEXT, &output, 0, 0, "FILE", "write there instead of to standard output"},
+    {"output", 'o', CLI_FILE, &output, 0, 0, "FILE", "write there instead of to standard output"},
     {"json",
      0,
      CLI_FLAG,

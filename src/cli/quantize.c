@@ -417,14 +417,13 @@ write_sensitivity(smt_quantizer *q, const float *input, int count, smt_error *er
 /* What would only be found after minutes of work otherwise. */
 static smt_status check_output(bool folder, smt_error *error)
 {
-    if (folder) {
-        return smt_make_directory(output, error);
+    smt_status status = smt_check_output(output, folder, error);
+    char *rows = sensitivity ? smt_format("%s.txt", sensitivity) : NULL;
+    if (!status && sensitivity) {
+        status = rows ? smt_check_output(rows, false, error)
+                      : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
     }
-    smt_file *file = NULL;
-    smt_status status = smt_file_create(output, &file, error);
-    if (status == SMT_OK) {
-        smt_file_abandon(&file);
-    }
+    smt_free(rows);
     return status;
 }
 

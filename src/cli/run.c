@@ -149,7 +149,7 @@ int cli_run(int argc, char **argv)
     int set = 0;
     const cli_option options[] = {
         {"input", 'i', CLI_TEXT, &input, 0, 0, "FILE", "raw bytes of the inputs."},
-        {"output", 'o', CLI_TEXT, &output, 0, 0, "FILE", "raw bytes of the outputs."},
+        {"output", 'o', CLI_FILE, &output, 0, 0, "FILE", "raw bytes of the outputs."},
         {"trace", 0, CLI_FLAG, &trace, 0, 0, NULL, "print a line per operator."},
         {"kernels",
          0,

@@ -109,7 +109,8 @@ int cli_split(int argc, char **argv)
     smt_split *assigned = NULL;
     bool *wanted = NULL;
     code = EXIT_DONE;
-    if (smt_dataset_scan(operands[0], &dataset, &error)) {
+    if (smt_split_check_output(operands[0], operands[1], &error) ||
+        smt_dataset_scan(operands[0], &dataset, &error)) {
         code = cli_report(&error);
         goto done;
     }

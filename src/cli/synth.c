@@ -232,7 +232,7 @@ int cli_synth(int argc, char **argv)
          "side of an image in pixels"},
         {"splits", 0, CLI_FLAG, &splits, 0, 0, NULL, "make train, val and test folders"},
         {"force", 0, CLI_FLAG, &force, 0, 0, NULL, "write into a folder that is not empty"},
-        {"sheet", 0, CLI_TEXT, &sheet, 0, 0, "FILE", "draw a contact sheet as PNG"},
+        {"sheet", 0, CLI_FILE, &sheet, 0, 0, "FILE", "draw a contact sheet as PNG"},
         {"sheet-columns", 0, CLI_INT, &columns, 1, 40, "N", "images in a row of the sheet"},
         {"sheet-rows", 0, CLI_INT, &rows, 1, 40, "N", "rows of the sheet for each class"},
         {"sheet-class", 0, CLI_TEXT, &only, 0, 0, "NAME", "draw this class only"},

@@ -53,7 +53,7 @@ static void make_table(option_view *view)
     int count = 0;
     view->table[count++] = (cli_option){"output",
                                         'o',
-                                        CLI_TEXT,
+                                        CLI_FOLDER,
                                         (void *)&run_folder,
                                         0,
                                         0,

@@ -2,6 +2,8 @@
  * out at the end. */
 #include "data/tree.h"
 
+#include <semtinel/split.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -26,51 +28,54 @@ static void release(tree *t)
     *t = (tree){0};
 }
 
-smt_status tree_begin(const char *out, const char *source, tree *t, smt_error *error)
+smt_status smt_split_check_output(const char *source, const char *out, smt_error *error)
 {
     char **names = NULL;
     size_t count = 0;
-    *t = (tree){0};
-    bool existed = smt_path_exists(out);
-    smt_status status = smt_make_directory(out, error);
-    if (status) {
-        return status;
-    }
-    t->created = !existed;
-    t->out = smt_strdup(out);
-    t->staging = smt_format("%s/.partial.%ld", out, (long)getpid());
-    if (!t->out || !t->staging) {
-        status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", out);
-        goto fail;
-    }
-    if (smt_path_inside(out, source)) {
+    char *there = smt_path_existing(out);
+    smt_status status = there ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", out);
+    if (!status && smt_path_inside(there, source)) {
         status = smt_fail(error,
                           SMT_ERR_ARGUMENT,
                           "%s: lies inside %s; name a folder outside of it",
                           out,
                           source);
-        goto fail;
     }
-    status = smt_list_directory(out, &names, &count, error);
-    if (status) {
-        goto fail;
+    smt_free(there);
+    status = status ? status : smt_check_output(out, true, error);
+    if (!status && smt_path_exists(out)) {
+        status = smt_list_directory(out, &names, &count, error);
+        smt_list_free(&names, count);
     }
-    smt_list_free(&names, count);
-    if (count) {
+    if (!status && count) {
         status = smt_fail(
             error, SMT_ERR_IO, "%s: is not empty; name a new folder, or remove it first", out);
-        goto fail;
     }
-    if (mkdir(t->staging, 0777)) {
+    return status;
+}
+
+smt_status tree_begin(const char *out, const char *source, tree *t, smt_error *error)
+{
+    *t = (tree){0};
+    smt_status status = smt_split_check_output(source, out, error);
+    t->created = !smt_path_exists(out);
+    status = status ? status : smt_make_directory(out, error);
+    if (status) {
+        return status;
+    }
+    t->out = smt_strdup(out);
+    t->staging = smt_format("%s/.partial.%ld", out, (long)getpid());
+    if (!t->out || !t->staging) {
+        status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", out);
+    } else if (mkdir(t->staging, 0777)) {
         status = smt_fail(error, SMT_ERR_IO, "%s: cannot write here: %s", out, strerror(errno));
-        goto fail;
     }
-    return SMT_OK;
-fail:
-    if (t->created) {
-        rmdir(out);
+    if (status) {
+        if (t->created) {
+            rmdir(out);
+        }
+        release(t);
     }
-    release(t);
     return status;
 }
 

@@ -331,6 +331,33 @@ static void test_paths(void **state)
     assert_false(smt_path_inside(outer, deep));
     assert_false(smt_path_inside(beside, outer));
     assert_false(smt_path_inside("/nowhere", "/"));
+
+    /* Where something could be written, without writing it. */
+    char *deeper = smt_path_join(deep, "new/er"), *below = smt_path_join(file, "sub");
+    assert_int_equal(smt_check_output(deeper, true, &error), SMT_OK);
+    assert_int_equal(smt_check_output(deep, true, &error), SMT_OK);
+    assert_int_equal(smt_check_output(file, false, &error), SMT_OK);
+    assert_int_equal(smt_check_output(below, true, &error), SMT_ERR_IO);
+    assert_non_null(strstr(error.message, "is a file"));
+    assert_int_equal(smt_check_output(deep, false, &error), SMT_ERR_IO);
+    assert_int_equal(smt_check_output(deeper, false, &error), SMT_ERR_IO);
+    assert_int_equal(smt_check_output("/proc/none", true, &error), SMT_ERR_IO);
+    assert_int_equal(smt_check_output("/dev/null", false, &error), SMT_OK);
+    char **names = NULL;
+    size_t count = 0;
+    assert_int_equal(smt_list_directory(deep, &names, &count, &error), SMT_OK);
+    assert_int_equal(count, 2); /* the file and the link */
+    smt_list_free(&names, count);
+    char *part = smt_path_existing(deeper), *here = smt_path_existing("no/such/place");
+    assert_string_equal(part, deep);
+    assert_string_equal(here, ".");
+    smt_free(part);
+    part = smt_path_existing("/nowhere/at/all");
+    assert_string_equal(part, "/");
+    smt_free(part);
+    smt_free(here);
+    smt_free(below);
+    smt_free(deeper);
     smt_free(outer);
     smt_free(up);
     smt_free(beside);

@@ -97,6 +97,16 @@ expect 1 "cannot write to standard output" bash -c '"$0" audit images --json - >
 "$semtinel" evaluate run images -o evaluation 2>&1 | true # the reader leaves at once
 left=$(find . -name '*.tmp.*' -o -name '.partial*')
 [ -z "$left" ] || fail "a closed pipe leaves $left"
+# What cannot be written is told before the work: none of these reads a model or an image.
+for line in "adapt none none -o /proc/x" "augment images /proc/x" "audit none --json /proc/x" "audit none --sheet /proc/x" \
+    "calibrate none none -o /proc/x" "compare none none -o /proc/x" "demo none none -o /proc/x.mp4" "evaluate none none -o /proc/x" \
+    "explain none none -o /proc/x" "export none --all /proc/x" "export none -o /proc/x.onnx" "predict none none -o /proc/x" \
+    "quantize none --calibrate none -o /proc/x" "quantize none --calibrate none -o q.tflite --sensitivity /proc/x" \
+    "run none -i none -o /proc/x" "split images /proc/x" "synth --sheet /proc/x.png" "train none -o /proc/x"; do
+    # shellcheck disable=SC2086
+    expect 1 "semtinel: /proc/x.*: cannot (write|make the folder): " "$semtinel" $line
+done
+expect 1 "run: is not empty" "$semtinel" split images run
 mkdir deny && chmod 500 deny
 if [ "$(id -u)" -eq 0 ] && setpriv --reuid=65534 --regid=65534 --clear-groups true 2>/dev/null; then
     chmod 755 "$dir"
