@@ -59,9 +59,11 @@ typedef struct smt_metrics {
     /* Expected calibration error in SMT_CALIBRATION_BINS equal bins of confidence (Guo et al.
      * 2017); NaN: not measured. */
     double calibration_error;
-    /* What calibration_error would be on average if the confidences were perfect: chance alone,
-     * with so few images. */
-    double calibration_chance;
+    /* The same in as many bins that hold equally many images each. */
+    double calibration_error_equal;
+    /* What calibration_error would be if the confidences were perfect, by chance alone with so few
+     * images: the mean, and what one draw in twenty exceeds. */
+    double calibration_chance, calibration_chance_95;
     smt_calibration_bin bins[SMT_CALIBRATION_BINS];
 } smt_metrics;
 
@@ -250,7 +252,7 @@ SMT_API void smt_evaluation_destroy(smt_evaluation **evaluation);
 typedef enum smt_rejection_target {
     SMT_REJECT_NONE,
     SMT_REJECT_BY_PURITY, /* the most coverage whose accepted predictions are right in at least
-                             `value` of the cases */
+                             `value` of the cases, and of other images, too: see `sure` */
     SMT_REJECT_BY_RATE    /* at most `value` of the predictions are rejected */
 } smt_rejection_target;
 
@@ -258,6 +260,8 @@ typedef struct smt_decision_options {
     bool keep_temperature; /* do not fit it: 1 */
     smt_rejection_target target;
     double value;      /* 0 .. 1 */
+    double sure;       /* of a purity, 0.5 .. 0.999: the probability with which it holds on other
+                          images of the same kind, by the exact binomial bound */
     bool per_class;    /* the target holds for each predicted class by itself, otherwise for all
                           together */
     double unfamiliar; /* share of the images of the fit that goes to review for being least
@@ -278,16 +282,17 @@ typedef struct smt_calibration {
     double temperature;
     double error_before, error_after; /* expected calibration error on the images of the fit */
     double loss_before, loss_after;   /* log loss */
-    smt_rejection rejection;          /* on the images of the fit */
+    size_t fewest; /* decisions, all of them right, that show the purity; SIZE_MAX: none do; 0: no
+                      purity was asked for */
+    smt_rejection rejection; /* on the images of the fit */
 } smt_calibration;
 
 /* Fits temperature (the least log loss; 1 where the images do not show that it is another, by the
  * likelihood-ratio test at 5%) and then thresholds to an evaluation that was made without
  * any (smt_classifier_decide with temperature 1). Thresholds are the smallest calibrated
  * confidences that reach the target; a class that cannot reach its purity gets a threshold above 1.
- * With
- * per_class, a class with fewer than 5 predictions keeps the threshold of all. SMT_ERR_ARGUMENT:
- * value out of range. */
+ * With per_class, a class with fewer predictions than 5, or than could show the purity, keeps the
+ * threshold of all. SMT_ERR_ARGUMENT: value out of range. */
 SMT_API smt_status smt_decision_fit(const smt_evaluation *evaluation,
                                     const smt_decision_options *options,
                                     smt_decision *decision,
@@ -356,7 +361,8 @@ typedef struct smt_explanation {
     float area;               /* share of the map above 0.5 */
 } smt_explanation;
 
-/* layer: a node with places, NULL: the one that the last pooling reads. The pool is borrowed. */
+/* layer: a node with places; NULL: the one that the last pooling reads, or the last before it that
+ * has more than one place (an input of 32 pixels ends at 1 x 1). The pool is borrowed. */
 SMT_API smt_status smt_explainer_open(
     const char *path, const char *layer, smt_pool *pool, smt_explainer **out, smt_error *error);
 SMT_API void smt_explainer_close(smt_explainer **explainer);

@@ -31,19 +31,23 @@ void smt_explainer_close(smt_explainer **explainer)
     }
 }
 
-/* What the last pooling reads: the deepest layer that still knows places. */
+/* The deepest layer that still knows places: what the last pooling reads, or, where the image is so
+ * small that this is a single place, the last one before it that has more. */
 static int last_spatial(const smt_graph *graph)
 {
     for (int i = graph->node_count - 1; i > 0; i--) {
         if (graph->nodes[i].op == SMT_OP_GLOBAL_POOL) {
-            smt_shape shape = graph->nodes[graph->nodes[i].input[0]].shape;
             /* A squeeze-excite gate pools too, but its result is multiplied back. */
             for (int k = i + 1; k < graph->node_count; k++) {
                 if (graph->nodes[k].op == SMT_OP_MULTIPLY) {
                     return -1;
                 }
             }
-            return shape.h > 1 || shape.w > 1 ? graph->nodes[i].input[0] : -1;
+            int node = graph->nodes[i].input[0];
+            while (node > 0 && graph->nodes[node].shape.h * graph->nodes[node].shape.w == 1) {
+                node--;
+            }
+            return node ? node : -1;
         }
     }
     return -1;
