@@ -15,7 +15,7 @@ static int resamples = SMT_BOOTSTRAP_RESAMPLES;
 static cli_list overrides;
 
 static const cli_option options[] = {
-    {"output", 'o', CLI_TEXT, &output, 0, 0, "OUT", "folder for the results; made if missing"},
+    {"output", 'o', CLI_FOLDER, &output, 0, 0, "OUT", "folder for the results; made if missing"},
     {"split",
      0,
      CLI_CHOICE,
@@ -198,13 +198,20 @@ static void print_summary(const smt_evaluation *e)
             m->macro_f1_95.high);
     smt_log(SMT_LOG_INFO, "top 2     %.4f", m->top2);
     smt_log(SMT_LOG_INFO, "log loss  %.4f", m->log_loss);
-    smt_log(
-        SMT_LOG_INFO,
-        "expected calibration error  %.4f (%.4f by chance alone; temperature %.3f, %.4f without)",
-        m->calibration_error,
-        m->calibration_chance,
-        (double)e->info.decision.temperature,
-        smt_uncalibrated_error(e));
+    smt_log(SMT_LOG_INFO,
+            "expected calibration error  %.4f (temperature %.3f; %.4f without), %.4f in bins of "
+            "equal counts",
+            m->calibration_error,
+            (double)e->info.decision.temperature,
+            smt_uncalibrated_error(e),
+            m->calibration_error_equal);
+    smt_log(SMT_LOG_INFO,
+            "    perfect confidence would show %.4f with so many images, above %.4f in one case of "
+            "twenty: %s",
+            m->calibration_chance,
+            m->calibration_chance_95,
+            m->calibration_error > m->calibration_chance_95 ? "this is more than chance"
+                                                            : "no miscalibration is shown");
     if (e->info.decision.rejects) {
         smt_rejection r = smt_rejection_measure(e);
         smt_log(SMT_LOG_INFO,

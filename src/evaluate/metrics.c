@@ -3,6 +3,7 @@
 #include "evaluate/scores.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 static double quotient(size_t part, size_t whole)
 {
@@ -69,29 +70,89 @@ static int bin_of(double confidence)
     return b < 0 ? 0 : b >= SMT_CALIBRATION_BINS ? SMT_CALIBRATION_BINS - 1 : b;
 }
 
-/* Draws which predictions are right by their confidences. */
-static double calibration_chance(const smt_outcome *outcome)
+static int rising(const void *a, const void *b)
 {
-    enum { DRAWS = 200, STREAM = 0x63616c69 };
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Draws which predictions are right by their confidences: what a classifier with the same
+ * confidences shows that means them. */
+static void calibration_chance(const smt_outcome *outcome, smt_metrics *m)
+{
+    enum { DRAWS = 1000, STREAM = 0x63616c69 };
     smt_rng rng = smt_rng_seed(outcome->count, STREAM);
-    double sum = 0;
+    double errors[DRAWS], sum = 0;
     for (int draw = 0; draw < DRAWS; draw++) {
-        double gap[SMT_CALIBRATION_BINS] = {0};
+        double gap[SMT_CALIBRATION_BINS] = {0}, error = 0;
         for (size_t i = 0; i < outcome->count; i++) {
             double confidence = (double)outcome->confidence[i];
             bool right = smt_rng_uniform(&rng, 0, 1) < confidence;
             gap[bin_of(confidence)] += (double)right - confidence;
         }
         for (int b = 0; b < SMT_CALIBRATION_BINS; b++) {
-            sum += fabs(gap[b]);
+            error += fabs(gap[b]) / (double)outcome->count;
         }
+        errors[draw] = error;
+        sum += error;
     }
-    return sum / DRAWS / (double)outcome->count;
+    qsort(errors, DRAWS, sizeof *errors, rising);
+    m->calibration_chance = sum / DRAWS;
+    m->calibration_chance_95 = errors[DRAWS * 95 / 100];
 }
 
-static void measure_probabilities(const smt_outcome *outcome, smt_metrics *m)
+typedef struct claim {
+    float confidence;
+    double right;
+} claim;
+
+static int surer(const void *a, const void *b)
 {
-    m->log_loss = m->top2 = m->calibration_error = m->calibration_chance = NAN;
+    float x = ((const claim *)a)->confidence, y = ((const claim *)b)->confidence;
+    return (x > y) - (x < y);
+}
+
+/* Bins of equal counts (Nixon et al. 2019, "Measuring calibration in deep learning"). Equal
+ * confidences take the mean of what is right among them, so that their order does not count.
+ * Negative: no memory. */
+static double equal_count_error(const smt_outcome *outcome)
+{
+    size_t n = outcome->count;
+    double error = 0;
+    claim *claims = smt_alloc(n, sizeof *claims);
+    if (!claims) {
+        return -1;
+    }
+    for (size_t i = 0; i < n; i++) {
+        claims[i] = (claim){outcome->confidence[i], outcome->truth[i] == outcome->predicted[i]};
+    }
+    qsort(claims, n, sizeof *claims, surer);
+    for (size_t start = 0, end; start < n; start = end) {
+        double right = 0;
+        for (end = start; end < n && claims[end].confidence == claims[start].confidence; end++) {
+            right += claims[end].right;
+        }
+        for (size_t i = start; i < end; i++) {
+            claims[i].right = right / (double)(end - start);
+        }
+    }
+    for (size_t b = 0; b < SMT_CALIBRATION_BINS; b++) {
+        double gap = 0;
+        for (size_t i = n * b / SMT_CALIBRATION_BINS; i < n * (b + 1) / SMT_CALIBRATION_BINS; i++) {
+            gap += claims[i].right - (double)claims[i].confidence;
+        }
+        error += fabs(gap) / (double)n;
+    }
+    smt_free(claims);
+    return error;
+}
+
+static smt_status
+measure_probabilities(const smt_outcome *outcome, smt_metrics *m, smt_error *error)
+{
+    m->log_loss = m->top2 = NAN;
+    m->calibration_error = m->calibration_error_equal = NAN;
+    m->calibration_chance = m->calibration_chance_95 = NAN;
     double count = (double)outcome->count;
     if (outcome->true_probability && outcome->count) {
         double sum = 0;
@@ -108,9 +169,14 @@ static void measure_probabilities(const smt_outcome *outcome, smt_metrics *m)
         m->top2 = (double)hits / count;
     }
     if (outcome->confidence && outcome->count) {
-        m->calibration_chance = calibration_chance(outcome);
+        calibration_chance(outcome, m);
+        m->calibration_error_equal = equal_count_error(outcome);
         m->calibration_error = smt_calibration_error(outcome, m->bins);
     }
+    return m->calibration_error_equal < 0
+               ? smt_fail(
+                     error, SMT_ERR_MEMORY, "metrics of %zu images: out of memory", outcome->count)
+               : SMT_OK;
 }
 
 double smt_calibration_error(const smt_outcome *outcome, smt_calibration_bin *bins)
@@ -182,8 +248,8 @@ smt_status smt_metrics_create(
         m->classes[c] = score_of(m->confusion, classes, c);
     }
     average(m);
-    measure_probabilities(outcome, m);
-    smt_status status = smt_bootstrap(m, outcome, resamples, seed, error);
+    smt_status status = measure_probabilities(outcome, m, error);
+    status = status ? status : smt_bootstrap(m, outcome, resamples, seed, error);
     if (status) {
         smt_metrics_destroy(&m);
         return status;

@@ -311,15 +311,20 @@ void report_confidence(smt_file *file, const smt_evaluation *e)
         file,
         "<div><p>Where the line lies under the diagonal, the model is surer than it "
         "should be. Expected "
-        "calibration error: <b>%.4f</b>, of which chance alone makes about %.4f with so "
-        "many images (temperature %.3f; %.4f without it); log loss: "
+        "calibration error: <b>%.4f</b> (temperature %.3f; %.4f without it), in bins of equal "
+        "counts %.4f. With so many images a model whose confidence is perfect shows %.4f, and in "
+        "one case of twenty more than %.4f: <b>%s</b>. Log loss: "
         "<b>%.4f</b>.</p>\n<table><thead><tr><th scope=\"col\">"
         "confidence</th><th scope=\"col\">images</th><th "
         "scope=\"col\">accuracy</th></tr></thead><tbody>\n",
         m->calibration_error,
-        m->calibration_chance,
         (double)e->info.decision.temperature,
         smt_uncalibrated_error(e),
+        m->calibration_error_equal,
+        m->calibration_chance,
+        m->calibration_chance_95,
+        m->calibration_error > m->calibration_chance_95 ? "this is more than chance"
+                                                        : "no miscalibration is shown",
         m->log_loss);
     for (int b = SMT_CALIBRATION_BINS - 1; b >= 0; b--) {
         if (m->bins[b].count) {

@@ -195,16 +195,56 @@ static void test_probabilities(void **state)
     assert_float_equal(m->calibration_error, (1.0 + 0.2 + 0.4) / 4, 1e-6);
     assert_int_equal(m->bins[SMT_CALIBRATION_BINS - 1].count, 2);
     /* One image at 0.8 is off by 0.2 in four cases of five, else by 0.8; at 0.6 by 0.4 or 0.6. */
-    assert_float_equal(m->calibration_chance, (0.32 + 0.48) / 4, 0.03);
+    assert_float_equal(m->calibration_chance, (0.32 + 0.48) / 4, 0.01);
+    /* (0.8 + 0.6) / 4 in 0.2 x 0.4 = 8% of the draws. */
+    assert_float_equal(m->calibration_chance_95, (0.8 + 0.6) / 4, 1e-6);
+    /* Of the two at confidence 1 one is right; each stands in a bin of its own. */
+    assert_float_equal(m->calibration_error_equal, (0.5 + 0.5 + 0.2 + 0.4) / 4, 1e-6);
     smt_metrics_destroy(&m);
+}
+
+/* What chance makes of a perfect classifier falls within the band that is told for it, and a
+ * classifier that is too sure falls outside. */
+static void test_calibration_by_chance(void **state)
+{
+    (void)state;
+    enum { COUNT = 150, SETS = 400 };
+    int truth[COUNT], predicted[COUNT] = {0}, above = 0, above_sure = 0;
+    float confidence[COUNT], sure[COUNT];
+    double mean = 0, told = 0;
+    smt_rng rng = smt_rng_seed(7, 7);
+    for (int set = 0; set < SETS; set++) {
+        for (int i = 0; i < COUNT; i++) {
+            confidence[i] = (float)smt_rng_uniform(&rng, 0.3, 1);
+            sure[i] = 1 - (1 - confidence[i]) / 3;
+            truth[i] = smt_rng_uniform(&rng, 0, 1) >= (double)confidence[i];
+        }
+        for (int k = 0; k < 2; k++) {
+            const smt_outcome outcome = {
+                COUNT, 2, truth, predicted, NULL, k ? sure : confidence, NULL};
+            smt_metrics *m = NULL;
+            assert_int_equal(smt_metrics_create(&outcome, 0, 1, &m, NULL), SMT_OK);
+            *(k ? &above_sure : &above) += m->calibration_error > m->calibration_chance_95;
+            mean += k ? 0 : m->calibration_error / SETS;
+            told += k ? 0 : m->calibration_chance / SETS;
+            smt_metrics_destroy(&m);
+        }
+    }
+    assert_float_equal(mean, told, 0.003);
+    assert_in_range(above, SETS * 2 / 100, SETS * 9 / 100);
+    assert_in_range(above_sure, SETS * 95 / 100, SETS);
 }
 
 static void test_memory(void **state)
 {
     (void)state;
     const int truth[4] = {0, 0, 1, 1}, predicted[4] = {0, 1, 1, 1};
-    const smt_outcome outcome = {
-        .count = 4, .class_count = 2, .truth = truth, .predicted = predicted};
+    const float confidence[4] = {1, 1, 0.8f, 0.6f};
+    const smt_outcome outcome = {.count = 4,
+                                 .class_count = 2,
+                                 .truth = truth,
+                                 .predicted = predicted,
+                                 .confidence = confidence};
     long n = 0;
     for (;; n++) {
         smt_metrics *m = NULL;
@@ -218,7 +258,7 @@ static void test_memory(void **state)
         assert_int_equal(status, SMT_ERR_MEMORY);
         assert_null(m);
     }
-    assert_in_range(n, 6, 6);
+    assert_in_range(n, 7, 7);
 }
 
 int main(void)
@@ -228,6 +268,7 @@ int main(void)
                                        cmocka_unit_test(test_edges),
                                        cmocka_unit_test(test_refuses),
                                        cmocka_unit_test(test_probabilities),
+                                       cmocka_unit_test(test_calibration_by_chance),
                                        cmocka_unit_test(test_memory)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
