@@ -8,13 +8,13 @@
 
 static const char *output;
 static int split;
-static double purity = -1, rejection = -1, unfamiliar;
+static double purity = -1, sure = 0.8, rejection = -1, unfamiliar;
 static const char *foreign;
 static bool per_class;
 static cli_list overrides;
 
 static const cli_option options[] = {
-    {"output", 'o', CLI_TEXT, &output, 0, 0, "FILE", "write the model there instead of over MODEL"},
+    {"output", 'o', CLI_FILE, &output, 0, 0, "FILE", "write the model there instead of over MODEL"},
     {"split", 0, CLI_CHOICE, &split, 0, 0, "val|test|train|all", "part of the set to fit on"},
     {"purity",
      0,
@@ -24,6 +24,14 @@ static const cli_option options[] = {
      1,
      "X",
      "share of the automatic decisions that must be right; -1: not asked for"},
+    {"sure",
+     0,
+     CLI_REAL,
+     &sure,
+     0.5,
+     0.999,
+     "X",
+     "probability with which the purity holds on other images of this kind"},
     {"max-rejection",
      0,
      CLI_REAL,
@@ -79,7 +87,14 @@ static const cli_command command = {
                "model was not trained on, and\n"
                "evaluate on others than those of the fit. Of a folder without val/ the part is "
                "taken that the training held out. The\n"
-               "temperature stays 1 where the images do not show that it is another.",
+               "temperature stays 1 where the images do not show that it is another.\n"
+               "\n"
+               "A purity that is just reached on a hundred images is not reached on others, as the "
+               "threshold was chosen by them.\n"
+               "Therefore it has to be shown: with --sure 0.8 it holds on other images in about "
+               "eight of ten cases. To show 95%, at\n"
+               "least 32 decisions have to be right in a row, 59 with --sure 0.95; where no "
+               "threshold shows it, all goes to review.",
     .examples =
         "  semtinel calibrate run ../data\n"
         "  semtinel calibrate run ../data --purity 0.95\n"
@@ -129,17 +144,24 @@ print(const smt_calibration *c, const smt_decision *decision, const smt_classifi
                 r->escapes,
                 r->defects,
                 r->escapes_before);
-        for (int i = 0; i < info->class_count; i++) {
-            if (decision->threshold[i] > 1) {
-                cli_say("  %-*s always to review: no threshold reaches the purity",
-                        smt_utf8_pad(info->classes[i], 16),
-                        info->classes[i]);
-            } else if (decision->per_class || i == 0) {
-                const char *whose = decision->per_class ? info->classes[i] : "all classes";
+        for (int i = 0; i < (decision->per_class ? info->class_count : 1); i++) {
+            const char *whose = decision->per_class ? info->classes[i] : "all classes";
+            if (decision->threshold[i] <= 1) {
                 cli_say("  %-*s threshold %.4f",
                         smt_utf8_pad(whose, 16),
                         whose,
                         (double)decision->threshold[i]);
+            } else if (c->fewest == SIZE_MAX) {
+                cli_say("  %-*s always to review: no number of images shows that no mistake is "
+                        "ever made",
+                        smt_utf8_pad(whose, 16),
+                        whose);
+            } else {
+                cli_say("  %-*s always to review: no threshold shows the purity, for which at "
+                        "least %zu decisions must be right in a row",
+                        smt_utf8_pad(whose, 16),
+                        whose,
+                        c->fewest);
             }
         }
     }
@@ -273,6 +295,11 @@ int cli_calibrate(int argc, char **argv)
     if (purity >= 0 && rejection >= 0) {
         return cli_usage(&command, "--purity and --max-rejection exclude each other");
     }
+    if (per_class && purity < 0 && rejection < 0) {
+        return cli_usage(
+            &command,
+            "--per-class says for what a target counts: give --purity or --max-rejection too");
+    }
     static const smt_split_choice choices[] = {
         SMT_CHOOSE_VAL, SMT_CHOOSE_TEST, SMT_CHOOSE_TRAIN, SMT_CHOOSE_ALL};
     smt_error error = {0};
@@ -291,6 +318,7 @@ int cli_calibrate(int argc, char **argv)
                     : rejection >= 0 ? SMT_REJECT_BY_RATE
                                      : SMT_REJECT_NONE;
     wanted.value = purity >= 0 ? purity : rejection;
+    wanted.sure = sure;
     wanted.unfamiliar = unfamiliar;
     smt_decision decision = {.temperature = 1};
     smt_calibration calibration;

@@ -22,12 +22,51 @@ static int surest_first(const void *a, const void *b)
  * about it. */
 #define FEWEST 5
 
+/* P(at most k of n) of a binomial distribution, from the largest of its terms down; they fall fast
+ * where the sum is small, which is where it matters. */
+static double at_most(size_t k, size_t n, double p)
+{
+    if (p <= 0 || k >= n) {
+        return 1;
+    }
+    double x = (double)k, m = (double)n;
+    double term =
+        exp(lgamma(m + 1) - lgamma(x + 1) - lgamma(m - x + 1) + x * log(p) + (m - x) * log1p(-p));
+    double sum = term;
+    for (; x > 0 && term > 1e-12 * sum; x--) {
+        term *= x / (m - x + 1) * (1 - p) / p;
+        sum += term;
+    }
+    return sum;
+}
+
+/* The exact binomial bound (Clopper and Pearson 1934). A threshold at which the share of right
+ * decisions just reaches the purity is the luckiest of many, and reaches less on other images. */
+static bool shows_purity(size_t right, size_t accepted, const smt_decision_options *options)
+{
+    return options->value <= 0 ||
+           at_most(accepted - right, accepted, 1 - options->value) <= 1 - options->sure;
+}
+
+/* Decisions, all right, that are needed to show the purity. */
+static size_t fewest(const smt_decision_options *options)
+{
+    if (options->target != SMT_REJECT_BY_PURITY) {
+        return 0;
+    }
+    if (options->value >= 1) {
+        return SIZE_MAX;
+    }
+    double least = log1p(-options->sure) / log(options->value);
+    return least > 1 ? (size_t)ceil(least - 1e-9) : 1;
+}
+
 /* The smallest threshold that reaches the target on these votes; equal confidences stand or fall
  * together. */
-static float solve(vote *votes, size_t count, smt_rejection_target target, double value)
+static float solve(vote *votes, size_t count, const smt_decision_options *options)
 {
     const float never = 2.0f; /* no confidence reaches it */
-    float best = target == SMT_REJECT_BY_RATE || !count ? 0.0f : never;
+    float best = options->target == SMT_REJECT_BY_RATE || !count ? 0.0f : never;
     size_t right = 0;
     qsort(votes, count, sizeof *votes, surest_first);
     for (size_t i = 0; i < count; i++) {
@@ -36,10 +75,11 @@ static float solve(vote *votes, size_t count, smt_rejection_target target, doubl
             continue;
         }
         double accepted = (double)(i + 1);
-        if (target == SMT_REJECT_BY_PURITY && (double)right >= value * accepted) {
+        if (options->target == SMT_REJECT_BY_PURITY && shows_purity(right, i + 1, options)) {
             best = votes[i].confidence;
         }
-        if (target == SMT_REJECT_BY_RATE && (double)count - accepted <= value * (double)count) {
+        if (options->target == SMT_REJECT_BY_RATE &&
+            (double)count - accepted <= options->value * (double)count) {
             return votes[i].confidence;
         }
     }
@@ -56,6 +96,7 @@ static smt_status solve_thresholds(const smt_evaluation *e,
     if (!votes) {
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", e->set);
     }
+    size_t least = fewest(options) > FEWEST ? fewest(options) : FEWEST;
     /* c = -1: all classes together, which every class starts from. */
     for (int c = -1; c < (options->per_class ? e->info.class_count : 0); c++) {
         size_t count = 0;
@@ -64,9 +105,9 @@ static smt_status solve_thresholds(const smt_evaluation *e,
                 votes[count++] = (vote){confidence[i], e->truth[i] == e->predicted[i]};
             }
         }
-        float threshold = solve(votes, count, options->target, options->value);
+        float threshold = solve(votes, count, options);
         for (int k = 0; k < e->info.class_count; k++) {
-            if (c < 0 || (k == c && count >= FEWEST)) {
+            if (c < 0 || (k == c && count >= least)) {
                 decision->threshold[k] = threshold;
             }
         }
@@ -206,6 +247,10 @@ smt_status smt_decision_fit(const smt_evaluation *e,
         return smt_fail(
             error, SMT_ERR_ARGUMENT, "purity or rejection rate %g: not in 0 .. 1", options->value);
     }
+    if (options->target == SMT_REJECT_BY_PURITY &&
+        !(options->sure >= 0.5 && options->sure <= 0.999)) {
+        return smt_fail(error, SMT_ERR_ARGUMENT, "sure %g: not in 0.5 .. 0.999", options->sure);
+    }
     if (!(options->unfamiliar >= 0 && options->unfamiliar <= 1)) {
         return smt_fail(
             error, SMT_ERR_ARGUMENT, "unfamiliar %g: not in 0 .. 1", options->unfamiliar);
@@ -226,11 +271,12 @@ smt_status smt_decision_fit(const smt_evaluation *e,
     smt_status status = SMT_OK;
     if (options->target != SMT_REJECT_NONE) {
         d.rejects = true;
-        snprintf(d.target,
-                 sizeof d.target,
-                 "%s %g",
-                 options->target == SMT_REJECT_BY_PURITY ? "purity" : "rejection",
-                 options->value);
+        if (options->target == SMT_REJECT_BY_PURITY) {
+            snprintf(d.target, sizeof d.target, "purity %g sure %g", options->value, options->sure);
+        } else {
+            snprintf(d.target, sizeof d.target, "rejection %g", options->value);
+        }
+        c.fewest = fewest(options);
         status = solve_thresholds(e, options, confidence, &d, error);
     }
     if (!status && options->unfamiliar > 0) {

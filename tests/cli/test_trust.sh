@@ -56,6 +56,12 @@ run 0 "$semtinel" evaluate "$work/watch.safetensors" "$work/data" -o "$work/watc
 says 'unfamiliar 0.1'
 run 2 "$semtinel" calibrate "$work/run" "$work/data" --purity 0.9 --max-rejection 0.1
 run 2 "$semtinel" calibrate "$work/run" "$work/data" --purity 1.5
+run 2 "$semtinel" calibrate "$work/run" "$work/data" --per-class
+# What so few images cannot show goes to review, and why is said.
+run 0 "$semtinel" calibrate "$work/plain" "$work/data" --purity 0.99 -o "$work/strict.safetensors"
+says 'all classes *always to review: no threshold shows the purity, for which at least 161 decisions'
+run 0 "$semtinel" predict "$work/strict.safetensors" "$work/data/val"
+[ "$(grep -c ',review,' "$work/out")" = 40 ] || fail "a purity that is not shown lets images pass"
 # Without val/, the images that the training held out are taken, and only of the set that it was trained on.
 run 0 "$semtinel" train "$work/data/train" -o "$work/held" --init none --epochs 1 --size 48 --width 0.25 --val-share 0.4
 held=$(sed -n 's/.* \([0-9]*\) validation images (held out)$/\1/p' "$work/out")
@@ -77,6 +83,11 @@ images=$(($(ls "$work/data/test/bridge" | wc -l) + $(ls "$work/twice" | wc -l)))
 [ "$(wc -l <"$work/why/explanations.csv")" = $((images + 1)) ] || fail "explanations.csv lacks rows"
 awk -F, 'NR > 1 && ($3 != "crack" || $5 < 0 || $5 > 1 || $9 < 0 || $9 > 1) { exit 1 }' "$work/why/explanations.csv" ||
     fail "numbers of the map are out of range"
+# An input so small that the last feature maps are one place is explained by the last that are more.
+run 0 "$semtinel" train "$work/data" -o "$work/small" --init none --epochs 1 --size 32 --width 0.25 --quiet
+run 0 "$semtinel" explain "$work/small" "$work/twice" -o "$work/why32"
+[ "$(ls "$work/why32" | grep -c '\.png$')" = "$(ls "$work/twice" | wc -l)" ] || fail "no overlays of 32 pixels"
+awk -F, 'NR > 1 && $5 != 0.25 && $5 != 0.75 { exit 1 }' "$work/why32/explanations.csv" || fail "the map of 32 pixels is not 2 x 2"
 run 1 "$semtinel" explain "$work/run" "$work/twice" -o "$work/why" --class nonsense
 says "has no class 'nonsense'"
 echo junk >"$work/twice/junk.png"

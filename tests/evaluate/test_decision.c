@@ -145,7 +145,7 @@ static void test_thresholds(void **state)
     }
     smt_evaluation e = wrap(5);
     smt_decision_options options = {
-        .keep_temperature = true, .target = SMT_REJECT_BY_PURITY, .value = 0.75};
+        .keep_temperature = true, .target = SMT_REJECT_BY_PURITY, .value = 0.6, .sure = 0.5};
     smt_decision d;
     smt_calibration c;
     assert_int_equal(smt_decision_fit(&e, &options, &d, &c, NULL), SMT_OK);
@@ -155,7 +155,8 @@ static void test_thresholds(void **state)
     assert_float_equal(c.rejection.coverage, 0.8, 1e-12);
     assert_int_equal(c.rejection.defects, 4);
     assert_int_equal(c.rejection.escapes, 1);
-    options.value = 0.8;
+    assert_int_equal(c.fewest, 2);
+    options.value = 0.65;
     assert_int_equal(smt_decision_fit(&e, &options, &d, &c, NULL), SMT_OK);
     assert_float_equal(d.threshold[0], 0.8, 1e-6);
     assert_int_equal(c.rejection.escapes, 0);
@@ -183,6 +184,109 @@ static void test_thresholds(void **state)
     assert_float_equal(area, (1.0 / 3 + 0.25 + 0.4) / 5, 1e-12);
 }
 
+/* All predictions are of one class and confidence, `right` of them right. */
+static smt_status
+fit_equal(size_t right, size_t count, const smt_decision_options *o, bool *accepts)
+{
+    static const double p[CLASSES] = {0.7, 0.1, 0.1, 0.1};
+    for (size_t i = 0; i < count; i++) {
+        place(i, i < right ? 0 : 1, p);
+    }
+    smt_evaluation e = wrap(count);
+    smt_decision d;
+    smt_calibration c;
+    smt_status status = smt_decision_fit(&e, o, &d, &c, NULL);
+    *accepts = !status && d.threshold[0] <= 1;
+    return status;
+}
+
+/* Where a purity counts as shown: Clopper and Pearson's bounds. Of 200 decisions 5 may be wrong for
+ * 95% with probability 0.9 and 6 not: the bounds are 0.0458 and 0.0519. */
+static void test_shown(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t right, count;
+        double value, sure;
+        bool shown;
+    } cases[] = {{14, 14, 0.95, 0.5, true},
+                 {13, 13, 0.95, 0.5, false},
+                 {32, 32, 0.95, 0.8, true},
+                 {31, 31, 0.95, 0.8, false},
+                 {59, 60, 0.95, 0.8, true},
+                 {57, 58, 0.95, 0.8, false},
+                 {195, 200, 0.95, 0.9, true},
+                 {194, 200, 0.95, 0.9, false},
+                 {1000, 1000, 1, 0.8, false},
+                 {0, 10, 0, 0.8, true}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const smt_decision_options o = {.keep_temperature = true,
+                                        .target = SMT_REJECT_BY_PURITY,
+                                        .value = cases[i].value,
+                                        .sure = cases[i].sure};
+        bool accepts = false;
+        assert_int_equal(fit_equal(cases[i].right, cases[i].count, &o, &accepts), SMT_OK);
+        if (accepts != cases[i].shown) {
+            fail_msg("%zu of %zu right, purity %g sure %g: %sshown",
+                     cases[i].right,
+                     cases[i].count,
+                     cases[i].value,
+                     cases[i].sure,
+                     accepts ? "" : "not ");
+        }
+    }
+    bool accepts;
+    const smt_decision_options out_of_range = {
+        .target = SMT_REJECT_BY_PURITY, .value = 0.9, .sure = 1};
+    assert_int_equal(fit_equal(5, 5, &out_of_range, &accepts), SMT_ERR_ARGUMENT);
+}
+
+/* What is promised of a purity on other images: thresholds from 100 images each, measured on 4000.
+ */
+static void promise(double sure, double *coverage, double *held)
+{
+    enum { FIT = 100, SETS = IMAGES / FIT };
+    const smt_decision_options options = {
+        .keep_temperature = true, .target = SMT_REJECT_BY_PURITY, .value = 0.8, .sure = sure};
+    size_t holds = 0;
+    *coverage = 0;
+    smt_rng rng = smt_rng_seed(3, 0);
+    for (size_t i = 0; i < IMAGES; i++) {
+        double sure_of_it = smt_rng_uniform(&rng, 0.4, 1), rest = (1 - sure_of_it) / 3;
+        const double p[CLASSES] = {sure_of_it, rest, rest, rest};
+        place(i, smt_rng_uniform(&rng, 0, 1) < sure_of_it ? 0 : 1, p);
+    }
+    smt_evaluation all = wrap(IMAGES);
+    for (size_t s = 0; s < SETS; s++) {
+        smt_evaluation e = all;
+        e.count = FIT;
+        e.truth += s * FIT;
+        e.predicted += s * FIT;
+        e.top += s * FIT;
+        e.probabilities += s * FIT * CLASSES;
+        e.confidence += s * FIT;
+        smt_decision d;
+        smt_calibration c;
+        assert_int_equal(smt_decision_fit(&e, &options, &d, &c, NULL), SMT_OK);
+        all.info.decision = d;
+        smt_rejection r = smt_rejection_measure(&all);
+        *coverage += r.coverage / SETS;
+        holds += !r.accepted || r.purity >= options.value;
+    }
+    *held = (double)holds / SETS;
+}
+
+static void test_promise(void **state)
+{
+    (void)state;
+    double coverage, held;
+    promise(0.8, &coverage, &held);
+    assert_true(coverage > 0.2);
+    assert_true(held >= 0.75);
+    promise(0.95, &coverage, &held);
+    assert_true(held >= 0.92);
+}
+
 /* Nothing right: no threshold reaches a purity, all goes to review, and nothing breaks. */
 static void test_hopeless(void **state)
 {
@@ -192,7 +296,8 @@ static void test_hopeless(void **state)
         place(i, 1, p);
     }
     smt_evaluation e = wrap(10);
-    const smt_decision_options options = {.target = SMT_REJECT_BY_PURITY, .value = 0.5};
+    const smt_decision_options options = {
+        .target = SMT_REJECT_BY_PURITY, .value = 0.5, .sure = 0.8};
     smt_decision d;
     smt_calibration c;
     assert_int_equal(smt_decision_fit(&e, &options, &d, &c, NULL), SMT_OK);
@@ -206,7 +311,7 @@ static void test_provenance(void **state)
     (void)state;
     smt_evaluation e = claiming(2.5, IMAGES);
     const smt_decision_options options = {
-        .target = SMT_REJECT_BY_PURITY, .value = 0.9, .per_class = true};
+        .target = SMT_REJECT_BY_PURITY, .value = 0.9, .sure = 0.8, .per_class = true};
     smt_decision d;
     smt_calibration c;
     assert_int_equal(smt_decision_fit(&e, &options, &d, &c, NULL), SMT_OK);
@@ -216,7 +321,7 @@ static void test_provenance(void **state)
     assert_non_null(strstr(text, "\"seed\":7"));
     smt_decision back = smt_decision_load(text, (const char *const *)names, CLASSES);
     assert_true(back.rejects && back.per_class);
-    assert_string_equal(back.target, "purity 0.9");
+    assert_string_equal(back.target, "purity 0.9 sure 0.8");
     assert_float_equal(back.temperature, d.temperature, 1e-6);
     for (int i = 0; i < CLASSES; i++) {
         assert_float_equal(back.threshold[i], d.threshold[i], 1e-6);
@@ -282,6 +387,8 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_temperature),
                                        cmocka_unit_test(test_no_temperature),
                                        cmocka_unit_test(test_thresholds),
+                                       cmocka_unit_test(test_shown),
+                                       cmocka_unit_test(test_promise),
                                        cmocka_unit_test(test_hopeless),
                                        cmocka_unit_test(test_familiarity),
                                        cmocka_unit_test(test_provenance)};
