@@ -85,6 +85,8 @@ SMT_API smt_status smt_model_save(const smt_model *model,
 /* Reads a model from any file that smt_formats can read, by its content. A folder is a training
  * run: its model.safetensors is read. */
 SMT_API smt_status smt_model_load(const char *path, smt_model **out, smt_error *error);
+/* Logs a line if the size of the model's input is assumed; `path` stands in it. */
+SMT_API void smt_model_note_size(const smt_model *model, const char *path);
 /* A model from an already loaded safetensors file (`path` stands in messages); tensors named
  * "state.*" are left alone. */
 SMT_API smt_status smt_model_from_tensors(const smt_tensor_file *file,
@@ -165,6 +167,7 @@ typedef struct smt_model_format {
     const char *suffixes; /* ".tflite", or several: ".h5 .hdf5" */
     const char *title;    /* "TensorFlow Lite" */
     bool weights_only;    /* no graph in the file, so smt_write_options.raw_input is refused */
+    bool no_input;        /* says nothing of the input */
     bool half;            /* float16 weights can be written */
     /* True if a file that begins with these bytes (the first 512 at most) is of this format; NULL:
      * by suffix only. */
@@ -179,10 +182,11 @@ typedef struct smt_model_format {
 } smt_model_format;
 
 /* What is in a model file (or a run's folder), as one JSON object: "file", "format", "bytes",
- * "crc32", "input", "output", "parameters", "macs", "layers" (name, operator, output shape, type,
- * parameters, macs, quantisation), "classes", "preprocess", "architecture", "provenance",
- * "metadata", and for .tflite "arena_bytes". Files of named tensors that are no model have
- * "tensors" instead of layers. *json is freed with smt_free. */
+ * "crc32", "input" (and "input_size_assumed" where the file does not say it), "output",
+ * "parameters", "macs", "layers" (name, operator, output shape, type, parameters, macs,
+ * quantisation), "classes", "preprocess", "architecture", "provenance", "metadata", and for .tflite
+ * "arena_bytes". Files of named tensors that are no model have "tensors" instead of layers. *json
+ * is freed with smt_free. */
 SMT_API smt_status smt_describe(const char *path, char **json, smt_error *error);
 
 /* A static, NULL-terminated list. */

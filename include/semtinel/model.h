@@ -51,6 +51,8 @@ typedef struct smt_model {
     smt_mobilenet_options
         arch; /* what built `graph`; arch.width == 0 when it came from a foreign file */
     smt_preprocess preprocess;
+    bool size_assumed; /* the file holds weights alone, which fit images of any size; 128 x 128 is
+                          taken */
     int class_count;
     char **classes;   /* owned; class_count names in output order */
     char *provenance; /* owned; a JSON object as text: options, seed, data fingerprint, metrics,

@@ -12,6 +12,7 @@
 static cli_list outputs;
 static const char *all;
 static bool raw_input, half;
+static int size;
 
 static const cli_option options[] = {
     {"output",
@@ -38,6 +39,14 @@ static const cli_option options[] = {
      0,
      NULL,
      "the file takes pixels 0..255; scaling is inside"},
+    {"size",
+     0,
+     CLI_INT,
+     &size,
+     0,
+     4096,
+     "PX",
+     "side of the images, for weights that do not say it (Keras, PyTorch); 0: 128"},
     {"float16", 0, CLI_FLAG, &half, 0, 0, NULL, "store weights in 16 bits (.tflite, .safetensors)"},
     {NULL, 0, CLI_FLAG, NULL, 0, 0, NULL, NULL},
 };
@@ -52,8 +61,9 @@ static const cli_command command = {
                "labels.txt, .json (class map and\n"
                "metadata). Networks have batch norm folded, take (p - 128) / 128, or pixels with "
                "--raw-input, and end with\n"
-               "softmax; .h5 and .safetensors hold the weights as trained. Int8 files are made by "
-               "'quantize'.\n"
+               "softmax; .h5 and .safetensors hold the weights as trained, which never take raw "
+               "pixels: with --all the table says\n"
+               "which file takes what. Int8 files are made by 'quantize'.\n"
                "-o FOLDER/ writes an int8 .tflite as C99 source for a microcontroller.",
     .examples = "  semtinel export run -o model.onnx -o model.tflite\n"
                 "  semtinel export run -o model.tflite --float16 --raw-input\n"
@@ -69,19 +79,31 @@ static long long file_bytes(const char *path)
     return stat(path, &info) ? -1 : (long long)info.st_size;
 }
 
-static void print_row(const char *title, const char *path, bool c_array)
+/* What the file's input is, of grey levels p. */
+static void print_row(const smt_model *model,
+                      const smt_model_format *format,
+                      const char *path,
+                      const smt_write_options *how)
 {
+    char title[64], length[32] = "", input[64] = "";
     long long bytes = file_bytes(path);
-    char length[32] = "";
-    if (c_array) {
+    snprintf(title, sizeof title, "%.48s%s", format->title, how->half ? ", float16" : "");
+    if (strcmp(format->name, "tflite") == 0) {
         snprintf(length, sizeof length, "%lld", bytes);
     }
-    cli_say("%-28s %12lld %12s  %s", title, bytes, length, path);
+    if (how->raw_input && !format->no_input) {
+        snprintf(input, sizeof input, "p");
+    } else if (!format->no_input) {
+        const smt_preprocess *p = &model->preprocess;
+        snprintf(input, sizeof input, "(p - %g) / %g", (double)p->mean, (double)p->scale);
+    }
+    cli_say("%-32s %12lld %12s  %-19s %s", title, bytes, length, input, path);
 }
 
 static void print_head(void)
 {
-    cli_say("%-28s %12s %12s  %s", "format", "bytes", "C array", "file");
+    cli_say(
+        "%-32s %12s %12s  %-19s %s", "format", "bytes", "C array", "input, of pixels p", "file");
 }
 
 static bool writes(const smt_model_format *format)
@@ -113,7 +135,7 @@ static int export_files(const smt_model *model)
         if (format->write(model, outputs.items[i], &write, &error)) {
             return cli_report(&error);
         }
-        print_row(format->title, outputs.items[i], strcmp(format->name, "tflite") == 0);
+        print_row(model, format, outputs.items[i], &write);
     }
     return EXIT_DONE;
 }
@@ -125,7 +147,6 @@ static int export_one(const smt_model *model,
                       const smt_write_options *write)
 {
     smt_error error = {SMT_OK, ""};
-    char title[64];
     char *path = smt_path_join(all, name);
     if (!path) {
         error = (smt_error){SMT_ERR_MEMORY, "out of memory"};
@@ -139,8 +160,12 @@ static int export_one(const smt_model *model,
     } else if (status) {
         code = cli_report(&error);
     } else {
-        snprintf(title, sizeof title, "%.48s%s", format->title, write->half ? ", float16" : "");
-        print_row(title, path, strcmp(format->name, "tflite") == 0);
+        print_row(model, format, path, write);
+        if (raw_input && format->weights_only) {
+            smt_log(SMT_LOG_WARNING,
+                    "%s: holds weights alone, so --raw-input does not count: scale its input",
+                    path);
+        }
     }
     smt_free(path);
     return code;
@@ -225,6 +250,26 @@ int cli_export(int argc, char **argv)
     smt_model *model = NULL;
     if (smt_model_load(operands[0], &model, &error)) {
         return cli_report(&error);
+    }
+    if (size && !model->size_assumed) {
+        int own = model->graph->nodes[0].shape.h;
+        smt_model_destroy(&model);
+        return cli_usage(&command,
+                         "--size %d: %s says itself that its images have %d pixels",
+                         size,
+                         operands[0],
+                         own);
+    }
+    if (size) {
+        smt_graph *graph = NULL;
+        if (smt_graph_with_size(model->graph, size, size, &graph, &error)) {
+            smt_model_destroy(&model);
+            return cli_report(&error);
+        }
+        smt_graph_destroy(&model->graph);
+        model->graph = graph;
+    } else {
+        smt_model_note_size(model, operands[0]);
     }
     code = all ? export_all(model) : export_files(model);
     smt_model_destroy(&model);

@@ -210,6 +210,9 @@ static void print_text(const json_t *root)
                json_is_true(json_object_get(arch, "wide_head")) ? ", wide head" : "");
     }
     print_end("input", json_object_get(root, "input"));
+    if (json_is_true(json_object_get(root, "input_size_assumed"))) {
+        printf("%-14s %s\n", "", "this size is assumed: the file holds weights alone");
+    }
     if (pre) {
         printf("%-14s x = (p - %g) / %g%s\n",
                "preprocess",

@@ -470,6 +470,7 @@ static smt_status run(const char *path, smt_pool *pool, size_t *failed, smt_erro
     if (status) {
         return status;
     }
+    smt_model_note_size(model, path);
     double start = smt_clock();
     status = calibrate_on(model, &cal, pool, failed, error);
     if (status == SMT_OK && scheme == 0 && format) {

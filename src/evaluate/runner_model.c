@@ -163,6 +163,7 @@ smt_status runner_open_model(
     if (status) {
         goto done;
     }
+    smt_model_note_size(r->model, path);
     const smt_graph *graph = r->model->graph;
     smt_shape in = graph->nodes[0].shape;
     r->size = in.h;

@@ -76,6 +76,9 @@ static void describe_model(const smt_model *model, json_t *root)
         root,
         "input",
         json_pack("{s:o, s:s}", "shape", shape_json(g->nodes[0].shape), "type", "float32"));
+    if (model->size_assumed) {
+        json_object_set_new(root, "input_size_assumed", json_true());
+    }
     json_object_set_new(root,
                         "output",
                         json_pack("{s:o, s:s}",

@@ -62,6 +62,7 @@ const smt_model_format smt_format_labels = {
     .name = "labels",
     .suffixes = "labels.txt",
     .title = "class names",
+    .no_input = true,
     .write = write_labels,
 };
 

@@ -81,6 +81,35 @@ const smt_model_format *smt_format_of_file(const char *path, smt_error *error)
     return NULL;
 }
 
+smt_status smt_format_blame(const char *path, smt_status status, smt_error *error)
+{
+    if (!status) {
+        return SMT_OK;
+    }
+    smt_error inner = *error;
+    if (inner.status == SMT_ERR_MEMORY) {
+        status = SMT_ERR_MEMORY;
+    } else if (status == SMT_ERR_ARGUMENT) {
+        status = SMT_ERR_FORMAT;
+    }
+    return strncmp(inner.message, path, strlen(path)) == 0
+               ? status
+               : smt_fail(error, status, "%s: %s", path, inner.message);
+}
+
+void smt_model_note_size(const smt_model *model, const char *path)
+{
+    if (model->size_assumed) {
+        smt_shape shape = model->graph->nodes[0].shape;
+        smt_log(SMT_LOG_WARNING,
+                "%s: holds weights alone and does not say for what size of image; %d x %d is "
+                "assumed ('semtinel export --size' sets it)",
+                path,
+                shape.w,
+                shape.h);
+    }
+}
+
 smt_status smt_model_load(const char *path, smt_model **out, smt_error *error)
 {
     smt_status status;

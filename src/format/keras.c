@@ -267,6 +267,7 @@ static smt_status resize(smt_model *model, const char *metadata, smt_error *erro
     if (graph) {
         smt_graph_destroy(&model->graph);
         model->graph = graph;
+        model->size_assumed = false;
     }
     json_decref(root);
     return status;

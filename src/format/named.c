@@ -1,5 +1,7 @@
 #include "format/named.h"
 
+#include "format/formats.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -321,11 +323,12 @@ smt_status smt_named_model(const smt_tensor_file *file,
                            smt_model **out,
                            smt_error *error)
 {
-    builder b = {.file = file, .naming = naming, .path = path, .error = error};
+    smt_error own = {0};
+    builder b = {.file = file, .naming = naming, .path = path, .error = error ? error : &own};
     char **names = NULL;
     int classes = 0;
-    smt_status status = smt_graph_create(&b.graph, error);
-    status = status ? status : build(&b);
+    smt_status status = smt_graph_create(&b.graph, b.error);
+    status = smt_format_blame(path, status ? status : build(&b), b.error);
     if (status) {
         goto done;
     }
@@ -344,6 +347,7 @@ smt_status smt_named_model(const smt_tensor_file *file,
     b.graph = NULL;
     if (status == SMT_OK) {
         model->preprocess = naming->preprocess;
+        model->size_assumed = true;
         *out = model;
     }
 done:

@@ -1,5 +1,6 @@
 /* ONNX to a graph: unpacks the file, gathers constants and uses, then converts node after node
  * (onnx_convert.c). */
+#include "format/formats.h"
 #include "format/onnx_internal.h"
 #include "format/sniff.h"
 
@@ -213,6 +214,7 @@ onnx_graph_of(const char *path, const Onnx__GraphProto *proto, smt_graph **out, 
         *out = reader.graph;
         reader.graph = NULL;
     }
+    status = smt_format_blame(path, status, reader.error);
     smt_graph_destroy(&reader.graph);
     for (int i = 0; i < reader.constant_count; i++) {
         smt_free(reader.constants[i].data);

@@ -60,7 +60,23 @@ expect 1 "scales channels apart" "$semtinel" export "$model" -o "$work/x.h5"
 expect 0 "layer_3_part/kernel" "$semtinel" info "$here/../golden/format/keras.h5"
 expect 1 "MobileNetV3-Small is read" "$semtinel" export "$here/../golden/format/keras.h5" -o "$work/x.onnx"
 
-# Raw input: the file says that it takes pixels.
+# What holds weights alone does not say for what size of image; a size can be given, and then the file says it.
+expect 0 "128 x 128 is assumed" "$semtinel" export "$model" -o "$work/assumed.onnx"
+expect 0 "this size is assumed" "$semtinel" info --brief "$model"
+expect 0 "input  *1 x 96 x 96 x" bash -c '"$0" export "$1" -o "$2" --size 96 && "$0" info --brief "$2"' "$semtinel" "$model" "$work/96.tflite"
+"$semtinel" info --brief "$work/96.tflite" | grep -q assumed && fail "an export does not know its size"
+expect 2 "says itself that its images have 96 pixels" "$semtinel" export "$work/96.tflite" -o "$work/x.onnx" --size 64
+
+# Raw input: the file says that it takes pixels, and the table what takes which.
+"$semtinel" synth "$work/images" --per-class 4 --size 32 --quiet &&
+    "$semtinel" train "$work/images" -o "$work/run" --init none --width 0.25 --size 32 --epochs 1 --quiet || fail "train"
+expect 1 "model.h5: --raw-input does not apply" "$semtinel" export "$work/run" -o "$work/model.h5" --raw-input
+"$semtinel" export "$work/run" --all "$work/pixels" --raw-input >"$work/table" 2>"$work/notes" || fail "export --all --raw-input"
+for row in "model.onnx:p" "model.tflite:p" "model.pb:p" "model.json:p" "model.h5:(p - 128) / 128" \
+    "model.safetensors:(p - 128) / 128"; do
+    grep -F "/${row%%:*}" "$work/table" | grep -qF "  ${row#*:} " || fail "the table does not say ${row#*:} of ${row%%:*}"
+done
+[ "$(grep -c 'scale its input' "$work/notes")" -eq 3 ] || fail "no warning of unscaled files: $(cat "$work/notes")"
 for kind in tflite onnx pb; do
     expect 0 "raw.$kind" "$semtinel" export "$work/all/model.onnx" -o "$work/raw.$kind" --raw-input
     expect 0 "x = (p - 0) / 1" "$semtinel" info --brief "$work/raw.$kind"
