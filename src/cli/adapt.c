@@ -1,6 +1,6 @@
 /* semtinel adapt: a run's batch-norm statistics for images of another microscope. */
 #include "cli/cli.h"
-#include "cli/gather.h"
+#include "cli/pixels.h"
 
 #include <semtinel/adapt.h>
 #include <semtinel/format.h>
@@ -75,46 +75,6 @@ static const cli_command command = {
     .max_operands = -1,
 };
 
-/* Images of plain lists of files; with `limit`, so many, drawn at random. */
-static smt_status load(char **paths,
-                       int path_count,
-                       size_t limit,
-                       int size,
-                       smt_pool *pool,
-                       smt_pixels **out,
-                       size_t *skipped,
-                       smt_error *error)
-{
-    cli_paths list = {0};
-    smt_status status = cli_gather(paths, path_count, &list, error);
-    if (!status && !list.count) {
-        status = smt_fail(error, SMT_ERR_IO, "%s: no image to adapt to", paths[0]);
-    }
-    smt_sample *samples = smt_alloc(list.count, sizeof *samples);
-    uint32_t *order = smt_alloc(list.count, sizeof *order);
-    if (!status && (!samples || !order)) {
-        status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", paths[0]);
-    }
-    if (!status) {
-        for (size_t i = 0; i < list.count; i++) {
-            order[i] = (uint32_t)i;
-        }
-        smt_rng rng = smt_rng_seed(cli_shared.seed, 0x64726177);
-        smt_rng_shuffle(&rng, order, limit ? list.count : 0);
-        size_t count = limit && limit < list.count ? limit : list.count;
-        for (size_t i = 0; i < count; i++) {
-            samples[i] = (smt_sample){.path = list.items[order[i]], .split = SMT_SPLIT_NONE};
-        }
-        const smt_dataset set = {.root = paths[0], .sample_count = count, .samples = samples};
-        status = smt_pixels_load(&set, NULL, size, pool, out, error);
-        *skipped += status ? 0 : (*out)->failed_count;
-    }
-    smt_free(samples);
-    smt_free(order);
-    smt_list_free(&list.items, list.count);
-    return status;
-}
-
 static smt_status join(const smt_pixels *a, const smt_pixels *b, smt_pixels *out, smt_error *error)
 {
     size_t side = (size_t)a->size * (size_t)a->size;
@@ -163,7 +123,8 @@ static smt_status write_int8(const smt_model *model,
     char *folder = calibrate ? smt_strdup(calibrate) : NULL;
     smt_status status = SMT_OK;
     if (folder) {
-        status = load(&folder, 1, MOST_CALIBRATION, pixels->size, pool, &home, skipped, error);
+        status = cli_load_images(
+            &folder, 1, MOST_CALIBRATION, pixels->size, pool, &home, skipped, error);
     }
     status = status ? status : join(pixels, home, &all, error);
     if (!status) {
@@ -205,14 +166,14 @@ static smt_status run(char **operands, int count, smt_pool *pool, size_t *skippe
     smt_status status = path ? smt_model_load(path, &model, error)
                              : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
     if (!status) {
-        status = load(operands + 1,
-                      count - 1,
-                      0,
-                      model->graph->nodes[0].shape.h,
-                      pool,
-                      &pixels,
-                      skipped,
-                      error);
+        status = cli_load_images(operands + 1,
+                                 count - 1,
+                                 0,
+                                 model->graph->nodes[0].shape.h,
+                                 pool,
+                                 &pixels,
+                                 skipped,
+                                 error);
     }
     if (!status) {
         status = smt_adapt(model, pixels, &how, pool, &a, &inner);

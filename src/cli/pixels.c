@@ -1,5 +1,6 @@
 #include "cli/pixels.h"
 
+#include "cli/cli.h"
 #include "cli/gather.h"
 
 #include <semtinel/image.h>
@@ -73,6 +74,45 @@ smt_status cli_load_pixels(char **operands,
     }
     smt_free(data);
     smt_free(good);
+    smt_list_free(&list.items, list.count);
+    return status;
+}
+
+smt_status cli_load_images(char **paths,
+                           int path_count,
+                           size_t limit,
+                           int size,
+                           smt_pool *pool,
+                           smt_pixels **out,
+                           size_t *skipped,
+                           smt_error *error)
+{
+    cli_paths list = {0};
+    smt_status status = cli_gather(paths, path_count, &list, error);
+    if (!status && !list.count) {
+        status = smt_fail(error, SMT_ERR_IO, "%s: no image in it", paths[0]);
+    }
+    smt_sample *samples = smt_alloc(list.count, sizeof *samples);
+    uint32_t *order = smt_alloc(list.count, sizeof *order);
+    if (!status && (!samples || !order)) {
+        status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", paths[0]);
+    }
+    if (!status) {
+        for (size_t i = 0; i < list.count; i++) {
+            order[i] = (uint32_t)i;
+        }
+        smt_rng rng = smt_rng_seed(cli_shared.seed, 0x64726177);
+        smt_rng_shuffle(&rng, order, limit ? list.count : 0);
+        size_t count = limit && limit < list.count ? limit : list.count;
+        for (size_t i = 0; i < count; i++) {
+            samples[i] = (smt_sample){.path = list.items[order[i]], .split = SMT_SPLIT_NONE};
+        }
+        const smt_dataset set = {.root = paths[0], .sample_count = count, .samples = samples};
+        status = smt_pixels_load(&set, NULL, size, pool, out, error);
+        *skipped += status ? 0 : (*out)->failed_count;
+    }
+    smt_free(samples);
+    smt_free(order);
     smt_list_free(&list.items, list.count);
     return status;
 }

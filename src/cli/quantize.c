@@ -31,7 +31,7 @@ static const cli_option options[] = {
      0,
      0,
      "DIR",
-     "images to calibrate on, in class folders: training images"},
+     "images to calibrate on, training images: in class folders, or in one folder without any"},
     {"scheme",
      0,
      CLI_CHOICE,
@@ -186,6 +186,20 @@ static bool *choose(const smt_dataset *set, int limit, uint64_t seed)
     return wanted;
 }
 
+static bool holds_folders(const char *folder)
+{
+    char **names = NULL;
+    size_t count = 0;
+    bool found = smt_list_directory(folder, &names, &count, NULL) != SMT_OK; /* told by the scan */
+    for (size_t i = 0; i < count && !found; i++) {
+        char *path = smt_path_join(folder, names[i]);
+        found = !path || smt_path_is_directory(path);
+        smt_free(path);
+    }
+    smt_list_free(&names, count);
+    return found;
+}
+
 /* Pixels of DIR for calibration or training. */
 static smt_status load(const char *folder,
                        int size,
@@ -197,8 +211,15 @@ static smt_status load(const char *folder,
 {
     smt_dataset *set = NULL;
     bool *wanted = NULL;
-    smt_status status = smt_dataset_scan(folder, &set, error);
-    if (status == SMT_OK) {
+    char *plain = holds_folders(folder) ? NULL : smt_strdup(folder);
+    smt_status status = SMT_OK;
+    if (plain) { /* images of no class: ranges need no labels */
+        status = cli_load_images(&plain, 1, (size_t)limit, size, pool, out, failed, error);
+        *failed -= status ? 0 : (*out)->failed_count; /* counted below */
+    } else {
+        status = smt_dataset_scan(folder, &set, error);
+    }
+    if (status == SMT_OK && set) {
         wanted = choose(set, limit, cli_shared.seed);
         status = wanted ? smt_pixels_load(set, wanted, size, pool, out, error)
                         : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", folder);
@@ -210,6 +231,7 @@ static smt_status load(const char *folder,
             status = smt_fail(error, SMT_ERR_FORMAT, "%s: no image could be read", folder);
         }
     }
+    smt_free(plain);
     smt_free(wanted);
     smt_dataset_destroy(&set);
     return status;

@@ -29,25 +29,37 @@ static const cli_command command = {
     .max_operands = 2,
 };
 
-static void print_table(const smt_audit *audit, const smt_split *assigned)
+/* Readable images of class c (class_count: of all) in each part. */
+static void
+count_parts(const smt_audit *audit, const smt_split *assigned, int c, size_t *count, char *label)
 {
     const smt_dataset *set = audit->dataset;
-    cli_say("%-24s %8s %8s %8s", "images", "train", "val", "test");
-    for (int c = 0; c <= set->class_count; c++) {
-        size_t count[3] = {0};
-        for (size_t i = 0; i < set->sample_count; i++) {
-            if (audit->content[i] != SMT_CONTENT_UNREADABLE &&
-                (c == set->class_count || set->samples[i].class_index == c)) {
-                count[assigned[i]]++;
-            }
+    memset(count, 0, 3 * sizeof *count);
+    for (size_t i = 0; i < set->sample_count; i++) {
+        if (audit->content[i] != SMT_CONTENT_UNREADABLE &&
+            (c == set->class_count || set->samples[i].class_index == c)) {
+            count[assigned[i]]++;
         }
-        char label[256];
-        snprintf(label, sizeof label, "%s", c < set->class_count ? set->classes[c] : "all classes");
-        smt_printable(label);
+    }
+    snprintf(label, 256, "%s", c < set->class_count ? set->classes[c] : "all classes");
+    smt_printable(label);
+}
+
+static void print_table(const smt_audit *audit, const smt_split *assigned)
+{
+    const double parts[3] = {args.options.train, args.options.val, args.options.test};
+    int classes = audit->dataset->class_count;
+    size_t count[3];
+    char label[256];
+    cli_say("%-24s %8s %8s %8s", "images", "train", "val", "test");
+    for (int c = 0; c <= classes; c++) {
+        count_parts(audit, assigned, c, count, label);
         cli_say(
             "%-*s %8zu %8zu %8zu", smt_utf8_pad(label, 24), label, count[0], count[1], count[2]);
-        for (int part = 0; part < 3 && c < set->class_count; part++) {
-            const double parts[3] = {args.options.train, args.options.val, args.options.test};
+    }
+    for (int c = 0; c < classes; c++) {
+        count_parts(audit, assigned, c, count, label);
+        for (int part = 0; part < 3; part++) {
             if (parts[part] > 0 && !count[part]) {
                 smt_log(SMT_LOG_WARNING,
                         "class %s has too few images, or groups of duplicates, for the %s part",

@@ -203,7 +203,9 @@ static void draw_words(
         snprintf(line, sizeof line, "%zu of %zu right", d->right, d->labelled);
         text(cr, light, 24, true, 744, 602, 300, line);
         snprintf(line, sizeof line, "%.1f%%", 100.0 * (double)d->right / (double)d->labelled);
-        text(cr, light, 24, true, 1130, 602, 0, line);
+        draw_colour_set(cr, light);
+        draw_font(cr, 24, true);
+        draw_text(cr, 1216, 602, DRAW_RIGHT, 150, line);
         box(cr, red, 744, 616, 472, 10);
         box(cr, green, 744, 616, 472 * (double)d->right / (double)d->labelled, 10);
     } else {

@@ -99,7 +99,8 @@ const char *const html_style[] = {
     "section,figure{break-inside:avoid-page}h2{break-after:avoid}.gallery{grid-template-columns:"
     "repeat(6,1fr)}"
     ".gallery.wide{grid-template-columns:repeat(3,1fr)}#matrix td{min-width:2.4rem;height:2.2rem}"
-    "#matrix button{min-height:2.2rem}}\n",
+    "#matrix button{min-height:2.2rem}.legend,.gallery{font-size:11px}"
+    "pre{font-size:10px;white-space:pre-wrap;overflow-wrap:anywhere}}\n",
     NULL};
 
 const char html_script[] =
@@ -125,6 +126,9 @@ const char html_script[] =
     "head.textContent=n+(n===1?' image':' images')+': true '+d.classes[t]+', predicted "
     "'+d.classes[p];box.hidden=false;"
     "head.focus()}\n"
+    "function fold(open){return function(){document.querySelectorAll('details').forEach("
+    "function(e){if(open){e.was=e.open;e.open=true}else{e.open=e.was}})}}\n"
+    "addEventListener('beforeprint',fold(true));addEventListener('afterprint',fold(false));\n"
     "m.addEventListener('click',function(e){var b=e.target.closest('button');if(b)show(b)});\n"
     "m.addEventListener('keydown',function(e){var "
     "k={ArrowLeft:[0,-1],ArrowRight:[0,1],ArrowUp:[-1,0],ArrowDown:[1,0]}"
