@@ -314,6 +314,20 @@ static smt_status prepare(smt_run *run, smt_error *error)
     }
     bool exists = smt_path_exists(checkpoint);
     smt_free(checkpoint);
+    /* Starting from the beginning would overwrite a model that was copied here, or whose checkpoint
+     * was thrown away. */
+    char *model = smt_path_join(run->job->run, "model.safetensors");
+    bool lost = run->job->resume && !exists && model && smt_path_exists(model);
+    smt_free(model);
+    if (lost) {
+        return smt_fail(error,
+                        SMT_ERR_ARGUMENT,
+                        "%s: holds a model, but no checkpoint.safetensors to go on from; name "
+                        "another folder (--init %s starts from its weights), or leave out --resume "
+                        "to train over it",
+                        run->job->run,
+                        run->job->run);
+    }
     smt_status status = run->job->resume && exists ? resolve_as_before(run, error)
                                                    : smt_run_settle_size(run, error);
     if (!status) {

@@ -102,6 +102,9 @@ expect 1 "cut.safetensors" "$semtinel" train images -o run --size 32 --init cut.
 expect 1 "/proc/run" "$semtinel" train images -o /proc/run $small
 head -c 5000 stopped/checkpoint.safetensors >cut && mv cut stopped/checkpoint.safetensors
 expect 1 "stopped/checkpoint.safetensors" "$semtinel" train images -o stopped --init none --resume
+mkdir copied && cp whole/model.safetensors copied
+expect 1 "copied: holds a model, but no checkpoint.safetensors" "$semtinel" train images -o copied $small --resume
+cmp copied/model.safetensors whole/model.safetensors || fail "--resume overwrote a model"
 
 # No space: the run fails with the file's name and leaves what was there whole.
 if mkdir full && mount -t tmpfs -o size=300k none full 2>/dev/null; then
