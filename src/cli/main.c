@@ -98,6 +98,10 @@ static bool on_terminal(void)
 static void pace(double rate, double left, char *out, size_t size)
 {
     const char *unit = "s";
+    if (rate <= 0) { /* nothing is known yet */
+        *out = 0;
+        return;
+    }
     if (left >= 5940) {
         left /= 3600;
         unit = "h";
