@@ -3,16 +3,16 @@
  * is a convolution of its own, of the part of the image that its windows touch. */
 #include "kernels/kernels.h"
 
-/* Row y of p as a convolution of its own; *in moves to the first line that it reads. */
-static smt_conv row_of(const smt_conv *p, int32_t y, const int8_t **in)
+/* Row y of p as a convolution of its own; its image begins *skip bytes after p's. */
+static smt_conv row_of(const smt_conv *p, int32_t y, int32_t *skip)
 {
     smt_conv row = *p;
     int32_t top = y * p->stride_h - p->pad_h;
-    int32_t skip = top > 0 ? top : 0;
+    int32_t lines = top > 0 ? top : 0;
     row.out_h = 1;
-    row.pad_h = skip - top;
-    row.in_h -= skip;
-    *in += skip * p->in_w * p->in_c;
+    row.pad_h = lines - top;
+    row.in_h -= lines;
+    *skip = lines * p->in_w * p->in_c;
     return row;
 }
 
@@ -24,8 +24,8 @@ static uint32_t row_bytes(const smt_conv *p)
 
 uint32_t smt_product_scratch(const smt_conv_kernel *kernel, const smt_conv *p)
 {
-    const int8_t *ignored = NULL;
-    smt_conv row = row_of(p, 0, &ignored);
+    int32_t skip;
+    smt_conv row = row_of(p, 0, &skip);
     uint32_t whole = kernel->scratch ? kernel->scratch(p) : 0;
     uint32_t bytes = row_bytes(p) + (kernel->scratch ? kernel->scratch(&row) : 0);
     if (kernel->product_scratch && (kernel->product || kernel->product_scratch(p) > bytes))
@@ -49,12 +49,13 @@ void smt_product_s8(const smt_conv_kernel *kernel,
     mul.shape[0] = mul.shape[1] = mul.shape[2] = 1;
     mul.shape[3] = bytes;
     mul.stride_a[3] = mul.stride_b[3] = 1;
+    const int8_t *x = in;
     int8_t *y = out, *other = scratch;
     for (int32_t i = 0; i < p->a->out_h; i++, y += bytes) {
-        const int8_t *for_a = in, *for_b = in;
-        smt_conv a = row_of(p->a, i, &for_a), b = row_of(p->b, i, &for_b);
-        kernel->run(&a, for_a, y, other + row_bytes(p->a));
-        kernel->run(&b, for_b, other, other + row_bytes(p->a));
+        int32_t skip;
+        smt_conv a = row_of(p->a, i, &skip), b = row_of(p->b, i, &skip);
+        kernel->run(&a, x + skip, y, other + row_bytes(p->a));
+        kernel->run(&b, x + skip, other, other + row_bytes(p->a));
         multiply(&mul, y, other, y);
     }
 }
