@@ -153,14 +153,32 @@ static void range_by_percentile(const observer *o, double percentile, double *lo
     *high = fmin(*high, to);
 }
 
-static bool feeds_swish(const smt_graph *graph, int node)
+/* The hard-swish that reads the value, or -1. */
+static int swish_of(const smt_graph *graph, int node)
 {
     for (int i = node + 1; i < graph->node_count; i++) {
         if (graph->nodes[i].input[0] == node) {
-            return graph->nodes[i].op == SMT_OP_ACTIVATION;
+            return graph->nodes[i].op == SMT_OP_ACTIVATION ? i : -1;
         }
     }
-    return false;
+    return -1;
+}
+
+/* What hard-swish cuts off at its upper end need not be told apart before it. */
+static void cut_by_swish(const smt_graph *graph, smt_quant *ranges, int node)
+{
+    int swish = swish_of(graph, node);
+    if (swish < 0) {
+        return;
+    }
+    smt_quant from = ranges[node], to = ranges[swish];
+    double low = (double)from.scale * (-128 - from.zero_point);
+    double high = (double)from.scale * (127 - from.zero_point);
+    double end = (double)to.scale * (127 - to.zero_point);
+    end = end < 3 ? (sqrt(9 + 24 * end) - 3) / 2 : end; /* x (x + 3) / 6 = end */
+    if (end < high) {
+        ranges[node] = quant_of_range(low, end);
+    }
 }
 
 static smt_quant
@@ -178,7 +196,7 @@ choose(const smt_graph *graph, int i, const observer *o, const smt_quant_options
         return quant_of_range(0, 1e-3);
     }
     observer cut = *o;
-    if (feeds_swish(graph, i) && low < -3) {
+    if (swish_of(graph, i) >= 0 && low < -3) {
         /* What lies below does not count as an error of rounding or cutting. */
         low = -3;
         double width = (o->high - o->low) / BINS;
@@ -232,6 +250,9 @@ smt_status quant_calibrate(smt_quantizer *q,
     status = status ? status : quant_pass(q->real, q->pool, images, count, observe, &o, error);
     for (int i = 0; i < q->real->node_count && status == SMT_OK; i++) {
         q->ranges[i] = choose(q->real, i, &observers[i], options);
+    }
+    for (int i = 0; i < q->real->node_count && status == SMT_OK; i++) {
+        cut_by_swish(q->real, q->ranges, i);
     }
 done:
     for (size_t i = 0; importance && i < nodes; i++) {
