@@ -1,8 +1,13 @@
 /* Bias correction (Nagel et al. 2019, arXiv 1906.04721, section 4.2): rounding moves a weight by
  * some part of its step, and where the input's mean is large against its variation, the sum of
- * these moves times the mean is a shift of the output. With the means of the float network's values
- * over the calibration images the shift is known, and taken off the bias. */
+ * these moves times the mean is a shift of the output. So does the rounding of the values
+ * themselves where a channel hardly varies: it is always off by the same part of a step, which a
+ * large weight behind it may magnify. With the means of the float network's values over the
+ * calibration images, and of the same values rounded, the shift is known and taken off the bias. */
 #include "quant/quantizer.h"
+
+#include <math.h>
+#include <stdlib.h>
 
 typedef struct mean_pass {
     const smt_graph *graph;
@@ -42,6 +47,7 @@ void quant_shift_bias(const smt_graph *graph,
                       const float *exact,
                       const float *rounded,
                       const double *mean,
+                      const double *off,
                       float *bias)
 {
     size_t inputs = (size_t)graph->nodes[node->input[0]].shape.c;
@@ -51,17 +57,14 @@ void quant_shift_bias(const smt_graph *graph,
         for (size_t k = 0; k < view.count; k++) {
             size_t at = view.first + k * view.step;
             shift += (double)(rounded[at] - exact[at]) * mean[at % inputs];
+            shift += off ? (double)rounded[at] * off[at % inputs] : 0;
         }
         bias[c] -= (float)shift;
     }
 }
 
-smt_status quant_means(smt_graph *graph,
-                       smt_pool *pool,
-                       const float *images,
-                       int count,
-                       double ***out,
-                       smt_error *error)
+/* Zeros. */
+static smt_status means_create(const smt_graph *graph, double ***out, smt_error *error)
 {
     size_t nodes = (size_t)graph->node_count, channels = 0;
     for (size_t i = 0; i < nodes; i++) {
@@ -73,15 +76,32 @@ smt_status quant_means(smt_graph *graph,
         smt_free(values);
         return smt_fail(error, SMT_ERR_MEMORY, "out of memory for bias correction");
     }
-    size_t at = 0;
     for (size_t i = 0; i < nodes; i++) {
-        sum[i] = values + at;
-        at += (size_t)graph->nodes[i].shape.c;
+        sum[i] = values;
+        values += (size_t)graph->nodes[i].shape.c;
+    }
+    *out = sum;
+    return SMT_OK;
+}
+
+smt_status quant_means(smt_graph *graph,
+                       smt_pool *pool,
+                       const float *images,
+                       int count,
+                       double ***out,
+                       smt_error *error)
+{
+    double **sum = NULL;
+    smt_status status = means_create(graph, &sum, error);
+    if (status) {
+        return status;
     }
     mean_pass m = {.graph = graph, .pool = pool, .images = images, .sum = sum};
-    smt_status status = quant_pass(graph, pool, images, count, add, &m, error);
-    for (size_t i = 0; i < channels; i++) {
-        values[i] /= count;
+    status = quant_pass(graph, pool, images, count, add, &m, error);
+    for (int i = 0; i < graph->node_count; i++) {
+        for (int c = 0; c < graph->nodes[i].shape.c; c++) {
+            sum[i][c] /= count;
+        }
     }
     if (status) {
         quant_means_free(&sum);
@@ -100,14 +120,142 @@ void quant_means_free(double ***means)
     }
 }
 
+/* ---- means of rounded values ----------------------------------------------------------------- */
+
+typedef struct rounding_pass {
+    const smt_quantizer *q;
+    const smt_exec *exec; /* of the float network */
+    float **error;        /* [node][channel * total + image]: mean over the pixels */
+    double **middle;      /* [node][channel]: over the images */
+    int first, images, total;
+} rounding_pass;
+
+/* What the int8 network would hold in place of the float network's value x of node i or, behind a
+ * table, of its input. */
+static float rounded(const smt_quantizer *q, int i, const float *table, float x)
+{
+    smt_quant quant = table ? q->ranges[q->real->nodes[i].input[0]] : q->ranges[i];
+    float step = roundf(x / quant.scale) + (float)quant.zero_point;
+    step = fminf(fmaxf(step, -128), 127);
+    if (table) {
+        return q->ranges[i].scale * (table[(int)step + 128] - (float)q->ranges[i].zero_point);
+    }
+    return quant.scale * (step - (float)quant.zero_point);
+}
+
+static void round_node(void *context, int i, int worker)
+{
+    (void)worker;
+    const rounding_pass *r = context;
+    const smt_quantizer *q = r->q;
+    const smt_node *node = &q->real->nodes[i], *value = &q->simulated->nodes[q->value[i]];
+    if (node->op == SMT_OP_INPUT) { /* pixels are on the grid */
+        return;
+    }
+    const float *table = value->rounding == SMT_ROUND_TABLE
+                             ? q->simulated->params[value->param[SMT_SOURCE]].data + 2
+                             : NULL;
+    const float *exact = smt_exec_value(r->exec, i);
+    const float *from = table ? smt_exec_value(r->exec, node->input[0]) : exact;
+    size_t channels = (size_t)node->shape.c, pixels = (size_t)node->shape.h * (size_t)node->shape.w;
+    for (int n = 0; n < r->images; n++) {
+        for (size_t at = 0; at < pixels * channels; at++) {
+            r->error[i][at % channels * (size_t)r->total + (size_t)(r->first + n)] +=
+                (rounded(q, i, table, from[at]) - exact[at]) / (float)pixels;
+        }
+        from += pixels * channels;
+        exact += pixels * channels;
+    }
+}
+
+static void round_values(void *context, const smt_exec *exec, int first, int images)
+{
+    rounding_pass *r = context;
+    r->exec = exec;
+    r->first = first;
+    r->images = images;
+    smt_pool_run(r->q->pool, r->q->real->node_count, round_node, r);
+}
+
+static int by_size(const void *a, const void *b)
+{
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+/* The mean of the middle half: a few images far outside the ranges must not decide. */
+static void find_middle(void *context, int i, int worker)
+{
+    (void)worker;
+    const rounding_pass *r = context;
+    size_t total = (size_t)r->total, skip = total / 4;
+    for (int c = 0; c < r->q->real->nodes[i].shape.c; c++) {
+        float *errors = r->error[i] + (size_t)c * total;
+        qsort(errors, total, sizeof *errors, by_size);
+        double sum = 0;
+        for (size_t k = skip; k < total - skip; k++) {
+            sum += (double)errors[k];
+        }
+        r->middle[i][c] = sum / (double)(total - 2 * skip);
+    }
+}
+
+/* (*out)[node][channel]: what the rounding of the node's value adds to it. */
+static smt_status
+rounding_errors(smt_quantizer *q, const float *images, int count, double ***out, smt_error *error)
+{
+    int nodes = q->real->node_count;
+    rounding_pass r = {.q = q, .total = count};
+    smt_status status = means_create(q->real, &r.middle, error);
+    r.error = smt_alloc((size_t)nodes, sizeof *r.error);
+    bool complete = r.error != NULL;
+    for (int i = 0; i < nodes && complete; i++) {
+        r.error[i] = smt_alloc((size_t)q->real->nodes[i].shape.c * (size_t)count, sizeof **r.error);
+        complete = r.error[i] != NULL;
+    }
+    if (!status && !complete) {
+        status = smt_fail(error, SMT_ERR_MEMORY, "out of memory for bias correction");
+    }
+    status =
+        status ? status : quant_pass(q->reference, q->pool, images, count, round_values, &r, error);
+    if (status == SMT_OK) {
+        smt_pool_run(q->pool, nodes, find_middle, &r);
+        *out = r.middle;
+    } else {
+        quant_means_free(&r.middle);
+    }
+    for (int i = 0; i < nodes && r.error; i++) {
+        smt_free(r.error[i]);
+    }
+    smt_free(r.error);
+    return status;
+}
+
+/* Errors of inputs go on through all that has no bias to take them off. */
+static void carry_errors(const smt_quantizer *q, double *const *mean, double **error)
+{
+    for (int i = 0; i < q->real->node_count; i++) {
+        const smt_node *node = &q->real->nodes[i];
+        for (int c = 0; c < node->shape.c && !quant_has_weight(node); c++) {
+            for (int k = 0; k < 2 && node->input[k] >= 0; k++) {
+                double factor = node->op == SMT_OP_MULTIPLY ? mean[node->input[1 - k]][c]
+                                : node->op == SMT_OP_ADD || node->op == SMT_OP_GLOBAL_POOL ? 1
+                                                                                           : 0;
+                error[i][c] += factor * error[node->input[k]][c];
+            }
+        }
+    }
+}
+
 smt_status quant_correct_bias(smt_quantizer *q, const float *images, int count, smt_error *error)
 {
-    double **mean = NULL;
+    double **mean = NULL, **off = NULL;
     smt_status status = quant_means(q->reference, q->pool, images, count, &mean, error);
-    if (status) {
-        return status;
+    status = status ? status : rounding_errors(q, images, count, &off, error);
+    if (status == SMT_OK) {
+        carry_errors(q, mean, off);
     }
-    for (int i = 0; i < q->real->node_count; i++) {
+    for (int i = 0; i < q->real->node_count && status == SMT_OK; i++) {
         const smt_node *node = &q->real->nodes[i];
         if (quant_has_weight(node) && !q->keep[i]) {
             const smt_node *made = &q->simulated->nodes[q->made[i]];
@@ -116,10 +264,12 @@ smt_status quant_correct_bias(smt_quantizer *q, const float *images, int count, 
                              q->real->params[node->param[SMT_WEIGHT]].data,
                              q->simulated->params[made->param[SMT_WEIGHT]].data,
                              mean[node->input[0]],
+                             off[node->input[0]],
                              q->real->params[node->param[SMT_BIAS]].data);
         }
     }
     quant_means_free(&mean);
+    quant_means_free(&off);
     quant_refresh(q);
-    return SMT_OK;
+    return status;
 }

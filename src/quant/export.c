@@ -77,7 +77,7 @@ round_layer(smt_graph *graph, const smt_node *node, const double *mean, smt_erro
     }
     if (mean) {
         float *bias = graph->params[node->param[SMT_BIAS]].data;
-        quant_shift_bias(graph, node, exact, weight->data, mean, bias);
+        quant_shift_bias(graph, node, exact, weight->data, mean, NULL, bias);
     }
     status = annotate_weight(graph, node, steps, 0, error);
 done:

@@ -100,13 +100,14 @@ smt_status quant_means(smt_graph *graph,
                        double ***out,
                        smt_error *error);
 void quant_means_free(double ***means);
-/* Takes off bias[] what the rounding of a layer's weights adds to the mean of its output. mean: of
- * its input's channels. */
+/* Takes off bias[] what the rounding of a layer's weights and of its input adds to the mean of its
+ * output. mean: of its input's channels; off: the mean of what rounding adds to them, or NULL. */
 void quant_shift_bias(const smt_graph *graph,
                       const smt_node *node,
                       const float *exact,
                       const float *rounded,
                       const double *mean,
+                      const double *off,
                       float *bias);
 smt_status quant_correct_bias(smt_quantizer *q, const float *images, int count, smt_error *error);
 

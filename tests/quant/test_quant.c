@@ -272,6 +272,7 @@ static void test_bias_correction(void **state)
                      exact->params[node->param[SMT_WEIGHT]].data,
                      weight->data,
                      mean[node->input[0]],
+                     NULL,
                      rounded->params[node->param[SMT_BIAS]].data);
     assert_int_equal(quant_means(rounded, pool, images, IMAGES, &moved, &error), SMT_OK);
     for (int c = 0; c < node->shape.c; c++) {
