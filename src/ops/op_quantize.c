@@ -141,6 +141,9 @@ static requantiser mean_requantiser(double ratio, int count)
 {
     requantiser r = requantiser_of(ratio);
     int bits = 0;
+    if (count < 1) { /* SOURCE is not filled in yet */
+        return (requantiser){0, 0};
+    }
     while (count >> (bits + 1)) {
         bits++;
     }

@@ -265,7 +265,9 @@ static smt_status resume_or_start(smt_run *run, bool exists, smt_error *error)
         if (!status) {
             smt_run_say(run,
                         SMT_LOG_INFO,
-                        "%d epochs of %zu steps, learning rate up to %g",
+                        "%d x %d pixels, %d epochs of %zu steps, learning rate up to %g",
+                        run->options->arch.input_size,
+                        run->options->arch.input_size,
                         run->options->epochs,
                         smt_loader_batches(run->train_loader),
                         run->options->schedule.rate);
