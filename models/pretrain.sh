@@ -4,9 +4,9 @@
 #
 # usage: models/pretrain.sh BUILD
 #        INIT=imagenet.tflite OUT=imagenet-sem.safetensors models/pretrain.sh BUILD
-# PER_CLASS images of each class of phase1 and two thirds as many of phase3 (default 3600; 1200 with INIT), EPOCHS (10; 4), RATE
-# (3e-3; 1e-3), WIDTH (1), SEED (201), THREADS (0: all cores). WORK names a folder to keep the images and the run in (default: a
-# temporary one); a run that was stopped there goes on.
+# PER_CLASS images of each class of phase1 and two thirds as many of phase3 (default 3600), EPOCHS (10; 8 with INIT), RATE (3e-3;
+# 2e-3), WIDTH (1), SEED (201), THREADS (0: all cores). Ten to thirty minutes on two cores. WORK names a folder to keep the images
+# and the run in (default: a temporary one); a run that was stopped there goes on.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 semtinel=$(cd "$1" && pwd)/semtinel
@@ -26,11 +26,11 @@ merge() { # part preset class name
         mv "$file" "$work/images/$1/$4/$2-${file##*/}"
     done
 }
-init=${INIT:-none} out=${OUT:-$here/semtinel-backbone.safetensors} seed=${SEED:-201}
+init=${INIT:-none} out=${OUT:-$here/semtinel-backbone.safetensors} seed=${SEED:-201} per_class=${PER_CLASS:-3600}
 if [ "$init" = none ]; then
-    per_class=${PER_CLASS:-3600} epochs=${EPOCHS:-10} rate=${RATE:-3e-3}
+    epochs=${EPOCHS:-10} rate=${RATE:-3e-3}
 else
-    per_class=${PER_CLASS:-1200} epochs=${EPOCHS:-4} rate=${RATE:-1e-3}
+    epochs=${EPOCHS:-8} rate=${RATE:-2e-3}
 fi
 if [ ! -e "$work/images.done" ]; then
     rm -rf "${work:?}"/images "${work:?}"/{train,val}-phase{1,3}
@@ -52,7 +52,7 @@ fi
 
 # Simulated images vary more than augmentation makes real ones vary: they are turned and shifted, and little else is changed, with a
 # larger batch and rate than for real ones, a long average of the weights, and rare classes drawn more often.
-"$semtinel" train "$work/images" -o "$work/run" --resume --init "$init" --width "${WIDTH:-1}" --epochs "$epochs" --batch 64 \
+"$semtinel" train "$work/images" -o "$work/run" --resume --init "$init" --size 128 --width "${WIDTH:-1}" --epochs "$epochs" --batch 64 \
     --rate "$rate" --dropout 0.1 --average ema --average-decay 0.998 --balance 0.5 --blur 0 --jitter 0 --cutout 0 --shot 0 --shade 0 \
     --gamma 0.15 --noise 4 --contrast 0.2 --brightness 12 --seed "$seed" --threads "${THREADS:-0}"
 "$semtinel" export "$work/run" -o "$out" --float16

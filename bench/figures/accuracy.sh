@@ -6,6 +6,8 @@
 # a file made by `INIT=imagenet.tflite OUT=file models/pretrain.sh BUILD`. Runs that OUT holds already are not made again. Each
 # core trains one network at a time; the bits are those of any number of threads.
 #
+# Runs from ImageNet weights see images of 160 pixels, the others of 128.
+#
 # sem-a: trained on train/, the epoch chosen on val/, tested on test/. phase3: trained on train/, the last epoch kept, so that nothing
 # is chosen on val/, which is the test.
 set -euo pipefail
@@ -22,7 +24,7 @@ one() { # set from seed
     case $2 in
     imagenet) options+=(--init "$data/weights/imagenet-mobilenetv3-small-notop.tflite") ;;
     imagenet-075) options+=(--init "$data/weights/imagenet-mobilenetv3-small-075.tflite" --width 0.75) ;;
-    imagenet-sem) options+=(--init "$IMAGENET_SEM") ;;
+    imagenet-sem) options+=(--init "$IMAGENET_SEM" --size 160) ;;
     none) options+=(--init none) ;;
     esac
     if [ ! -e "$run/test/metrics.json" ]; then
