@@ -268,6 +268,8 @@ typedef struct smt_decision_options {
                           familiar; 0: none */
 } smt_decision_options;
 
+#define SMT_REJECTION_TEXT 160 /* bytes */
+
 /* What a decision does on labelled images. */
 typedef struct smt_rejection {
     size_t count, accepted, right; /* right: of the accepted */
@@ -300,6 +302,9 @@ SMT_API smt_status smt_decision_fit(const smt_evaluation *evaluation,
                                     smt_error *error);
 /* What evaluation->info.decision does on the evaluation's images. */
 SMT_API smt_rejection smt_rejection_measure(const smt_evaluation *evaluation);
+/* "75.4% decided automatically, purity 0.9674, 0 of 106 defects called clean (1 without review)"; a
+ * purity of nothing is not told. */
+SMT_API void smt_rejection_text(const smt_rejection *rejection, char text[SMT_REJECTION_TEXT]);
 /* Probability that a value of `high` is larger than one of `low`, ties counting half: the area
  * under the ROC curve. NaN when one is empty or a value is no number; SMT_ERR_MEMORY cannot be told
  * apart from that. */

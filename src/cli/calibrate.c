@@ -134,16 +134,9 @@ print(const smt_calibration *c, const smt_decision *decision, const smt_classifi
     cli_say("expected calibration error  %.4f -> %.4f", c->error_before, c->error_after);
     cli_say("log loss                    %.4f -> %.4f", c->loss_before, c->loss_after);
     if (decision->rejects) {
-        const smt_rejection *r = &c->rejection;
-        cli_say("%s%s: %.1f%% decided automatically, purity %.4f, %zu of %zu defects called clean "
-                "(%zu without review)",
-                decision->target,
-                decision->per_class ? " per class" : "",
-                100 * r->coverage,
-                r->purity,
-                r->escapes,
-                r->defects,
-                r->escapes_before);
+        char text[SMT_REJECTION_TEXT];
+        smt_rejection_text(&c->rejection, text);
+        cli_say("%s%s: %s", decision->target, decision->per_class ? " per class" : "", text);
         for (int i = 0; i < (decision->per_class ? info->class_count : 1); i++) {
             const char *whose = decision->per_class ? info->classes[i] : "all classes";
             if (decision->threshold[i] <= 1) {

@@ -214,15 +214,9 @@ static void print_summary(const smt_evaluation *e)
                                                             : "no miscalibration is shown");
     if (e->info.decision.rejects) {
         smt_rejection r = smt_rejection_measure(e);
-        smt_log(SMT_LOG_INFO,
-                "%s  %.1f%% decided automatically, purity %.4f, %zu of %zu defects called clean "
-                "(%zu without review)",
-                e->info.decision.target,
-                100 * r.coverage,
-                r.purity,
-                r.escapes,
-                r.defects,
-                r.escapes_before);
+        char text[SMT_REJECTION_TEXT];
+        smt_rejection_text(&r, text);
+        smt_log(SMT_LOG_INFO, "%s  %s", e->info.decision.target, text);
     }
     smt_log(SMT_LOG_INFO,
             "network   %.2f ms an image (%s, %s)",

@@ -130,7 +130,7 @@ static json_t *rejection(const smt_evaluation *e)
         return json_null();
     }
     smt_rejection r = smt_rejection_measure(e);
-    return json_pack("{s:s,s:b,s:I,s:f,s:f,s:I,s:I,s:I}",
+    return json_pack("{s:s,s:b,s:I,s:f,s:o,s:I,s:I,s:I}",
                      "target",
                      e->info.decision.target,
                      "per_class",
@@ -140,7 +140,7 @@ static json_t *rejection(const smt_evaluation *e)
                      "coverage",
                      r.coverage,
                      "purity",
-                     r.purity,
+                     r.accepted ? json_real(r.purity) : json_null(),
                      "defects",
                      (json_int_t)r.defects,
                      "escapes",

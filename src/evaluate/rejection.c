@@ -313,3 +313,24 @@ double smt_coverage_curve(const smt_evaluation *e, smt_coverage_point *points)
     smt_free(votes);
     return area;
 }
+
+void smt_rejection_text(const smt_rejection *r, char text[SMT_REJECTION_TEXT])
+{
+    if (!r->accepted) {
+        snprintf(text,
+                 SMT_REJECTION_TEXT,
+                 "nothing decided automatically (without review %zu of %zu defects called clean)",
+                 r->escapes_before,
+                 r->defects);
+        return;
+    }
+    snprintf(text,
+             SMT_REJECTION_TEXT,
+             "%.1f%% decided automatically, purity %.4f, %zu of %zu defects called clean (%zu "
+             "without review)",
+             100 * r->coverage,
+             r->purity,
+             r->escapes,
+             r->defects,
+             r->escapes_before);
+}

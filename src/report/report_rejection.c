@@ -61,7 +61,15 @@ void report_rejection(smt_file *file, const smt_evaluation *e)
         }
     }
     smt_file_printf(file, "</tbody></table>\n");
-    if (e->info.decision.rejects) {
+    if (e->info.decision.rejects && !r.accepted) {
+        smt_file_printf(file, "<p>The model's thresholds (");
+        html_text(file, e->info.decision.target);
+        smt_file_printf(file,
+                        ", set on validation images) send all of these images to review; without "
+                        "it %zu of %zu defects are called clean.</p>\n",
+                        r.escapes_before,
+                        r.defects);
+    } else if (e->info.decision.rejects) {
         smt_file_printf(file, "<p>The model's thresholds (");
         html_text(file, e->info.decision.target);
         smt_file_printf(file,
