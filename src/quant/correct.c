@@ -125,7 +125,7 @@ void quant_means_free(double ***means)
 typedef struct rounding_pass {
     const smt_quantizer *q;
     const smt_exec *exec; /* of the float network */
-    float **error;        /* [node][channel * total + image]: mean over the pixels */
+    float **error;        /* [node][image * channels + channel]: mean over the pixels */
     double **middle;      /* [node][channel]: over the images */
     int first, images, total;
 } rounding_pass;
@@ -159,12 +159,12 @@ static void round_node(void *context, int i, int worker)
     const float *from = table ? smt_exec_value(r->exec, node->input[0]) : exact;
     size_t channels = (size_t)node->shape.c, pixels = (size_t)node->shape.h * (size_t)node->shape.w;
     for (int n = 0; n < r->images; n++) {
-        for (size_t at = 0; at < pixels * channels; at++) {
-            r->error[i][at % channels * (size_t)r->total + (size_t)(r->first + n)] +=
-                (rounded(q, i, table, from[at]) - exact[at]) / (float)pixels;
+        float *error = r->error[i] + (size_t)(r->first + n) * channels;
+        for (size_t p = 0; p < pixels; p++, from += channels, exact += channels) {
+            for (size_t c = 0; c < channels; c++) {
+                error[c] += (rounded(q, i, table, from[c]) - exact[c]) / (float)pixels;
+            }
         }
-        from += pixels * channels;
-        exact += pixels * channels;
     }
 }
 
@@ -184,17 +184,18 @@ static int by_size(const void *a, const void *b)
 }
 
 /* The mean of the middle half: a few images far outside the ranges must not decide. */
-static void find_middle(void *context, int i, int worker)
+static void find_middle(const rounding_pass *r, int i, float *sorted)
 {
-    (void)worker;
-    const rounding_pass *r = context;
     size_t total = (size_t)r->total, skip = total / 4;
-    for (int c = 0; c < r->q->real->nodes[i].shape.c; c++) {
-        float *errors = r->error[i] + (size_t)c * total;
-        qsort(errors, total, sizeof *errors, by_size);
+    size_t channels = (size_t)r->q->real->nodes[i].shape.c;
+    for (size_t c = 0; c < channels; c++) {
+        for (size_t n = 0; n < total; n++) {
+            sorted[n] = r->error[i][n * channels + c];
+        }
+        qsort(sorted, total, sizeof *sorted, by_size);
         double sum = 0;
-        for (size_t k = skip; k < total - skip; k++) {
-            sum += (double)errors[k];
+        for (size_t n = skip; n < total - skip; n++) {
+            sum += (double)sorted[n];
         }
         r->middle[i][c] = sum / (double)(total - 2 * skip);
     }
@@ -208,7 +209,8 @@ rounding_errors(smt_quantizer *q, const float *images, int count, double ***out,
     rounding_pass r = {.q = q, .total = count};
     smt_status status = means_create(q->real, &r.middle, error);
     r.error = smt_alloc((size_t)nodes, sizeof *r.error);
-    bool complete = r.error != NULL;
+    float *sorted = smt_alloc((size_t)count, sizeof *sorted);
+    bool complete = r.error && sorted;
     for (int i = 0; i < nodes && complete; i++) {
         r.error[i] = smt_alloc((size_t)q->real->nodes[i].shape.c * (size_t)count, sizeof **r.error);
         complete = r.error[i] != NULL;
@@ -219,7 +221,9 @@ rounding_errors(smt_quantizer *q, const float *images, int count, double ***out,
     status =
         status ? status : quant_pass(q->reference, q->pool, images, count, round_values, &r, error);
     if (status == SMT_OK) {
-        smt_pool_run(q->pool, nodes, find_middle, &r);
+        for (int i = 0; i < nodes; i++) {
+            find_middle(&r, i, sorted);
+        }
         *out = r.middle;
     } else {
         quant_means_free(&r.middle);
@@ -228,6 +232,7 @@ rounding_errors(smt_quantizer *q, const float *images, int count, double ***out,
         smt_free(r.error[i]);
     }
     smt_free(r.error);
+    smt_free(sorted);
     return status;
 }
 
