@@ -287,6 +287,44 @@ static void test_bias_correction(void **state)
     smt_graph_destroy(&rounded);
 }
 
+/* How far the means of a layer's outputs lie from the float network's. */
+static double shift_of(const smt_quantizer *q, int node, double *const *mean)
+{
+    smt_error error = {0};
+    double **simulated = NULL, shift = 0;
+    assert_int_equal(quant_means(q->simulated, pool, images, IMAGES, &simulated, &error), SMT_OK);
+    for (int c = 0; c < q->real->nodes[node].shape.c; c++) {
+        shift += fabs(simulated[q->made[node]][c] - mean[node][c]);
+    }
+    quant_means_free(&simulated);
+    return shift;
+}
+
+/* A value of five steps only: the layer behind it is off by what each channel is mostly rounded by.
+ */
+static void test_bias_correction_of_values(void **state)
+{
+    (void)state;
+    smt_error error = {0};
+    double **mean = NULL;
+    smt_quant_options options = smt_quant_defaults();
+    options.correct_bias = false;
+    smt_quantizer *q = make(&options);
+    int value = smt_graph_find(q->real, "block1.depthwise"),
+        reader = smt_graph_find(q->real, "block1.project");
+    const smt_node *node = &q->simulated->nodes[q->value[value]];
+    q->simulated->params[node->param[SMT_RANGE]].data[1] *= 48;
+    quant_refresh(q);
+    assert_int_equal(quant_means(q->reference, pool, images, IMAGES, &mean, &error), SMT_OK);
+    double before = shift_of(q, reader, mean);
+    assert_int_equal(quant_correct_bias(q, images, IMAGES, &error), SMT_OK);
+    double after = shift_of(q, reader, mean);
+    print_message("means move by %.4f, corrected by %.4f\n", before, after);
+    assert_true(after < 0.5 * before);
+    quant_means_free(&mean);
+    smt_quantizer_destroy(&q);
+}
+
 static void test_importance(void **state)
 {
     (void)state;
@@ -465,6 +503,7 @@ int main(void)
         cmocka_unit_test(test_equalisation_keeps_the_function),
         cmocka_unit_test(test_split_keeps_the_function),
         cmocka_unit_test(test_bias_correction),
+        cmocka_unit_test(test_bias_correction_of_values),
         cmocka_unit_test(test_importance),
         cmocka_unit_test(test_fixed_ranges),
         cmocka_unit_test(test_ranges),
