@@ -18,13 +18,6 @@ typedef struct smt_precision_file {
     const char *path;
 } smt_precision_file;
 
-/* Images without labels, for the agreement: count x size x size, grey; borrowed. */
-typedef struct smt_precision_images {
-    const uint8_t *pixels;
-    size_t count;
-    int size; /* pixels a side: the models' */
-} smt_precision_images;
-
 /* Runs each file on the set and writes FOLDER/precision.txt, .json and .png: accuracy, macro F1,
  * agreement of the predicted class with the first file, bytes, the worst class and every class's
  * change. Agreement is counted on `images` where given (else NULL), on the set's images otherwise.
@@ -32,7 +25,7 @@ typedef struct smt_precision_images {
 SMT_API smt_status smt_precision_compare(const smt_precision_file *files,
                                          int count,
                                          const smt_dataset *dataset,
-                                         const smt_precision_images *images,
+                                         const smt_pixels *images,
                                          const smt_evaluate_options *options,
                                          smt_pool *pool,
                                          const char *folder,

@@ -4,17 +4,6 @@
 
 #include <semtinel/data.h>
 
-/* Loads images and whole folder trees as grey, size x size each. *pixels (count x size x size) is
- * freed with smt_free. An unreadable image is logged, added to *failed and left out. */
-smt_status cli_load_pixels(char **operands,
-                           int operand_count,
-                           int size,
-                           smt_pool *pool,
-                           uint8_t **pixels,
-                           size_t *count,
-                           size_t *failed,
-                           smt_error *error);
-
 /* The images under plain paths, whatever their class, as smt_pixels_load gives them; with a `limit`
  * (not 0) so many of them, drawn at random. *skipped grows by those that cannot be read. */
 smt_status cli_load_images(char **paths,

@@ -200,6 +200,28 @@ static bool holds_folders(const char *folder)
     return found;
 }
 
+/* Images whatever their class, under plain paths. */
+static smt_status load_plain(const char *const *folders,
+                             int count,
+                             int size,
+                             int limit,
+                             smt_pool *pool,
+                             smt_pixels **out,
+                             size_t *failed,
+                             smt_error *error)
+{
+    char **paths = smt_alloc((size_t)count, sizeof *paths);
+    smt_status status = paths ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    for (int i = 0; i < count && !status; i++) {
+        paths[i] = smt_strdup(folders[i]);
+        status = paths[i] ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    }
+    status = status ? status
+                    : cli_load_images(paths, count, (size_t)limit, size, pool, out, failed, error);
+    smt_list_free(&paths, paths ? (size_t)count : 0);
+    return status;
+}
+
 /* Pixels of DIR for calibration or training. */
 static smt_status load(const char *folder,
                        int size,
@@ -209,17 +231,13 @@ static smt_status load(const char *folder,
                        size_t *failed,
                        smt_error *error)
 {
+    if (!holds_folders(folder)) { /* ranges need no labels */
+        return load_plain(&folder, 1, size, limit, pool, out, failed, error);
+    }
     smt_dataset *set = NULL;
     bool *wanted = NULL;
-    char *plain = holds_folders(folder) ? NULL : smt_strdup(folder);
-    smt_status status = SMT_OK;
-    if (plain) { /* images of no class: ranges need no labels */
-        status = cli_load_images(&plain, 1, (size_t)limit, size, pool, out, failed, error);
-        *failed -= status ? 0 : (*out)->failed_count; /* counted below */
-    } else {
-        status = smt_dataset_scan(folder, &set, error);
-    }
-    if (status == SMT_OK && set) {
+    smt_status status = smt_dataset_scan(folder, &set, error);
+    if (status == SMT_OK) {
         wanted = choose(set, limit, cli_shared.seed);
         status = wanted ? smt_pixels_load(set, wanted, size, pool, out, error)
                         : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", folder);
@@ -231,7 +249,6 @@ static smt_status load(const char *folder,
             status = smt_fail(error, SMT_ERR_FORMAT, "%s: no image could be read", folder);
         }
     }
-    smt_free(plain);
     smt_free(wanted);
     smt_dataset_destroy(&set);
     return status;
@@ -336,40 +353,21 @@ compare(const file_list *list, int size, smt_pool *pool, size_t *failed, smt_err
 {
     smt_dataset *set = NULL;
     char *table = NULL;
-    uint8_t *pixels = NULL;
-    smt_precision_images unlabelled = {.size = size};
+    smt_pixels *unlabelled = NULL;
     const smt_evaluate_options how = smt_evaluate_defaults();
     smt_status status = smt_dataset_scan(evaluate, &set, error);
     if (status == SMT_OK && agree.count) {
-        char *paths[64];
-        for (int i = 0; i < agree.count; i++) {
-            paths[i] = smt_strdup(agree.items[i]);
-            status = paths[i] ? status : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
-        }
-        status =
-            status ? status
-                   : cli_load_pixels(
-                         paths, agree.count, size, pool, &pixels, &unlabelled.count, failed, error);
-        unlabelled.pixels = pixels;
-        for (int i = 0; i < agree.count; i++) {
-            smt_free(paths[i]);
-        }
+        status = load_plain(agree.items, agree.count, size, 0, pool, &unlabelled, failed, error);
     }
-    status = status ? status
-                    : smt_precision_compare(list->files,
-                                            list->count,
-                                            set,
-                                            agree.count ? &unlabelled : NULL,
-                                            &how,
-                                            pool,
-                                            output,
-                                            &table,
-                                            error);
+    status =
+        status ? status
+               : smt_precision_compare(
+                     list->files, list->count, set, unlabelled, &how, pool, output, &table, error);
     if (status == SMT_OK) {
         cli_say("\n%s\nwrote %s/precision.txt, .json and .png", table, output);
     }
     smt_free(table);
-    smt_free(pixels);
+    smt_pixels_destroy(&unlabelled);
     smt_dataset_destroy(&set);
     return status;
 }

@@ -6,7 +6,6 @@
 
 #include <jansson.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,10 +19,8 @@ typedef struct measured {
     int worst;        /* class of the lowest F1 among those that occur; -1: none */
 } measured;
 
-#define BLOCK 256 /* images at a time */
-
 /* The classes of the unlabelled images. */
-static smt_status predict(measured *m, const smt_precision_images *images, smt_error *error)
+static smt_status predict(measured *m, const smt_pixels *images, smt_error *error)
 {
     int classes = smt_classifier_about(m->classifier)->class_count;
     if (smt_classifier_about(m->classifier)->input_size != images->size) {
@@ -34,19 +31,14 @@ static smt_status predict(measured *m, const smt_precision_images *images, smt_e
                         smt_classifier_about(m->classifier)->input_size,
                         images->size);
     }
-    size_t each = (size_t)images->size * (size_t)images->size;
-    float *probabilities = smt_alloc(BLOCK * (size_t)classes, sizeof *probabilities);
+    float *probabilities = smt_alloc(images->count * (size_t)classes, sizeof *probabilities);
     m->predicted = smt_alloc(images->count, sizeof *m->predicted);
-    smt_status status = probabilities && m->predicted
-                            ? SMT_OK
-                            : smt_fail(error, SMT_ERR_MEMORY, "out of memory for predictions");
-    for (size_t first = 0; first < images->count && status == SMT_OK; first += BLOCK) {
-        size_t some = images->count - first < BLOCK ? images->count - first : BLOCK;
-        status = smt_classifier_run(
-            m->classifier, images->pixels + first * each, some, probabilities, error);
-        for (size_t i = 0; i < some && status == SMT_OK; i++) {
-            m->predicted[first + i] = smt_argmax(probabilities + i * (size_t)classes, classes);
-        }
+    smt_status status =
+        probabilities && m->predicted
+            ? smt_classifier_run(m->classifier, images->data, images->count, probabilities, error)
+            : smt_fail(error, SMT_ERR_MEMORY, "out of memory for predictions");
+    for (size_t i = 0; i < images->count && status == SMT_OK; i++) {
+        m->predicted[i] = smt_argmax(probabilities + i * (size_t)classes, classes);
     }
     smt_free(probabilities);
     return status;
@@ -68,7 +60,7 @@ static double agreement(const measured *first, const measured *m, size_t unlabel
 
 static smt_status measure(measured *m,
                           const smt_dataset *dataset,
-                          const smt_precision_images *images,
+                          const smt_pixels *images,
                           const smt_evaluate_options *options,
                           smt_pool *pool,
                           const measured *first,
@@ -105,82 +97,55 @@ static smt_status measure(measured *m,
     return SMT_OK;
 }
 
-/* Text that grows. */
-typedef struct growing {
-    char *data; /* NULL: out of memory */
-    size_t used, capacity;
-} growing;
-
-static void SMT_PRINTF(2, 3) put(growing *t, const char *format, ...)
+static void print_rows(FILE *stream, const measured *rows, int count)
 {
-    for (int attempt = 0; attempt < 2 && t->data; attempt++) {
-        va_list values;
-        va_start(values, format);
-        int length = vsnprintf(t->data + t->used, t->capacity - t->used, format, values);
-        va_end(values);
-        if (length < 0 || (size_t)length < t->capacity - t->used) {
-            t->used += length > 0 ? (size_t)length : 0;
-            return;
-        }
-        size_t larger = 2 * (t->capacity + (size_t)length);
-        char *data = smt_realloc(t->data, t->capacity, larger, 1);
-        if (!data) {
-            smt_free(t->data);
-        }
-        t->data = data;
-        t->capacity = larger;
-    }
-}
-
-static void put_rows(growing *t, const measured *rows, int count)
-{
-    put(t,
-        "%-14s %9s %9s %10s %9s %10s  %s\n",
-        "precision",
-        "accuracy",
-        "macro F1",
-        "agreement",
-        "KB",
-        "ms/image",
-        "worst class (F1)");
+    fprintf(stream,
+            "%-14s %9s %9s %10s %9s %10s  %s\n",
+            "precision",
+            "accuracy",
+            "macro F1",
+            "agreement",
+            "KB",
+            "ms/image",
+            "worst class (F1)");
     for (int i = 0; i < count; i++) {
         const smt_evaluation *e = rows[i].evaluation;
         const char *worst = rows[i].worst >= 0 ? e->map->classes[rows[i].worst] : "-";
-        put(t,
-            "%-14s %9.4f %9.4f %9.2f%% %9.1f %10.3f  %s (%.2f)\n",
-            rows[i].file.name,
-            e->metrics->accuracy,
-            e->metrics->macro.f1,
-            100 * rows[i].agreement,
-            (double)e->info.bytes / 1000,
-            e->count ? 1000 * e->seconds / (double)e->count : 0,
-            worst,
-            rows[i].worst >= 0 ? e->metrics->classes[rows[i].worst].f1 : 0);
+        fprintf(stream,
+                "%-14s %9.4f %9.4f %9.2f%% %9.1f %10.3f  %s (%.2f)\n",
+                rows[i].file.name,
+                e->metrics->accuracy,
+                e->metrics->macro.f1,
+                100 * rows[i].agreement,
+                (double)e->info.bytes / 1000,
+                e->count ? 1000 * e->seconds / (double)e->count : 0,
+                worst,
+                rows[i].worst >= 0 ? e->metrics->classes[rows[i].worst].f1 : 0);
     }
 }
 
-static void put_classes(growing *t, const measured *rows, int count)
+static void print_classes(FILE *stream, const measured *rows, int count)
 {
-    put(t,
-        "\nrecall of each class, and its change against %s in points\n\n%-20s %8s",
-        rows[0].file.name,
-        "class",
-        "images");
+    fprintf(stream,
+            "\nrecall of each class, and its change against %s in points\n\n%-20s %8s",
+            rows[0].file.name,
+            "class",
+            "images");
     for (int i = 0; i < count; i++) {
-        put(t, " %15s", rows[i].file.name);
+        fprintf(stream, " %15s", rows[i].file.name);
     }
-    put(t, "\n");
+    fprintf(stream, "\n");
     for (int c = 0; c < rows[0].evaluation->metrics->class_count; c++) {
         const smt_class_score *base = &rows[0].evaluation->metrics->classes[c];
         if (!base->support) {
             continue;
         }
-        put(t, "%-20.20s %8zu", rows[0].evaluation->map->classes[c], base->support);
+        fprintf(stream, "%-20.20s %8zu", rows[0].evaluation->map->classes[c], base->support);
         for (int i = 0; i < count; i++) {
             double recall = rows[i].evaluation->metrics->classes[c].recall;
-            put(t, " %7.3f %+7.1f", recall, 100 * (recall - base->recall));
+            fprintf(stream, " %7.3f %+7.1f", recall, 100 * (recall - base->recall));
         }
-        put(t, "\n");
+        fprintf(stream, "\n");
     }
 }
 
@@ -191,29 +156,34 @@ static smt_status save_text(const measured *rows,
                             char **table,
                             smt_error *error)
 {
-    growing t = {.capacity = 4096};
-    t.data = smt_alloc(t.capacity, 1);
     const smt_evaluation *e = rows[0].evaluation;
-    put(&t,
-        "%zu images of %s (%s); agreement: same class as %s, ",
-        e->count,
-        e->set,
-        e->split,
-        rows[0].file.name);
-    if (agreed_on) {
-        put(&t, "on %zu images\n\n", agreed_on);
-    } else {
-        put(&t, "on the same images\n\n");
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    bool complete = stream != NULL;
+    if (stream) {
+        fprintf(stream,
+                "%zu images of %s (%s); agreement: same class as %s, ",
+                e->count,
+                e->set,
+                e->split,
+                rows[0].file.name);
+        if (agreed_on) {
+            fprintf(stream, "on %zu images\n\n", agreed_on);
+        } else {
+            fprintf(stream, "on the same images\n\n");
+        }
+        print_rows(stream, rows, count);
+        print_classes(stream, rows, count);
+        complete = fclose(stream) == 0;
     }
-    put_rows(&t, rows, count);
-    put_classes(&t, rows, count);
-    smt_status status = t.data ? smt_file_save(path, t.data, t.used, error)
-                               : smt_fail(error, SMT_ERR_MEMORY, "out of memory for a table");
+    smt_status status = complete ? smt_file_save(path, text, size, error)
+                                 : smt_fail(error, SMT_ERR_MEMORY, "out of memory for a table");
     if (status == SMT_OK && table) {
-        *table = t.data;
-        t.data = NULL;
+        *table = smt_strdup(text);
+        status = *table ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "out of memory for a table");
     }
-    smt_free(t.data);
+    free(text);
     return status;
 }
 
@@ -367,7 +337,7 @@ static smt_status save(const measured *rows,
 smt_status smt_precision_compare(const smt_precision_file *files,
                                  int count,
                                  const smt_dataset *dataset,
-                                 const smt_precision_images *images,
+                                 const smt_pixels *images,
                                  const smt_evaluate_options *options,
                                  smt_pool *pool,
                                  const char *folder,
