@@ -109,6 +109,9 @@ SMT_API uint32_t smt_rng_below(smt_rng *rng, uint32_t bound); /* uniform in [0, 
 SMT_API double smt_rng_uniform(smt_rng *rng, double low, double high); /* uniform in [low, high) */
 SMT_API double smt_rng_normal(smt_rng *rng);                           /* mean 0, variance 1 */
 SMT_API void smt_rng_shuffle(smt_rng *rng, uint32_t *items, size_t count);
+/* Ascending; no NaN. */
+SMT_API void smt_sort_doubles(double *values, size_t count);
+SMT_API void smt_sort_floats(float *values, size_t count);
 
 /* ---- threads ------------------------------------------------------------------------------- */
 

@@ -67,6 +67,10 @@ typedef struct smt_metrics {
     smt_calibration_bin bins[SMT_CALIBRATION_BINS];
 } smt_metrics;
 
+/* "this is more than chance" or "no miscalibration is shown": calibration_error against
+ * calibration_chance_95; static. */
+SMT_API const char *smt_calibration_verdict(const smt_metrics *metrics);
+
 #define SMT_BOOTSTRAP_RESAMPLES 2000
 
 /* The 95% intervals are percentile bootstrap intervals (Efron and Tibshirani 1993, chapter 13):

@@ -9,7 +9,6 @@
 
 #include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/resource.h>
 
 #define WARM_UP 3
@@ -56,12 +55,6 @@ static size_t peak_memory(void)
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     return (size_t)usage.ru_maxrss * 1024;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    const double *x = a, *y = b;
-    return (*x > *y) - (*x < *y);
 }
 
 typedef struct trainer {
@@ -166,7 +159,7 @@ static smt_status measure(const bench *b, result *r, int *threads, smt_error *er
         }
     }
     if (!status) {
-        qsort(times, (size_t)b->steps, sizeof *times, by_value);
+        smt_sort_doubles(times, (size_t)b->steps);
         r->median = times[b->steps / 2];
         r->fastest = times[0];
         r->network = smt_exec_memory(t.exec);

@@ -29,12 +29,8 @@ static void network_free(network *n)
 
 static smt_status open_network(network *n, const char *path, smt_error *error)
 {
-    char *file =
-        smt_path_is_directory(path) ? smt_path_join(path, "model.safetensors") : smt_strdup(path);
     const smt_exec_options options = {.max_batch = 1};
-    smt_status status = file ? smt_model_load(file, &n->model, error)
-                             : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
-    smt_free(file);
+    smt_status status = smt_model_load(path, &n->model, error);
     status = status ? status : smt_pool_create(1, &n->one_thread, error);
     if (status) {
         return status;

@@ -60,12 +60,6 @@ void bench_report_free(bench_report *report)
     *report = (bench_report){0};
 }
 
-static int by_value(const void *a, const void *b)
-{
-    const double *x = a, *y = b;
-    return (*x > *y) - (*x < *y);
-}
-
 /* The value below which `percent` of the sorted runs are. */
 static double percentile(const bench_report *r, const double *sorted, int percent)
 {
@@ -189,9 +183,9 @@ int bench_model(const char *path, int runs, bool json)
     }
     int code = status ? cli_report(&error) : EXIT_DONE;
     if (!status) {
-        qsort(report.seconds, (size_t)report.runs, sizeof(double), by_value);
+        smt_sort_doubles(report.seconds, (size_t)report.runs);
         for (int i = 0; i < report.operator_count; i++) {
-            qsort(report.operators[i].seconds, (size_t)report.runs, sizeof(double), by_value);
+            smt_sort_doubles(report.operators[i].seconds, (size_t)report.runs);
         }
         if (json) {
             code = print_json(path, &report);

@@ -210,8 +210,7 @@ static void print_summary(const smt_evaluation *e)
             "twenty: %s",
             m->calibration_chance,
             m->calibration_chance_95,
-            m->calibration_error > m->calibration_chance_95 ? "this is more than chance"
-                                                            : "no miscalibration is shown");
+            smt_calibration_verdict(m));
     if (e->info.decision.rejects) {
         smt_rejection r = smt_rejection_measure(e);
         char text[SMT_REJECTION_TEXT];

@@ -4,14 +4,7 @@
 #include "evaluate/scores.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 /* Linear between order statistics, as numpy.percentile. */
 static double percentile(const double *sorted, int count, double share)
@@ -24,7 +17,7 @@ static double percentile(const double *sorted, int count, double share)
 
 static smt_interval middle_95(double *values, int count)
 {
-    qsort(values, (size_t)count, sizeof *values, compare);
+    smt_sort_doubles(values, (size_t)count);
     return (smt_interval){percentile(values, count, 0.025), percentile(values, count, 0.975)};
 }
 

@@ -70,12 +70,6 @@ static int bin_of(double confidence)
     return b < 0 ? 0 : b >= SMT_CALIBRATION_BINS ? SMT_CALIBRATION_BINS - 1 : b;
 }
 
-static int rising(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* Draws which predictions are right by their confidences: what a classifier with the same
  * confidences shows that means them. */
 static void calibration_chance(const smt_outcome *outcome, smt_metrics *m)
@@ -96,9 +90,15 @@ static void calibration_chance(const smt_outcome *outcome, smt_metrics *m)
         errors[draw] = error;
         sum += error;
     }
-    qsort(errors, DRAWS, sizeof *errors, rising);
+    smt_sort_doubles(errors, DRAWS);
     m->calibration_chance = sum / DRAWS;
     m->calibration_chance_95 = errors[DRAWS * 95 / 100];
+}
+
+const char *smt_calibration_verdict(const smt_metrics *m)
+{
+    return m->calibration_error > m->calibration_chance_95 ? "this is more than chance"
+                                                           : "no miscalibration is shown";
 }
 
 typedef struct claim {

@@ -166,12 +166,6 @@ smt_rejection smt_rejection_measure(const smt_evaluation *evaluation)
     return measure(evaluation, &evaluation->info.decision, evaluation->confidence);
 }
 
-static int rising(const void *a, const void *b)
-{
-    float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
-}
-
 static smt_status
 limit_familiarity(const smt_evaluation *e, double share, smt_decision *decision, smt_error *error)
 {
@@ -188,7 +182,7 @@ limit_familiarity(const smt_evaluation *e, double share, smt_decision *decision,
         }
     }
     if (!status && e->count) {
-        qsort(sorted, e->count, sizeof *sorted, rising);
+        smt_sort_floats(sorted, e->count);
         decision->least_familiarity = sorted[(size_t)(share * (double)(e->count - 1))];
         decision->watches = decision->rejects = true;
         size_t used = strlen(decision->target);
@@ -211,7 +205,7 @@ double smt_auroc(const float *high, size_t high_count, const float *low, size_t 
         wins += isfinite(low[i]) ? 0 : (double)NAN;
     }
     if (sorted) {
-        qsort(sorted, low_count, sizeof *sorted, rising);
+        smt_sort_floats(sorted, low_count);
     }
     for (size_t i = 0; i < high_count && isfinite(wins); i++) {
         size_t below = 0, above = low_count, upto = 0, end = low_count;

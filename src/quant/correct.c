@@ -7,7 +7,6 @@
 #include "quant/quantizer.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 typedef struct mean_pass {
     const smt_graph *graph;
@@ -177,12 +176,6 @@ static void round_values(void *context, const smt_exec *exec, int first, int ima
     smt_pool_run(r->q->pool, r->q->real->node_count, round_node, r);
 }
 
-static int by_size(const void *a, const void *b)
-{
-    float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
-}
-
 /* The mean of the middle half: a few images far outside the ranges must not decide. */
 static void find_middle(const rounding_pass *r, int i, float *sorted)
 {
@@ -192,7 +185,7 @@ static void find_middle(const rounding_pass *r, int i, float *sorted)
         for (size_t n = 0; n < total; n++) {
             sorted[n] = r->error[i][n * channels + c];
         }
-        qsort(sorted, total, sizeof *sorted, by_size);
+        smt_sort_floats(sorted, total);
         double sum = 0;
         for (size_t n = skip; n < total - skip; n++) {
             sum += (double)sorted[n];

@@ -323,8 +323,7 @@ void report_confidence(smt_file *file, const smt_evaluation *e)
         m->calibration_error_equal,
         m->calibration_chance,
         m->calibration_chance_95,
-        m->calibration_error > m->calibration_chance_95 ? "this is more than chance"
-                                                        : "no miscalibration is shown",
+        smt_calibration_verdict(m),
         m->log_loss);
     for (int b = SMT_CALIBRATION_BINS - 1; b >= 0; b--) {
         if (m->bins[b].count) {

@@ -20,7 +20,8 @@ typedef struct smt_run {
 
     smt_train_data *data;
     float *class_weight; /* data->class_count, or NULL */
-    smt_model *model;    /* its graph is what trains */
+    smt_model *source; /* of job->init, from settling the size until its weights are taken; NULL */
+    smt_model *model;  /* its graph is what trains */
     smt_loader *train_loader, *val_loader;
     smt_exec *exec; /* training: of the classifier alone while the backbone is frozen */
     bool exec_frozen;

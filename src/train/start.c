@@ -76,25 +76,25 @@ smt_status smt_run_settle_size(smt_run *run, smt_error *error)
     if (!run->job->init || run->job->init_optional) {
         return SMT_OK;
     }
-    smt_model *source = NULL;
-    smt_status status = smt_model_load(run->job->init, &source, error);
+    smt_status status = smt_model_load(run->job->init, &run->source, error);
     if (!status) {
+        const smt_model *source = run->source;
         bool ours = strcmp(source->provenance, "{}") != 0 && source->arch.input_size > 0;
         *size = ours ? source->arch.input_size : SMT_SIZE_OF_OTHERS;
     }
-    smt_model_destroy(&source);
     return status;
 }
 
 static smt_status take_weights(smt_run *run, smt_error *error)
 {
     const char *init = run->job->init;
-    smt_model *source = NULL;
+    smt_model *source = run->source;
     float *images = NULL;
     int count = 0;
     smt_transfer_report report = {0};
     smt_error inner = {0};
-    smt_status status = smt_model_load(init, &source, &inner);
+    smt_status status = source ? SMT_OK : smt_model_load(init, &source, &inner);
+    run->source = NULL; /* released here */
     if (!status && source->arch.width > 0 && source->arch.width != run->options->arch.width) {
         status = smt_fail(&inner,
                           SMT_ERR_UNSUPPORTED,

@@ -485,6 +485,7 @@ static void close_run(smt_run *run)
     smt_loader_destroy(&run->val_loader);
     smt_optimizer_destroy(&run->optimizer);
     smt_state_destroy(&run->state);
+    smt_model_destroy(&run->source);
     smt_model_destroy(&run->model);
     smt_train_data_free(&run->data);
     smt_free(run->class_weight);
