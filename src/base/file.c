@@ -214,7 +214,7 @@ smt_file_load(const char *path, size_t limit, void **data, size_t *size, smt_err
         goto done;
     }
     size_t used = 0;
-    buffer = smt_alloc(capacity + 1, 1);
+    buffer = smt_alloc_unset(capacity + 1, 1);
     while (buffer) {
         used += fread(buffer + used, 1, capacity - used, stream);
         if (ferror(stream)) {

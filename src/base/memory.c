@@ -27,14 +27,21 @@ static bool must_fail(void)
     return left == 0;
 }
 
-void *smt_alloc(size_t count, size_t size)
+/* Bytes of a block: a multiple of 64, at least 64; 0 when the product overflows. */
+static size_t block_bytes(size_t count, size_t size)
 {
-    if (must_fail() || (size && count > (SIZE_MAX - 63) / size)) {
-        return NULL;
+    if (size && count > (SIZE_MAX - 63) / size) {
+        return 0;
     }
     size_t bytes = (count * size + 63) & ~(size_t)63;
-    if (!bytes) {
-        bytes = 64;
+    return bytes ? bytes : 64;
+}
+
+void *smt_alloc_unset(size_t count, size_t size)
+{
+    size_t bytes = block_bytes(count, size);
+    if (must_fail() || !bytes) {
+        return NULL;
     }
     /* Large blocks on huge pages: walks over a batch's activations miss the TLB far less. */
     bool large = bytes >= HUGE_PAGE;
@@ -45,7 +52,15 @@ void *smt_alloc(size_t count, size_t size)
             madvise(block, bytes & ~(HUGE_PAGE - 1), MADV_HUGEPAGE);
         }
 #endif
-        memset(block, 0, bytes);
+    }
+    return block;
+}
+
+void *smt_alloc(size_t count, size_t size)
+{
+    void *block = smt_alloc_unset(count, size);
+    if (block) {
+        memset(block, 0, block_bytes(count, size));
     }
     return block;
 }

@@ -40,7 +40,7 @@ static smt_status add_instance(network *n, const char *path, smt_error *error)
 {
     smt_edge_error detail;
     instance *i = &n->instances[n->count];
-    i->arena = smt_alloc(1, n->plan.arena_bytes);
+    i->arena = smt_alloc_unset(1, n->plan.arena_bytes);
     if (!i->arena) {
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory for the arena", path);
     }

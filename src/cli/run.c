@@ -52,7 +52,7 @@ open_model(run_state *state, const char *path, const smt_edge_kernels *kernels, 
     if (smt_edge_make_plan(
             &state->model, kernels, state->places, places_bytes, &state->plan, &detail))
         return edge_failure(path, &detail, error);
-    state->arena = smt_alloc(1, state->plan.arena_bytes);
+    state->arena = smt_alloc_unset(1, state->plan.arena_bytes);
     if (!state->arena)
         return smt_fail(
             error, SMT_ERR_MEMORY, "%s: no %u bytes for the arena", path, state->plan.arena_bytes);

@@ -292,7 +292,7 @@ static smt_status start(edge_runner *r, smt_error *error)
         return from_edge(r, &detail, error);
     }
     for (int i = 0; i < r->threads; i++) {
-        r->arenas[i] = smt_alloc(r->plan.arena_bytes, 1);
+        r->arenas[i] = smt_alloc_unset(r->plan.arena_bytes, 1);
         if (!r->arenas[i]) {
             return smt_fail(error,
                             SMT_ERR_MEMORY,

@@ -61,20 +61,24 @@ static void prepare(const smt_conv *p, void *memory)
         int32_t first = 16 * panel, bias[16];
         int64_t largest[16];
         for (int32_t i = 0; i < 16; i++) {
-            int32_t o = first + i, sum = 0, size = 0;
-            const int8_t *from =
-                (const int8_t *)p->weights + (size_t)o * (size_t)(p->filter_h * row);
+            int32_t o = first + i, sum = 0, size = 0, count = o < p->out_c ? p->filter_h * row : 0;
+            const int8_t *from = (const int8_t *)p->weights + (size_t)o * (size_t)count;
+            for (int32_t k = 0; k < count; k++) {
+                sum += from[k];
+                size += from[k] < 0 ? -from[k] : from[k];
+            }
             int8_t *four = to + 4 * i;
             for (int32_t ky = 0; ky < p->filter_h; ky++)
-                for (int32_t x = 0; x < row; x += 4, four += 64)
-                    for (int32_t j = 0; j < 4; j++) {
-                        int8_t value = 0;
-                        if (x + j < row && o < p->out_c)
-                            value = *from++;
-                        four[j] = value;
-                        sum += value;
-                        size += value < 0 ? -value : value;
+                for (int32_t x = 0; x < row; x += 4, four += 64) {
+                    int32_t n = !count ? 0 : row - x < 4 ? row - x : 4;
+                    if (n == 4) {
+                        __builtin_memcpy(four, from, 4);
+                    } else {
+                        __builtin_memset(four, 0, 4);
+                        __builtin_memcpy(four, from, (size_t)n);
                     }
+                    from += n;
+                }
             largest[i] = (int64_t)255 * size;
             uint32_t b = o < p->out_c && p->bias ? (uint32_t)((const int32_t *)p->bias)[o] : 0;
             bias[i] = (int32_t)(b - (uint32_t)(128 + p->in_zero) * (uint32_t)sum);
