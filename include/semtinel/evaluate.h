@@ -96,10 +96,12 @@ typedef struct smt_decision {
     bool rejects;      /* thresholds are in force */
     float threshold[SMT_CLASS_MAX]; /* per class of the model: a prediction with less confidence
                                        goes to review */
-    char target[64]; /* what was asked for: "purity 0.95", "rejection 0.10"; empty without
-                        thresholds */
+    /* What was asked for: "purity 0.95 sure 0.8", "purity 0.9, of bridge 0.99, sure 0.8",
+     * "rejection 0.10"; empty without thresholds. */
+    char target[256];
     bool per_class;
-    bool watches;            /* least_familiarity is in force */
+    float purity[SMT_CLASS_MAX]; /* asked for of the predictions of this class alone; 0: nothing */
+    bool watches;                /* least_familiarity is in force */
     float least_familiarity; /* an image with less goes to review: it is unlike what the model was
                                 made for */
 } smt_decision;
@@ -263,13 +265,17 @@ typedef enum smt_rejection_target {
 typedef struct smt_decision_options {
     bool keep_temperature; /* do not fit it: 1 */
     smt_rejection_target target;
-    double value;      /* 0 .. 1 */
-    double sure;       /* of a purity, 0.5 .. 0.999: the probability with which it holds on other
-                          images of the same kind, by the exact binomial bound */
-    bool per_class;    /* the target holds for each predicted class by itself, otherwise for all
-                          together */
-    double unfamiliar; /* share of the images of the fit that goes to review for being least
-                          familiar; 0: none */
+    double value;        /* 0 .. 1 */
+    double sure;         /* of a purity, 0.5 .. 0.999: the probability with which it holds on other
+                            images of the same kind, by the exact binomial bound */
+    bool per_class;      /* the target holds for each predicted class by itself, otherwise for all
+                            together */
+    const float *purity; /* of each of the model's classes: above 0 and up to 1 asks for it of the
+                            predictions of this class alone, with the same `sure`, and `target` is
+                            for the others only; 0: nothing; NULL: of none. Not with
+                            SMT_REJECT_BY_RATE */
+    double unfamiliar;   /* share of the images of the fit that goes to review for being least
+                            familiar; 0: none */
 } smt_decision_options;
 
 #define SMT_REJECTION_TEXT 160 /* bytes */
@@ -288,8 +294,9 @@ typedef struct smt_calibration {
     double temperature;
     double error_before, error_after; /* expected calibration error on the images of the fit */
     double loss_before, loss_after;   /* log loss */
-    size_t fewest; /* decisions, all of them right, that show the purity; SIZE_MAX: none do; 0: no
-                      purity was asked for */
+    /* Of each of the model's classes: decisions, all of them right, that show the purity; SIZE_MAX:
+     * none do; 0: no purity was asked for. */
+    size_t fewest[SMT_CLASS_MAX];
     smt_rejection rejection; /* on the images of the fit */
 } smt_calibration;
 
@@ -298,7 +305,8 @@ typedef struct smt_calibration {
  * any (smt_classifier_decide with temperature 1). Thresholds are the smallest calibrated
  * confidences that reach the target; a class that cannot reach its purity gets a threshold above 1.
  * With per_class, a class with fewer predictions than 5, or than could show the purity, keeps the
- * threshold of all. SMT_ERR_ARGUMENT: value out of range. */
+ * threshold of all; a class with a purity of its own never does. SMT_ERR_ARGUMENT: value out of
+ * range; a purity of one class with SMT_REJECT_BY_RATE. */
 SMT_API smt_status smt_decision_fit(const smt_evaluation *evaluation,
                                     const smt_decision_options *options,
                                     smt_decision *decision,
@@ -306,6 +314,10 @@ SMT_API smt_status smt_decision_fit(const smt_evaluation *evaluation,
                                     smt_error *error);
 /* What evaluation->info.decision does on the evaluation's images. */
 SMT_API smt_rejection smt_rejection_measure(const smt_evaluation *evaluation);
+/* The same of the images that the model takes for one of its classes. */
+SMT_API smt_rejection smt_rejection_of_class(const smt_evaluation *evaluation, int model_class);
+/* Thresholds differ by class: what a class does is worth telling. */
+SMT_API bool smt_decision_by_class(const smt_decision *decision);
 /* "75.4% decided automatically, purity 0.9674, 0 of 106 defects called clean (1 without review)"; a
  * purity of nothing is not told. */
 SMT_API void smt_rejection_text(const smt_rejection *rejection, char text[SMT_REJECTION_TEXT]);

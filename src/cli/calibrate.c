@@ -4,6 +4,8 @@
 
 #include <semtinel/format.h>
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *output;
@@ -11,7 +13,7 @@ static int split;
 static double purity = -1, sure = 0.8, rejection = -1, unfamiliar;
 static const char *foreign;
 static bool per_class;
-static cli_list overrides;
+static cli_list purity_of, overrides;
 
 static const cli_option options[] = {
     {"output", 'o', CLI_FILE, &output, 0, 0, "FILE", "write the model there instead of over MODEL"},
@@ -24,6 +26,14 @@ static const cli_option options[] = {
      1,
      "X",
      "share of the automatic decisions that must be right; -1: not asked for"},
+    {"purity-of",
+     0,
+     CLI_PAIRS,
+     &purity_of,
+     0,
+     0,
+     "CLASS=X",
+     "purity of what is taken for this class, whatever holds for the others; may be repeated"},
     {"sure",
      0,
      CLI_REAL,
@@ -94,10 +104,17 @@ static const cli_command command = {
                "Therefore it has to be shown: with --sure 0.8 it holds on other images in about "
                "eight of ten cases. To show 95%, at\n"
                "least 32 decisions have to be right in a row, 59 with --sure 0.95; where no "
-               "threshold shows it, all goes to review.",
+               "threshold shows it, all goes to review.\n"
+               "\n"
+               "--purity-of asks for another purity where a mistake costs more, or less: of the "
+               "predictions of that class alone, and\n"
+               "--purity then is for the others; without --purity, those are always decided. "
+               "'clean' names every kind of clean.",
     .examples =
         "  semtinel calibrate run ../data\n"
         "  semtinel calibrate run ../data --purity 0.95\n"
+        "  semtinel calibrate run ../data --purity 0.9 --purity-of clean=0.99 --purity-of "
+        "crack=0.95\n"
         "  semtinel calibrate run ../data --max-rejection 0.1 --per-class -o careful.safetensors\n",
     .min_operands = 2,
     .max_operands = 2,
@@ -137,24 +154,32 @@ print(const smt_calibration *c, const smt_decision *decision, const smt_classifi
         char text[SMT_REJECTION_TEXT];
         smt_rejection_text(&c->rejection, text);
         cli_say("%s%s: %s", decision->target, decision->per_class ? " per class" : "", text);
-        for (int i = 0; i < (decision->per_class ? info->class_count : 1); i++) {
-            const char *whose = decision->per_class ? info->classes[i] : "all classes";
+        bool by_class = smt_decision_by_class(decision);
+        for (int i = 0; i < (by_class ? info->class_count : 1); i++) {
+            const char *whose = by_class ? info->classes[i] : "all classes";
+            char own[32] = "";
+            if (decision->purity[i] > 0) {
+                snprintf(own, sizeof own, "purity %g: ", (double)decision->purity[i]);
+            }
             if (decision->threshold[i] <= 1) {
-                cli_say("  %-*s threshold %.4f",
+                cli_say("  %-*s %sthreshold %.4f",
                         smt_utf8_pad(whose, 16),
                         whose,
+                        own,
                         (double)decision->threshold[i]);
-            } else if (c->fewest == SIZE_MAX) {
-                cli_say("  %-*s always to review: no number of images shows that no mistake is "
+            } else if (c->fewest[i] == SIZE_MAX) {
+                cli_say("  %-*s %salways to review: no number of images shows that no mistake is "
                         "ever made",
                         smt_utf8_pad(whose, 16),
-                        whose);
+                        whose,
+                        own);
             } else {
-                cli_say("  %-*s always to review: no threshold shows the purity, for which at "
+                cli_say("  %-*s %salways to review: no threshold shows the purity, for which at "
                         "least %zu decisions must be right in a row",
                         smt_utf8_pad(whose, 16),
                         whose,
-                        c->fewest);
+                        own,
+                        c->fewest[i]);
             }
         }
     }
@@ -277,6 +302,50 @@ static smt_status measure_foreign(smt_classifier *classifier,
     return status;
 }
 
+/* The number behind the last '=' of CLASS=X. */
+static bool read_purity(const char *pair, float *value)
+{
+    char *end = NULL;
+    const char *number = strrchr(pair, '=') + 1;
+    double read = strtod(number, &end);
+    *value = (float)read;
+    return end != number && !*end && read > 0 && read <= 1;
+}
+
+/* wanted: of each class of the model, 0 where --purity-of does not name it. */
+static smt_status purities(const smt_classifier_info *info, float *wanted, smt_error *error)
+{
+    bool chosen[SMT_CLASS_MAX];
+    for (int c = 0; c < info->class_count; c++) {
+        wanted[c] = 0;
+    }
+    for (int i = 0; i < purity_of.count; i++) {
+        const char *pair = purity_of.items[i];
+        char *name = smt_strdup(pair);
+        if (!name) {
+            return smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+        }
+        *strrchr(name, '=') = 0;
+        smt_status status = cli_find_classes(info, name, chosen, error);
+        for (int c = 0; c < info->class_count && !status; c++) {
+            if (chosen[c] && wanted[c] > 0) {
+                status = smt_fail(error,
+                                  SMT_ERR_ARGUMENT,
+                                  "--purity-of %s: class '%s' has a purity already",
+                                  pair,
+                                  info->classes[c]);
+            } else if (chosen[c]) {
+                read_purity(pair, &wanted[c]);
+            }
+        }
+        smt_free(name);
+        if (status) {
+            return status;
+        }
+    }
+    return SMT_OK;
+}
+
 int cli_calibrate(int argc, char **argv)
 {
     char **operands;
@@ -292,6 +361,17 @@ int cli_calibrate(int argc, char **argv)
         return cli_usage(
             &command,
             "--per-class says for what a target counts: give --purity or --max-rejection too");
+    }
+    float own_purity[SMT_CLASS_MAX];
+    for (int i = 0; i < purity_of.count; i++) {
+        if (!read_purity(purity_of.items[i], own_purity)) {
+            return cli_usage(&command,
+                             "--purity-of %s: not a number above 0 and up to 1 behind '='",
+                             purity_of.items[i]);
+        }
+    }
+    if (purity_of.count && rejection >= 0) {
+        return cli_usage(&command, "--purity-of and --max-rejection exclude each other");
     }
     static const smt_split_choice choices[] = {
         SMT_CHOOSE_VAL, SMT_CHOOSE_TEST, SMT_CHOOSE_TRAIN, SMT_CHOOSE_ALL};
@@ -312,6 +392,7 @@ int cli_calibrate(int argc, char **argv)
                                      : SMT_REJECT_NONE;
     wanted.value = purity >= 0 ? purity : rejection;
     wanted.sure = sure;
+    wanted.purity = purity_of.count ? own_purity : NULL;
     wanted.unfamiliar = unfamiliar;
     smt_decision decision = {.temperature = 1};
     smt_calibration calibration;
@@ -328,6 +409,7 @@ int cli_calibrate(int argc, char **argv)
                           info->path,
                           info->format);
     }
+    status = status ? status : purities(info, own_purity, &error);
     status = status ? status : smt_dataset_scan(operands[1], &dataset, &error);
     if (!status && how.split == SMT_CHOOSE_VAL) {
         status = smt_held_out_again(info, dataset, pool, &error);

@@ -1,5 +1,7 @@
 #include "cli/classify.h"
 
+#include "cli/cli.h"
+
 #include <string.h>
 
 static smt_status rename_classes(smt_classifier *classifier, const char *names, smt_error *error)
@@ -56,4 +58,39 @@ smt_status cli_open_classifier(
     }
     *out = classifier;
     return SMT_OK;
+}
+
+smt_status
+cli_find_classes(const smt_classifier_info *info, const char *name, bool *chosen, smt_error *error)
+{
+    char wanted[SMT_CANONICAL], canonical[SMT_CANONICAL];
+    cli_guess guess = {0};
+    smt_class_canonical(name, wanted);
+    for (int level = 0; level < 3; level++) {
+        bool found = false;
+        for (int c = 0; c < info->class_count; c++) {
+            const char *own = info->classes[c];
+            smt_class_canonical(own, canonical);
+            chosen[c] = level == 0 ? strcmp(own, name) == 0
+                        : level == 1
+                            ? strcmp(canonical, wanted) == 0
+                            : strcmp(wanted, "clean") == 0 && strncmp(canonical, "clean", 5) == 0;
+            found = found || chosen[c];
+            cli_nearest(&guess, name, own);
+        }
+        if (found) {
+            return SMT_OK;
+        }
+    }
+    return guess.word ? smt_fail(error,
+                                 SMT_ERR_ARGUMENT,
+                                 "%s: has no class '%s'; did you mean '%s'?",
+                                 info->path,
+                                 name,
+                                 guess.word)
+                      : smt_fail(error,
+                                 SMT_ERR_ARGUMENT,
+                                 "%s: has no class '%s'; 'semtinel info' lists its classes",
+                                 info->path,
+                                 name);
 }

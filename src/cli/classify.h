@@ -8,4 +8,11 @@
 smt_status cli_open_classifier(
     const char *path, const char *names, smt_pool *pool, smt_classifier **out, smt_error *error);
 
+/* The model's classes that `name` means, of a user's spelling: the class of the very name, else
+ * those of the same name but for case, punctuation and synonyms (smt_class_canonical), else for
+ * "clean" every kind of clean. chosen: class_count, filled. Error: there is none; the message names
+ * a near one. */
+smt_status
+cli_find_classes(const smt_classifier_info *info, const char *name, bool *chosen, smt_error *error);
+
 #endif

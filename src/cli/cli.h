@@ -17,7 +17,7 @@ typedef enum cli_kind {
     CLI_FOLDER, /* the same: a folder to write into, made if missing */
     CLI_CHOICE, /* int: index into `choices`, a "a|b|c" list */
     CLI_LIST,   /* cli_list: may be repeated; texts into argv */
-    CLI_PAIRS   /* the same, each of the form FROM=TO */
+    CLI_PAIRS   /* the same, each of the form of `argument`: FROM=TO */
 } cli_kind;
 
 typedef struct cli_list {

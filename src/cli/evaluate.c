@@ -4,6 +4,7 @@
 #include <semtinel/audit.h>
 #include <semtinel/report.h>
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -176,6 +177,30 @@ static smt_status save_page(const smt_evaluation *evaluation,
     return status;
 }
 
+/* Where thresholds differ by class, what each does. */
+static void print_thresholds(const smt_evaluation *e)
+{
+    const smt_decision *d = &e->info.decision;
+    for (int c = 0; c < e->info.class_count && smt_decision_by_class(d); c++) {
+        smt_rejection r = smt_rejection_of_class(e, c);
+        char asked[32] = "", purity[32] = "";
+        if (d->purity[c] > 0) {
+            snprintf(asked, sizeof asked, " (%g asked)", (double)d->purity[c]);
+        }
+        if (r.accepted) {
+            snprintf(purity, sizeof purity, ", purity %.4f", r.purity);
+        }
+        smt_log(SMT_LOG_INFO,
+                "  %-*s %zu of %zu decided%s%s",
+                smt_utf8_pad(e->info.classes[c], 16),
+                e->info.classes[c],
+                r.accepted,
+                r.count,
+                purity,
+                asked);
+    }
+}
+
 static void print_summary(const smt_evaluation *e)
 {
     const smt_metrics *m = e->metrics;
@@ -216,6 +241,7 @@ static void print_summary(const smt_evaluation *e)
         char text[SMT_REJECTION_TEXT];
         smt_rejection_text(&r, text);
         smt_log(SMT_LOG_INFO, "%s  %s", e->info.decision.target, text);
+        print_thresholds(e);
     }
     smt_log(SMT_LOG_INFO,
             "network   %.2f ms an image (%s, %s)",

@@ -151,18 +151,26 @@ static smt_status explain_one(work *w, const char *file, size_t *skipped, smt_er
 static smt_status find_class(work *w, smt_error *error)
 {
     const smt_classifier_info *info = smt_classifier_about(w->classifier);
+    bool chosen[SMT_CLASS_MAX];
     w->wanted = -1;
-    for (int c = 0; class_name && c < info->class_count; c++) {
-        w->wanted = strcmp(info->classes[c], class_name) ? w->wanted : c;
+    if (!class_name) {
+        return SMT_OK;
     }
-    if (class_name && w->wanted < 0) {
-        return smt_fail(error,
-                        SMT_ERR_ARGUMENT,
-                        "%s: has no class '%s'; 'semtinel info' lists its classes",
-                        info->path,
-                        class_name);
+    smt_status status = cli_find_classes(info, class_name, chosen, error);
+    for (int c = 0; c < info->class_count && !status; c++) {
+        if (chosen[c] && w->wanted >= 0) {
+            status = smt_fail(error,
+                              SMT_ERR_ARGUMENT,
+                              "%s: '%s' could be '%s' or '%s'",
+                              info->path,
+                              class_name,
+                              info->classes[w->wanted],
+                              info->classes[c]);
+        } else if (chosen[c]) {
+            w->wanted = c;
+        }
     }
-    return SMT_OK;
+    return status;
 }
 
 static smt_status open_both(work *w, const char *model, smt_pool *pool, smt_error *error)

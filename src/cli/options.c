@@ -110,7 +110,8 @@ static int take(const cli_command *command, const cli_option *option, const char
     case CLI_PAIRS: {
         const char *sign = strchr(text, '=');
         if (!sign || sign == text || !sign[1]) {
-            return cli_usage(command, "--%s %s: not of the form FROM=TO", option->name, text);
+            return cli_usage(
+                command, "--%s %s: not of the form %s", option->name, text, option->argument);
         }
     } /* fall through */
     case CLI_LIST: {

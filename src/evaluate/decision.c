@@ -15,12 +15,16 @@ static json_t *text(const char *value)
     return json;
 }
 
-static json_t *thresholds_of(const smt_decision *decision, const smt_evaluation *e)
+/* The values by class, without those of `none`. */
+static json_t *by_class(const float *values, float none, const smt_evaluation *e)
 {
     json_t *object = json_object();
     for (int c = 0; c < e->info.class_count; c++) {
+        if (values[c] == none) {
+            continue;
+        }
         char *name = smt_utf8(e->info.classes[c]);
-        if (!name || json_object_set_new(object, name, json_real((double)decision->threshold[c]))) {
+        if (!name || json_object_set_new(object, name, json_real((double)values[c]))) {
             smt_free(name);
             json_decref(object);
             return NULL;
@@ -49,13 +53,15 @@ describe(const smt_decision *decision, const smt_calibration *c, const smt_evalu
                              c->loss_before,
                              c->loss_after);
     if (json && decision->rejects) {
-        json_t *rejection = json_pack("{s:s,s:b,s:o,s:f,s:f}",
+        json_t *rejection = json_pack("{s:o,s:b,s:o,s:o,s:f,s:f}",
                                       "target",
-                                      decision->target,
+                                      text(decision->target),
                                       "per_class",
                                       (int)decision->per_class,
+                                      "purity_of",
+                                      by_class(decision->purity, 0, e),
                                       "thresholds",
-                                      thresholds_of(decision, e),
+                                      by_class(decision->threshold, -1, e),
                                       "purity",
                                       c->rejection.purity,
                                       "coverage",
@@ -112,11 +118,14 @@ smt_decision smt_decision_load(const char *provenance, const char *const *classe
     }
     const json_t *rejection = json_object_get(json, "rejection");
     const json_t *thresholds = json_object_get(rejection, "thresholds");
+    const json_t *purity_of = json_object_get(rejection, "purity_of");
     d.rejects = json_is_object(thresholds) && class_count <= SMT_CLASS_MAX;
     for (int c = 0; c < class_count && d.rejects; c++) {
         char *name = smt_utf8(classes[c]);
         const json_t *value = name ? json_object_get(thresholds, name) : NULL;
+        double purity = name ? json_number_value(json_object_get(purity_of, name)) : 0;
         smt_free(name);
+        d.purity[c] = purity > 0 && purity <= 1 ? (float)purity : 0;
         d.rejects = json_is_number(value) && isfinite(json_number_value(value));
         d.threshold[c] = (float)json_number_value(value);
     }

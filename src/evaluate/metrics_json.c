@@ -124,15 +124,42 @@ static json_t *coverage(const smt_evaluation *e)
     return json;
 }
 
+/* What is done with the images that are taken for each class of the model. */
+static json_t *rejection_rows(const smt_evaluation *e)
+{
+    json_t *rows = json_array();
+    for (int c = 0; c < e->info.class_count; c++) {
+        smt_rejection r = smt_rejection_of_class(e, c);
+        double asked = (double)e->info.decision.purity[c];
+        json_array_append_new(rows,
+                              json_pack("{s:o,s:o,s:f,s:I,s:I,s:o}",
+                                        "class",
+                                        text(e->info.classes[c]),
+                                        "purity_asked",
+                                        asked > 0 ? json_real(asked) : json_null(),
+                                        "threshold",
+                                        (double)e->info.decision.threshold[c],
+                                        "predicted",
+                                        (json_int_t)r.count,
+                                        "accepted",
+                                        (json_int_t)r.accepted,
+                                        "purity",
+                                        r.accepted ? json_real(r.purity) : json_null()));
+    }
+    return rows;
+}
+
 static json_t *rejection(const smt_evaluation *e)
 {
     if (!e->info.decision.rejects) {
         return json_null();
     }
     smt_rejection r = smt_rejection_measure(e);
-    return json_pack("{s:s,s:b,s:I,s:f,s:o,s:I,s:I,s:I}",
+    return json_pack("{s:o,s:o,s:b,s:I,s:f,s:o,s:I,s:I,s:I}",
                      "target",
-                     e->info.decision.target,
+                     text(e->info.decision.target),
+                     "classes",
+                     rejection_rows(e),
                      "per_class",
                      (int)e->info.decision.per_class,
                      "accepted",

@@ -3,6 +3,7 @@
 #include "evaluate/scores.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,22 @@ static bool shows_purity(size_t right, size_t accepted, const smt_decision_optio
            at_most(accepted - right, accepted, 1 - options->value) <= 1 - options->sure;
 }
 
+static bool has_own(const smt_decision_options *options, int c)
+{
+    return options->purity && options->purity[c] > 0;
+}
+
+/* What is asked of the predictions of class c; -1: of those without a purity of their own. */
+static smt_decision_options asked_of(const smt_decision_options *options, int c)
+{
+    smt_decision_options asked = *options;
+    if (c >= 0 && has_own(options, c)) {
+        asked.target = SMT_REJECT_BY_PURITY;
+        asked.value = (double)options->purity[c];
+    }
+    return asked;
+}
+
 /* Decisions, all right, that are needed to show the purity. */
 static size_t fewest(const smt_decision_options *options)
 {
@@ -66,7 +83,7 @@ static size_t fewest(const smt_decision_options *options)
 static float solve(vote *votes, size_t count, const smt_decision_options *options)
 {
     const float never = 2.0f; /* no confidence reaches it */
-    float best = options->target == SMT_REJECT_BY_RATE || !count ? 0.0f : never;
+    float best = options->target == SMT_REJECT_BY_PURITY && options->value > 0 ? never : 0.0f;
     size_t right = 0;
     qsort(votes, count, sizeof *votes, surest_first);
     for (size_t i = 0; i < count; i++) {
@@ -97,17 +114,23 @@ static smt_status solve_thresholds(const smt_evaluation *e,
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", e->set);
     }
     size_t least = fewest(options) > FEWEST ? fewest(options) : FEWEST;
-    /* c = -1: all classes together, which every class starts from. */
-    for (int c = -1; c < (options->per_class ? e->info.class_count : 0); c++) {
+    /* c = -1: all classes together without those that have a purity of their own, which every class
+     * starts from. */
+    for (int c = -1; c < e->info.class_count; c++) {
+        bool own = c >= 0 && has_own(options, c);
+        if (c >= 0 && !own && !options->per_class) {
+            continue;
+        }
         size_t count = 0;
         for (size_t i = 0; i < e->count; i++) {
-            if (c < 0 || e->top[i] == c) {
+            if (c < 0 ? !has_own(options, e->top[i]) : e->top[i] == c) {
                 votes[count++] = (vote){confidence[i], e->truth[i] == e->predicted[i]};
             }
         }
-        float threshold = solve(votes, count, options);
+        const smt_decision_options asked = asked_of(options, c);
+        float threshold = solve(votes, count, &asked);
         for (int k = 0; k < e->info.class_count; k++) {
-            if (c < 0 || (k == c && count >= least)) {
+            if (c < 0 || (k == c && (own || count >= least))) {
                 decision->threshold[k] = threshold;
             }
         }
@@ -138,18 +161,23 @@ static bool is_clean(const char *name)
     return strncmp(canonical, "clean", 5) == 0;
 }
 
+/* Of the images taken for class `only` of the model; -1: of all. */
 static smt_rejection
-measure(const smt_evaluation *e, const smt_decision *decision, const float *confidence)
+measure(const smt_evaluation *e, const smt_decision *decision, const float *confidence, int only)
 {
-    smt_rejection r = {.count = e->count};
+    smt_rejection r = {0};
     bool clean[2 * SMT_CLASS_MAX + 1];
     for (int c = 0; c < e->map->class_count; c++) {
         clean[c] = is_clean(e->map->classes[c]);
     }
     for (size_t i = 0; i < e->count; i++) {
+        if (only >= 0 && e->top[i] != only) {
+            continue;
+        }
         bool accepted =
             smt_decision_accepts(decision, e->top[i], confidence[i], familiarity_of(e, i));
         bool escape = !clean[e->truth[i]] && clean[e->predicted[i]];
+        r.count++;
         r.accepted += accepted;
         r.right += accepted && e->truth[i] == e->predicted[i];
         r.defects += !clean[e->truth[i]];
@@ -163,7 +191,62 @@ measure(const smt_evaluation *e, const smt_decision *decision, const float *conf
 
 smt_rejection smt_rejection_measure(const smt_evaluation *evaluation)
 {
-    return measure(evaluation, &evaluation->info.decision, evaluation->confidence);
+    return measure(evaluation, &evaluation->info.decision, evaluation->confidence, -1);
+}
+
+smt_rejection smt_rejection_of_class(const smt_evaluation *evaluation, int model_class)
+{
+    return measure(evaluation, &evaluation->info.decision, evaluation->confidence, model_class);
+}
+
+bool smt_decision_by_class(const smt_decision *decision)
+{
+    bool own = false;
+    for (int c = 0; c < SMT_CLASS_MAX; c++) {
+        own = own || decision->purity[c] > 0;
+    }
+    return decision->rejects && (decision->per_class || own);
+}
+
+/* Adds to what was asked for; what does not fit is cut. */
+static void SMT_PRINTF(2, 3) add_target(smt_decision *decision, const char *format, ...)
+{
+    size_t used = strlen(decision->target);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(decision->target + used, sizeof decision->target - used, format, arguments);
+    va_end(arguments);
+}
+
+#define TARGET_REST 80 /* bytes of a target kept free for what follows the classes */
+
+/* "purity 0.9, of bridge 0.99, of open 0.98, sure 0.8" */
+static void
+describe_purity(const smt_evaluation *e, const smt_decision_options *options, smt_decision *d)
+{
+    bool others = options->target == SMT_REJECT_BY_PURITY;
+    int named = 0, more = 0;
+    add_target(d, "purity");
+    if (others) {
+        add_target(d, " %g", options->value);
+    }
+    for (int c = 0; c < e->info.class_count; c++) {
+        const char *name = e->info.classes[c];
+        if (!has_own(options, c)) {
+            continue;
+        }
+        if (strlen(d->target) + strlen(name) + TARGET_REST < sizeof d->target) {
+            add_target(
+                d, "%s of %s %g", others || named ? "," : "", name, (double)options->purity[c]);
+            named++;
+        } else {
+            more++;
+        }
+    }
+    if (more) {
+        add_target(d, "%s of %d %sclasses", named || others ? "," : "", more, named ? "more " : "");
+    }
+    add_target(d, "%s sure %g", named + more ? "," : "", options->sure);
 }
 
 static smt_status
@@ -185,12 +268,7 @@ limit_familiarity(const smt_evaluation *e, double share, smt_decision *decision,
         smt_sort_floats(sorted, e->count);
         decision->least_familiarity = sorted[(size_t)(share * (double)(e->count - 1))];
         decision->watches = decision->rejects = true;
-        size_t used = strlen(decision->target);
-        snprintf(decision->target + used,
-                 sizeof decision->target - used,
-                 "%sunfamiliar %g",
-                 used ? ", " : "",
-                 share);
+        add_target(decision, "%sunfamiliar %g", *decision->target ? ", " : "", share);
     }
     smt_free(sorted);
     return status;
@@ -231,23 +309,52 @@ double smt_auroc(const float *high, size_t high_count, const float *low, size_t 
     return wins / ((double)high_count * (double)low_count);
 }
 
+static smt_status check(const smt_evaluation *e,
+                        const smt_decision_options *options,
+                        bool *by_purity,
+                        smt_error *error)
+{
+    if (options->target != SMT_REJECT_NONE && !(options->value >= 0 && options->value <= 1)) {
+        return smt_fail(
+            error, SMT_ERR_ARGUMENT, "purity or rejection rate %g: not in 0 .. 1", options->value);
+    }
+    *by_purity = options->target == SMT_REJECT_BY_PURITY;
+    for (int c = 0; options->purity && c < e->info.class_count; c++) {
+        if (!(options->purity[c] >= 0 && options->purity[c] <= 1)) {
+            return smt_fail(error,
+                            SMT_ERR_ARGUMENT,
+                            "purity of %s %g: not in 0 .. 1",
+                            e->info.classes[c],
+                            (double)options->purity[c]);
+        }
+        if (has_own(options, c) && options->target == SMT_REJECT_BY_RATE) {
+            return smt_fail(error,
+                            SMT_ERR_ARGUMENT,
+                            "purity of %s: not together with a rejection rate",
+                            e->info.classes[c]);
+        }
+        *by_purity = *by_purity || has_own(options, c);
+    }
+    if (*by_purity && !(options->sure >= 0.5 && options->sure <= 0.999)) {
+        return smt_fail(error, SMT_ERR_ARGUMENT, "sure %g: not in 0.5 .. 0.999", options->sure);
+    }
+    if (!(options->unfamiliar >= 0 && options->unfamiliar <= 1)) {
+        return smt_fail(
+            error, SMT_ERR_ARGUMENT, "unfamiliar %g: not in 0 .. 1", options->unfamiliar);
+    }
+    return SMT_OK;
+}
+
 smt_status smt_decision_fit(const smt_evaluation *e,
                             const smt_decision_options *options,
                             smt_decision *decision,
                             smt_calibration *calibration,
                             smt_error *error)
 {
-    if (options->target != SMT_REJECT_NONE && !(options->value >= 0 && options->value <= 1)) {
-        return smt_fail(
-            error, SMT_ERR_ARGUMENT, "purity or rejection rate %g: not in 0 .. 1", options->value);
-    }
-    if (options->target == SMT_REJECT_BY_PURITY &&
-        !(options->sure >= 0.5 && options->sure <= 0.999)) {
-        return smt_fail(error, SMT_ERR_ARGUMENT, "sure %g: not in 0.5 .. 0.999", options->sure);
-    }
-    if (!(options->unfamiliar >= 0 && options->unfamiliar <= 1)) {
-        return smt_fail(
-            error, SMT_ERR_ARGUMENT, "unfamiliar %g: not in 0 .. 1", options->unfamiliar);
+    bool by_purity = false;
+    smt_status status = check(e, options, &by_purity, error);
+    if (status) {
+        return status;
     }
     float *confidence = smt_alloc(e->count, sizeof *confidence);
     if (!confidence) {
@@ -262,22 +369,25 @@ smt_status smt_decision_fit(const smt_evaluation *e,
     c.temperature = (double)d.temperature;
     c.loss_after = smt_loss_at(e, c.temperature);
     c.error_after = smt_error_at(e, c.temperature, confidence);
-    smt_status status = SMT_OK;
-    if (options->target != SMT_REJECT_NONE) {
+    if (by_purity || options->target != SMT_REJECT_NONE) {
         d.rejects = true;
-        if (options->target == SMT_REJECT_BY_PURITY) {
-            snprintf(d.target, sizeof d.target, "purity %g sure %g", options->value, options->sure);
+        if (by_purity) {
+            describe_purity(e, options, &d);
         } else {
-            snprintf(d.target, sizeof d.target, "rejection %g", options->value);
+            add_target(&d, "rejection %g", options->value);
         }
-        c.fewest = fewest(options);
+        for (int k = 0; k < e->info.class_count; k++) {
+            const smt_decision_options asked = asked_of(options, k);
+            c.fewest[k] = fewest(&asked);
+            d.purity[k] = has_own(options, k) ? options->purity[k] : 0;
+        }
         status = solve_thresholds(e, options, confidence, &d, error);
     }
     if (!status && options->unfamiliar > 0) {
         status = limit_familiarity(e, options->unfamiliar, &d, error);
     }
     if (!status) {
-        c.rejection = measure(e, &d, confidence);
+        c.rejection = measure(e, &d, confidence, -1);
         *decision = d;
         *calibration = c;
     }

@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #define SIDE 420.0
 
@@ -93,7 +94,7 @@ smt_status smt_plot_coverage(const smt_evaluation *e, const char *path, smt_erro
     }
     status = status ? status : draw_open(path, 540, 570, &canvas, error);
     if (!status) {
-        char line[128];
+        char line[384];
         double lowest = 1;
         for (size_t i = 0; i < e->count; i++) {
             xy[i] = points[i].coverage;
@@ -121,7 +122,8 @@ smt_status smt_plot_coverage(const smt_evaluation *e, const char *path, smt_erro
             snprintf(line,
                      sizeof line,
                      "%s: coverage %.2f, purity %.3f",
-                     e->info.decision.target,
+                     strlen(e->info.decision.target) <= 48 ? e->info.decision.target
+                                                           : "thresholds by class",
                      r.coverage,
                      r.purity);
             const draw_key key = {line, draw_palette[1], false};

@@ -3,6 +3,40 @@
 #include <math.h>
 #include <stdio.h>
 
+/* What the thresholds do with the images taken for each class. */
+static void class_table(smt_file *file, const smt_evaluation *e)
+{
+    smt_file_printf(file,
+                    "<table id=\"thresholds\"><thead><tr><th scope=\"col\">taken for</th>"
+                    "<th scope=\"col\">purity asked</th><th scope=\"col\">threshold</th>"
+                    "<th scope=\"col\">decided</th><th scope=\"col\">purity</th></tr></thead>"
+                    "<tbody>\n");
+    for (int c = 0; c < e->info.class_count; c++) {
+        const smt_decision *d = &e->info.decision;
+        smt_rejection r = smt_rejection_of_class(e, c);
+        char asked[32] = "", threshold[32] = "review all", purity[32] = "";
+        if (d->purity[c] > 0) {
+            snprintf(asked, sizeof asked, "%g", (double)d->purity[c]);
+        }
+        if (d->threshold[c] <= 1) {
+            snprintf(threshold, sizeof threshold, "%.3f", (double)d->threshold[c]);
+        }
+        if (r.accepted) {
+            snprintf(purity, sizeof purity, "%.3f", r.purity);
+        }
+        smt_file_printf(file, "<tr><th scope=\"row\">");
+        html_text(file, e->info.classes[c]);
+        smt_file_printf(file,
+                        "</th><td>%s</td><td>%s</td><td>%zu of %zu</td><td>%s</td></tr>\n",
+                        asked,
+                        threshold,
+                        r.accepted,
+                        r.count,
+                        purity);
+    }
+    smt_file_printf(file, "</tbody></table>\n");
+}
+
 void report_rejection(smt_file *file, const smt_evaluation *e)
 {
     smt_coverage_point *points = smt_alloc(e->count, sizeof *points);
@@ -89,6 +123,9 @@ void report_rejection(smt_file *file, const smt_evaluation *e)
                         "called clean.</p>\n",
                         r.escapes,
                         r.defects);
+    }
+    if (smt_decision_by_class(&e->info.decision)) {
+        class_table(file, e);
     }
     smt_file_printf(file, "</div></div>\n");
     smt_free(points);

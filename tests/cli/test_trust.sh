@@ -62,6 +62,37 @@ run 0 "$semtinel" calibrate "$work/plain" "$work/data" --purity 0.99 -o "$work/s
 says 'all classes *always to review: no threshold shows the purity, for which at least 161 decisions'
 run 0 "$semtinel" predict "$work/strict.safetensors" "$work/data/val"
 [ "$(grep -c ',review,' "$work/out")" = 40 ] || fail "a purity that is not shown lets images pass"
+# A purity of its own for a class: kept in the model, told by every command that tells thresholds.
+run 0 "$semtinel" calibrate "$work/plain" "$work/data" --purity 0.01 --sure 0.5 --purity-of Crack=0.5 --purity-of clean=0.999 \
+    -o "$work/own.safetensors"
+says '^purity 0.01, .*of crack 0.5, .*sure 0.5:'
+says 'clean.* purity 0.999: always to review: .* at least 693 decisions'
+run 0 "$semtinel" info "$work/own.safetensors" --json
+says '"purity_of": {'
+run 0 "$semtinel" evaluate "$work/own.safetensors" "$work/data" -o "$work/owned"
+says '  crack .* decided.* (0.5 asked)'
+says '0 of [0-9]* decided (0.999 asked)'
+grep -q '"purity_asked": 0.5' "$work/owned/metrics.json" || fail "metrics.json lacks the purity of a class"
+grep -q 'id="thresholds"' "$work/owned/report.html" || fail "report.html lacks the thresholds by class"
+run 0 "$semtinel" predict "$work/own.safetensors" "$work/data/val"
+awk -F, 'NR > 1 && tolower($4) ~ /^clean/ && $2 != "review" { exit 1 }' "$work/out" || fail "clean is decided without its purity"
+# Alone, it leaves the others as they are.
+run 0 "$semtinel" calibrate "$work/plain" "$work/data" --purity-of clean=0.999 -o "$work/own.safetensors"
+run 0 "$semtinel" predict "$work/own.safetensors" "$work/data/val"
+awk -F, 'NR > 1 && ($2 == "review") != (tolower($4) ~ /^clean/) { exit 1 }' "$work/out" || fail "review of other classes than clean"
+run 2 "$semtinel" calibrate "$work/run" "$work/data" --purity-of crack
+says 'not of the form CLASS=X'
+for value in 0 1.5 much; do
+    run 2 "$semtinel" calibrate "$work/run" "$work/data" --purity-of crack=$value
+    says 'not a number above 0 and up to 1'
+done
+run 2 "$semtinel" calibrate "$work/run" "$work/data" --purity-of crack=0.9 --max-rejection 0.1
+says 'exclude each other'
+run 1 "$semtinel" calibrate "$work/run" "$work/data" --purity-of crakc=0.9
+says "has no class 'crakc'; did you mean 'crack'?"
+run 1 "$semtinel" calibrate "$work/run" "$work/data" --purity-of crack=0.9 --purity-of CRACK=0.8
+says 'has a purity already'
+
 # Without val/, the images that the training held out are taken, and only of the set that it was trained on.
 run 0 "$semtinel" train "$work/data/train" -o "$work/held" --init none --epochs 1 --size 48 --width 0.25 --val-share 0.4
 held=$(sed -n 's/.* \([0-9]*\) validation images (held out)$/\1/p' "$work/out")

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -155,7 +156,7 @@ static void test_thresholds(void **state)
     assert_float_equal(c.rejection.coverage, 0.8, 1e-12);
     assert_int_equal(c.rejection.defects, 4);
     assert_int_equal(c.rejection.escapes, 1);
-    assert_int_equal(c.fewest, 2);
+    assert_int_equal(c.fewest[0], 2);
     options.value = 0.65;
     assert_int_equal(smt_decision_fit(&e, &options, &d, &c, NULL), SMT_OK);
     assert_float_equal(d.threshold[0], 0.8, 1e-6);
@@ -287,6 +288,122 @@ static void test_promise(void **state)
     assert_true(held >= 0.92);
 }
 
+/* Classes with a purity of their own: theirs is solved on their predictions alone, that of the
+ * others on the others' alone, and all of it is kept in the model. */
+static void test_purity_by_class(void **state)
+{
+    (void)state;
+    /* 100 predictions a class, with confidence falling from 0.99 to 0.5: of bridge every one is
+     * right, of CLEAN_LAYER the 60 most confident, of crack and open the 80 most confident. */
+    static const size_t right[CLASSES] = {100, 60, 80, 80};
+    for (size_t i = 0; i < 400; i++) {
+        int said = (int)(i % CLASSES);
+        size_t rank = i / CLASSES;
+        double top_share = 0.99 - 0.0049 * (double)rank, p[CLASSES];
+        for (int c = 0; c < CLASSES; c++) {
+            p[c] = c == said ? top_share : (1 - top_share) / 3;
+        }
+        place(i, rank < right[said] ? said : (said + 2) % CLASSES, p);
+    }
+    smt_evaluation e = wrap(400);
+    float purity[CLASSES] = {0, 0.95f, 0, 0.999f};
+    smt_decision_options options = {.keep_temperature = true,
+                                    .target = SMT_REJECT_BY_PURITY,
+                                    .value = 0.9,
+                                    .sure = 0.8,
+                                    .purity = purity};
+    smt_decision d;
+    smt_calibration c;
+    assert_int_equal(smt_decision_fit(&e, &options, &d, &c, NULL), SMT_OK);
+    /* 60 of 61 show 95% with probability 0.8, 60 of 62 no more: at 5% wrong, at most one of 61 or
+     * two of 62 would be wrong with probability 0.18 and 0.39. 100 right decisions do not show
+     * 99.9%, for which it takes 1609. */
+    e.info.decision = d;
+    smt_rejection clean = smt_rejection_of_class(&e, 1), open = smt_rejection_of_class(&e, 3);
+    assert_int_equal(clean.count, 100);
+    assert_int_equal(clean.right, 60);
+    assert_int_equal(clean.accepted, 61);
+    assert_int_equal(open.accepted, 0);
+    assert_int_equal(c.fewest[3], 1609);
+    assert_int_equal(c.fewest[1], 32);
+    assert_true(d.threshold[3] > 1);
+    /* bridge and crack share one threshold. */
+    assert_float_equal(d.threshold[0], d.threshold[2], 0);
+    size_t others = smt_rejection_of_class(&e, 0).accepted + smt_rejection_of_class(&e, 2).accepted;
+    size_t others_right = smt_rejection_of_class(&e, 0).right + smt_rejection_of_class(&e, 2).right;
+    assert_true((double)others_right >= 0.9 * (double)others && others > 180);
+    assert_true(smt_decision_by_class(&d));
+    assert_string_equal(d.target, "purity 0.9, of CLEAN_LAYER 0.95, of open 0.999, sure 0.8");
+
+    char *text = NULL;
+    assert_int_equal(smt_decision_store("{}", &d, &c, &e, &text, NULL), SMT_OK);
+    smt_decision back = smt_decision_load(text, (const char *const *)names, CLASSES);
+    smt_free(text);
+    for (int k = 0; k < CLASSES; k++) {
+        assert_float_equal(back.purity[k], purity[k], 1e-6);
+        assert_float_equal(back.threshold[k], d.threshold[k], 1e-6);
+    }
+    assert_string_equal(back.target, d.target);
+
+    /* Without a purity for the others they are always decided. */
+    options.target = SMT_REJECT_NONE;
+    assert_int_equal(smt_decision_fit(&e, &options, &d, &c, NULL), SMT_OK);
+    assert_string_equal(d.target, "purity of CLEAN_LAYER 0.95, of open 0.999, sure 0.8");
+    assert_true(d.rejects);
+    assert_true(smt_decision_accepts(&d, 0, 0, NAN));
+    assert_false(smt_decision_accepts(&d, 1, 0.5f, NAN));
+    assert_int_equal(c.fewest[0], 0);
+
+    /* A class that is never predicted shows nothing. */
+    for (size_t i = 0; i < 400; i++) {
+        top[i] = top[i] == 3 ? 2 : top[i];
+    }
+    purity[3] = 0.1f;
+    assert_int_equal(smt_decision_fit(&e, &options, &d, &c, NULL), SMT_OK);
+    assert_true(d.threshold[3] > 1);
+
+    smt_error error = {0};
+    purity[3] = 1.5f;
+    assert_int_equal(smt_decision_fit(&e, &options, &d, &c, &error), SMT_ERR_ARGUMENT);
+    assert_non_null(strstr(error.message, "open"));
+    purity[3] = 0.5f;
+    options.target = SMT_REJECT_BY_RATE;
+    options.value = 0.1;
+    assert_int_equal(smt_decision_fit(&e, &options, &d, &c, &error), SMT_ERR_ARGUMENT);
+}
+
+/* What was asked for stays a whole text, however many and long the names are. */
+static void test_long_target(void **state)
+{
+    (void)state;
+    enum { MANY = 60 };
+    static char storage[MANY][48];
+    static const char *many[MANY];
+    float purity[MANY];
+    for (int c = 0; c < MANY; c++) {
+        snprintf(storage[c], sizeof storage[c], "a class with a rather long name, number %d", c);
+        many[c] = storage[c];
+        purity[c] = 0.5f;
+    }
+    static float wide[20 * MANY];
+    smt_evaluation e = claiming(1, 20);
+    for (size_t i = 0; i < 20; i++) {
+        memcpy(wide + i * MANY, probabilities + i * CLASSES, CLASSES * sizeof *wide);
+    }
+    e.probabilities = wide;
+    e.info.class_count = MANY;
+    e.info.classes = many;
+    const smt_decision_options options = {
+        .keep_temperature = true, .sure = 0.8, .unfamiliar = 0, .purity = purity};
+    smt_decision d;
+    smt_calibration c;
+    assert_int_equal(smt_decision_fit(&e, &options, &d, &c, NULL), SMT_OK);
+    assert_string_equal(d.target,
+                        "purity of a class with a rather long name, number 0 0.5, of a class with "
+                        "a rather long name, number 1 0.5, of a class with a rather long name, "
+                        "number 2 0.5, of 57 more classes, sure 0.8");
+}
+
 /* Nothing right: no threshold reaches a purity, all goes to review, and nothing breaks. */
 static void test_hopeless(void **state)
 {
@@ -388,6 +505,8 @@ int main(void)
                                        cmocka_unit_test(test_no_temperature),
                                        cmocka_unit_test(test_thresholds),
                                        cmocka_unit_test(test_shown),
+                                       cmocka_unit_test(test_purity_by_class),
+                                       cmocka_unit_test(test_long_target),
                                        cmocka_unit_test(test_promise),
                                        cmocka_unit_test(test_hopeless),
                                        cmocka_unit_test(test_familiarity),
