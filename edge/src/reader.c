@@ -39,9 +39,13 @@ static fb_file file_of(const smt_edge_model *model)
     return file;
 }
 
-static smt_edge_status damaged(smt_edge_error *error, const char *what, int32_t index)
+/* With the file's size, which tells a cut file from its whole. */
+#define DAMAGED "damaged file (%u bytes; was it cut?): "
+
+static smt_edge_status
+damaged(const smt_edge_model *model, smt_edge_error *error, const char *what, int32_t index)
 {
-    return edge_fail(error, SMT_EDGE_ERR_FORMAT, "damaged file: %s %d", what, index);
+    return edge_fail(error, SMT_EDGE_ERR_FORMAT, DAMAGED "%s %d", model->size, what, index);
 }
 
 /* The data of buffer `index`, NULL when it is empty. */
@@ -73,7 +77,7 @@ static smt_edge_status read_quantisation(const smt_edge_model *model,
     uint32_t details = fb_byte(&file, at, QUANT_DETAILS_TYPE, 0, &bad);
     int32_t axis = fb_int(&file, at, QUANT_DIMENSION, 0, &bad);
     if (bad)
-        return damaged(error, "quantisation of tensor", tensor->index);
+        return damaged(model, error, "quantisation of tensor", tensor->index);
     if (count == 0)
         return SMT_EDGE_OK;
     if (details)
@@ -140,7 +144,7 @@ smt_edge_status edge_read_tensor(const smt_edge_model *model,
     uint32_t rank, name_length, buffer_bytes = 0;
     uint32_t at = fb_element(&file, model->tensors_at, (uint32_t)index, &bad);
     if (bad)
-        return damaged(error, "tensor", index);
+        return damaged(model, error, "tensor", index);
     uint32_t shape_at = fb_vector(&file, at, TENSOR_SHAPE, 4, &rank, &bad);
     uint32_t type = fb_byte(&file, at, TENSOR_TYPE, 0, &bad);
     uint32_t buffer = (uint32_t)fb_int(&file, at, TENSOR_BUFFER, 0, &bad);
@@ -149,10 +153,10 @@ smt_edge_status edge_read_tensor(const smt_edge_model *model,
     uint32_t variable = fb_byte(&file, at, TENSOR_VARIABLE, 0, &bad);
     uint32_t sparsity = fb_field(&file, at, TENSOR_SPARSITY, 4, &bad);
     if (bad || buffer >= (uint32_t)model->buffer_count)
-        return damaged(error, "tensor", index);
+        return damaged(model, error, "tensor", index);
     const uint8_t *data = buffer_data(model, buffer, &buffer_bytes, &bad);
     if (bad)
-        return damaged(error, "buffer", (int32_t)buffer);
+        return damaged(model, error, "buffer", (int32_t)buffer);
 
     *tensor = (smt_edge_tensor){.index = index, .type = (smt_edge_type)type, .rank = (int32_t)rank};
     tensor->name = (const char *)(model->data + name_at);
@@ -318,7 +322,8 @@ static smt_edge_status read_options(const fb_file *file,
     if (bad || padding > SMT_EDGE_VALID)
         return edge_fail(error,
                          SMT_EDGE_ERR_FORMAT,
-                         "damaged file: options of operator %o",
+                         DAMAGED "options of operator %o",
+                         file->size,
                          op->index,
                          op->code);
     op->padding = (smt_edge_padding)padding;
@@ -343,23 +348,23 @@ smt_edge_status edge_read_operator(const smt_edge_model *model,
     uint32_t inputs, outputs;
     uint32_t at = fb_element(&file, model->operators_at, (uint32_t)index, &bad);
     if (bad)
-        return damaged(error, "operator", index);
+        return damaged(model, error, "operator", index);
     uint32_t code_index = (uint32_t)fb_int(&file, at, OP_CODE, 0, &bad);
     uint32_t inputs_at = fb_vector(&file, at, OP_INPUTS, 4, &inputs, &bad);
     uint32_t outputs_at = fb_vector(&file, at, OP_OUTPUTS, 4, &outputs, &bad);
     uint32_t options_type = fb_byte(&file, at, OP_OPTIONS_TYPE, 0, &bad);
     if (bad || code_index >= (uint32_t)model->code_count)
-        return damaged(error, "operator", index);
+        return damaged(model, error, "operator", index);
     uint32_t code_at = fb_element(&file, model->codes_at, code_index, &bad);
     if (bad)
-        return damaged(error, "operator code", (int32_t)code_index);
+        return damaged(model, error, "operator code", (int32_t)code_index);
     int32_t code = (int8_t)fb_byte(&file, code_at, CODE_DEPRECATED, 0, &bad);
     int32_t extended = fb_int(&file, code_at, CODE_BUILTIN, 0, &bad);
     int32_t version = fb_int(&file, code_at, CODE_VERSION, 1, &bad);
     uint32_t custom_length;
     uint32_t custom_at = fb_vector(&file, code_at, CODE_CUSTOM, 1, &custom_length, &bad);
     if (bad)
-        return damaged(error, "operator code", (int32_t)code_index);
+        return damaged(model, error, "operator code", (int32_t)code_index);
     if (extended > code)
         code = extended;
 
@@ -415,7 +420,7 @@ smt_edge_status edge_read_operator(const smt_edge_model *model,
         table = fb_table(&file, at, OP_OPTIONS, &bad);
     if (bad || (fields->options_type && options_type && !table) || (fields->needed && !table))
         return edge_fail(
-            error, SMT_EDGE_ERR_FORMAT, "damaged file: options of operator %o", index, code);
+            error, SMT_EDGE_ERR_FORMAT, DAMAGED "options of operator %o", model->size, index, code);
     return read_options(&file, fields, table, op, error);
 }
 
@@ -495,7 +500,7 @@ static smt_edge_status check_ends(const smt_edge_model *model, smt_edge_error *e
     for (int32_t i = 0; i < model->input_count; i++) {
         int32_t t = model->inputs[i];
         if (t < 0 || t >= model->tensor_count || is_listed(model->inputs, i, t))
-            return damaged(error, "network input", i);
+            return damaged(model, error, "network input", i);
         smt_edge_status status = edge_read_tensor(model, t, false, &tensor, error);
         if (status)
             return status;
@@ -517,7 +522,7 @@ static smt_edge_status check_metadata(const smt_edge_model *model, smt_edge_erro
     smt_edge_metadata metadata;
     for (int32_t i = 0; i < model->metadata_count; i++)
         if (!smt_edge_get_metadata(model, i, &metadata))
-            return damaged(error, "metadata", i);
+            return damaged(model, error, "metadata", i);
     return SMT_EDGE_OK;
 }
 
@@ -529,7 +534,7 @@ static smt_edge_status find_lists(smt_edge_model *model, smt_edge_error *error)
     uint32_t codes, subgraphs, buffers, metadata, tensors, inputs, outputs, operators;
     uint32_t root = fb_follow(&file, 0, 4);
     if (!fb_is_table(&file, root))
-        return edge_fail(error, SMT_EDGE_ERR_FORMAT, "damaged file: no root table");
+        return edge_fail(error, SMT_EDGE_ERR_FORMAT, DAMAGED "no root table", model->size);
     int32_t version = fb_int(&file, root, MODEL_VERSION, 0, &bad);
     model->codes_at = fb_vector(&file, root, MODEL_CODES, 4, &codes, &bad);
     uint32_t subgraphs_at = fb_vector(&file, root, MODEL_SUBGRAPHS, 4, &subgraphs, &bad);
@@ -538,7 +543,7 @@ static smt_edge_status find_lists(smt_edge_model *model, smt_edge_error *error)
     uint32_t length;
     model->description_at = fb_vector(&file, root, MODEL_DESCRIPTION, 1, &length, &bad);
     if (bad)
-        return edge_fail(error, SMT_EDGE_ERR_FORMAT, "damaged file: root table");
+        return edge_fail(error, SMT_EDGE_ERR_FORMAT, DAMAGED "root table", model->size);
     if (version != 3)
         return edge_fail(
             error, SMT_EDGE_ERR_UNSUPPORTED, "schema version %d; only 3 is supported", version);
@@ -549,13 +554,13 @@ static smt_edge_status find_lists(smt_edge_model *model, smt_edge_error *error)
                          subgraphs);
     uint32_t graph = fb_element(&file, subgraphs_at, 0, &bad);
     if (bad)
-        return edge_fail(error, SMT_EDGE_ERR_FORMAT, "damaged file: subgraph");
+        return edge_fail(error, SMT_EDGE_ERR_FORMAT, DAMAGED "subgraph", model->size);
     model->tensors_at = fb_vector(&file, graph, GRAPH_TENSORS, 4, &tensors, &bad);
     uint32_t inputs_at = fb_vector(&file, graph, GRAPH_INPUTS, 4, &inputs, &bad);
     uint32_t outputs_at = fb_vector(&file, graph, GRAPH_OUTPUTS, 4, &outputs, &bad);
     model->operators_at = fb_vector(&file, graph, GRAPH_OPERATORS, 4, &operators, &bad);
     if (bad)
-        return edge_fail(error, SMT_EDGE_ERR_FORMAT, "damaged file: subgraph");
+        return edge_fail(error, SMT_EDGE_ERR_FORMAT, DAMAGED "subgraph", model->size);
     if (tensors > SMT_EDGE_MAX_TENSORS || operators > SMT_EDGE_MAX_OPERATORS ||
         codes > SMT_EDGE_MAX_OPERATORS || inputs > 64 || outputs > 64 || metadata > 1024 ||
         buffers > 4 * SMT_EDGE_MAX_TENSORS)

@@ -75,6 +75,11 @@ SMT_API char *smt_utf8(const char *text);
 /* Characters of UTF-8 text, and the width for "%-*s" that makes it fill `columns` of them. */
 SMT_API int smt_utf8_length(const char *text);
 SMT_API int smt_utf8_pad(const char *text, int columns);
+/* The word that goes with a count: "%zu %s", n, smt_plural(n, "image", "images"). */
+static inline const char *smt_plural(size_t count, const char *one, const char *many)
+{
+    return count == 1 ? one : many;
+}
 SMT_API void smt_free(void *block); /* NULL is allowed */
 /* For tests: the allocation that comes after `countdown` further ones fails, as do all that follow;
  * negative: none. */
@@ -177,7 +182,8 @@ smt_file_load(const char *path, size_t limit, void **data, size_t *size, smt_err
 /* mkdir -p. */
 SMT_API smt_status smt_make_directory(const char *path, smt_error *error);
 /* For asking before long work: whether a file, or a folder that is made with its parents where they
- * are missing, could be written at `path`. The messages are those of trying; nothing is left. */
+ * are missing, could be written at `path`. The messages are those of trying; nothing is left. "-"
+ * is refused: who writes it means standard output. */
 SMT_API smt_status smt_check_output(const char *path, bool folder, smt_error *error);
 SMT_API bool smt_path_exists(const char *path);
 SMT_API bool smt_path_is_directory(const char *path);

@@ -47,7 +47,7 @@ typedef struct smt_pixels {
 } smt_pixels;
 
 /* Loads the samples for which wanted[i] (NULL: all), in order, on the pool. An unreadable image is
- * logged, counted and left out. Equal files give equal bytes at any number of threads. */
+ * logged, counted and skipped. Equal files give equal bytes at any number of threads. */
 SMT_API smt_status smt_pixels_load(const smt_dataset *dataset,
                                    const bool *wanted,
                                    int size,

@@ -45,7 +45,7 @@ SMT_API smt_status smt_dataset_hold_out(
 SMT_API smt_status smt_split_check_output(const char *source, const char *out, smt_error *error);
 
 /* Writes OUT/{train,val,test}/CLASS/NAME and OUT/split.json (options, counts, and for each file its
- * source and group). Unreadable images are left out and listed. OUT must be missing or empty and
+ * source and group). Unreadable images are skipped and listed. OUT must be missing or empty and
  * may not lie inside the source; on failure it is left as it was. A name that two images of a class
  * share gets "-2", "-3", ... before its suffix. */
 SMT_API smt_status smt_split_write(const smt_audit *audit,

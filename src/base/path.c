@@ -149,6 +149,12 @@ static smt_status check_folder(const char *path, smt_error *error)
 smt_status smt_check_output(const char *path, bool folder, smt_error *error)
 {
     struct stat info;
+    if (strcmp(path, "-") == 0) {
+        return smt_fail(error,
+                        SMT_ERR_ARGUMENT,
+                        "-: the name of a %s is needed; ./- is one that is called so",
+                        folder ? "folder" : "file");
+    }
     if (folder) {
         return check_folder(path, error);
     }

@@ -182,8 +182,9 @@ static smt_status run(char **operands, int count, smt_pool *pool, size_t *skippe
         }
     }
     if (!status) {
-        cli_say("%zu images, %.0f%% of the variety of all classes: share of their statistics %.2f",
+        cli_say("%zu %s, %.0f%% of the variety of all classes: share of their statistics %.2f",
                 a.images,
+                smt_plural(a.images, "image", "images"),
                 100 * a.variety,
                 a.share);
         cli_say("means moved by %.3f old deviations (root mean square), by %.2f at most",

@@ -138,7 +138,7 @@ int cli_audit(int argc, char **argv)
     const cli_option table[] = {
         {"json",
          0,
-         CLI_FILE,
+         CLI_STREAM,
          &args.json,
          0,
          0,

@@ -138,29 +138,32 @@ int cli_augment(int argc, char **argv)
     }
     for (size_t i = 0; i < dataset->sample_count; i++) {
         if (audit->content[i] == SMT_CONTENT_UNREADABLE) {
-            smt_log(SMT_LOG_WARNING, "%s; left out", audit->reasons[i]);
+            smt_log(SMT_LOG_WARNING, "skipped %s", audit->reasons[i]);
             code = EXIT_SKIPPED;
         }
     }
     size_t leaks = audit->summary.leaks[SMT_SPLIT_VAL] + audit->summary.leaks[SMT_SPLIT_TEST];
     if (leaks) {
         smt_log(SMT_LOG_WARNING,
-                "%s: %zu val and test images have a duplicate in train, which augmentation will "
+                "%s: %zu val and test %s a duplicate in train, which augmentation will "
                 "multiply; 'semtinel "
                 "split --merge' makes clean splits",
                 operands[0],
-                leaks);
+                leaks,
+                smt_plural(leaks, "image has", "images have"));
     }
     if (smt_augment_set(audit, &args.options, pool, operands[1], &result, &error)) {
         code = cli_report(&error);
         goto done;
     }
-    cli_say(
-        "%zu training images and %zu augmented ones; %zu val and test images unchanged. Wrote %s",
-        result.originals,
-        result.augmented,
-        result.copied,
-        operands[1]);
+    cli_say("%zu training %s and %zu augmented %s; %zu val and test %s unchanged. Wrote %s",
+            result.originals,
+            smt_plural(result.originals, "image", "images"),
+            result.augmented,
+            smt_plural(result.augmented, "one", "ones"),
+            result.copied,
+            smt_plural(result.copied, "image", "images"),
+            operands[1]);
 done:
     smt_audit_destroy(&audit);
     smt_pool_destroy(&pool);

@@ -249,7 +249,7 @@ int cli_bench(int argc, char **argv)
     if (b.json) {
         return print_json(&b, &r, threads);
     }
-    printf("MobileNetV3-Small, width %g%s, %d x %d x %d, batch %d, %d thread%s\n",
+    printf("MobileNetV3-Small, width %g%s, %d x %d x %d, batch %d, %d %s\n",
            b.width,
            b.model.wide_head ? ", wide head" : "",
            b.model.input_size,
@@ -257,10 +257,11 @@ int cli_bench(int argc, char **argv)
            b.model.channels,
            b.batch,
            threads,
-           threads == 1 ? "" : "s");
-    printf("  %.1f images/s (median of %d steps of %.2f ms; fastest %.1f images/s)\n",
+           smt_plural((size_t)threads, "thread", "threads"));
+    printf("  %.1f images/s (median of %d %s of %.2f ms; fastest %.1f images/s)\n",
            b.batch / r.median,
            b.steps,
+           smt_plural((size_t)b.steps, "step", "steps"),
            1e3 * r.median,
            b.batch / r.fastest);
     printf("  memory: %.1f MB for activations, gradients and workspaces; process at most %.1f MB\n",

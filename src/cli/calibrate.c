@@ -175,11 +175,12 @@ print(const smt_calibration *c, const smt_decision *decision, const smt_classifi
                         own);
             } else {
                 cli_say("  %-*s %salways to review: no threshold shows the purity, for which at "
-                        "least %zu decisions must be right in a row",
+                        "least %zu %s must be right in a row",
                         smt_utf8_pad(whose, 16),
                         whose,
                         own,
-                        c->fewest[i]);
+                        c->fewest[i],
+                        smt_plural(c->fewest[i], "decision", "decisions"));
             }
         }
     }
@@ -288,9 +289,10 @@ static smt_status measure_foreign(smt_classifier *classifier,
         status = smt_fail(error, SMT_ERR_IO, "%s: no image could be read", foreign);
     }
     if (!status) {
-        cli_say("%zu foreign images: area under the ROC curve %.3f by familiarity, %.3f by "
+        cli_say("%zu foreign %s: area under the ROC curve %.3f by familiarity, %.3f by "
                 "confidence; %.1f%% to review",
                 used,
+                smt_plural(used, "image", "images"),
                 smt_auroc(e->familiarity, e->count, familiarity, used),
                 smt_auroc(e->confidence, e->count, confidence, used),
                 100.0 * (double)review / (double)used);

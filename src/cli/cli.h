@@ -14,6 +14,7 @@ typedef enum cli_kind {
     CLI_REAL,   /* double, low .. high */
     CLI_TEXT,   /* const char * into argv */
     CLI_FILE,   /* the same: a file to write; cli_parse tells at once if it cannot be */
+    CLI_STREAM, /* the same; "-" is standard output, which the command sees to */
     CLI_FOLDER, /* the same: a folder to write into, made if missing */
     CLI_CHOICE, /* int: index into `choices`, a "a|b|c" list */
     CLI_LIST,   /* cli_list: may be repeated; texts into argv */

@@ -57,7 +57,10 @@ static smt_status load(const char *operand, smt_prediction_table **table, smt_er
 
 static void print(const smt_comparison *c, char **names)
 {
-    cli_say("%zu images in all of them%s", c->count, c->left_out ? ", others left out" : "");
+    cli_say("%zu %s in all of them%s",
+            c->count,
+            smt_plural(c->count, "image", "images"),
+            c->left_out ? ", others left out" : "");
     cli_say("%s", "");
     cli_say("     accuracy  95%% interval      macro F1  95%% interval");
     for (int t = 0; t < c->tables; t++) {

@@ -264,9 +264,11 @@ int cli_demo(int argc, char **argv)
     status = status ? status : smt_demo_finish(&w.demo, &frames, &error);
     if (!status) {
         double took = smt_clock() - start;
-        cli_say("%zu images, %zu frames in %.1f s (%.0f frames/s)",
+        cli_say("%zu %s, %zu %s in %.1f s (%.0f frames/s)",
                 w.shown,
+                smt_plural(w.shown, "image", "images"),
                 frames,
+                smt_plural(frames, "frame", "frames"),
                 took,
                 (double)frames / took);
         cli_say("wrote %s%s%s",

@@ -244,12 +244,15 @@ int cli_explain(int argc, char **argv)
         }
     }
     if (!status && skipped == list.count) {
-        status =
-            smt_fail(&error, SMT_ERR_FORMAT, "none of the %zu images could be read", list.count);
+        status = smt_fail(&error, SMT_ERR_FORMAT, "no image of %zu could be read", list.count);
     }
     status = status ? status : smt_file_commit(&w.csv, &error);
     if (!status) {
-        cli_say("%zu of %zu images explained in %s", list.count - skipped, list.count, output);
+        cli_say("%zu of %zu %s explained in %s",
+                list.count - skipped,
+                list.count,
+                smt_plural(list.count, "image", "images"),
+                output);
     }
     code = status ? cli_report(&error) : skipped ? EXIT_SKIPPED : EXIT_DONE;
     smt_file_abandon(&w.csv);

@@ -133,6 +133,7 @@ static void default_and_range(const cli_option *option, char *out, size_t size)
         break;
     case CLI_TEXT:
     case CLI_FILE:
+    case CLI_STREAM:
     case CLI_FOLDER:
         if (*(const char **)option->target) {
             snprintf(out, size, " [%s]", *(const char **)option->target);

@@ -70,7 +70,11 @@ static const char *quantisation_text(const json_t *owner, char *text, size_t siz
                  json_number_value(json_object_get(q, "scale")),
                  (long long)whole(q, "zero_point"));
     } else if (q) {
-        snprintf(text, size, "%lld scales", (long long)whole(q, "channels"));
+        snprintf(text,
+                 size,
+                 "%lld %s",
+                 (long long)whole(q, "channels"),
+                 smt_plural((size_t)whole(q, "channels"), "scale", "scales"));
     }
     return text;
 }

@@ -98,6 +98,7 @@ static int take(const cli_command *command, const cli_option *option, const char
     }
     case CLI_TEXT:
     case CLI_FILE:
+    case CLI_STREAM:
     case CLI_FOLDER:
         *(const char **)option->target = text;
         return -1;
@@ -126,14 +127,15 @@ static int take(const cli_command *command, const cli_option *option, const char
     return -1;
 }
 
-/* Whether what the options name to be written can be; "-" is standard output. */
+/* Whether what the options name to be written can be. */
 static int check_outputs(const cli_option *options)
 {
     for (const cli_option *o = options; o->name; o++) {
+        bool folder = o->kind == CLI_FOLDER, stream = o->kind == CLI_STREAM;
         const char *path =
-            o->kind == CLI_FILE || o->kind == CLI_FOLDER ? *(const char **)o->target : NULL;
+            folder || stream || o->kind == CLI_FILE ? *(const char **)o->target : NULL;
         smt_error error = {0};
-        if (path && strcmp(path, "-") && smt_check_output(path, o->kind == CLI_FOLDER, &error)) {
+        if (path && !(stream && strcmp(path, "-") == 0) && smt_check_output(path, folder, &error)) {
             return cli_report(&error);
         }
     }

@@ -12,7 +12,7 @@ static const char *output, *names;
 static bool as_json;
 
 static const cli_option options[] = {
-    {"output", 'o', CLI_FILE, &output, 0, 0, "FILE", "write there instead of to standard output"},
+    {"output", 'o', CLI_STREAM, &output, 0, 0, "FILE", "write there instead of to standard output"},
     {"json",
      0,
      CLI_FLAG,
@@ -83,6 +83,7 @@ static void read_one(void *context, int task, int worker)
 typedef struct sink {
     smt_file *file; /* NULL: standard output */
     json_t *rows;   /* NULL: CSV */
+    bool begun;     /* of CSV: the header is written */
 } sink;
 
 static void write_text(sink *s, const char *text)
@@ -119,6 +120,12 @@ static smt_status emit(sink *s,
                               : REVIEW;
     if (!s->rows) {
         char number[32];
+        if (!s->begun) {
+            write_text(s,
+                       rejects ? "image_name,predicted_class,confidence,suggested_class\n"
+                               : "image_name,predicted_class,confidence\n");
+            s->begun = true;
+        }
         write_field(s, path);
         write_text(s, ",");
         write_field(s, decided);
@@ -280,27 +287,24 @@ int cli_predict(int argc, char **argv)
     if (!status && !list.count) {
         status = smt_fail(&error, SMT_ERR_IO, "%s: no image to classify", operands[1]);
     }
-    if (!status && output) {
+    if (!status && output && strcmp(output, "-")) {
         status = smt_file_create(output, &s.file, &error);
     }
     if (!status && as_json) {
         s.rows = json_array();
         status = s.rows ? SMT_OK : smt_fail(&error, SMT_ERR_MEMORY, "out of memory");
     }
-    if (!status && !as_json) {
-        bool rejects = smt_classifier_about(classifier)->decision.rejects;
-        write_text(&s,
-                   rejects ? "image_name,predicted_class,confidence,suggested_class\n"
-                           : "image_name,predicted_class,confidence\n");
-    }
     status = status ? status : predict_all(classifier, pool, &list, &s, &skipped, &error);
     if (!status && skipped == list.count) {
-        status =
-            smt_fail(&error, SMT_ERR_FORMAT, "none of the %zu images could be read", list.count);
+        status = smt_fail(&error, SMT_ERR_FORMAT, "no image of %zu could be read", list.count);
     }
     status = status ? status : finish(&s, &error);
     if (!status && skipped) {
-        smt_log(SMT_LOG_WARNING, "%zu of %zu images skipped", skipped, list.count);
+        smt_log(SMT_LOG_WARNING,
+                "%zu of %zu %s skipped",
+                skipped,
+                list.count,
+                smt_plural(list.count, "image", "images"));
     }
     code = status ? cli_report(&error) : skipped ? EXIT_SKIPPED : EXIT_DONE;
     smt_file_abandon(&s.file);

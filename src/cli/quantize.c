@@ -286,9 +286,11 @@ static smt_status fine_tune(smt_quantizer *q,
     status =
         smt_quantizer_train(q, pixels, &model->preprocess, &training, report_epoch, NULL, error);
     if (status == SMT_OK) {
-        cli_say("fine-tuned on %zu images for %d epochs in %.1f s",
+        cli_say("fine-tuned on %zu %s for %d %s in %.1f s",
                 pixels->count,
+                smt_plural(pixels->count, "image", "images"),
                 training.epochs,
+                smt_plural((size_t)training.epochs, "epoch", "epochs"),
                 smt_clock() - start);
     }
     smt_pixels_destroy(&pixels);
@@ -503,7 +505,10 @@ static smt_status run(const char *path, smt_pool *pool, size_t *failed, smt_erro
     if (status) {
         goto done;
     }
-    cli_say("calibrated on %d images in %.1f s", count, smt_clock() - start);
+    cli_say("calibrated on %d %s in %.1f s",
+            count,
+            smt_plural((size_t)count, "image", "images"),
+            smt_clock() - start);
     if (sensitivity) {
         status = write_sensitivity(q, cal.input, count, error);
         if (status) {

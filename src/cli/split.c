@@ -20,7 +20,7 @@ static const cli_command command = {
                "audit') stay together, so that\n"
                "no test image has a copy in the training part. OUT must be missing or empty; "
                "OUT/split.json says where each\n"
-               "file came from. Unreadable images are left out and named.\n"
+               "file came from. Unreadable images are named and skipped.\n"
                "With --merge, a source that has splits already is pooled and divided anew.",
     .examples = "  semtinel split wafers wafers-split\n"
                 "  semtinel split wafers wafers-split --train .8 --val .1 --test .1 --link\n"
@@ -154,13 +154,13 @@ int cli_split(int argc, char **argv)
         wanted[i] = audit->content[i] != SMT_CONTENT_UNREADABLE;
         readable += wanted[i];
         if (!wanted[i]) {
-            smt_log(SMT_LOG_WARNING, "%s; left out", audit->reasons[i]);
+            smt_log(SMT_LOG_WARNING, "skipped %s", audit->reasons[i]);
         }
     }
     if (!readable) {
         smt_fail(&error,
                  SMT_ERR_FORMAT,
-                 "%s: none of the %zu images can be read",
+                 "%s: no image of %zu can be read",
                  operands[0],
                  dataset->sample_count);
         code = cli_report(&error);
@@ -172,15 +172,22 @@ int cli_split(int argc, char **argv)
         goto done;
     }
     print_table(audit, assigned);
-    cli_say("%zu images in %zu groups; %zu have near-duplicates, which stayed together. Wrote %s",
+    size_t groups = audit->group_count - (dataset->sample_count - readable);
+    cli_say("%zu %s in %zu %s; %zu %s near-duplicates, which stayed together. Wrote %s",
             readable,
-            audit->group_count - (dataset->sample_count - readable),
+            smt_plural(readable, "image", "images"),
+            groups,
+            smt_plural(groups, "group", "groups"),
             audit->summary.images_with_duplicate,
+            smt_plural(audit->summary.images_with_duplicate, "has", "have"),
             operands[1]);
-    if (audit->summary.conflicts_exact + audit->summary.conflicts_near) {
+    size_t conflicts = audit->summary.conflicts_exact + audit->summary.conflicts_near;
+    if (conflicts) {
         smt_log(SMT_LOG_WARNING,
-                "%zu pairs of duplicates carry different labels; 'semtinel audit' names them",
-                audit->summary.conflicts_exact + audit->summary.conflicts_near);
+                "%zu %s of duplicates %s different labels; 'semtinel audit' names them",
+                conflicts,
+                smt_plural(conflicts, "pair", "pairs"),
+                smt_plural(conflicts, "carries", "carry"));
     }
     code = readable < dataset->sample_count ? EXIT_SKIPPED : EXIT_DONE;
 done:

@@ -300,7 +300,8 @@ int cli_synth(int argc, char **argv)
     smt_status status = SMT_OK;
     if (operand_count) {
         j.folder = operands[0];
-        status = force ? SMT_OK : check_empty(j.folder, &error);
+        status = smt_check_output(j.folder, true, &error);
+        status = status || force ? status : check_empty(j.folder, &error);
         double start = smt_clock();
         if (!status) {
             status = write_images(&j, &error);
@@ -308,10 +309,12 @@ int cli_synth(int argc, char **argv)
         if (!status) {
             double seconds = smt_clock() - start;
             int total = j.classes * per_class;
-            cli_say("%s: %d images of %d classes, %.0f images/s",
+            cli_say("%s: %d %s of %d %s, %.0f images/s",
                     j.folder,
                     total,
+                    smt_plural((size_t)total, "image", "images"),
                     j.classes,
+                    smt_plural((size_t)j.classes, "class", "classes"),
                     total / (seconds > 0 ? seconds : 1));
         }
     }

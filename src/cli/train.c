@@ -209,7 +209,11 @@ static smt_status simulate(void *context,
         smt_free(labels);
         return smt_fail(error, SMT_ERR_MEMORY, "out of memory for %zu simulated images", count);
     }
-    cli_say("simulating %d images of each of %d classes", options->synth_per_class, found[preset]);
+    cli_say("simulating %d %s of each of %d %s",
+            options->synth_per_class,
+            smt_plural((size_t)options->synth_per_class, "image", "images"),
+            found[preset],
+            smt_plural((size_t)found[preset], "class", "classes"));
     synth_run run = {preset ? SMT_SYNTH_PHASE3 : SMT_SYNTH_PHASE1,
                      simulated[preset],
                      options->synth_per_class,

@@ -82,8 +82,13 @@ static void print_counts(FILE *stream, const smt_audit *audit)
     const smt_dataset *set = audit->dataset;
     const smt_audit_summary *sum = &audit->summary;
     print_name(stream, set->root);
-    fprintf(
-        stream, ": %zu images, %d classes\n\n%-24s", set->sample_count, set->class_count, "images");
+    fprintf(stream,
+            ": %zu %s, %d %s\n\n%-24s",
+            set->sample_count,
+            smt_plural(set->sample_count, "image", "images"),
+            set->class_count,
+            smt_plural((size_t)set->class_count, "class", "classes"),
+            "images");
     for (int s = 0; s < SMT_SPLIT_COUNT; s++) {
         if (sum->images[s]) {
             fprintf(stream, " %8s", smt_split_name((smt_split)s));
@@ -148,20 +153,24 @@ static void print_report(FILE *stream, const smt_audit *audit, size_t rows)
     print_content(stream, audit, rows, true);
     print_content(stream, audit, rows, false);
     fprintf(stream,
-            "duplicates: %zu of %zu images have one; pairs: %zu same file, %zu same pixels, %zu "
-            "near-duplicates, "
-            "%zu edited copies\n",
+            "duplicates: %zu of %zu %s %s one; pairs: %zu same file, %zu same pixels, %zu %s, %zu "
+            "edited %s\n",
             sum->images_with_duplicate,
             audit->dataset->sample_count,
+            smt_plural(audit->dataset->sample_count, "image", "images"),
+            smt_plural(sum->images_with_duplicate, "has", "have"),
             sum->pairs[SMT_PAIR_FILE],
             sum->pairs[SMT_PAIR_PIXELS],
             sum->pairs[SMT_PAIR_NEAR],
-            sum->pairs[SMT_PAIR_EDITED]);
-    fprintf(
-        stream,
-        "label conflicts: %zu exact duplicates and %zu near-duplicates under different labels\n",
-        sum->conflicts_exact,
-        sum->conflicts_near);
+            smt_plural(sum->pairs[SMT_PAIR_NEAR], "near-duplicate", "near-duplicates"),
+            sum->pairs[SMT_PAIR_EDITED],
+            smt_plural(sum->pairs[SMT_PAIR_EDITED], "copy", "copies"));
+    fprintf(stream,
+            "label conflicts: %zu exact %s and %zu %s under different labels\n",
+            sum->conflicts_exact,
+            smt_plural(sum->conflicts_exact, "duplicate", "duplicates"),
+            sum->conflicts_near,
+            smt_plural(sum->conflicts_near, "near-duplicate", "near-duplicates"));
     print_pairs(stream, audit, rows, is_conflict);
     if (sum->conflicts_edited) {
         fprintf(stream,
@@ -181,14 +190,16 @@ static void print_report(FILE *stream, const smt_audit *audit, size_t rows)
         fputs(" OUT\n", stream);
         return;
     }
-    fprintf(stream, "leaks: %zu pairs across splits", crossing);
+    fprintf(stream, "leaks: %zu %s across splits", crossing, smt_plural(crossing, "pair", "pairs"));
     for (int s = SMT_SPLIT_VAL; s <= SMT_SPLIT_TEST; s++) {
         if (sum->images[s]) {
             fprintf(stream,
-                    "; %zu of %zu %s images have a duplicate in train",
+                    "; %zu of %zu %s %s %s a duplicate in train",
                     sum->leaks[s],
                     sum->images[s],
-                    smt_split_name((smt_split)s));
+                    smt_split_name((smt_split)s),
+                    smt_plural(sum->images[s], "image", "images"),
+                    smt_plural(sum->leaks[s], "has", "have"));
         }
     }
     fputc('\n', stream);

@@ -58,7 +58,7 @@ static void compact(load_job *job, smt_pixels *pixels)
     size_t bytes = (size_t)job->size * (size_t)job->size;
     for (size_t slot = 0; slot < job->count; slot++) {
         if (job->failure[slot]) {
-            smt_log(SMT_LOG_WARNING, "left out: %s", job->failure[slot]);
+            smt_log(SMT_LOG_WARNING, "skipped %s", job->failure[slot]);
             pixels->failed_count++;
             continue;
         }
@@ -91,7 +91,7 @@ static smt_status run(load_job *job, smt_pool *pool, smt_pixels *pixels, smt_err
     if (pixels->count == 0 && job->count > 0) {
         return smt_fail(error,
                         SMT_ERR_FORMAT,
-                        "%s: none of the %zu images can be read; the first: %s",
+                        "%s: no image of %zu can be read; the first: %s",
                         job->dataset->root,
                         job->count,
                         job->failure[0]);

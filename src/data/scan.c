@@ -194,7 +194,7 @@ static smt_status scan_class(scan *s, const char *folder, const char *class_name
     }
     smt_list_free(&names, count);
     if (status == SMT_OK && s->set->sample_count == before) {
-        smt_log(SMT_LOG_WARNING, "%s: class folder without images, left out", folder);
+        smt_log(SMT_LOG_WARNING, "%s: class folder without images, skipped", folder);
     }
     return status;
 }
@@ -379,18 +379,23 @@ smt_status smt_dataset_scan(const char *root, smt_dataset **out, smt_error *erro
         goto fail;
     }
     if (s.stray_lines > STRAY_LINES) {
-        smt_log(SMT_LOG_WARNING, "%s: %zu more files ignored", root, s.stray_lines - STRAY_LINES);
+        size_t more = s.stray_lines - STRAY_LINES;
+        smt_log(SMT_LOG_WARNING,
+                "%s: %zu more %s ignored",
+                root,
+                more,
+                smt_plural(more, "file", "files"));
     }
     if (!s.set->sample_count) {
         status =
             s.images_beside_classes
                 ? smt_fail(error,
                            SMT_ERR_FORMAT,
-                           "%s: %zu images but no class folders; put the images of each class into "
-                           "a folder "
-                           "named after it",
+                           "%s: %zu %s but no class folders; put the images of each class into a "
+                           "folder named after it",
                            root,
-                           s.images_beside_classes)
+                           s.images_beside_classes,
+                           smt_plural(s.images_beside_classes, "image", "images"))
                 : smt_fail(error,
                            SMT_ERR_FORMAT,
                            "%s: no images; expected %s/CLASS/IMAGE.png or %s/train/CLASS/IMAGE.png",

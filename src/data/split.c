@@ -233,11 +233,12 @@ smt_status smt_dataset_hold_out(
             held += assigned[i] == SMT_SPLIT_VAL;
         }
         smt_log(SMT_LOG_INFO,
-                "%s: no val/ folder; %zu of %zu training images held out for validation, by groups "
+                "%s: no val/ folder; %zu of %zu training %s held out for validation, by groups "
                 "of near-duplicates",
                 dataset->root,
                 held,
-                train);
+                train,
+                smt_plural(train, "image", "images"));
     }
     smt_audit_destroy(&audit); /* before the samples that it names move */
     if (status == SMT_OK) {

@@ -90,11 +90,8 @@ static smt_status load_pixels(smt_evaluation *e,
     }
     e->skipped = e->pixels->failed_count;
     if (!e->pixels->count) {
-        return smt_fail(error,
-                        SMT_ERR_FORMAT,
-                        "%s: none of the %zu images could be read",
-                        dataset->root,
-                        chosen);
+        return smt_fail(
+            error, SMT_ERR_FORMAT, "%s: no image of %zu could be read", dataset->root, chosen);
     }
     return SMT_OK;
 }

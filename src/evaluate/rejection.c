@@ -423,18 +423,20 @@ void smt_rejection_text(const smt_rejection *r, char text[SMT_REJECTION_TEXT])
     if (!r->accepted) {
         snprintf(text,
                  SMT_REJECTION_TEXT,
-                 "nothing decided automatically (without review %zu of %zu defects called clean)",
+                 "nothing decided automatically (without review %zu of %zu %s called clean)",
                  r->escapes_before,
-                 r->defects);
+                 r->defects,
+                 smt_plural(r->defects, "defect", "defects"));
         return;
     }
     snprintf(text,
              SMT_REJECTION_TEXT,
-             "%.1f%% decided automatically, purity %.4f, %zu of %zu defects called clean (%zu "
+             "%.1f%% decided automatically, purity %.4f, %zu of %zu %s called clean (%zu "
              "without review)",
              100 * r->coverage,
              r->purity,
              r->escapes,
              r->defects,
+             smt_plural(r->defects, "defect", "defects"),
              r->escapes_before);
 }

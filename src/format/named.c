@@ -117,9 +117,10 @@ kernel_of(builder *b, named_layer layer, const smt_tensor **out, kernel_shape *s
         side[0] > 31 || side[0] % 2 == 0 || side[3] < 1 || side[3] > SMT_SIDE_MAX) {
         snprintf(expected,
                  sizeof expected,
-                 "a%s kernel for %d channels",
+                 "a%s kernel for %d %s",
                  depthwise ? " depthwise" : "",
-                 in);
+                 in,
+                 smt_plural((size_t)in, "channel", "channels"));
         return misfit(b, t, expected);
     }
     *shape = (kernel_shape){(size_t)side[0], (size_t)side[1], (size_t)side[2], (size_t)side[3]};

@@ -32,8 +32,13 @@ static smt_status dequantize_constant(onnx_reader *r,
             r, SMT_ERR_FORMAT, "has %zu scales, which fit no dimension", scale->count);
     }
     if (zero && zero->count != scale->count) {
-        return onnx_node_fail(
-            r, SMT_ERR_FORMAT, "has %zu scales and %zu zero points", scale->count, zero->count);
+        return onnx_node_fail(r,
+                              SMT_ERR_FORMAT,
+                              "has %zu %s and %zu zero %s",
+                              scale->count,
+                              smt_plural(scale->count, "scale", "scales"),
+                              zero->count,
+                              smt_plural(zero->count, "point", "points"));
     }
     for (int i = (int)axis + 1; each && i < q->rank; i++) {
         inner *= q->dim[i];

@@ -63,8 +63,9 @@ static smt_status input_scaling(const smt_model *dst,
     if ((channels != 1 && channels != 3) || channels < dst->arch.channels) {
         return smt_fail(error,
                         SMT_ERR_UNSUPPORTED,
-                        "the source takes %d channels, the network to train %d",
+                        "the source takes %d %s, the network to train %d",
                         channels,
+                        smt_plural((size_t)channels, "channel", "channels"),
                         dst->arch.channels);
     }
     for (int c = 0; c < channels; c++) {

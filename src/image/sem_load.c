@@ -132,9 +132,10 @@ smt_status smt_image_load_sem(const char *path,
     if (status == SMT_OK) {
         if (crop && found.databar_height > 0) {
             smt_log(SMT_LOG_DEBUG,
-                    "%s: %d rows of %s's info strip cut off",
+                    "%s: %d %s of %s's info strip cut off",
                     path,
                     found.databar_height,
+                    smt_plural((size_t)found.databar_height, "row", "rows"),
                     found.vendor);
             image.height -= found.databar_height;
         }

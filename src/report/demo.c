@@ -209,7 +209,7 @@ static void draw_words(
         box(cr, red, 744, 616, 472, 10);
         box(cr, green, 744, 616, 472 * (double)d->right / (double)d->labelled, 10);
     } else {
-        snprintf(line, sizeof line, "%zu images", d->shown);
+        snprintf(line, sizeof line, "%zu %s", d->shown, smt_plural(d->shown, "image", "images"));
         text(cr, light, 24, true, 744, 602, 0, line);
     }
     if (info->decision.rejects) {

@@ -88,8 +88,9 @@ smt_status smt_plot_confusion(const smt_evaluation *e, const char *path, smt_err
     draw_font(cr, 13, false);
     snprintf(line,
              sizeof line,
-             "%zu images (%s): accuracy %.3f [%.3f, %.3f], macro F1 %.3f [%.3f, %.3f]",
+             "%zu %s (%s): accuracy %.3f [%.3f, %.3f], macro F1 %.3f [%.3f, %.3f]",
              m->count,
+             smt_plural(m->count, "image", "images"),
              e->split,
              m->accuracy,
              m->accuracy_95.low,

@@ -163,13 +163,14 @@ static smt_status save_text(const measured *rows,
     bool complete = stream != NULL;
     if (stream) {
         fprintf(stream,
-                "%zu images of %s (%s); agreement: same class as %s, ",
+                "%zu %s of %s (%s); agreement: same class as %s, ",
                 e->count,
+                smt_plural(e->count, "image", "images"),
                 e->set,
                 e->split,
                 rows[0].file.name);
         if (agreed_on) {
-            fprintf(stream, "on %zu images\n\n", agreed_on);
+            fprintf(stream, "on %zu %s\n\n", agreed_on, smt_plural(agreed_on, "image", "images"));
         } else {
             fprintf(stream, "on the same images\n\n");
         }

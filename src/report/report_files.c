@@ -98,14 +98,15 @@ void report_files(smt_file *file, const smt_report_inputs *inputs)
         file,
         "<section aria-labelledby=\"files\"><h2 id=\"files\">Model files</h2>\n<div "
         "class=\"scroll\"><table>"
-        "<caption>Measured here on the first %zu images. Agreement: the same class as the "
+        "<caption>Measured here on the first %zu %s. Agreement: the same class as the "
         "evaluated model."
         "</caption>\n<thead><tr><th scope=\"col\" class=\"l\">file</th><th scope=\"col\" "
         "class=\"l\">format</th>"
         "<th scope=\"col\" class=\"l\">arithmetic</th><th scope=\"col\">kB</th><th "
         "scope=\"col\">ms an image</th>"
         "<th scope=\"col\">accuracy</th><th scope=\"col\">agreement</th></tr></thead>\n<tbody>\n",
-        inputs->files[0].images);
+        inputs->files[0].images,
+        smt_plural(inputs->files[0].images, "image", "images"));
     for (size_t i = 0; i < inputs->file_count; i++) {
         const smt_report_file *row = &inputs->files[i];
         smt_file_printf(file, "<tr><th scope=\"row\">");

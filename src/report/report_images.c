@@ -118,10 +118,12 @@ smt_status report_mistakes(smt_file *file,
     qsort(list, wrong, sizeof *list, surest_first);
     smt_file_printf(file,
                     "<section aria-labelledby=\"mistakes\"><h2 id=\"mistakes\">Worst "
-                    "mistakes</h2>\n<p>%zu of %zu images are "
+                    "mistakes</h2>\n<p>%zu of %zu %s %s "
                     "wrong%s</p>\n<ul class=\"gallery%s\">\n",
                     wrong,
                     e->count,
+                    smt_plural(e->count, "image", "images"),
+                    smt_plural(wrong, "is", "are"),
                     wrong ? "; those of which the model was surest:" : ".",
                     wide);
     for (size_t i = 0; i < wrong && i < WORST && !status; i++) {

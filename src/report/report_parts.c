@@ -65,9 +65,14 @@ void report_summary(smt_file *file, const smt_evaluation *e)
     card_interval(file, m->macro.f1, m->macro_f1_95, "macro F1");
     card_number(file, "%.3f", m->top2, "among the two most probable classes");
     card_number(file, "%.3f", m->calibration_error, "expected calibration error");
-    card_number(file, "%.0f", (double)m->count, "images measured");
+    card_number(
+        file, "%.0f", (double)m->count, smt_plural(m->count, "image measured", "images measured"));
     if (e->skipped) {
-        card_number(file, "%.0f", (double)e->skipped, "images skipped: unreadable");
+        card_number(
+            file,
+            "%.0f",
+            (double)e->skipped,
+            smt_plural(e->skipped, "image skipped: unreadable", "images skipped: unreadable"));
     }
     card_number(file,
                 "%.2f ms",
@@ -125,8 +130,9 @@ void report_curves(smt_file *file, const smt_report_inputs *inputs)
     char text[160];
     snprintf(text,
              sizeof text,
-             "Loss over %zu epochs; training ends at %.3f, validation at %.3f.",
+             "Loss over %zu %s; training ends at %.3f, validation at %.3f.",
              n,
+             smt_plural(n, "epoch", "epochs"),
              y[0][n - 1],
              y[1][n - 1]);
     html_chart chart = {.id = "loss",

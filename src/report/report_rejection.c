@@ -100,29 +100,32 @@ void report_rejection(smt_file *file, const smt_evaluation *e)
         html_text(file, e->info.decision.target);
         smt_file_printf(file,
                         ", set on validation images) send all of these images to review; without "
-                        "it %zu of %zu defects are called clean.</p>\n",
+                        "it %zu of %zu %s are called clean.</p>\n",
                         r.escapes_before,
-                        r.defects);
+                        r.defects,
+                        smt_plural(r.defects, "defect", "defects"));
     } else if (e->info.decision.rejects) {
         smt_file_printf(file, "<p>The model's thresholds (");
         html_text(file, e->info.decision.target);
         smt_file_printf(file,
                         "%s, set on validation images) decide <b>%.1f%%</b> of these images with "
                         "purity <b>%.3f</b> and call "
-                        "<b>%zu</b> of %zu defects clean; without review it would be %zu.</p>\n",
+                        "<b>%zu</b> of %zu %s clean; without review it would be %zu.</p>\n",
                         e->info.decision.per_class ? " per class" : "",
                         100 * r.coverage,
                         r.purity,
                         r.escapes,
                         r.defects,
+                        smt_plural(r.defects, "defect", "defects"),
                         r.escapes_before);
     } else {
         smt_file_printf(file,
                         "<p class=\"soft\">The model has no thresholds; 'semtinel calibrate' sets "
-                        "them. %zu of %zu defects are "
+                        "them. %zu of %zu %s are "
                         "called clean.</p>\n",
                         r.escapes,
-                        r.defects);
+                        r.defects,
+                        smt_plural(r.defects, "defect", "defects"));
     }
     if (smt_decision_by_class(&e->info.decision)) {
         class_table(file, e);

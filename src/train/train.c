@@ -73,11 +73,14 @@ static void describe_data(smt_run *run)
     const smt_train_data *d = run->data;
     smt_run_say(run,
                 SMT_LOG_INFO,
-                "%s: %d classes, %zu training images, %zu validation images%s",
+                "%s: %d %s, %zu training %s, %zu validation %s%s",
                 run->job->dataset,
                 d->class_count,
+                smt_plural((size_t)d->class_count, "class", "classes"),
                 d->train_count,
+                smt_plural(d->train_count, "image", "images"),
                 d->val_count,
+                smt_plural(d->val_count, "image", "images"),
                 d->held_out && d->val_count ? " (held out)" : "");
     for (int c = 0; c < d->class_count; c++) {
         smt_run_say(run,
@@ -95,8 +98,9 @@ static void describe_data(smt_run *run)
     if (d->pixels->failed_count) {
         smt_run_say(run,
                     SMT_LOG_WARNING,
-                    "%zu images could not be read and were left out",
-                    d->pixels->failed_count);
+                    "%zu %s could not be read: skipped",
+                    d->pixels->failed_count,
+                    smt_plural(d->pixels->failed_count, "image", "images"));
     }
     if (!d->val_count) {
         smt_run_say(
@@ -108,8 +112,9 @@ static void describe_data(smt_run *run)
     if (d->extra) {
         smt_run_say(run,
                     SMT_LOG_INFO,
-                    "mixed in: %zu further images, %.0f%% of every batch",
+                    "mixed in: %zu further %s, %.0f%% of every batch",
                     d->extra->count,
+                    smt_plural(d->extra->count, "image", "images"),
                     100 * run->options->extra_share);
     }
 }
@@ -263,13 +268,16 @@ static smt_status resume_or_start(smt_run *run, bool exists, smt_error *error)
             status = smt_train_check(run->options, error);
         }
         if (!status) {
+            size_t steps = smt_loader_batches(run->train_loader);
             smt_run_say(run,
                         SMT_LOG_INFO,
-                        "%d x %d pixels, %d epochs of %zu steps, learning rate up to %g",
+                        "%d x %d pixels, %d %s of %zu %s, learning rate up to %g",
                         run->options->arch.input_size,
                         run->options->arch.input_size,
                         run->options->epochs,
-                        smt_loader_batches(run->train_loader),
+                        smt_plural((size_t)run->options->epochs, "epoch", "epochs"),
+                        steps,
+                        smt_plural(steps, "step", "steps"),
                         run->options->schedule.rate);
             clear_run(run);
         }
@@ -280,7 +288,12 @@ static smt_status resume_or_start(smt_run *run, bool exists, smt_error *error)
         return status;
     }
     if (s->finished) {
-        smt_run_say(run, SMT_LOG_INFO, "%s: was complete after %d epochs", run->job->run, s->epoch);
+        smt_run_say(run,
+                    SMT_LOG_INFO,
+                    "%s: was complete after %d %s",
+                    run->job->run,
+                    s->epoch,
+                    smt_plural((size_t)s->epoch, "epoch", "epochs"));
     } else {
         smt_params_scatter(run->model->graph, s->weights);
         smt_run_say(run, SMT_LOG_INFO, "%s: going on after epoch %d", run->job->run, s->epoch);
@@ -527,9 +540,10 @@ smt_status smt_train(const smt_train_job *job,
         smt_run_say(
             &run,
             SMT_LOG_INFO,
-            "%s after %d epochs in %.0f s; kept: epoch %d, validation accuracy %.4f, macro F1 %.4f",
+            "%s after %d %s in %.0f s; kept: epoch %d, validation accuracy %.4f, macro F1 %.4f",
             s->early ? "stopped early" : "done",
             s->epoch,
+            smt_plural((size_t)s->epoch, "epoch", "epochs"),
             smt_clock() - start,
             s->best.epoch,
             s->best.val_accuracy,

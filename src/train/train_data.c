@@ -114,11 +114,12 @@ static smt_status number_classes(smt_train_data *d, int *class_of, smt_error *er
             class_of[c] = d->class_count++;
         } else if (others[c]) {
             smt_log(SMT_LOG_WARNING,
-                    "%s: class %s has no training image that can be read: left out, with %zu "
-                    "validation images",
+                    "%s: class %s has no training image that can be read: skipped, with %zu "
+                    "validation %s",
                     set->root,
                     set->classes[c],
-                    others[c]);
+                    others[c],
+                    smt_plural(others[c], "image", "images"));
         }
     }
     if (d->class_count > SMT_CLASS_MAX) {

@@ -343,6 +343,10 @@ static void test_paths(void **state)
     assert_int_equal(smt_check_output(deeper, false, &error), SMT_ERR_IO);
     assert_int_equal(smt_check_output("/proc/none", true, &error), SMT_ERR_IO);
     assert_int_equal(smt_check_output("/dev/null", false, &error), SMT_OK);
+    assert_int_equal(smt_check_output("-", false, &error), SMT_ERR_ARGUMENT);
+    assert_int_equal(smt_check_output("-", true, &error), SMT_ERR_ARGUMENT);
+    assert_string_equal(smt_plural(0, "image", "images"), "images");
+    assert_string_equal(smt_plural(1, "image", "images"), "image");
     char **names = NULL;
     size_t count = 0;
     assert_int_equal(smt_list_directory(deep, &names, &count, &error), SMT_OK);

@@ -117,10 +117,10 @@ says "unreadable" "broken.png"
 says "unreadable" "loop.png"
 expect 3 "unreadable, split" "$semtinel" split bad bad-split
 [ "$(count bad-split/train)" -eq 1 ] || fail "unreadable images were copied"
-grep -q broken.png bad-split/split.json || fail "the manifest does not name what was left out"
+grep -q broken.png bad-split/split.json || fail "the manifest does not name what was skipped"
 rm bad/a/ler_00000.png
 expect 1 "all unreadable" "$semtinel" split bad x
-says "all unreadable" "none of the 3 images can be read"
+says "all unreadable" "no image of 3 can be read"
 
 if [ "$(id -u)" -ne 0 ]; then
     mkdir locked

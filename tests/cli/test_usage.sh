@@ -106,6 +106,21 @@ for line in "adapt none none -o /proc/x" "augment images /proc/x" "audit none --
     # shellcheck disable=SC2086
     expect 1 "semtinel: /proc/x.*: cannot (write|make the folder): " "$semtinel" $line
 done
+# "-" is standard output where results go there, and a name nowhere.
+for line in "adapt none none -o -" "augment images -" "audit none --sheet -" "calibrate none none -o -" "compare none none -o -" \
+    "evaluate none none -o -" "explain none none -o -" "export none --all -" "quantize none --calibrate none -o -" \
+    "split images -" "synth -" "train none -o -"; do
+    # shellcheck disable=SC2086
+    expect 1 "semtinel: -: the name of a (file|folder) is needed; ./- is one" "$semtinel" $line
+done
+[ -e ./- ] && fail "something is called -"
+expect 0 "" "$semtinel" predict run images/ler -o -
+[ "$(wc -l <out)" -eq 9 ] || fail "predict -o -: $(wc -l <out) lines"
+# No image, no header.
+echo junk >junk.png
+expect 1 "no image of 1 could be read" "$semtinel" predict run junk.png
+[ -s out ] && fail "predict wrote without an image: $(head -1 out)"
+rm junk.png
 expect 1 "run: is not empty" "$semtinel" split images run
 mkdir deny && chmod 500 deny
 if [ "$(id -u)" -eq 0 ] && setpriv --reuid=65534 --regid=65534 --clear-groups true 2>/dev/null; then
