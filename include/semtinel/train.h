@@ -36,6 +36,8 @@ typedef struct smt_train_options {
     int batch;
     smt_optimizer_options optimizer;
     smt_schedule_options schedule; /* rate 0: by where the weights come from */
+    double range_decay;     /* pull of channels before a hard-swish towards like sizes, times the
+                               learning rate, 0 .. 1000; 0: none */
     double backbone_rate;   /* factor on the learning rate of everything before the pooling */
     double label_smoothing; /* 0 .. 0.5 */
     double class_weight;    /* 0: all images count the same. 1: all classes do; between:

@@ -1,5 +1,6 @@
 /* One epoch: the steps of training, and the measures of validation. All randomness is a function of
  * the seed, the epoch and the batch, so an epoch that is begun again gives the same bits. */
+#include "train/range.h"
 #include "train/run.h"
 #include "train/statistics.h"
 
@@ -130,6 +131,9 @@ smt_status smt_run_train_epoch(smt_run *run, smt_epoch *row, smt_error *error)
         right += (size_t)count_right(run, logits, count);
         smt_exec_backward(run->exec, run->gradient);
         step(run, frozen, rate, momentum);
+        if (o->range_decay > 0 && !frozen) {
+            smt_range_decay(run->model->graph, rate * o->range_decay);
+        }
         if (o->average == SMT_AVERAGE_EMA && !frozen) {
             average_step(run);
         }
