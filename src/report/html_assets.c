@@ -96,11 +96,11 @@ const char *const html_style[] = {
     "hint{display:none}"
     "body{font-size:11px;max-width:none;padding:0;print-color-adjust:exact;-webkit-print-color-"
     "adjust:exact}"
-    "section,figure{break-inside:avoid-page}h2{break-after:avoid}.gallery{grid-template-columns:"
-    "repeat(6,1fr)}"
+    "figure,tr,.cards,#matrix{break-inside:avoid-page}h2,h3,h2+p,caption,summary{break-"
+    "after:avoid}.gallery{grid-template-columns:repeat(6,1fr)}"
     ".gallery.wide{grid-template-columns:repeat(3,1fr)}#matrix td{min-width:2.4rem;height:2.2rem}"
     "#matrix button{min-height:2.2rem}.legend,.gallery{font-size:11px}"
-    "pre{font-size:10px;white-space:pre-wrap;overflow-wrap:anywhere}}\n",
+    "pre{font-size:10px;orphans:6;white-space:pre-wrap;overflow-wrap:anywhere}}\n",
     NULL};
 
 const char html_script[] =

@@ -6,11 +6,12 @@
 /* What the thresholds do with the images taken for each class. */
 static void class_table(smt_file *file, const smt_evaluation *e)
 {
-    smt_file_printf(file,
-                    "<table id=\"thresholds\"><thead><tr><th scope=\"col\">taken for</th>"
-                    "<th scope=\"col\">purity asked</th><th scope=\"col\">threshold</th>"
-                    "<th scope=\"col\">decided</th><th scope=\"col\">purity</th></tr></thead>"
-                    "<tbody>\n");
+    smt_file_printf(
+        file,
+        "<div class=\"scroll\"><table id=\"thresholds\"><thead><tr><th scope=\"col\">taken for</th>"
+        "<th scope=\"col\">purity asked</th><th scope=\"col\">threshold</th>"
+        "<th scope=\"col\">decided</th><th scope=\"col\">purity</th></tr></thead>"
+        "<tbody>\n");
     for (int c = 0; c < e->info.class_count; c++) {
         const smt_decision *d = &e->info.decision;
         smt_rejection r = smt_rejection_of_class(e, c);
@@ -34,7 +35,7 @@ static void class_table(smt_file *file, const smt_evaluation *e)
                         r.count,
                         purity);
     }
-    smt_file_printf(file, "</tbody></table>\n");
+    smt_file_printf(file, "</tbody></table></div>\n");
 }
 
 void report_rejection(smt_file *file, const smt_evaluation *e)
@@ -127,10 +128,10 @@ void report_rejection(smt_file *file, const smt_evaluation *e)
                         r.defects,
                         smt_plural(r.defects, "defect", "defects"));
     }
+    smt_file_printf(file, "</div></div>\n");
     if (smt_decision_by_class(&e->info.decision)) {
         class_table(file, e);
     }
-    smt_file_printf(file, "</div></div>\n");
     smt_free(points);
     smt_free(xy);
 }
