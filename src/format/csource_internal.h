@@ -1,0 +1,39 @@
+/* Internal: what the files of exported C share. */
+#ifndef SEMTINEL_FORMAT_CSOURCE_INTERNAL_H
+#define SEMTINEL_FORMAT_CSOURCE_INTERNAL_H
+
+#include <semtinel/csource.h>
+
+#include "kernels/kernels.h"
+#include "src/bind.h"
+
+typedef struct csource_writer {
+    const char *tflite, *folder;
+    char name[64], upper[64];
+    void *file, *places, *arena;
+    size_t file_bytes;
+    smt_edge_model model;
+    smt_edge_plan plan;
+    smt_edge_tensor in, out;
+    smt_file *c;
+    bool moves;     /* a RESHAPE whose input and output do not share memory */
+    uint32_t *crcs; /* of each operator's output */
+    size_t flash;   /* bytes of const data */
+} csource_writer;
+
+/* Writes a text in which @n stands for the network's name, @N for that in capitals, @v for
+ * semtinel's version and @t for the name of the .tflite. */
+void csource_fill(csource_writer *w, const char *text);
+/* Is `call` the product of the two convolutions before it? */
+bool csource_is_product(const csource_writer *w, const edge_call *call);
+/* The const data of one operator; SMT_ERR_UNSUPPORTED where it has no C form. */
+smt_status csource_data(csource_writer *w, const edge_call *call, smt_error *error);
+
+/* The files, each into w->c. */
+smt_status csource_network(csource_writer *w, smt_error *error);
+smt_status csource_header(csource_writer *w, smt_error *error);
+smt_status csource_check(csource_writer *w, smt_error *error);
+smt_status csource_example(csource_writer *w, smt_error *error);
+smt_status csource_readme(csource_writer *w, smt_error *error);
+
+#endif
