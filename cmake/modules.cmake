@@ -54,7 +54,7 @@ smt_module(data MODULES image base LIBRARIES PkgConfig::JANSSON)
 smt_module(ops MODULES graph base)
 smt_module(model MODULES ops graph base)
 smt_module(format MODULES model ops graph edge base LIBRARIES PkgConfig::JANSSON PkgConfig::LIBZIP proto)
-target_include_directories(smt_format PRIVATE ${PROJECT_SOURCE_DIR}/edge) # csource.c prints what edge computes at start
+target_include_directories(smt_format PRIVATE ${PROJECT_SOURCE_DIR}/edge) # csource_data.c prints what edge computes at start
 smt_module(train MODULES data format model ops graph image base LIBRARIES PkgConfig::JANSSON)
 smt_module(quant MODULES train data format model ops graph image edge base LIBRARIES PkgConfig::JANSSON)
 smt_module(evaluate MODULES data format model ops graph image edge base LIBRARIES PkgConfig::JANSSON)

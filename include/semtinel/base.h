@@ -120,6 +120,8 @@ SMT_API void smt_rng_shuffle(smt_rng *rng, uint32_t *items, size_t count);
 /* Ascending; no NaN. */
 SMT_API void smt_sort_doubles(double *values, size_t count);
 SMT_API void smt_sort_floats(float *values, size_t count);
+/* Index of the largest of `count` values; the first of equals. */
+SMT_API int smt_argmax(const float *values, int count);
 
 /* ---- threads ------------------------------------------------------------------------------- */
 

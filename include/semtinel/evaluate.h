@@ -190,8 +190,6 @@ SMT_API bool smt_decision_accepts(const smt_decision *decision,
                                   int class_index,
                                   float confidence,
                                   float familiarity);
-/* Index of the largest of `count` values; the first of equals. */
-SMT_API int smt_argmax(const float *values, int count);
 
 /* ---- evaluation ----------------------------------------------------------------------------- */
 

@@ -23,3 +23,12 @@ void smt_sort_floats(float *values, size_t count)
 {
     qsort(values, count, sizeof *values, by_float);
 }
+
+int smt_argmax(const float *values, int count)
+{
+    int best = 0;
+    for (int i = 1; i < count; i++) {
+        best = values[i] > values[best] ? i : best;
+    }
+    return best;
+}

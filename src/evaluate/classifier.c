@@ -309,12 +309,3 @@ smt_status smt_classifier_run(smt_classifier *classifier,
 {
     return smt_classifier_run_scored(classifier, pixels, count, probabilities, NULL, error);
 }
-
-int smt_argmax(const float *values, int count)
-{
-    int best = 0;
-    for (int i = 1; i < count; i++) {
-        best = values[i] > values[best] ? i : best;
-    }
-    return best;
-}

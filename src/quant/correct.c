@@ -83,6 +83,15 @@ static smt_status means_create(const smt_graph *graph, double ***out, smt_error 
     return SMT_OK;
 }
 
+static void divide(const smt_graph *graph, double **sum, int count)
+{
+    for (int i = 0; i < graph->node_count; i++) {
+        for (int c = 0; c < graph->nodes[i].shape.c; c++) {
+            sum[i][c] /= count;
+        }
+    }
+}
+
 smt_status quant_means(smt_graph *graph,
                        smt_pool *pool,
                        const float *images,
@@ -97,11 +106,7 @@ smt_status quant_means(smt_graph *graph,
     }
     mean_pass m = {.graph = graph, .pool = pool, .images = images, .sum = sum};
     status = quant_pass(graph, pool, images, count, add, &m, error);
-    for (int i = 0; i < graph->node_count; i++) {
-        for (int c = 0; c < graph->nodes[i].shape.c; c++) {
-            sum[i][c] /= count;
-        }
-    }
+    divide(graph, sum, count);
     if (status) {
         quant_means_free(&sum);
         return status;
@@ -119,7 +124,8 @@ void quant_means_free(double ***means)
     }
 }
 
-/* ---- means of rounded values ----------------------------------------------------------------- */
+/* ---- both in one run --------------------------------------------------------------------------
+ */
 
 typedef struct rounding_pass {
     const smt_quantizer *q;
@@ -167,9 +173,17 @@ static void round_node(void *context, int i, int worker)
     }
 }
 
-static void round_values(void *context, const smt_exec *exec, int first, int images)
+/* One run of the float network serves the means of its values and what rounding adds to them. */
+typedef struct correction_pass {
+    mean_pass mean;
+    rounding_pass rounding;
+} correction_pass;
+
+static void visit(void *context, const smt_exec *exec, int first, int images)
 {
-    rounding_pass *r = context;
+    correction_pass *pass = context;
+    rounding_pass *r = &pass->rounding;
+    add(&pass->mean, exec, first, images);
     r->exec = exec;
     r->first = first;
     r->images = images;
@@ -194,37 +208,48 @@ static void find_middle(const rounding_pass *r, int i, float *sorted)
     }
 }
 
-/* (*out)[node][channel]: what the rounding of the node's value adds to it. */
-static smt_status
-rounding_errors(smt_quantizer *q, const float *images, int count, double ***out, smt_error *error)
+/* [node][channel]: the means of the float network's values, and what rounding adds to them. */
+static smt_status measure(smt_quantizer *q,
+                          const float *images,
+                          int count,
+                          double ***mean,
+                          double ***off,
+                          smt_error *error)
 {
     int nodes = q->real->node_count;
-    rounding_pass r = {.q = q, .total = count};
-    smt_status status = means_create(q->real, &r.middle, error);
-    r.error = smt_alloc((size_t)nodes, sizeof *r.error);
+    correction_pass pass = {.mean = {.graph = q->reference, .pool = q->pool, .images = images},
+                            .rounding = {.q = q, .total = count}};
+    rounding_pass *r = &pass.rounding;
+    smt_status status = means_create(q->reference, &pass.mean.sum, error);
+    status = status ? status : means_create(q->real, &r->middle, error);
+    r->error = smt_alloc((size_t)nodes, sizeof *r->error);
     float *sorted = smt_alloc((size_t)count, sizeof *sorted);
-    bool complete = r.error && sorted;
+    bool complete = r->error && sorted;
     for (int i = 0; i < nodes && complete; i++) {
-        r.error[i] = smt_alloc((size_t)q->real->nodes[i].shape.c * (size_t)count, sizeof **r.error);
-        complete = r.error[i] != NULL;
+        r->error[i] =
+            smt_alloc((size_t)q->real->nodes[i].shape.c * (size_t)count, sizeof **r->error);
+        complete = r->error[i] != NULL;
     }
     if (!status && !complete) {
         status = smt_fail(error, SMT_ERR_MEMORY, "out of memory for bias correction");
     }
     status =
-        status ? status : quant_pass(q->reference, q->pool, images, count, round_values, &r, error);
+        status ? status : quant_pass(q->reference, q->pool, images, count, visit, &pass, error);
     if (status == SMT_OK) {
+        divide(q->reference, pass.mean.sum, count);
         for (int i = 0; i < nodes; i++) {
-            find_middle(&r, i, sorted);
+            find_middle(r, i, sorted);
         }
-        *out = r.middle;
+        *mean = pass.mean.sum;
+        *off = r->middle;
     } else {
-        quant_means_free(&r.middle);
+        quant_means_free(&pass.mean.sum);
+        quant_means_free(&r->middle);
     }
-    for (int i = 0; i < nodes && r.error; i++) {
-        smt_free(r.error[i]);
+    for (int i = 0; i < nodes && r->error; i++) {
+        smt_free(r->error[i]);
     }
-    smt_free(r.error);
+    smt_free(r->error);
     smt_free(sorted);
     return status;
 }
@@ -248,8 +273,7 @@ static void carry_errors(const smt_quantizer *q, double *const *mean, double **e
 smt_status quant_correct_bias(smt_quantizer *q, const float *images, int count, smt_error *error)
 {
     double **mean = NULL, **off = NULL;
-    smt_status status = quant_means(q->reference, q->pool, images, count, &mean, error);
-    status = status ? status : rounding_errors(q, images, count, &off, error);
+    smt_status status = measure(q, images, count, &mean, &off, error);
     if (status == SMT_OK) {
         carry_errors(q, mean, off);
     }

@@ -34,16 +34,6 @@ static inline bool quant_has_weight(const smt_node *node)
     return node->op == SMT_OP_CONV || node->op == SMT_OP_DEPTHWISE || node->op == SMT_OP_DENSE;
 }
 
-/* Index of the largest of `count` values; the first of equals. */
-static inline int quant_largest(const float *values, int count)
-{
-    int best = 0;
-    for (int i = 1; i < count; i++) {
-        best = values[i] > values[best] ? i : best;
-    }
-    return best;
-}
-
 /* Values of all nodes of `graph` on the images, batch by batch: visit(context, exec, batch's first
  * image, its images) may call smt_exec_value. */
 typedef void (*quant_visit)(void *context, const smt_exec *exec, int first, int images);

@@ -16,7 +16,7 @@ compare(const float *exact, const float *rounded, int count, int classes, smt_se
             signal += (double)a[c] * (double)a[c];
             noise += ((double)a[c] - (double)b[c]) * ((double)a[c] - (double)b[c]);
         }
-        same += quant_largest(a, classes) == quant_largest(b, classes);
+        same += smt_argmax(a, classes) == smt_argmax(b, classes);
     }
     row->noise_db = 10 * log10(fmax(signal, 1e-30) / fmax(noise, 1e-30));
     row->agreement = same / count;

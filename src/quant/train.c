@@ -267,8 +267,8 @@ static smt_status step(student *s,
     }
     *loss += sum / classes;
     for (int n = 0; n < images; n++) {
-        *agree += quant_largest(logits + n * classes, classes) ==
-                  quant_largest(s->logits + n * classes, classes);
+        *agree += smt_argmax(logits + n * classes, classes) ==
+                  smt_argmax(s->logits + n * classes, classes);
     }
     smt_exec_backward(s->exec, s->difference);
     smt_pool_run(s->q->pool, s->count, pull_tensor, s);

@@ -27,21 +27,12 @@ static smt_status use_exec(smt_run *run, bool frozen, smt_error *error)
     return smt_exec_create(run->model->graph, run->job->pool, &options, &run->exec, error);
 }
 
-static int argmax(const float *values, int count)
-{
-    int best = 0;
-    for (int i = 1; i < count; i++) {
-        best = values[i] > values[best] ? i : best;
-    }
-    return best;
-}
-
 static int count_right(const smt_run *run, const float *logits, int batch)
 {
     int classes = run->data->class_count, right = 0;
     for (int i = 0; i < batch; i++) {
         size_t at = (size_t)i * (size_t)classes;
-        right += argmax(logits + at, classes) == argmax(run->target + at, classes);
+        right += smt_argmax(logits + at, classes) == smt_argmax(run->target + at, classes);
     }
     return right;
 }
