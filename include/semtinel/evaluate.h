@@ -111,6 +111,15 @@ typedef struct smt_decision {
 /* A model ready to run, whatever its file is. */
 typedef struct smt_classifier smt_classifier;
 
+/* How the features of an image lie in a row: first what the classifier reads (the last pooling),
+ * then of three earlier depths, where the maps have a half, a quarter and an eighth of the image's
+ * side, the mean and then the standard deviation of every channel over the map. */
+#define SMT_FEATURE_DEPTHS 3
+typedef struct smt_feature_layout {
+    int pooled;
+    int depth[SMT_FEATURE_DEPTHS]; /* values; 0: the network has no such depth */
+} smt_feature_layout;
+
 typedef struct smt_classifier_info {
     const char *path;      /* the file that runs (a run's folder: its model.safetensors) */
     const char *format;    /* "safetensors", "tflite", ... */
@@ -122,12 +131,13 @@ typedef struct smt_classifier_info {
     int input_size; /* pixels a side */
     int channels;   /* 1 or 3 */
     smt_preprocess preprocess;
-    const char *provenance;  /* a JSON object as text */
-    smt_decision decision;   /* smt_classifier_run applies the temperature; the caller asks
-                                smt_decision_accepts */
-    int remembered;          /* images that familiarity is measured against; 0: it is not known */
-    int feature_width;       /* of them */
-    const float *references; /* remembered x feature_width, each row of length 1 */
+    const char *provenance;    /* a JSON object as text */
+    smt_decision decision;     /* smt_classifier_run applies the temperature; the caller asks
+                                  smt_decision_accepts */
+    int remembered;            /* images that familiarity is measured against; 0: it is not known */
+    int feature_width;         /* of them: layout.pooled (as earlier versions wrote it), or all */
+    const float *references;   /* remembered x feature_width; layout.pooled of length 1 */
+    smt_feature_layout layout; /* zeros where the features are not to be had */
 } smt_classifier_info;
 
 /* Opens a run's folder, or any model file. The pool is borrowed. Everything in `info` belongs to
@@ -150,11 +160,14 @@ SMT_API smt_status smt_classifier_run(smt_classifier *classifier,
                                       size_t count,
                                       float *probabilities,
                                       smt_error *error);
-/* The same with the familiarity of each image: the largest cosine between its pooled features and
- * those of the images that the classifier remembers, -1 .. 1 (Sun et al. 2022, "Out-of-distribution
- * detection with deep nearest neighbors"). NaN where it remembers none. It tells images that are no
- * SEM images and classes that were not trained; for known classes from another tool confidence is
- * as good (docs/evaluation.md has the figures). */
+/* The same with the familiarity of each image: the mean of four scores, each in standard deviations
+ * from what is usual among the images that the classifier remembers; lower is stranger. The first
+ * is the largest cosine between the pooled features of the image and theirs (Sun et al. 2022,
+ * "Out-of-distribution detection with deep nearest neighbors"), the others minus the logarithm of
+ * the Mahalanobis distance to them at three earlier depths (smt_feature_layout). Of a checkpoint
+ * that remembers the pooled features alone: the cosine, -1 .. 1. NaN where nothing is remembered.
+ * It tells images that are no SEM images and classes that were not trained; for known classes from
+ * another tool confidence is as good (docs/evaluation.md has the figures). */
 SMT_API smt_status smt_classifier_run_scored(smt_classifier *classifier,
                                              const uint8_t *pixels,
                                              size_t count,
@@ -163,8 +176,8 @@ SMT_API smt_status smt_classifier_run_scored(smt_classifier *classifier,
                                              smt_error *error);
 /* Replaces temperature and thresholds. */
 SMT_API void smt_classifier_decide(smt_classifier *classifier, const smt_decision *decision);
-/* Pooled features, count x *width, freed with smt_free; SMT_ERR_UNSUPPORTED where the network does
- * not show them (a .tflite, a graph without a last pooling). */
+/* Features by info.layout, count x *width, freed with smt_free; SMT_ERR_UNSUPPORTED where the
+ * network does not show them (a .tflite, a graph without a last pooling). */
 SMT_API smt_status smt_classifier_features(smt_classifier *classifier,
                                            const uint8_t *pixels,
                                            size_t count,
@@ -172,13 +185,16 @@ SMT_API smt_status smt_classifier_features(smt_classifier *classifier,
                                            int *width,
                                            smt_error *error);
 /* From now on familiarity is measured against these (copied; at most SMT_REMEMBERED of them, evenly
- * picked). */
+ * picked). width: that of smt_classifier_features; layout.pooled alone: by the cosine alone. */
 #define SMT_REMEMBERED 512
 SMT_API smt_status smt_classifier_remember(
     smt_classifier *classifier, const float *features, size_t count, int width, smt_error *error);
-/* out[i]: the largest cosine between row i and any other row. */
-SMT_API smt_status smt_familiarity_of_each(
-    const float *features, size_t count, int width, float *out, smt_error *error);
+/* out[i]: the familiarity of row i to all others. */
+SMT_API smt_status smt_familiarity_of_each(const smt_feature_layout *layout,
+                                           const float *features,
+                                           size_t count,
+                                           float *out,
+                                           smt_error *error);
 /* What the classifier remembers, as further tensors for smt_model_save. */
 struct smt_tensor_file;
 SMT_API smt_status smt_familiarity_store(const smt_classifier_info *info,

@@ -240,7 +240,8 @@ static smt_status remember(smt_classifier *classifier,
                       classifier, e->pixels->data, e->count, probabilities, e->familiarity, error)
                 : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
     } else if (!status) {
-        status = smt_familiarity_of_each(features, e->count, width, e->familiarity, error);
+        status =
+            smt_familiarity_of_each(&e->info.layout, features, e->count, e->familiarity, error);
     }
     smt_pixels_destroy(&known);
     smt_free(probabilities);

@@ -13,6 +13,7 @@ struct smt_classifier {
     runner_facts facts;
     char *path;
     float *references; /* what info.references points to */
+    smt_familiar *familiar;
     smt_classifier_info info;
 };
 
@@ -30,6 +31,7 @@ void smt_classifier_close(smt_classifier **classifier)
             (*classifier)->runner->close((*classifier)->runner);
         }
         runner_facts_free(&(*classifier)->facts);
+        smt_familiar_destroy(&(*classifier)->familiar);
         smt_free((*classifier)->references);
         smt_free((*classifier)->path);
         smt_free(*classifier);
@@ -98,6 +100,22 @@ static smt_status make_names(runner_facts *facts, const char *path, smt_error *e
     return SMT_OK;
 }
 
+/* References whose width is another network's are of no use, and familiarity stays unknown. */
+static smt_status use_references(smt_classifier *c, smt_error *error)
+{
+    int width = c->info.feature_width;
+    c->info.references = c->references;
+    smt_familiar_destroy(&c->familiar);
+    if (!c->references || !c->info.layout.pooled ||
+        (width != c->info.layout.pooled && width != smt_feature_width(&c->info.layout))) {
+        return SMT_OK;
+    }
+    size_t count = (size_t)c->info.remembered;
+    smt_normalise_rows(c->references, count, (size_t)c->info.layout.pooled, (size_t)width);
+    return smt_familiar_create(
+        c->references, count, (size_t)width, &c->info.layout, &c->familiar, error);
+}
+
 smt_status
 smt_classifier_open(const char *path, smt_pool *pool, smt_classifier **out, smt_error *error)
 {
@@ -135,12 +153,13 @@ smt_classifier_open(const char *path, smt_pool *pool, smt_classifier **out, smt_
     c->info.input_size = c->facts.input_size;
     c->info.channels = c->facts.channels;
     c->info.preprocess = c->facts.preprocess;
+    c->info.layout = c->facts.layout;
     c->info.provenance = c->facts.provenance ? c->facts.provenance : "{}";
     c->info.decision = smt_decision_load(c->info.provenance, c->info.classes, c->info.class_count);
     if (c->info.decision.watches && strcmp(c->info.format, "safetensors") == 0) {
         status = smt_familiarity_load(
             c->path, &c->references, &c->info.remembered, &c->info.feature_width, error);
-        c->info.references = c->references;
+        status = status ? status : use_references(c, error);
         if (status) {
             smt_classifier_close(&c);
             return status;
@@ -232,13 +251,11 @@ smt_status smt_classifier_remember(
     for (size_t i = 0; i < kept; i++) {
         memcpy(rows + i * values, features + i * count / kept * values, values * sizeof *rows);
     }
-    smt_normalise_rows(rows, kept, values);
     smt_free(classifier->references);
     classifier->references = rows;
-    classifier->info.references = rows;
     classifier->info.remembered = (int)kept;
     classifier->info.feature_width = width;
-    return SMT_OK;
+    return use_references(classifier, error);
 }
 
 static smt_status measure_familiarity(smt_classifier *classifier,
@@ -251,22 +268,19 @@ static smt_status measure_familiarity(smt_classifier *classifier,
     for (size_t i = 0; i < count; i++) {
         familiarity[i] = NAN;
     }
-    if (!info->remembered || !count) {
+    if (!classifier->familiar || !count) {
         return SMT_OK;
     }
     float *features = NULL;
     int width = 0;
     smt_status status =
         smt_classifier_features(classifier, pixels, count, &features, &width, error);
-    if (!status && width == info->feature_width) {
-        smt_normalise_rows(features, count, (size_t)width);
-        for (size_t i = 0; i < count; i++) {
-            familiarity[i] = smt_nearest(features + i * (size_t)width,
-                                         info->references,
-                                         (size_t)info->remembered,
-                                         (size_t)width,
-                                         SIZE_MAX);
-        }
+    if (!status) {
+        smt_normalise_rows(features, count, (size_t)info->layout.pooled, (size_t)width);
+    }
+    for (size_t i = 0; i < count && !status; i++) {
+        familiarity[i] =
+            smt_familiar_score(classifier->familiar, features + i * (size_t)width, SIZE_MAX);
     }
     smt_free(features);
     return status;

@@ -11,6 +11,7 @@ typedef struct runner_facts {
     int class_count;       /* 0: the file names no classes */
     char **classes;
     smt_preprocess preprocess;
+    smt_feature_layout layout; /* of `features` */
     char *provenance;
     bool probabilities; /* the outputs sum to 1 already; false: logits */
 } runner_facts;
@@ -28,7 +29,7 @@ struct runner {
                       size_t count,
                       float *outputs,
                       smt_error *error);
-    /* Pooled features, count x *width, for smt_free. NULL: not to be had. */
+    /* Features by facts.layout, count x *width, for smt_free. NULL: not to be had. */
     smt_status (*features)(runner *self,
                            const smt_preprocess *preprocess,
                            const uint8_t *pixels,

@@ -1,9 +1,11 @@
 /* Networks in float32 through ops, in batches of fixed size. */
 #include "evaluate/runner.h"
+#include "evaluate/scores.h"
 
 #include <semtinel/format.h>
 #include <semtinel/ops.h>
 
+#include <math.h>
 #include <string.h>
 
 #define BATCH 32
@@ -18,6 +20,8 @@ typedef struct model_runner {
     float *input;     /* BATCH x size x size x channels */
     size_t image_values;
     int size, channels, outputs;
+    int nodes[SMT_FEATURE_DEPTHS]; /* whose maps are summed up; 0: no such depth */
+    smt_feature_layout layout;
 } model_runner;
 
 static void close_model(runner *self)
@@ -53,6 +57,60 @@ static int find_pooling(const smt_graph *graph)
     return -1;
 }
 
+/* The last maps of a half, a quarter and an eighth of the image's side. */
+static void find_depths(model_runner *r)
+{
+    const smt_graph *graph = r->model->graph;
+    int pooling = find_pooling(graph);
+    r->layout.pooled = pooling < 0 ? 0 : graph->nodes[pooling].shape.c;
+    for (int k = 0; k < SMT_FEATURE_DEPTHS && pooling >= 0; k++) {
+        int part = 2 << k, side = (r->size + part - 1) / part;
+        for (int i = 1; i < pooling && side > 1; i++) {
+            smt_shape shape = graph->nodes[i].shape;
+            r->nodes[k] = shape.h == side && shape.w == side && shape.c <= 256 ? i : r->nodes[k];
+        }
+        r->layout.depth[k] = r->nodes[k] ? 2 * graph->nodes[r->nodes[k]].shape.c : 0;
+    }
+}
+
+/* Mean and standard deviation of each channel of a map. */
+static void sum_up(const float *map, smt_shape shape, float *out)
+{
+    double mean[256] = {0}, square[256] = {0};
+    size_t pixels = (size_t)shape.h * (size_t)shape.w, channels = (size_t)shape.c;
+    for (size_t p = 0; p < pixels; p++) {
+        for (size_t c = 0; c < channels; c++) {
+            double value = (double)map[p * channels + c];
+            mean[c] += value / (double)pixels;
+            square[c] += value * value / (double)pixels;
+        }
+    }
+    for (size_t c = 0; c < channels; c++) {
+        out[c] = (float)mean[c];
+        out[channels + c] = (float)sqrt(fmax(square[c] - mean[c] * mean[c], 0));
+    }
+}
+
+/* The rows of one batch, of values that the keeper holds. */
+static void take_rows(const model_runner *r, int pooling, int batch, float *rows, size_t width)
+{
+    const smt_graph *graph = r->model->graph;
+    size_t pooled = (size_t)r->layout.pooled;
+    for (size_t i = 0; i < (size_t)batch; i++) {
+        float *row = rows + i * width;
+        memcpy(row, smt_exec_value(r->keeper, pooling) + i * pooled, pooled * sizeof *row);
+        row += pooled;
+        for (int k = 0; k < SMT_FEATURE_DEPTHS; k++) {
+            if (r->nodes[k]) {
+                smt_shape shape = graph->nodes[r->nodes[k]].shape;
+                const float *map = smt_exec_value(r->keeper, r->nodes[k]);
+                sum_up(map + i * smt_shape_count(shape), shape, row);
+                row += r->layout.depth[k];
+            }
+        }
+    }
+}
+
 static smt_status features_of_model(runner *self,
                                     const smt_preprocess *preprocess,
                                     const uint8_t *pixels,
@@ -70,7 +128,7 @@ static smt_status features_of_model(runner *self,
                         "%s: has no pooling whose features could be taken",
                         r->path);
     }
-    size_t side = (size_t)r->size * (size_t)r->size, values = (size_t)graph->nodes[node].shape.c;
+    size_t side = (size_t)r->size * (size_t)r->size, values = (size_t)smt_feature_width(&r->layout);
     const smt_exec_options options = {.max_batch = BATCH, .training = true};
     float *features = smt_alloc(count, values * sizeof *features);
     smt_status status =
@@ -81,10 +139,8 @@ static smt_status features_of_model(runner *self,
     for (size_t first = 0; first < count && !status; first += BATCH) {
         int batch = (int)(count - first < BATCH ? count - first : BATCH);
         fill_input(r, preprocess, pixels + first * side, (size_t)batch * side);
-        const float *value =
-            smt_exec_infer(r->keeper, r->input, batch) ? smt_exec_value(r->keeper, node) : NULL;
-        if (value) {
-            memcpy(features + first * values, value, (size_t)batch * values * sizeof *value);
+        if (smt_exec_infer(r->keeper, r->input, batch)) {
+            take_rows(r, node, batch, features + first * values, values);
         } else {
             status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory for its features", r->path);
         }
@@ -132,6 +188,7 @@ static smt_status copy_facts(const model_runner *r, runner_facts *facts, smt_err
     facts->outputs = r->outputs;
     facts->precision = "float32";
     facts->preprocess = m->preprocess;
+    facts->layout = r->layout;
     facts->probabilities = m->graph->nodes[m->graph->node_count - 1].op == SMT_OP_SOFTMAX;
     facts->provenance = smt_strdup(m->provenance ? m->provenance : "{}");
     bool complete = facts->provenance;
@@ -184,6 +241,7 @@ smt_status runner_open_model(
         goto done;
     }
     r->image_values = smt_shape_count(in);
+    find_depths(r);
     r->input = smt_alloc(BATCH * r->image_values, sizeof *r->input);
     if (!r->input) {
         status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);

@@ -22,10 +22,23 @@ double smt_loss_at(const smt_evaluation *e, double temperature);
 double smt_error_at(const smt_evaluation *e, double temperature, float *confidence);
 double smt_fit_temperature(const smt_evaluation *e);
 
-/* Rows of length 1; a row of zeros stays. */
-void smt_normalise_rows(float *rows, size_t count, size_t width);
-/* Largest dot product with any row but number `without` (SIZE_MAX: with all). */
-float smt_nearest(const float *row, const float *rows, size_t count, size_t width, size_t without);
+/* What is remembered, ready to be compared with. */
+typedef struct smt_familiar smt_familiar;
+/* Makes the pooled part of each row as long as 1; a row of zeros stays. */
+void smt_normalise_rows(float *rows, size_t count, size_t pooled, size_t width);
+/* rows: count x width, normalised, borrowed; width: layout->pooled alone, or all of it. */
+smt_status smt_familiar_create(const float *rows,
+                               size_t count,
+                               size_t width,
+                               const smt_feature_layout *layout,
+                               smt_familiar **out,
+                               smt_error *error);
+void smt_familiar_destroy(smt_familiar **familiar);
+/* row: normalised, by the layout. without: the number of the row that it is itself, as if that were
+ * not remembered; SIZE_MAX: none. */
+float smt_familiar_score(const smt_familiar *familiar, const float *row, size_t without);
+/* Values of a row. */
+int smt_feature_width(const smt_feature_layout *layout);
 /* References of a checkpoint; *rows stays as it is when the file has none. */
 smt_status
 smt_familiarity_load(const char *path, float **rows, int *count, int *width, smt_error *error);

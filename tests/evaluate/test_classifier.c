@@ -1,11 +1,13 @@
 /* One network through every road that a classifier takes: checkpoint and .tflite give the same
  * probabilities. */
-#include <semtinel/evaluate.h>
+#include "evaluate/scores.h"
+
 #include <semtinel/format.h>
 
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -178,29 +180,49 @@ static void test_familiarity(void **state)
     int width = 0;
     assert_int_equal(smt_classifier_features(classifier, pixels, IMAGES, &features, &width, &error),
                      SMT_OK);
-    assert_int_equal(smt_classifier_remember(classifier, features, 20, width, &error), SMT_OK);
+    const smt_feature_layout *layout = &smt_classifier_about(classifier)->layout;
+    int pooled = layout->pooled;
+    assert_int_equal(width, pooled + layout->depth[0] + layout->depth[1] + layout->depth[2]);
+    assert_true(layout->depth[0] && layout->depth[1] && layout->depth[2]);
+    /* As earlier versions wrote it, the pooled features alone. By the definition: the largest
+     * cosine to the 20. */
+    float *alone = malloc((size_t)(IMAGES * pooled) * sizeof *alone);
+    for (int i = 0; i < IMAGES; i++) {
+        memcpy(alone + i * pooled, features + i * width, (size_t)pooled * sizeof *alone);
+    }
+    assert_int_equal(smt_classifier_remember(classifier, alone, 20, pooled, &error), SMT_OK);
     assert_int_equal(
         smt_classifier_run_scored(classifier, pixels, IMAGES, probabilities, familiarity, &error),
         SMT_OK);
-    assert_int_equal(smt_familiarity_of_each(features, IMAGES, width, each, &error), SMT_OK);
     for (int i = 0; i < IMAGES; i++) {
-        /* By the definition: the largest cosine to the 20, and to all others. */
-        double best = -1, best_other = -1;
-        for (int k = 0; k < IMAGES; k++) {
+        double best = -1;
+        for (int k = 0; k < 20; k++) {
             double dot = 0, a = 0, b = 0;
-            for (int c = 0; c < width; c++) {
-                double x = (double)features[i * width + c], y = (double)features[k * width + c];
+            for (int c = 0; c < pooled; c++) {
+                double x = (double)alone[i * pooled + c], y = (double)alone[k * pooled + c];
                 dot += x * y;
                 a += x * x;
                 b += y * y;
             }
-            best = k < 20 ? fmax(best, dot / sqrt(a * b)) : best;
-            best_other = k != i ? fmax(best_other, dot / sqrt(a * b)) : best_other;
+            best = fmax(best, dot / sqrt(a * b));
         }
         assert_true(fabs((double)familiarity[i] - best) < 1e-5);
-        assert_true(fabs((double)each[i] - best_other) < 1e-5);
         assert_true(i >= 20 || familiarity[i] > 0.9999f);
     }
+    free(alone);
+    /* All of it: what is remembered is more familiar than usual, each against the others is as
+     * usual, by definition 0 in the mean. */
+    assert_int_equal(smt_classifier_remember(classifier, features, 20, width, &error), SMT_OK);
+    assert_int_equal(
+        smt_classifier_run_scored(classifier, pixels, IMAGES, probabilities, familiarity, &error),
+        SMT_OK);
+    assert_int_equal(smt_familiarity_of_each(layout, features, 20, each, &error), SMT_OK);
+    double mean = 0;
+    for (int i = 0; i < 20; i++) {
+        mean += (double)each[i] / 20;
+        assert_true(familiarity[i] > each[i]);
+    }
+    assert_true(fabs(mean) < 1e-4);
     smt_tensor_file *extra = NULL;
     assert_int_equal(smt_familiarity_store(smt_classifier_about(classifier), &extra, &error),
                      SMT_OK);
@@ -220,13 +242,73 @@ static void test_familiarity(void **state)
     assert_int_equal(
         smt_classifier_run_scored(classifier, pixels, IMAGES, probabilities, each, &error), SMT_OK);
     for (int i = 0; i < IMAGES; i++) {
-        assert_true(fabs((double)familiarity[i] - (double)each[i]) <
-                    2e-3); /* float16 in the file */
+        assert_float_equal(familiarity[i], each[i], 1e-4);
     }
     smt_free(features);
     smt_classifier_close(&classifier);
     smt_model_destroy(&model);
     unlink("test_familiar.safetensors");
+}
+
+/* Rows as a network might give them: pooled features of two kinds, and three depths. */
+enum { POOLED = 6, DEPTH = 4, WIDTH = POOLED + 3 * DEPTH, ROWS = 120 };
+static const smt_feature_layout made_layout = {POOLED, {DEPTH, DEPTH, DEPTH}};
+
+static void make_row(smt_rng *rng, float *row)
+{
+    int kind = (int)smt_rng_uniform(rng, 0, 2);
+    for (int k = 0; k < POOLED; k++) {
+        row[k] = (float)(fabs(smt_rng_normal(rng)) * 0.3 + (k % 2 == kind ? 3 : 0.2));
+    }
+    for (int k = POOLED; k < WIDTH; k++) {
+        row[k] = (float)(5 + 0.5 * smt_rng_normal(rng));
+    }
+}
+
+static smt_familiar *remember_rows(const float *rows, size_t count)
+{
+    smt_familiar *familiar = NULL;
+    assert_int_equal(smt_familiar_create(rows, count, WIDTH, &made_layout, &familiar, NULL),
+                     SMT_OK);
+    return familiar;
+}
+
+/* The shortcut by which a remembered row is measured as if it were not, against forgetting it; and
+ * what the earlier depths tell where the pooled features tell nothing. */
+static void test_depths(void **state)
+{
+    (void)state;
+    static float rows[ROWS * WIDTH], others[ROWS * WIDTH];
+    smt_rng rng = smt_rng_seed(17, 0);
+    for (size_t i = 0; i < ROWS; i++) {
+        make_row(&rng, rows + i * WIDTH);
+    }
+    smt_normalise_rows(rows, ROWS, POOLED, WIDTH);
+    smt_familiar *all = remember_rows(rows, ROWS);
+    double itself = 0;
+    for (size_t i = 0; i < ROWS; i++) {
+        memcpy(others, rows, sizeof rows);
+        memmove(
+            others + i * WIDTH, others + (i + 1) * WIDTH, (ROWS - 1 - i) * WIDTH * sizeof *others);
+        smt_familiar *rest = remember_rows(others, ROWS - 1);
+        double forgotten = (double)smt_familiar_score(rest, rows + i * WIDTH, SIZE_MAX);
+        double shortcut = (double)smt_familiar_score(all, rows + i * WIDTH, i);
+        assert_true(fabs(shortcut - forgotten) < 0.05 * (1 + fabs(forgotten)));
+        itself += (double)smt_familiar_score(all, rows + i * WIDTH, SIZE_MAX) - shortcut;
+        smt_familiar_destroy(&rest);
+    }
+    assert_true(itself / ROWS > 0.2); /* what is remembered is nearer than it would be otherwise */
+    /* The same pooled features, one value of an earlier depth six deviations off: strange. */
+    float row[WIDTH];
+    memcpy(row, rows, sizeof row);
+    float usual = smt_familiar_score(all, row, SIZE_MAX);
+    row[POOLED] = 8;
+    assert_true(smt_familiar_score(all, row, SIZE_MAX) < usual - 0.3f);
+    smt_familiar_destroy(&all);
+    /* Too few to have a spread: the cosine. */
+    smt_familiar *few = remember_rows(rows, 4);
+    assert_float_equal(smt_familiar_score(few, rows, SIZE_MAX), 1, 1e-6);
+    smt_familiar_destroy(&few);
 }
 
 /* Allocations that fail one after the other: an error, never a crash or a leak. */
@@ -267,6 +349,7 @@ int main(void)
                                        cmocka_unit_test(test_refuses),
                                        cmocka_unit_test(test_rename_and_damage),
                                        cmocka_unit_test(test_familiarity),
+                                       cmocka_unit_test(test_depths),
                                        cmocka_unit_test(test_memory)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
