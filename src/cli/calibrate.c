@@ -335,7 +335,7 @@ static smt_status purities(const smt_classifier_info *info, float *wanted, smt_e
                 status = smt_fail(error,
                                   SMT_ERR_ARGUMENT,
                                   "--purity-of %s: class '%s' has a purity already",
-                                  pair,
+                                  name,
                                   info->classes[c]);
             } else if (chosen[c]) {
                 read_purity(pair, &wanted[c]);
