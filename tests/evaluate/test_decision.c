@@ -390,6 +390,11 @@ static void test_long_target(void **state)
     for (size_t i = 0; i < 20; i++) {
         memcpy(wide + i * MANY, probabilities + i * CLASSES, CLASSES * sizeof *wide);
     }
+    static int from_model[MANY]; /* to class 0, whatever they are */
+    smt_class_map many_map = map;
+    many_map.model_count = MANY;
+    many_map.from_model = from_model;
+    e.map = &many_map;
     e.probabilities = wide;
     e.info.class_count = MANY;
     e.info.classes = many;
