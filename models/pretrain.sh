@@ -4,55 +4,88 @@
 #
 # usage: models/pretrain.sh BUILD
 #        INIT=imagenet.tflite OUT=imagenet-sem.safetensors models/pretrain.sh BUILD
-# PER_CLASS images of each class of phase1 and two thirds as many of phase3 (default 3600), EPOCHS (10; 8 with INIT), RATE (3e-3;
-# 2e-3), WIDTH (1), SEED (201), THREADS (0: all cores). Ten to thirty minutes on two cores. WORK names a folder to keep the images
-# and the run in (default: a temporary one); a run that was stopped there goes on.
+# Two stages: twelve classes of defects, then each class divided by what it lies on ("bridge-lines", "bridge-routed", ..., 66 in all),
+# which makes features that carry further (docs/training.md). With INIT only the second. EPOCHS ("12 7"; with INIT the first number
+# does not count) and RATE ("3e-3 2e-3") of the stages, PER_CLASS (7200 3600): images of each class of phase1, two thirds as many of
+# phase3; WIDTH (1), THREADS (0: all cores). An hour on two cores, fifteen minutes with INIT. WORK names a folder to keep images and
+# runs in (default: a temporary one); a run that was stopped there goes on.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 semtinel=$(cd "$1" && pwd)/semtinel
 if [ -n "${WORK:-}" ]; then
-    work=$WORK
-    mkdir -p "$work"
+    mkdir -p "$WORK"
+    work=$(cd "$WORK" && pwd)
 else
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT
 fi
+read -r epochs_coarse epochs_fine <<<"${EPOCHS:-12 7}"
+read -r rate_coarse rate_fine <<<"${RATE:-3e-3 2e-3}"
+read -r images_coarse images_fine <<<"${PER_CLASS:-7200 3600}"
 
-# The classes of both presets under one name each. phase3 knows three kinds of clean; phase1's one kind is left out, since
-# its images would have to be told from those.
-merge() { # part preset class name
-    mkdir -p "$work/images/$1/$4"
-    for file in "$work/$1-$2/$3"/*; do
-        mv "$file" "$work/images/$1/$4/$2-${file##*/}"
-    done
+# The name that both presets' folder CLASS or CLASS-LAYOUT gets; none: left out. phase3 knows three kinds of clean. Among the
+# coarse classes they stay apart, and phase1's one kind would have to be told from them; divided by layout, all are one.
+common_name() { # stage folder
+    local class=${2%%-*} layout=
+    [ "$1" = fine ] && layout=-${2#*-}
+    case $class in
+    OTHERS) class=other ;;
+    VIA) class=vias ;;
+    CLEAN_*) [ "$1" = fine ] && class=clean ;;
+    clean) [ "$1" = fine ] || return 0 ;;
+    esac
+    echo "$(tr '[:upper:]' '[:lower:]' <<<"$class")$layout"
 }
-init=${INIT:-none} out=${OUT:-$here/semtinel-backbone.safetensors} seed=${SEED:-201} per_class=${PER_CLASS:-3600}
-if [ "$init" = none ]; then
-    epochs=${EPOCHS:-10} rate=${RATE:-3e-3}
-else
-    epochs=${EPOCHS:-8} rate=${RATE:-2e-3}
-fi
-if [ ! -e "$work/images.done" ]; then
-    rm -rf "${work:?}"/images "${work:?}"/{train,val}-phase{1,3}
-    "$semtinel" synth "$work/train-phase1" --preset phase1 --per-class "$per_class" --seed "$seed" --force
-    "$semtinel" synth "$work/train-phase3" --preset phase3 --per-class $((per_class * 2 / 3)) --seed $((seed + 1)) --force
-    "$semtinel" synth "$work/val-phase1" --preset phase1 --per-class 30 --seed $((seed + 2)) --force
-    "$semtinel" synth "$work/val-phase3" --preset phase3 --per-class 30 --seed $((seed + 3)) --force
+
+simulate() { # stage seed images [options]
+    local stage=$1 seed=$2 count=$3 part preset folder name file
+    shift 3
+    [ -e "$work/$stage.done" ] && return
+    rm -rf "${work:?}/$stage"
     for part in train val; do
-        for class in bridge cmp crack ler open other particle scratch vias; do
-            merge $part phase1 $class $class
-        done
-        for pair in BRIDGE:bridge CMP:cmp CRACK:crack LER:ler OPEN:open OTHERS:other PARTICLE:particle VIA:vias \
-            CLEAN_CRACK:clean_crack CLEAN_LAYER:clean_layer CLEAN_VIA:clean_via; do
-            merge $part phase3 "${pair%%:*}" "${pair##*:}"
+        for preset in phase1 phase3; do
+            local here_count=30
+            [ "$part-$preset" = train-phase1 ] && here_count=$count
+            [ "$part-$preset" = train-phase3 ] && here_count=$((count * 2 / 3))
+            rm -rf "$work/simulated"
+            "$semtinel" synth "$work/simulated" --preset $preset --per-class "$here_count" --seed "$seed" "$@"
+            seed=$((seed + 1))
+            for folder in "$work"/simulated/*; do
+                name=$(common_name "$stage" "${folder##*/}")
+                [ -n "$name" ] || continue
+                mkdir -p "$work/$stage/$part/$name"
+                for file in "$folder"/*; do
+                    mv "$file" "$work/$stage/$part/$name/$preset-${file##*/}"
+                done
+            done
         done
     done
-    touch "$work/images.done"
-fi
+    rm -rf "$work/simulated"
+    touch "$work/$stage.done"
+}
 
 # Simulated images vary more than augmentation makes real ones vary: they are turned and shifted, and little else is changed, with a
 # larger batch and rate than for real ones, a long average of the weights, and rare classes drawn more often.
-"$semtinel" train "$work/images" -o "$work/run" --resume --init "$init" --size 128 --width "${WIDTH:-1}" --epochs "$epochs" --batch 64 \
-    --rate "$rate" --dropout 0.1 --average ema --average-decay 0.998 --balance 0.5 --blur 0 --jitter 0 --cutout 0 --shot 0 --shade 0 \
-    --gamma 0.15 --noise 4 --contrast 0.2 --brightness 12 --seed "$seed" --threads "${THREADS:-0}"
-"$semtinel" export "$work/run" -o "$out" --float16
+train() { # stage init epochs rate seed [options]
+    local stage=$1 init=$2 epochs=$3 rate=$4 seed=$5
+    shift 5
+    "$semtinel" train "$work/$stage" -o "$work/run-$stage" --resume --init "$init" --size 128 --width "${WIDTH:-1}" --epochs "$epochs" \
+        --batch 64 --rate "$rate" --dropout 0.1 --average ema --average-decay 0.998 --balance 0.5 --blur 0 --jitter 0 --cutout 0 \
+        --shot 0 --shade 0 --gamma 0.15 --noise 4 --contrast 0.2 --brightness 12 --seed "$seed" --threads "${THREADS:-0}" "$@"
+    "$semtinel" export "$work/run-$stage" -o "$work/$stage.safetensors" --float16
+}
+
+options=()
+if [ -n "${INIT:-}" ]; then
+    init=$(realpath "$INIT")
+    options+=(--range-decay 5) # ImageNet's channels are of very uneven size, which int8 does not fit
+else
+    simulate coarse 201 "$images_coarse"
+    train coarse none "$epochs_coarse" "$rate_coarse" 201
+    init=$work/coarse.safetensors
+fi
+simulate fine 301 "$images_fine" --by-layout
+train fine "$init" "$epochs_fine" "$rate_fine" 301 "${options[@]}"
+out=${OUT:-$here/semtinel-backbone.safetensors}
+cp "$work/fine.safetensors" "$out.part"
+mv "$out.part" "$out"

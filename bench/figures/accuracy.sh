@@ -2,9 +2,10 @@
 # The README's table of accuracies: trains and tests on named sets from several initial weights, several seeds each.
 #
 # usage: bench/figures/accuracy.sh BUILD OUT
-# SEEDS ("1 2 3"), SETS ("sem-a phase3"), FROM ("imagenet imagenet-sem imagenet-075 backbone none"), SEMTINEL_DATA, and IMAGENET_SEM,
-# a file made by `INIT=imagenet.tflite OUT=file models/pretrain.sh BUILD`. Runs that OUT holds already are not made again. Each
-# core trains one network at a time; the bits are those of any number of threads.
+# SEEDS ("1 2 3"), SETS ("sem-a phase3"), FROM ("imagenet imagenet-sem imagenet-075 imagenet-sem-075 backbone none"), SEMTINEL_DATA,
+# IMAGENET_SEM, a file made by `INIT=imagenet.tflite OUT=file models/pretrain.sh BUILD`, and IMAGENET_SEM_075, the same of width 0.75
+# (WIDTH=0.75); without these files their rows are left out. Runs that OUT holds already are not made again. Each core trains one
+# network at a time; the bits are those of any number of threads.
 #
 # Runs from ImageNet weights see images of 160 pixels, the others of 128.
 #
@@ -25,6 +26,7 @@ one() { # set from seed
     imagenet) options+=(--init "$data/weights/imagenet-mobilenetv3-small-notop.tflite") ;;
     imagenet-075) options+=(--init "$data/weights/imagenet-mobilenetv3-small-075.tflite" --width 0.75) ;;
     imagenet-sem) options+=(--init "$IMAGENET_SEM" --size 160) ;;
+    imagenet-sem-075) options+=(--init "$IMAGENET_SEM_075" --width 0.75 --size 160) ;;
     none) options+=(--init none) ;;
     esac
     if [ ! -e "$run/test/metrics.json" ]; then
@@ -34,10 +36,11 @@ one() { # set from seed
 }
 export -f one
 
-seeds=${SEEDS:-1 2 3} sets=${SETS:-sem-a phase3} from=${FROM:-imagenet imagenet-sem imagenet-075 backbone none}
+seeds=${SEEDS:-1 2 3} sets=${SETS:-sem-a phase3} from=${FROM:-imagenet imagenet-sem imagenet-075 imagenet-sem-075 backbone none}
 for set in $sets; do
     for start in $from; do
         [ "$start" = imagenet-sem ] && [ -z "${IMAGENET_SEM:-}" ] && continue
+        [ "$start" = imagenet-sem-075 ] && [ -z "${IMAGENET_SEM_075:-}" ] && continue
         for seed in $seeds; do
             echo "$set $start $seed"
         done

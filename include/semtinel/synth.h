@@ -64,6 +64,12 @@ SMT_API smt_status smt_synth_render(smt_synth_preset preset,
                                     smt_image *out,
                                     smt_error *error);
 
+/* The layout that image `index` of a class shows: "lines", "array", "routed", "pads", "film",
+ * "brushed", "vias", "stack", "bump", "rings" or "gap" (docs/simulator.md), whatever its size and
+ * options. NULL for a class out of range. Thread-safe. */
+SMT_API const char *
+smt_synth_layout(smt_synth_preset preset, int class_index, uint64_t seed, uint64_t index);
+
 /* Power spectral density of edge displacement at frequency f, Palasantzas (Phys. Rev. B 48, 14472,
  * 1993) in the one-dimensional form used for line edges (Mack, J. Micro/Nanolith. 12, 2013): PSD(f)
  * = sqrt(pi) Gamma(a + 1/2) / Gamma(a) * 2 xi sigma^2 / (1 + (2 pi f xi)^2)^(a + 1/2) two-sided, in

@@ -29,7 +29,7 @@ typedef struct job {
     smt_synth_preset preset;
     smt_synth_options options;
     int size, per_class, classes;
-    bool splits;
+    bool splits, by_layout;
     uint64_t seed;
     const char *folder;
     smt_error *errors; /* one a worker; the first failure of each */
@@ -66,14 +66,22 @@ static void save_one(void *context, int task, int worker)
                          error)) {
         return;
     }
-    char *path =
-        smt_format("%s/%s%s/%s_%05d.png", j->folder, split_of(j, number), name, name, number);
-    if (path) {
-        smt_image_save_png(path, &image, error);
-    } else {
+    const char *layout =
+        j->by_layout ? smt_synth_layout(j->preset, class_index, j->seed, (uint64_t)number) : NULL;
+    char *folder = smt_format("%s/%s%s%s%s",
+                              j->folder,
+                              split_of(j, number),
+                              name,
+                              layout ? "-" : "",
+                              layout ? layout : "");
+    char *path = folder ? smt_format("%s/%s_%05d.png", folder, name, number) : NULL;
+    if (!path) {
         smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    } else if (!layout || !smt_make_directory(folder, error)) {
+        smt_image_save_png(path, &image, error);
     }
     smt_free(path);
+    smt_free(folder);
     smt_image_free(&image);
     j->finished[worker]++;
     if (worker == 0) { /* one thread speaks; it works at the pace of the others */
@@ -125,7 +133,7 @@ static smt_status check_empty(const char *folder, smt_error *error)
 static smt_status write_images(job *j, smt_error *error)
 {
     smt_pool *pool = NULL;
-    smt_status status = make_folders(j, error);
+    smt_status status = j->by_layout ? SMT_OK : make_folders(j, error);
     if (!status) {
         status = smt_pool_create(cli_shared.threads, &pool, error);
     }
@@ -214,7 +222,7 @@ static int find_class(smt_synth_preset preset, const char *name)
 int cli_synth(int argc, char **argv)
 {
     int preset = SMT_SYNTH_PHASE1, per_class = 100, size = 128, columns = 12, rows = 1;
-    bool splits = false, force = false, twins = false;
+    bool splits = false, force = false, twins = false, by_layout = false;
     const char *sheet = NULL, *only = NULL;
     job j;
     memset(&j, 0, sizeof j);
@@ -231,6 +239,14 @@ int cli_synth(int argc, char **argv)
          "PX",
          "side of an image in pixels"},
         {"splits", 0, CLI_FLAG, &splits, 0, 0, NULL, "make train, val and test folders"},
+        {"by-layout",
+         0,
+         CLI_FLAG,
+         &by_layout,
+         0,
+         0,
+         NULL,
+         "a folder CLASS-LAYOUT for each layout of a class: finer classes, to pretrain on"},
         {"force", 0, CLI_FLAG, &force, 0, 0, NULL, "write into a folder that is not empty"},
         {"sheet", 0, CLI_FILE, &sheet, 0, 0, "FILE", "draw a contact sheet as PNG"},
         {"sheet-columns", 0, CLI_INT, &columns, 1, 40, "N", "images in a row of the sheet"},
@@ -287,6 +303,7 @@ int cli_synth(int argc, char **argv)
     j.size = size;
     j.per_class = per_class;
     j.splits = splits;
+    j.by_layout = by_layout;
     j.seed = cli_shared.seed;
     j.classes = smt_synth_class_count(j.preset);
     int chosen = only ? find_class(j.preset, only) : -1;

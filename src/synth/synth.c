@@ -5,6 +5,15 @@
 
 #include <string.h>
 
+enum {
+    STREAM_LAYOUT = 1,
+    STREAM_DEFECT,
+    STREAM_PAINT,
+    STREAM_OPTICS,
+    STREAM_DETECTOR,
+    STREAM_OVERLAY
+};
+
 void smt_synth_defaults(smt_synth_options *options)
 {
     *options = (smt_synth_options){.roughness = 1,
@@ -178,23 +187,10 @@ static void paint_marks(synth_scene *s)
     }
 }
 
-static void
-render(synth_scene *s, const synth_recipe *r, uint64_t seed, uint64_t scene_id, float *image)
+/* What a scene begins with, so that its layout can be told without drawing it. */
+static synth_layout
+choose_layout(synth_scene *s, const synth_recipe *r, uint64_t seed, uint64_t scene_id)
 {
-    enum {
-        STREAM_LAYOUT = 1,
-        STREAM_DEFECT,
-        STREAM_PAINT,
-        STREAM_OPTICS,
-        STREAM_DETECTOR,
-        STREAM_OVERLAY
-    };
-    bool flawed = s->options->defect;
-    if (r->flaw == FLAW_LER && flawed) {
-        s->rng = smt_rng_seed(seed, smt_hash64(scene_id, STREAM_DEFECT));
-        roughen(s);
-    }
-    s->fine_defect = r->flaw == FLAW_BRIDGE || r->flaw == FLAW_OPEN;
     s->rng = smt_rng_seed(seed, smt_hash64(scene_id, STREAM_LAYOUT));
     s->body_level = 0.4f;
     s->crack_box[0] = s->crack_box[1] = 0;
@@ -202,7 +198,19 @@ render(synth_scene *s, const synth_recipe *r, uint64_t seed, uint64_t scene_id, 
     if (synth_chance(s, 0.5f)) {
         s->base_grain = synth_uniform(s, 0, 0.15f);
     }
-    synth_layout layout = (synth_layout)synth_weighted(s, r->layouts, LAYOUT_COUNT);
+    return (synth_layout)synth_weighted(s, r->layouts, LAYOUT_COUNT);
+}
+
+static void
+render(synth_scene *s, const synth_recipe *r, uint64_t seed, uint64_t scene_id, float *image)
+{
+    bool flawed = s->options->defect;
+    if (r->flaw == FLAW_LER && flawed) {
+        s->rng = smt_rng_seed(seed, smt_hash64(scene_id, STREAM_DEFECT));
+        roughen(s);
+    }
+    s->fine_defect = r->flaw == FLAW_BRIDGE || r->flaw == FLAW_OPEN;
+    synth_layout layout = choose_layout(s, r, seed, scene_id);
     draw_layout(s, layout);
     s->wires = layout == LAYOUT_ROUTED || layout == LAYOUT_GAP;
 
@@ -265,6 +273,36 @@ static smt_status open_scene(synth_scene *s, int size, smt_error *error)
     return SMT_OK;
 }
 
+/* Presets and classes have unrelated scenes: the name's hash tells them apart. */
+static uint64_t scene_of(const synth_recipe *recipe, uint64_t index)
+{
+    return smt_hash64(smt_crc32(0, recipe->name, strlen(recipe->name)), index);
+}
+
+const char *
+smt_synth_layout(smt_synth_preset preset, int class_index, uint64_t seed, uint64_t index)
+{
+    static const char *const names[LAYOUT_COUNT] = {[LAYOUT_LINES] = "lines",
+                                                    [LAYOUT_ARRAY] = "array",
+                                                    [LAYOUT_ROUTED] = "routed",
+                                                    [LAYOUT_PADS] = "pads",
+                                                    [LAYOUT_FILM] = "film",
+                                                    [LAYOUT_BRUSHED] = "brushed",
+                                                    [LAYOUT_VIAS] = "vias",
+                                                    [LAYOUT_STACK] = "stack",
+                                                    [LAYOUT_BUMP] = "bump",
+                                                    [LAYOUT_RINGS] = "rings",
+                                                    [LAYOUT_GAP] = "gap"};
+    int count;
+    const synth_recipe *list = synth_recipes(preset, &count);
+    if (class_index < 0 || class_index >= count) {
+        return NULL;
+    }
+    synth_scene scene = {0};
+    return names[choose_layout(
+        &scene, &list[class_index], seed, scene_of(&list[class_index], index))];
+}
+
 smt_status smt_synth_render(smt_synth_preset preset,
                             int class_index,
                             int size,
@@ -314,9 +352,7 @@ smt_status smt_synth_render(smt_synth_preset preset,
     status = smt_image_create(size, size, &image, error);
     if (!status) {
         float *grey = scene.work[2] + scene.count;
-        /* Presets and classes have unrelated scenes: the name's hash tells them apart. */
-        uint64_t name = smt_crc32(0, list[class_index].name, strlen(list[class_index].name));
-        render(&scene, &list[class_index], seed, smt_hash64(name, index), grey);
+        render(&scene, &list[class_index], seed, scene_of(&list[class_index], index), grey);
         for (size_t i = 0; i < scene.count; i++) {
             image.pixels[i] = (uint8_t)(synth_clamp(grey[i], 0, 255) + 0.5f);
         }

@@ -50,17 +50,16 @@ static const smt_train_field fields[] = {
         epochs,
         0,
         100000,
-        "passes over the training images; 0: 200 from random weights, those of 1440 steps from the "
+        "passes over the training images; 0: 200 from random weights, those of 1120 steps from the "
         "shipped ones, of 720 from others, 20 to 200"),
     INT("batch", batch, 1, 1024, "images a step"),
     CHOICE("optimizer", optimizer.kind, "adamw|adam|sgd", "how weights follow gradients"),
-    REAL(
-        "rate",
-        schedule.rate,
-        0,
-        10,
-        "highest learning rate; 0: 0.004 from random weights, 0.0015 from the shipped ones, 0.0003 "
-        "from others"),
+    REAL("rate",
+         schedule.rate,
+         0,
+         10,
+         "highest learning rate; 0: 0.004 from random weights, 0.001 from the shipped ones, 0.0003 "
+         "from others"),
     REAL("backbone-rate", backbone_rate, 0, 1, "factor on the rate of all but the classifier"),
     REAL("weight-decay",
          optimizer.weight_decay,
@@ -199,7 +198,7 @@ void smt_train_resolve(smt_train_options *options, smt_start start, size_t steps
         size_t steps; /* 0: SMT_EPOCHS_MOST */
         double rate;
     } by_start[] = {[SMT_START_RANDOM] = {0, 4e-3},
-                    [SMT_START_SHIPPED] = {1440, 1.5e-3},
+                    [SMT_START_SHIPPED] = {1120, 1e-3},
                     [SMT_START_WEIGHTS] = {720, 3e-4}};
     size_t steps = by_start[start].steps;
     if (options->epochs == 0) {

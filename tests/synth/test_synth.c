@@ -377,6 +377,53 @@ static void test_names(void **state)
     assert_int_equal(smt_synth_preset_parse(NULL, &out, &error), SMT_ERR_ARGUMENT);
 }
 
+/* Mean of the absolute differences of neighbours, both ways, of images of one layout of clean. */
+static double roughness_of(const char *layout)
+{
+    double sum = 0;
+    int images = 0;
+    for (uint64_t index = 0; index < 1000 && images < 12; index++) {
+        if (strcmp(smt_synth_layout(SMT_SYNTH_PHASE1, 1, 5, index), layout) != 0) {
+            continue;
+        }
+        smt_image image = {0};
+        smt_synth_options options;
+        smt_synth_defaults(&options);
+        options.noise = options.overlays = options.distortion = 0;
+        assert_int_equal(
+            smt_synth_render(SMT_SYNTH_PHASE1, 1, 64, 5, index, &options, &image, NULL), SMT_OK);
+        for (int y = 0; y + 1 < 64; y++) {
+            for (int x = 0; x + 1 < 64; x++) {
+                const uint8_t *p = image.pixels + y * 64 + x;
+                sum += abs(p[1] - p[0]) + abs(p[64] - p[0]);
+            }
+        }
+        smt_image_free(&image);
+        images++;
+    }
+    assert_int_equal(images, 12);
+    return sum / (images * 63.0 * 63.0);
+}
+
+/* The layout that is told is the one that is drawn, and as frequent as its class says. */
+static void test_layouts(void **state)
+{
+    (void)state;
+    int lines = 0, count = 3000, bridge = 0, ler = 4;
+    for (int i = 0; i < count; i++) {
+        lines += strcmp(smt_synth_layout(SMT_SYNTH_PHASE1, bridge, 3, (uint64_t)i), "lines") == 0;
+        assert_string_equal(smt_synth_layout(SMT_SYNTH_PHASE1, ler, 3, (uint64_t)i), "lines");
+    }
+    assert_true(abs(lines - count * 6 * 10 / 108) < 100); /* 6 of 10.8, four deviations */
+    assert_null(smt_synth_layout(SMT_SYNTH_PHASE1, 10, 3, 0));
+    assert_null(smt_synth_layout(SMT_SYNTH_PHASE1, -1, 3, 0));
+    assert_null(smt_synth_layout((smt_synth_preset)7, 0, 3, 0));
+    double film = roughness_of("film"), with_lines = roughness_of("lines");
+    if (!(with_lines > 1.5 * film)) {
+        fail_msg("differences of neighbours: film %g, lines %g", film, with_lines);
+    }
+}
+
 static void test_bad_arguments(void **state)
 {
     (void)state;
@@ -451,6 +498,7 @@ int main(void)
         cmocka_unit_test(test_statistics),
         cmocka_unit_test(test_noise_option),
         cmocka_unit_test(test_names),
+        cmocka_unit_test(test_layouts),
         cmocka_unit_test(test_bad_arguments),
         cmocka_unit_test(test_speed),
     };
