@@ -98,13 +98,17 @@ typedef struct smt_qat_options {
 } smt_qat_options;
 SMT_API smt_qat_options smt_qat_defaults(void);
 
-/* One line after each epoch: mean squared difference of the logits, agreement of the largest on the
- * training images. */
-typedef void (*smt_qat_report)(void *context, int epoch, double loss, double agreement);
+/* Before the first epoch (0) and after each: mean squared difference of the logits and agreement of
+ * the largest, on the training images as the steps saw them (NaN before the first); the same
+ * difference on the images that are held back (NaN: none are). */
+typedef void (*smt_qat_report)(
+    void *context, int epoch, double loss, double agreement, double held);
 
 /* Fine-tunes weights, biases, steps of weights and ranges of values so that the simulated network's
  * logits follow the float network's (distillation; no labels are used) on augmented images of
- * `pixels`. SMT_ERR_INTERRUPTED keeps the state. */
+ * `pixels`. Of 24 and more images every sixth is held back, and the state is kept, be it the one
+ * before training, that is closest to the float network there. SMT_ERR_INTERRUPTED keeps the best
+ * so far. */
 SMT_API smt_status smt_quantizer_train(smt_quantizer *quantizer,
                                        const smt_pixels *pixels,
                                        const smt_preprocess *preprocess,

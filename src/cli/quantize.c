@@ -6,6 +6,7 @@
 #include <semtinel/precision.h>
 #include <semtinel/quant.h>
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -254,13 +255,22 @@ static smt_status load(const char *folder,
     return status;
 }
 
-static void report_epoch(void *context, int epoch, double loss, double agreement)
+static void report_epoch(void *context, int epoch, double loss, double agreement, double held)
 {
     (void)context;
-    cli_say("epoch %3d  logit error %.5f  agreement on training images %.2f%%",
-            epoch,
-            loss,
-            100 * agreement);
+    char others[64] = "";
+    if (!isnan(held)) {
+        snprintf(others, sizeof others, "  on images held back %.5f", held);
+    }
+    if (epoch == 0) {
+        cli_say("calibrated: logit error%s", others);
+    } else {
+        cli_say("epoch %3d  logit error %.5f  agreement %.2f%%%s",
+                epoch,
+                loss,
+                100 * agreement,
+                others);
+    }
 }
 
 static smt_status fine_tune(smt_quantizer *q,

@@ -15,6 +15,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { HOLD = 6 };
+
 smt_qat_options smt_qat_defaults(void)
 {
     return (smt_qat_options){.epochs = 20, .batch = 32, .rate = 3e-4, .scale_rate = 5, .seed = 1};
@@ -42,6 +44,10 @@ typedef struct student {
     smt_slot *slots;
     int count;
     float *logits, *difference;
+    float *held; /* images that no step sees, as network input */
+    int held_count;
+    float **best; /* each tensor's weights where the held images' error was least */
+    double best_error;
 } student;
 
 static float size_of(const float *data, channel_view view)
@@ -180,6 +186,11 @@ static void student_destroy(student *s)
     smt_optimizer_destroy(&s->optimizer);
     smt_exec_destroy(&s->exec);
     smt_exec_destroy(&s->teacher);
+    for (int i = 0; s->best && i < s->count; i++) {
+        smt_free(s->best[i]);
+    }
+    smt_free(s->best);
+    smt_free(s->held);
     for (int i = 0; s->tensors && i < s->count; i++) {
         smt_free(s->tensors[i].weight);
         smt_free(s->tensors[i].gradient);
@@ -278,6 +289,88 @@ static smt_status step(student *s,
     return SMT_OK;
 }
 
+/* Mean squared difference of the logits on the held images, as inference sees them. */
+static smt_status held_error(student *s, int batch, double *error_sum, smt_error *error)
+{
+    int classes = s->q->real->nodes[s->q->real->node_count - 1].shape.c;
+    size_t image = smt_shape_count(s->q->real->nodes[0].shape);
+    const smt_step options = {.freeze_batch_norm = true, .no_dropout = true};
+    double sum = 0;
+    for (int at = 0; at < s->held_count; at += batch) {
+        int images = s->held_count - at < batch ? s->held_count - at : batch;
+        size_t count = (size_t)images * (size_t)classes;
+        const float *input = s->held + (size_t)at * image;
+        memcpy(s->logits, smt_exec_infer(s->teacher, input, images), count * sizeof *s->logits);
+        const float *logits = smt_exec_forward(s->exec, input, images, &options);
+        if (!logits) {
+            return smt_fail(error, SMT_ERR_MEMORY, "out of memory for a measurement");
+        }
+        for (size_t i = 0; i < count; i++) {
+            double d = (double)logits[i] - (double)s->logits[i];
+            sum += d * d;
+        }
+    }
+    *error_sum = sum / classes / s->held_count;
+    return SMT_OK;
+}
+
+/* Keeps the weights if they are the best so far. */
+static smt_status keep_best(student *s, int batch, double *now, smt_error *error)
+{
+    smt_status status = held_error(s, batch, now, error);
+    if (!status && *now < s->best_error) {
+        s->best_error = *now;
+        for (int i = 0; i < s->count; i++) {
+            memcpy(s->best[i], s->tensors[i].weight, s->tensors[i].count * sizeof(float));
+        }
+    }
+    return status;
+}
+
+static void restore_best(student *s)
+{
+    for (int i = 0; i < s->count; i++) {
+        memcpy(s->tensors[i].weight, s->best[i], s->tensors[i].count * sizeof(float));
+    }
+    smt_pool_run(s->q->pool, s->count, push_tensor, s);
+    quant_refresh(s->q);
+}
+
+/* Every sixth image is held back; of fewer than 24 none is, and the last epoch stays. */
+static smt_status hold_back(student *s,
+                            const smt_pixels *pixels,
+                            const smt_preprocess *preprocess,
+                            int *labels,
+                            smt_error *error)
+{
+    if (pixels->count < 4 * HOLD) {
+        return SMT_OK;
+    }
+    size_t area = (size_t)pixels->size * (size_t)pixels->size;
+    smt_pixels some = {.size = pixels->size, .count = pixels->count / HOLD};
+    some.data = smt_alloc(some.count, area);
+    s->best = smt_alloc((size_t)s->count, sizeof *s->best);
+    bool enough = some.data && s->best;
+    for (int i = 0; enough && i < s->count; i++) {
+        s->best[i] = smt_alloc(s->tensors[i].count, sizeof(float));
+        enough = s->best[i] != NULL;
+    }
+    for (size_t n = 0; enough && n < some.count; n++) {
+        size_t image = n * HOLD + HOLD - 1;
+        labels[image] = -1; /* the loader leaves it out */
+        memcpy(some.data + n * area, pixels->data + image * area, area);
+    }
+    if (enough) {
+        s->held = smt_quantizer_input(&some, preprocess, s->q->real->nodes[0].shape.c);
+        s->held_count = (int)some.count;
+    }
+    smt_free(some.data);
+    if (!s->held) {
+        return smt_fail(error, SMT_ERR_MEMORY, "out of memory for the images that are held back");
+    }
+    return SMT_OK;
+}
+
 smt_status smt_quantizer_train(smt_quantizer *q,
                                const smt_pixels *pixels,
                                const smt_preprocess *preprocess,
@@ -311,8 +404,17 @@ smt_status smt_quantizer_train(smt_quantizer *q,
                           pixels->size,
                           shape.h);
     }
-    status = status ? status : smt_loader_create(&set, NULL, &loading, q->pool, &loader, error);
     status = status ? status : student_create(&s, q, options, error);
+    status = status ? status : hold_back(&s, pixels, preprocess, labels, error);
+    status = status ? status : smt_loader_create(&set, NULL, &loading, q->pool, &loader, error);
+    double held = (double)NAN;
+    s.best_error = (double)INFINITY;
+    if (!status && s.held) { /* calibration alone is the one to beat */
+        status = keep_best(&s, options->batch, &held, error);
+        if (!status && report) {
+            report(context, 0, (double)NAN, (double)NAN, held);
+        }
+    }
     size_t batches = status ? 0 : smt_loader_batches(loader),
            total = batches * (size_t)options->epochs, done = 0;
     for (int epoch = 0; epoch < options->epochs && status == SMT_OK; epoch++) {
@@ -330,9 +432,15 @@ smt_status smt_quantizer_train(smt_quantizer *q,
             seen += images;
             smt_progress("quantisation-aware training", ++done, total);
         }
-        if (report && status == SMT_OK && seen > 0) {
-            report(context, epoch + 1, loss / seen, agree / seen);
+        if (s.held && status == SMT_OK) {
+            status = keep_best(&s, options->batch, &held, error);
         }
+        if (report && status == SMT_OK && seen > 0) {
+            report(context, epoch + 1, loss / seen, agree / seen, held);
+        }
+    }
+    if (s.held && isfinite(s.best_error)) {
+        restore_best(&s);
     }
     student_destroy(&s);
     smt_loader_destroy(&loader);
