@@ -46,7 +46,8 @@ typedef struct student {
     float *logits, *difference;
     float *held; /* images that no step sees, as network input */
     int held_count;
-    float **best; /* each tensor's weights where the held images' error was least */
+    float **best;           /* each tensor's weights where the held images' error was least */
+    smt_quant *best_ranges; /* and the ranges: which of them begin at 0 is kept nowhere else */
     double best_error;
 } student;
 
@@ -190,6 +191,7 @@ static void student_destroy(student *s)
         smt_free(s->best[i]);
     }
     smt_free(s->best);
+    smt_free(s->best_ranges);
     smt_free(s->held);
     for (int i = 0; s->tensors && i < s->count; i++) {
         smt_free(s->tensors[i].weight);
@@ -323,6 +325,8 @@ static smt_status keep_best(student *s, int batch, double *now, smt_error *error
         for (int i = 0; i < s->count; i++) {
             memcpy(s->best[i], s->tensors[i].weight, s->tensors[i].count * sizeof(float));
         }
+        size_t nodes = (size_t)s->q->real->node_count;
+        memcpy(s->best_ranges, s->q->ranges, nodes * sizeof *s->best_ranges);
     }
     return status;
 }
@@ -332,6 +336,8 @@ static void restore_best(student *s)
     for (int i = 0; i < s->count; i++) {
         memcpy(s->tensors[i].weight, s->best[i], s->tensors[i].count * sizeof(float));
     }
+    size_t nodes = (size_t)s->q->real->node_count;
+    memcpy(s->q->ranges, s->best_ranges, nodes * sizeof *s->best_ranges);
     smt_pool_run(s->q->pool, s->count, push_tensor, s);
     quant_refresh(s->q);
 }
@@ -350,7 +356,8 @@ static smt_status hold_back(student *s,
     smt_pixels some = {.size = pixels->size, .count = pixels->count / HOLD};
     some.data = smt_alloc(some.count, area);
     s->best = smt_alloc((size_t)s->count, sizeof *s->best);
-    bool enough = some.data && s->best;
+    s->best_ranges = smt_alloc((size_t)s->q->real->node_count, sizeof *s->best_ranges);
+    bool enough = some.data && s->best && s->best_ranges;
     for (int i = 0; enough && i < s->count; i++) {
         s->best[i] = smt_alloc(s->tensors[i].count, sizeof(float));
         enough = s->best[i] != NULL;

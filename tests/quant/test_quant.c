@@ -448,6 +448,42 @@ static void test_training(void **state)
     smt_quantizer_destroy(&q);
 }
 
+static void watch_held(void *context, int epoch, double loss, double agreement, double held)
+{
+    (void)agreement;
+    double *seen = context;
+    assert_true(isfinite(held) && isfinite(loss) == (epoch > 0));
+    seen[epoch] = held;
+}
+
+/* Steps that ruin the network leave what calibration had made of it. */
+static void test_training_keeps_best(void **state)
+{
+    (void)state;
+    smt_error error = {0};
+    smt_quant_options options = smt_quant_defaults();
+    smt_quantizer *q = make(&options);
+    double before = error_of(q), held[3] = {0};
+    uint32_t index[IMAGES];
+    for (uint32_t i = 0; i < IMAGES; i++) {
+        index[i] = i;
+    }
+    smt_pixels set = {.size = SIDE, .count = IMAGES, .data = pixels, .sample = index};
+    smt_qat_options training = smt_qat_defaults();
+    training.epochs = 2;
+    training.rate = 0.5;
+    training.batch = 16;
+    assert_int_equal(
+        smt_quantizer_train(q, &set, &model->preprocess, &training, watch_held, held, &error),
+        SMT_OK);
+    assert_true(held[1] > 2 * held[0] && held[2] > 2 * held[0]);
+    double after = error_of(q);
+    if (!(fabs(after - before) < 0.02 * before)) {
+        fail_msg("error %g before, %g after", before, after);
+    }
+    smt_quantizer_destroy(&q);
+}
+
 static void test_sensitivity(void **state)
 {
     (void)state;
@@ -509,6 +545,7 @@ int main(void)
         cmocka_unit_test(test_ranges),
         cmocka_unit_test(test_outlier),
         cmocka_unit_test(test_training),
+        cmocka_unit_test(test_training_keeps_best),
         cmocka_unit_test(test_sensitivity),
         cmocka_unit_test(test_refusals),
     };
