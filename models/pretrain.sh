@@ -5,9 +5,9 @@
 # usage: models/pretrain.sh BUILD
 #        INIT=imagenet.tflite OUT=imagenet-sem.safetensors models/pretrain.sh BUILD
 # Two stages: twelve classes of defects, then each class divided by what it lies on ("bridge-lines", "bridge-routed", ..., 66 in all),
-# which makes features that carry further (docs/training.md). With INIT only the second. EPOCHS ("12 7"; with INIT the first number
-# does not count) and RATE ("3e-3 2e-3") of the stages, PER_CLASS (7200 3600): images of each class of phase1, two thirds as many of
-# phase3; WIDTH (1), THREADS (0: all cores). An hour on two cores, fifteen minutes with INIT. WORK names a folder to keep images and
+# which makes features that carry further (docs/training.md). With INIT only the second. EPOCHS ("12 7") and RATE ("3e-3 2e-3") of the
+# stages, PER_CLASS ("7200 3600"): images of each class of phase1, two thirds as many of phase3; of each a single number counts for
+# both stages. SEED (201), WIDTH (1), THREADS (0: all cores). An hour on two cores, fifteen minutes with INIT. WORK names a folder to keep images and
 # runs in (default: a temporary one); a run that was stopped there goes on.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -19,9 +19,11 @@ else
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT
 fi
-read -r epochs_coarse epochs_fine <<<"${EPOCHS:-12 7}"
-read -r rate_coarse rate_fine <<<"${RATE:-3e-3 2e-3}"
-read -r images_coarse images_fine <<<"${PER_CLASS:-7200 3600}"
+epochs=${EPOCHS:-12 7} rate=${RATE:-3e-3 2e-3} per_class=${PER_CLASS:-7200 3600} seed=${SEED:-201}
+if [ -n "${INIT:-}" ]; then # told before the images are made
+    init=$(realpath "$INIT")
+    "$semtinel" info "$init" >/dev/null
+fi
 
 # The name that both presets' folder CLASS or CLASS-LAYOUT gets; none: left out. phase3 knows three kinds of clean. Among the
 # coarse classes they stay apart, and phase1's one kind would have to be told from them; divided by layout, all are one.
@@ -77,15 +79,14 @@ train() { # stage init epochs rate seed [options]
 
 options=()
 if [ -n "${INIT:-}" ]; then
-    init=$(realpath "$INIT")
     options+=(--range-decay 5) # ImageNet's channels are of very uneven size, which int8 does not fit
 else
-    simulate coarse 201 "$images_coarse"
-    train coarse none "$epochs_coarse" "$rate_coarse" 201
+    simulate coarse "$seed" "${per_class%% *}"
+    train coarse none "${epochs%% *}" "${rate%% *}" "$seed"
     init=$work/coarse.safetensors
 fi
-simulate fine 301 "$images_fine" --by-layout
-train fine "$init" "$epochs_fine" "$rate_fine" 301 "${options[@]}"
+simulate fine $((seed + 100)) "${per_class##* }" --by-layout
+train fine "$init" "${epochs##* }" "${rate##* }" $((seed + 100)) "${options[@]}"
 out=${OUT:-$here/semtinel-backbone.safetensors}
 cp "$work/fine.safetensors" "$out.part"
 mv "$out.part" "$out"
