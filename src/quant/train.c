@@ -254,6 +254,21 @@ static void push_tensor(void *context, int i, int worker)
     }
 }
 
+/* The float network's logits into s->logits, the student's returned; NULL: no memory, *error
+ * is filled. */
+static const float *answer(student *s, const float *input, int images, smt_error *error)
+{
+    const smt_step options = {.freeze_batch_norm = true, .no_dropout = true};
+    size_t classes = (size_t)s->q->real->nodes[s->q->real->node_count - 1].shape.c;
+    const float *teacher = smt_exec_infer(s->teacher, input, images);
+    memcpy(s->logits, teacher, (size_t)images * classes * sizeof *s->logits);
+    const float *logits = smt_exec_forward(s->exec, input, images, &options);
+    if (!logits) {
+        smt_fail(error, SMT_ERR_MEMORY, "out of memory for a training step");
+    }
+    return logits;
+}
+
 /* One step on a batch; adds to the sums. */
 static smt_status step(student *s,
                        const float *input,
@@ -265,12 +280,9 @@ static smt_status step(student *s,
 {
     int classes = s->q->real->nodes[s->q->real->node_count - 1].shape.c;
     size_t count = (size_t)images * (size_t)classes;
-    const float *teacher = smt_exec_infer(s->teacher, input, images);
-    memcpy(s->logits, teacher, count * sizeof *s->logits);
-    const smt_step options = {.freeze_batch_norm = true, .no_dropout = true};
-    const float *logits = smt_exec_forward(s->exec, input, images, &options);
+    const float *logits = answer(s, input, images, error);
     if (!logits) {
-        return smt_fail(error, SMT_ERR_MEMORY, "out of memory for a training step");
+        return SMT_ERR_MEMORY;
     }
     double sum = 0;
     for (size_t i = 0; i < count; i++) {
@@ -292,27 +304,25 @@ static smt_status step(student *s,
 }
 
 /* Mean squared difference of the logits on the held images, as inference sees them. */
-static smt_status held_error(student *s, int batch, double *error_sum, smt_error *error)
+static smt_status held_error(student *s, int batch, double *mean, smt_error *error)
 {
     int classes = s->q->real->nodes[s->q->real->node_count - 1].shape.c;
     size_t image = smt_shape_count(s->q->real->nodes[0].shape);
-    const smt_step options = {.freeze_batch_norm = true, .no_dropout = true};
     double sum = 0;
     for (int at = 0; at < s->held_count; at += batch) {
         int images = s->held_count - at < batch ? s->held_count - at : batch;
         size_t count = (size_t)images * (size_t)classes;
         const float *input = s->held + (size_t)at * image;
-        memcpy(s->logits, smt_exec_infer(s->teacher, input, images), count * sizeof *s->logits);
-        const float *logits = smt_exec_forward(s->exec, input, images, &options);
+        const float *logits = answer(s, input, images, error);
         if (!logits) {
-            return smt_fail(error, SMT_ERR_MEMORY, "out of memory for a measurement");
+            return SMT_ERR_MEMORY;
         }
         for (size_t i = 0; i < count; i++) {
             double d = (double)logits[i] - (double)s->logits[i];
             sum += d * d;
         }
     }
-    *error_sum = sum / classes / s->held_count;
+    *mean = sum / classes / s->held_count;
     return SMT_OK;
 }
 
