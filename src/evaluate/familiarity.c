@@ -9,9 +9,9 @@
 #include <string.h>
 
 #define PARTS (1 + SMT_FEATURE_DEPTHS)
-#define SHRINK 0.1 /* of the covariance, to its mean variance */
-#define FEWEST 8   /* images; fewer have no spread worth the name */
-#define DEPTH_MAX 512
+#define SHRINK 0.1                         /* of the covariance, to its mean variance */
+#define FEWEST 8                           /* images; fewer have no spread worth the name */
+#define DEPTH_MAX (2 * SMT_DEPTH_CHANNELS) /* a mean and a deviation each */
 
 /* The remembered images at one depth: standardised values, their mean and covariance. */
 typedef struct depth {

@@ -67,7 +67,9 @@ static void find_depths(model_runner *r)
         int part = 2 << k, side = (r->size + part - 1) / part;
         for (int i = 1; i < pooling && side > 1; i++) {
             smt_shape shape = graph->nodes[i].shape;
-            r->nodes[k] = shape.h == side && shape.w == side && shape.c <= 256 ? i : r->nodes[k];
+            if (shape.h == side && shape.w == side && shape.c <= SMT_DEPTH_CHANNELS) {
+                r->nodes[k] = i;
+            }
         }
         r->layout.depth[k] = r->nodes[k] ? 2 * graph->nodes[r->nodes[k]].shape.c : 0;
     }
@@ -76,7 +78,7 @@ static void find_depths(model_runner *r)
 /* Mean and standard deviation of each channel of a map. */
 static void sum_up(const float *map, smt_shape shape, float *out)
 {
-    double mean[256] = {0}, square[256] = {0};
+    double mean[SMT_DEPTH_CHANNELS] = {0}, square[SMT_DEPTH_CHANNELS] = {0};
     size_t pixels = (size_t)shape.h * (size_t)shape.w, channels = (size_t)shape.c;
     for (size_t p = 0; p < pixels; p++) {
         for (size_t c = 0; c < channels; c++) {

@@ -22,6 +22,8 @@ double smt_loss_at(const smt_evaluation *e, double temperature);
 double smt_error_at(const smt_evaluation *e, double temperature, float *confidence);
 double smt_fit_temperature(const smt_evaluation *e);
 
+/* Most channels of a map that is summed up in features. */
+#define SMT_DEPTH_CHANNELS 256
 /* What is remembered, ready to be compared with. */
 typedef struct smt_familiar smt_familiar;
 /* Makes the pooled part of each row as long as 1; a row of zeros stays. */
