@@ -12,8 +12,8 @@ struct smt_classifier {
     runner *runner;
     runner_facts facts;
     char *path;
-    float *references; /* what info.references points to */
-    smt_familiar *familiar;
+    float *references;      /* what info.references points to */
+    smt_familiar *familiar; /* made of them when first asked for: that takes longer than opening */
     smt_classifier_info info;
 };
 
@@ -101,19 +101,23 @@ static smt_status make_names(runner_facts *facts, const char *path, smt_error *e
 }
 
 /* References whose width is another network's are of no use, and familiarity stays unknown. */
-static smt_status use_references(smt_classifier *c, smt_error *error)
+static bool references_fit(const smt_classifier_info *info)
 {
-    int width = c->info.feature_width;
+    int width = info->feature_width;
+    return info->references && info->layout.pooled &&
+           (width == info->layout.pooled || width == smt_feature_width(&info->layout));
+}
+
+static void use_references(smt_classifier *c)
+{
     c->info.references = c->references;
     smt_familiar_destroy(&c->familiar);
-    if (!c->references || !c->info.layout.pooled ||
-        (width != c->info.layout.pooled && width != smt_feature_width(&c->info.layout))) {
-        return SMT_OK;
+    if (references_fit(&c->info)) {
+        smt_normalise_rows(c->references,
+                           (size_t)c->info.remembered,
+                           (size_t)c->info.layout.pooled,
+                           (size_t)c->info.feature_width);
     }
-    size_t count = (size_t)c->info.remembered;
-    smt_normalise_rows(c->references, count, (size_t)c->info.layout.pooled, (size_t)width);
-    return smt_familiar_create(
-        c->references, count, (size_t)width, &c->info.layout, &c->familiar, error);
 }
 
 smt_status
@@ -159,11 +163,11 @@ smt_classifier_open(const char *path, smt_pool *pool, smt_classifier **out, smt_
     if (c->info.decision.watches && strcmp(c->info.format, "safetensors") == 0) {
         status = smt_familiarity_load(
             c->path, &c->references, &c->info.remembered, &c->info.feature_width, error);
-        status = status ? status : use_references(c, error);
         if (status) {
             smt_classifier_close(&c);
             return status;
         }
+        use_references(c);
     }
     *out = c;
     return SMT_OK;
@@ -255,7 +259,8 @@ smt_status smt_classifier_remember(
     classifier->references = rows;
     classifier->info.remembered = (int)kept;
     classifier->info.feature_width = width;
-    return use_references(classifier, error);
+    use_references(classifier);
+    return SMT_OK;
 }
 
 static smt_status measure_familiarity(smt_classifier *classifier,
@@ -268,13 +273,21 @@ static smt_status measure_familiarity(smt_classifier *classifier,
     for (size_t i = 0; i < count; i++) {
         familiarity[i] = NAN;
     }
-    if (!classifier->familiar || !count) {
+    if (!references_fit(info) || !count) {
         return SMT_OK;
     }
     float *features = NULL;
     int width = 0;
     smt_status status =
         smt_classifier_features(classifier, pixels, count, &features, &width, error);
+    if (!status && !classifier->familiar) {
+        status = smt_familiar_create(info->references,
+                                     (size_t)info->remembered,
+                                     (size_t)info->feature_width,
+                                     &info->layout,
+                                     &classifier->familiar,
+                                     error);
+    }
     if (!status) {
         smt_normalise_rows(features, count, (size_t)info->layout.pooled, (size_t)width);
     }
