@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 bool smt_path_exists(const char *path)
 {
@@ -234,13 +235,5 @@ void smt_list_free(char ***names, size_t count)
 
 uint32_t smt_crc32(uint32_t crc, const void *data, size_t size)
 {
-    const unsigned char *bytes = data;
-    crc = ~crc;
-    for (size_t i = 0; i < size; i++) {
-        crc ^= bytes[i];
-        for (int bit = 0; bit < 8; bit++) {
-            crc = (crc >> 1) ^ (0xedb88320u & (0u - (crc & 1u)));
-        }
-    }
-    return ~crc;
+    return size ? (uint32_t)crc32_z(crc, data, size) : crc;
 }

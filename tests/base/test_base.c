@@ -404,6 +404,7 @@ static void test_crc(void **state)
     (void)state;
     assert_int_equal(smt_crc32(0, "123456789", 9), 0xcbf43926u);
     assert_int_equal(smt_crc32(smt_crc32(0, "1234", 4), "56789", 5), 0xcbf43926u);
+    assert_int_equal(smt_crc32(0xcbf43926u, NULL, 0), 0xcbf43926u);
 }
 
 int main(void)
