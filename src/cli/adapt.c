@@ -120,11 +120,10 @@ static smt_status write_int8(const smt_model *model,
     smt_quantizer *quantizer = NULL;
     smt_graph *graph = NULL;
     float *input = NULL;
-    char *folder = calibrate ? smt_strdup(calibrate) : NULL;
     smt_status status = SMT_OK;
-    if (folder) {
+    if (calibrate) {
         status = cli_load_images(
-            &folder, 1, MOST_CALIBRATION, pixels->size, pool, &home, skipped, error);
+            &calibrate, 1, MOST_CALIBRATION, pixels->size, pool, &home, skipped, error);
     }
     status = status ? status : join(pixels, home, &all, error);
     if (!status) {
@@ -143,7 +142,6 @@ static smt_status write_int8(const smt_model *model,
     smt_pixels_destroy(&home);
     smt_free(all.data);
     smt_free(input);
-    smt_free(folder);
     return status;
 }
 
@@ -166,7 +164,7 @@ static smt_status run(char **operands, int count, smt_pool *pool, size_t *skippe
     smt_status status = path ? smt_model_load(path, &model, error)
                              : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
     if (!status) {
-        status = cli_load_images(operands + 1,
+        status = cli_load_images((const char *const *)operands + 1,
                                  count - 1,
                                  0,
                                  model->graph->nodes[0].shape.h,

@@ -258,9 +258,7 @@ static smt_status measure_foreign(smt_classifier *classifier,
 {
     const smt_classifier_info *info = smt_classifier_about(classifier);
     cli_paths list = {0};
-    char *folder = smt_strdup(foreign);
-    smt_status status = folder ? cli_gather(&folder, 1, &list, error)
-                               : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    smt_status status = cli_gather(&foreign, 1, &list, error);
     float *familiarity = smt_alloc(list.count, sizeof *familiarity),
           *confidence = smt_alloc(list.count, sizeof *confidence);
     if (!status && (!familiarity || !confidence)) {
@@ -300,7 +298,6 @@ static smt_status measure_foreign(smt_classifier *classifier,
     }
     smt_free(familiarity);
     smt_free(confidence);
-    smt_free(folder);
     smt_list_free(&list.items, list.count);
     return status;
 }

@@ -248,7 +248,7 @@ int cli_demo(int argc, char **argv)
         operand_count == 2 && is_video(operands[1]) && !smt_path_is_directory(operands[1]);
     smt_status status = smt_pool_create(cli_shared.threads, &pool, &error);
     if (!status && !video_in) {
-        status = cli_gather(operands + 1, operand_count - 1, &list, &error);
+        status = cli_gather((const char *const *)operands + 1, operand_count - 1, &list, &error);
         if (!status && !list.count) {
             status = smt_fail(&error, SMT_ERR_IO, "%s: no image to show", operands[1]);
         }

@@ -220,7 +220,9 @@ int cli_explain(int argc, char **argv)
     size_t skipped = 0;
     smt_status status = smt_pool_create(cli_shared.threads, &pool, &error);
     status = status ? status : open_both(&w, operands[0], pool, &error);
-    status = status ? status : cli_gather(operands + 1, operand_count - 1, &list, &error);
+    status = status
+                 ? status
+                 : cli_gather((const char *const *)operands + 1, operand_count - 1, &list, &error);
     if (!status && !list.count) {
         status = smt_fail(&error, SMT_ERR_IO, "%s: no image to explain", operands[1]);
     }

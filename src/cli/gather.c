@@ -88,7 +88,7 @@ static smt_status add_folder(cli_paths *list, seen *s, const char *folder, smt_e
     return status;
 }
 
-smt_status cli_gather(char **operands, int count, cli_paths *list, smt_error *error)
+smt_status cli_gather(const char *const *operands, int count, cli_paths *list, smt_error *error)
 {
     smt_status status = SMT_OK;
     for (int i = 0; i < count && !status; i++) {

@@ -10,6 +10,6 @@ typedef struct cli_paths {
 } cli_paths;
 
 /* In the order of the operands and of the names in a folder; a folder without images is logged. */
-smt_status cli_gather(char **operands, int count, cli_paths *list, smt_error *error);
+smt_status cli_gather(const char *const *operands, int count, cli_paths *list, smt_error *error);
 
 #endif

@@ -3,7 +3,7 @@
 #include "cli/cli.h"
 #include "cli/gather.h"
 
-smt_status cli_load_images(char **paths,
+smt_status cli_load_images(const char *const *paths,
                            int path_count,
                            size_t limit,
                            int size,
@@ -19,7 +19,8 @@ smt_status cli_load_images(char **paths,
     }
     smt_sample *samples = smt_alloc(list.count, sizeof *samples);
     uint32_t *order = smt_alloc(list.count, sizeof *order);
-    if (!status && (!samples || !order)) {
+    char *root = smt_strdup(paths[0]);
+    if (!status && (!samples || !order || !root)) {
         status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", paths[0]);
     }
     if (!status) {
@@ -32,12 +33,13 @@ smt_status cli_load_images(char **paths,
         for (size_t i = 0; i < count; i++) {
             samples[i] = (smt_sample){.path = list.items[order[i]], .split = SMT_SPLIT_NONE};
         }
-        const smt_dataset set = {.root = paths[0], .sample_count = count, .samples = samples};
+        const smt_dataset set = {.root = root, .sample_count = count, .samples = samples};
         status = smt_pixels_load(&set, NULL, size, pool, out, error);
         *skipped += status ? 0 : (*out)->failed_count;
     }
     smt_free(samples);
     smt_free(order);
+    smt_free(root);
     smt_list_free(&list.items, list.count);
     return status;
 }

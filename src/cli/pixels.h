@@ -6,7 +6,7 @@
 
 /* The images under plain paths, whatever their class, as smt_pixels_load gives them; with a `limit`
  * (not 0) so many of them, drawn at random. *skipped grows by those that cannot be read. */
-smt_status cli_load_images(char **paths,
+smt_status cli_load_images(const char *const *paths,
                            int path_count,
                            size_t limit,
                            int size,

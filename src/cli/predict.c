@@ -283,7 +283,9 @@ int cli_predict(int argc, char **argv)
     int threads = threads_for(operands + 1, operand_count - 1);
     smt_status status = smt_pool_create(threads, &pool, &error);
     status = status ? status : cli_open_classifier(operands[0], names, pool, &classifier, &error);
-    status = status ? status : cli_gather(operands + 1, operand_count - 1, &list, &error);
+    status = status
+                 ? status
+                 : cli_gather((const char *const *)operands + 1, operand_count - 1, &list, &error);
     if (!status && !list.count) {
         status = smt_fail(&error, SMT_ERR_IO, "%s: no image to classify", operands[1]);
     }

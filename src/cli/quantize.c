@@ -151,7 +151,7 @@ static const cli_command command = {
 
 /* The samples to calibrate on: of the training part (or all), up to `limit`, the classes in turn.
  */
-static bool *choose(const smt_dataset *set, int limit, uint64_t seed)
+static bool *choose(const smt_dataset *set, size_t limit, uint64_t seed)
 {
     bool *wanted = smt_alloc(set->sample_count, sizeof *wanted);
     uint32_t *order = smt_alloc(set->sample_count, sizeof *order);
@@ -167,7 +167,7 @@ static bool *choose(const smt_dataset *set, int limit, uint64_t seed)
     }
     smt_rng rng = smt_rng_seed(seed, 0x63616c69);
     smt_rng_shuffle(&rng, order, set->sample_count);
-    int taken = 0;
+    size_t taken = 0;
     for (bool more = true; more && taken < limit;) {
         more = false;
         for (int c = 0; c < set->class_count && taken < limit; c++) {
@@ -201,39 +201,17 @@ static bool holds_folders(const char *folder)
     return found;
 }
 
-/* Images whatever their class, under plain paths. */
-static smt_status load_plain(const char *const *folders,
-                             int count,
-                             int size,
-                             int limit,
-                             smt_pool *pool,
-                             smt_pixels **out,
-                             size_t *failed,
-                             smt_error *error)
-{
-    char **paths = smt_alloc((size_t)count, sizeof *paths);
-    smt_status status = paths ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
-    for (int i = 0; i < count && !status; i++) {
-        paths[i] = smt_strdup(folders[i]);
-        status = paths[i] ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
-    }
-    status = status ? status
-                    : cli_load_images(paths, count, (size_t)limit, size, pool, out, failed, error);
-    smt_list_free(&paths, paths ? (size_t)count : 0);
-    return status;
-}
-
 /* Pixels of DIR for calibration or training. */
 static smt_status load(const char *folder,
                        int size,
-                       int limit,
+                       size_t limit,
                        smt_pool *pool,
                        smt_pixels **out,
                        size_t *failed,
                        smt_error *error)
 {
     if (!holds_folders(folder)) { /* ranges need no labels */
-        return load_plain(&folder, 1, size, limit, pool, out, failed, error);
+        return cli_load_images(&folder, 1, limit, size, pool, out, failed, error);
     }
     smt_dataset *set = NULL;
     bool *wanted = NULL;
@@ -369,7 +347,8 @@ compare(const file_list *list, int size, smt_pool *pool, size_t *failed, smt_err
     const smt_evaluate_options how = smt_evaluate_defaults();
     smt_status status = smt_dataset_scan(evaluate, &set, error);
     if (status == SMT_OK && agree.count) {
-        status = load_plain(agree.items, agree.count, size, 0, pool, &unlabelled, failed, error);
+        status =
+            cli_load_images(agree.items, agree.count, 0, size, pool, &unlabelled, failed, error);
     }
     status =
         status ? status
@@ -478,7 +457,7 @@ static smt_status calibrate_on(
         return SMT_OK;
     }
     smt_status status =
-        load(calibrate, shape.h, images, cal->how.pool, &cal->pixels, failed, error);
+        load(calibrate, shape.h, (size_t)images, cal->how.pool, &cal->pixels, failed, error);
     if (status) {
         return status;
     }
