@@ -23,12 +23,15 @@ static smt_pool *pool;
 static smt_model *model;
 static float *images;
 static uint8_t pixels[IMAGES * SIDE * SIDE];
+static uint32_t numbers[IMAGES];
+static const smt_pixels set = {.size = SIDE, .count = IMAGES, .data = pixels, .sample = numbers};
 
 /* Gratings and blobs: the values of a network on noise alone say little. */
 static void draw(void)
 {
     smt_rng rng = smt_rng_seed(3, 3);
     for (int n = 0; n < IMAGES; n++) {
+        numbers[n] = (uint32_t)n;
         double angle = smt_rng_uniform(&rng, 0, 3.14), period = smt_rng_uniform(&rng, 4, 20);
         double contrast = smt_rng_uniform(&rng, 20, 100), base = smt_rng_uniform(&rng, 80, 170);
         for (int y = 0; y < SIDE; y++) {
@@ -429,11 +432,6 @@ static void test_training(void **state)
     options.correct_bias = false;
     smt_quantizer *q = make(&options);
     double before = error_of(q);
-    uint32_t index[IMAGES];
-    for (uint32_t i = 0; i < IMAGES; i++) {
-        index[i] = i;
-    }
-    smt_pixels set = {.size = SIDE, .count = IMAGES, .data = pixels, .sample = index};
     smt_qat_options training = smt_qat_defaults();
     training.epochs = 60;
     training.rate = 2e-3; /* few steps */
@@ -464,11 +462,6 @@ static void test_training_keeps_best(void **state)
     smt_quant_options options = smt_quant_defaults();
     smt_quantizer *q = make(&options);
     double before = error_of(q), held[3] = {0};
-    uint32_t index[IMAGES];
-    for (uint32_t i = 0; i < IMAGES; i++) {
-        index[i] = i;
-    }
-    smt_pixels set = {.size = SIDE, .count = IMAGES, .data = pixels, .sample = index};
     smt_qat_options training = smt_qat_defaults();
     training.epochs = 2;
     training.rate = 0.5;
