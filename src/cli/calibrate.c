@@ -302,26 +302,26 @@ static smt_status measure_foreign(smt_classifier *classifier,
     return status;
 }
 
-/* The number behind the last '=' of CLASS=X. */
-static bool read_purity(const char *pair, float *value)
+/* The number behind the last '=' of CLASS=X; 0: it is none above 0 and up to 1. */
+static float read_purity(const char *pair)
 {
     char *end = NULL;
     const char *number = strrchr(pair, '=') + 1;
     double read = strtod(number, &end);
-    *value = (float)read;
-    return end != number && !*end && read > 0 && read <= 1;
+    return end != number && !*end && read > 0 && read <= 1 ? (float)read : 0;
 }
 
-/* wanted: of each class of the model, 0 where --purity-of does not name it. */
-static smt_status purities(const smt_classifier_info *info, float *wanted, smt_error *error)
+/* given: the numbers of --purity-of. wanted: of each class of the model, 0 where it is not named.
+ */
+static smt_status
+purities(const smt_classifier_info *info, const float *given, float *wanted, smt_error *error)
 {
     bool chosen[SMT_CLASS_MAX];
     for (int c = 0; c < info->class_count; c++) {
         wanted[c] = 0;
     }
     for (int i = 0; i < purity_of.count; i++) {
-        const char *pair = purity_of.items[i];
-        char *name = smt_strdup(pair);
+        char *name = smt_strdup(purity_of.items[i]);
         if (!name) {
             return smt_fail(error, SMT_ERR_MEMORY, "out of memory");
         }
@@ -335,7 +335,7 @@ static smt_status purities(const smt_classifier_info *info, float *wanted, smt_e
                                   name,
                                   info->classes[c]);
             } else if (chosen[c]) {
-                read_purity(pair, &wanted[c]);
+                wanted[c] = given[i];
             }
         }
         smt_free(name);
@@ -362,9 +362,10 @@ int cli_calibrate(int argc, char **argv)
             &command,
             "--per-class says for what a target counts: give --purity or --max-rejection too");
     }
-    float own_purity[SMT_CLASS_MAX];
+    float own_purity[SMT_CLASS_MAX], given[sizeof purity_of.items / sizeof *purity_of.items];
     for (int i = 0; i < purity_of.count; i++) {
-        if (!read_purity(purity_of.items[i], own_purity)) {
+        given[i] = read_purity(purity_of.items[i]);
+        if (given[i] <= 0) {
             return cli_usage(&command,
                              "--purity-of %s: not a number above 0 and up to 1 behind '='",
                              purity_of.items[i]);
@@ -409,7 +410,7 @@ int cli_calibrate(int argc, char **argv)
                           info->path,
                           info->format);
     }
-    status = status ? status : purities(info, own_purity, &error);
+    status = status ? status : purities(info, given, own_purity, &error);
     status = status ? status : smt_dataset_scan(operands[1], &dataset, &error);
     if (!status && how.split == SMT_CHOOSE_VAL) {
         status = smt_held_out_again(info, dataset, pool, &error);
