@@ -1,6 +1,6 @@
 #include "cli/classify.h"
 #include "cli/cli.h"
-#include "cli/gather.h"
+#include "cli/pixels.h"
 
 #include <semtinel/format.h>
 
@@ -73,7 +73,8 @@ static const cli_option options[] = {
      0,
      0,
      "DIR",
-     "images of another kind, to measure how well they are told apart"},
+     "images of another kind, to measure how well they are told apart, with or without "
+     "--unfamiliar"},
     {"map",
      0,
      CLI_PAIRS,
@@ -120,12 +121,13 @@ static const cli_command command = {
     .max_operands = 2,
 };
 
-static smt_status save(const smt_classifier_info *info, const char *provenance, smt_error *error)
+static smt_status
+save(const smt_classifier_info *info, bool watches, const char *provenance, smt_error *error)
 {
     smt_model *model = NULL;
     smt_tensor_file *extra = NULL;
     smt_status status = smt_model_load(info->path, &model, error);
-    if (!status && info->remembered) {
+    if (!status && watches) {
         status = smt_familiarity_store(info, &extra, error);
     }
     if (status) {
@@ -253,52 +255,48 @@ static smt_status remember(smt_classifier *classifier,
  * many go to review. */
 static smt_status measure_foreign(smt_classifier *classifier,
                                   const smt_evaluation *e,
-                                  const smt_decision *decision,
+                                  smt_pool *pool,
+                                  size_t *skipped,
                                   smt_error *error)
 {
     const smt_classifier_info *info = smt_classifier_about(classifier);
-    cli_paths list = {0};
-    smt_status status = cli_gather(&foreign, 1, &list, error);
-    float *familiarity = smt_alloc(list.count, sizeof *familiarity),
-          *confidence = smt_alloc(list.count, sizeof *confidence);
-    if (!status && (!familiarity || !confidence)) {
-        status = smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    const smt_decision *decision = &info->decision;
+    size_t classes = (size_t)info->class_count, review = 0, count = 0;
+    smt_pixels *images = NULL;
+    float *probabilities = NULL, *familiarity = NULL, *confidence = NULL;
+    smt_status status =
+        cli_load_images(&foreign, 1, 0, info->input_size, pool, &images, skipped, error);
+    if (status) {
+        return status;
     }
-    size_t used = 0, review = 0;
-    for (size_t i = 0; i < list.count && !status; i++) {
-        float row[SMT_CLASS_MAX];
-        smt_image image = {0}, small = {0};
-        smt_error why = {0};
-        if (smt_image_load(list.items[i], NULL, &image, &why) ||
-            smt_image_resize(&image, info->input_size, info->input_size, &small, &why)) {
-            smt_log(SMT_LOG_WARNING, "skipped %s", why.message);
-        } else {
-            status = smt_classifier_run_scored(
-                classifier, small.pixels, 1, row, &familiarity[used], error);
-            int best = smt_argmax(row, info->class_count);
-            confidence[used] = row[best];
-            review += !smt_decision_accepts(decision, best, row[best], familiarity[used]);
-            used++;
-        }
-        smt_image_free(&image);
-        smt_image_free(&small);
-        smt_progress("foreign images", i + 1, list.count);
-    }
-    if (!status && !used) {
-        status = smt_fail(error, SMT_ERR_IO, "%s: no image could be read", foreign);
+    count = images->count;
+    probabilities = smt_alloc(count, classes * sizeof *probabilities);
+    familiarity = smt_alloc(count, sizeof *familiarity);
+    confidence = smt_alloc(count, sizeof *confidence);
+    status = probabilities && familiarity && confidence
+                 ? smt_classifier_run_scored(
+                       classifier, images->data, count, probabilities, familiarity, error)
+                 : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", foreign);
+    for (size_t i = 0; i < count && !status; i++) {
+        const float *row = probabilities + i * classes;
+        int best = smt_argmax(row, info->class_count);
+        confidence[i] = row[best];
+        review += !smt_decision_accepts(decision, best, row[best], familiarity[i]);
     }
     if (!status) {
         cli_say("%zu foreign %s: area under the ROC curve %.3f by familiarity, %.3f by "
-                "confidence; %.1f%% to review",
-                used,
-                smt_plural(used, "image", "images"),
-                smt_auroc(e->familiarity, e->count, familiarity, used),
-                smt_auroc(e->confidence, e->count, confidence, used),
-                100.0 * (double)review / (double)used);
+                "confidence; %.1f%% to review%s",
+                count,
+                smt_plural(count, "image", "images"),
+                smt_auroc(e->familiarity, e->count, familiarity, count),
+                smt_auroc(e->confidence, e->count, confidence, count),
+                100.0 * (double)review / (double)count,
+                decision->watches ? "" : "; --unfamiliar X would send the least familiar there");
     }
+    smt_free(probabilities);
     smt_free(familiarity);
     smt_free(confidence);
-    smt_list_free(&list.items, list.count);
+    smt_pixels_destroy(&images);
     return status;
 }
 
@@ -396,6 +394,7 @@ int cli_calibrate(int argc, char **argv)
     wanted.purity = purity_of.count ? own_purity : NULL;
     wanted.unfamiliar = unfamiliar;
     smt_decision decision = {.temperature = 1};
+    size_t skipped = 0; /* foreign images */
     smt_calibration calibration;
 
     smt_status status = smt_pool_create(cli_shared.threads, &pool, &error);
@@ -419,7 +418,7 @@ int cli_calibrate(int argc, char **argv)
         smt_classifier_decide(classifier, &decision);
         status = smt_evaluate(classifier, dataset, &how, pool, &evaluation, &error);
     }
-    if (!status && unfamiliar > 0) {
+    if (!status && (unfamiliar > 0 || foreign)) {
         status = remember(classifier, evaluation, dataset, pool, &error);
     }
     status =
@@ -428,15 +427,15 @@ int cli_calibrate(int argc, char **argv)
                  ? status
                  : smt_decision_store(
                        info->provenance, &decision, &calibration, evaluation, &provenance, &error);
-    status = status ? status : save(info, provenance, &error);
-    if (!status && foreign) {
+    if (!status && foreign) { /* before it is saved: the folder may not be there */
         smt_classifier_decide(classifier, &decision);
-        status = measure_foreign(classifier, evaluation, &decision, &error);
+        status = measure_foreign(classifier, evaluation, pool, &skipped, &error);
     }
+    status = status ? status : save(info, decision.watches, provenance, &error);
     if (!status) {
         print(&calibration, &decision, info);
         cli_say("wrote %s", output ? output : info->path);
-        code = evaluation->skipped ? EXIT_SKIPPED : EXIT_DONE;
+        code = evaluation->skipped || skipped ? EXIT_SKIPPED : EXIT_DONE;
     } else {
         code = cli_report(&error);
     }

@@ -54,6 +54,17 @@ run 0 "$semtinel" calibrate "$work/plain" "$work/data" --unfamiliar 0.1 --foreig
 says 'foreign images: area under the ROC curve'
 run 0 "$semtinel" evaluate "$work/watch.safetensors" "$work/data" -o "$work/watched"
 says 'unfamiliar 0.1'
+# How foreign images score is told without it too, before deciding for it; then nothing is remembered, whatever was.
+mkdir "$work/foreign" && cp "$work/data/train/via"*/* "$work/foreign" && echo junk >"$work/foreign/junk.png"
+run 3 "$semtinel" calibrate "$work/watch.safetensors" "$work/data" --foreign "$work/foreign" -o "$work/blind.safetensors"
+says '^4 foreign images: area under the ROC curve [01]\.[0-9]* by familiarity, [01]\.[0-9]* by confidence; .*--unfamiliar'
+run 0 "$semtinel" info "$work/watch.safetensors" --json
+grep -q '"training_state_values": [1-9]' "$work/out" || fail "nothing remembered with --unfamiliar"
+run 0 "$semtinel" info "$work/blind.safetensors" --json
+says '"training_state_values": 0'
+run 1 "$semtinel" calibrate "$work/plain" "$work/data" --foreign "$work/nowhere" -o "$work/none.safetensors"
+says 'nowhere: no image of 1 can be read'
+[ -e "$work/none.safetensors" ] && fail "a model is written though the foreign images are missing"
 run 2 "$semtinel" calibrate "$work/run" "$work/data" --purity 0.9 --max-rejection 0.1
 run 2 "$semtinel" calibrate "$work/run" "$work/data" --purity 1.5
 run 2 "$semtinel" calibrate "$work/run" "$work/data" --per-class
@@ -90,6 +101,8 @@ run 2 "$semtinel" calibrate "$work/run" "$work/data" --purity-of crack=0.9 --max
 says 'exclude each other'
 run 1 "$semtinel" calibrate "$work/run" "$work/data" --purity-of crakc=0.9
 says "has no class 'crakc'; did you mean 'crack'?"
+run 1 "$semtinel" calibrate "$work/run" "$work/data" --purity-of Brige=0.9
+says "has no class 'Brige'; did you mean 'bridge'?"
 run 1 "$semtinel" calibrate "$work/run" "$work/data" --purity-of crack=0.9 --purity-of CRACK=0.8
 says 'has a purity already'
 
