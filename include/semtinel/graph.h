@@ -54,6 +54,12 @@ typedef enum smt_op {
     SMT_OP_COUNT
 } smt_op;
 
+/* A layer with weights: a convolution of either kind, or dense. */
+static inline bool smt_op_is_layer(smt_op op)
+{
+    return op == SMT_OP_CONV || op == SMT_OP_DEPTHWISE || op == SMT_OP_DENSE;
+}
+
 typedef enum smt_activation {
     SMT_ACT_NONE,
     SMT_ACT_RELU,

@@ -24,16 +24,11 @@ typedef struct place {
     int block;       /* -1 before the first */
 } place;
 
-static bool computes(const smt_node *n)
-{
-    return n->op == SMT_OP_CONV || n->op == SMT_OP_DEPTHWISE || n->op == SMT_OP_DENSE;
-}
-
 static int after(const smt_graph *g, int i, bool depthwise)
 {
     int count = 0;
     for (i++; i < g->node_count; i++) {
-        count += depthwise ? g->nodes[i].op == SMT_OP_DEPTHWISE : computes(&g->nodes[i]);
+        count += depthwise ? g->nodes[i].op == SMT_OP_DEPTHWISE : smt_op_is_layer(g->nodes[i].op);
     }
     return count;
 }
@@ -121,7 +116,7 @@ put_layer(keras_writer *w, const char *layer, const smt_node *n, const char *con
             break;
         }
         names[count++] = made[i];
-        if (computes(n) && i == SMT_WEIGHT) {
+        if (smt_op_is_layer(n->op) && i == SMT_WEIGHT) {
             put_kernel(w, group, made[i], n);
         } else {
             const smt_param *param = &w->graph->params[n->param[i]];
@@ -150,7 +145,7 @@ static smt_status put_layers(keras_writer *w)
     for (int i = 0; i < w->graph->node_count && !status; i++) {
         const smt_node *n = &w->graph->nodes[i];
         char name[96];
-        if (computes(n)) {
+        if (smt_op_is_layer(n->op)) {
             if (!next_role(w->graph, i, &at, &layer)) {
                 return smt_fail(w->error,
                                 SMT_ERR_UNSUPPORTED,

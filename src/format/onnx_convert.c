@@ -159,9 +159,8 @@ static smt_status affine(onnx_reader *r,
                               channels,
                               scale ? scale_count : offset_count);
     }
-    bool foldable = (before->op == SMT_OP_CONV || before->op == SMT_OP_DEPTHWISE ||
-                     before->op == SMT_OP_DENSE) &&
-                    before->activation == SMT_ACT_NONE && in->uses == 1;
+    bool foldable =
+        smt_op_is_layer(before->op) && before->activation == SMT_ACT_NONE && in->uses == 1;
     if (!foldable && before->op != SMT_OP_AFFINE) {
         char name[SMT_NAME_MAX];
         onnx_make_name(r, "affine", name);

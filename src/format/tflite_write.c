@@ -40,17 +40,12 @@ static const smt_param *param_of(const writer *w, const smt_node *n, int slot)
     return n->param[slot] >= 0 ? &w->graph->params[n->param[slot]] : NULL;
 }
 
-static bool has_weight(const smt_node *n)
-{
-    return n->op == SMT_OP_CONV || n->op == SMT_OP_DEPTHWISE || n->op == SMT_OP_DENSE;
-}
-
 /* Whether node i computes in int8. A layer of an int8 network whose weights have no grid is
  * computed in float. */
 static bool is_int8(const writer *w, int i)
 {
     const smt_node *n = &w->graph->nodes[i];
-    return n->quant.scale > 0 && (!has_weight(n) || param_of(w, n, SMT_WEIGHT)->scale);
+    return n->quant.scale > 0 && (!smt_op_is_layer(n->op) || param_of(w, n, SMT_WEIGHT)->scale);
 }
 
 /* ---- tensors -------------------------------------------------------------------------------- */
@@ -473,7 +468,7 @@ static smt_status write_node(writer *w, int i)
     if (after == SMT_ACT_HARD_SWISH && int8 && n->op != SMT_OP_ACTIVATION) {
         return refuse(w, n, "in int8 a hard-swish stands in a node of its own");
     }
-    int a = n->op == SMT_OP_INPUT || has_weight(n) ? -1 : value_of(w, n->input[0], int8);
+    int a = n->op == SMT_OP_INPUT || smt_op_is_layer(n->op) ? -1 : value_of(w, n->input[0], int8);
     int b = n->input[1] >= 0 ? value_of(w, n->input[1], int8) : -1;
     /* With an activation that cannot be fused, the operator's result is an intermediate. */
     bool split = after != SMT_ACT_NONE && n->op != SMT_OP_ACTIVATION;

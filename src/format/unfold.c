@@ -22,16 +22,11 @@
 #define COMPARED_IMAGES 16
 #define VARIANCE_FLOOR 1e-6 /* dead channels */
 
-static bool is_linear(smt_op op)
-{
-    return op == SMT_OP_CONV || op == SMT_OP_DEPTHWISE || op == SMT_OP_DENSE;
-}
-
 /* The next linear node after `i`, or -1. */
 static int next_linear(const smt_graph *g, int i)
 {
     for (i++; i < g->node_count; i++) {
-        if (is_linear(g->nodes[i].op)) {
+        if (smt_op_is_layer(g->nodes[i].op)) {
             return i;
         }
     }

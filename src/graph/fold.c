@@ -9,11 +9,6 @@
 
 #include <math.h>
 
-static bool is_linear(smt_op op)
-{
-    return op == SMT_OP_CONV || op == SMT_OP_DEPTHWISE || op == SMT_OP_DENSE;
-}
-
 /* The node that can be absorbed into the layer which so far ends at node `end`, or -1. */
 static int absorbable(const smt_graph *g, int end)
 {
@@ -111,7 +106,7 @@ smt_status smt_graph_fold(const smt_graph *g, smt_graph **out, smt_error *error)
         if (n->op == SMT_OP_BATCH_NORM) {
             map[i] = add_affine(folded, g, i, map, &detail);
         } else {
-            int next = is_linear(n->op) ? absorbable(g, i) : -1;
+            int next = smt_op_is_layer(n->op) ? absorbable(g, i) : -1;
             map[i] = smt_graph_copy_node(folded, g, i, map, next >= 0, &detail);
             for (; next >= 0 && map[i] >= 0; next = absorbable(g, next)) {
                 absorb(folded, map[i], g, &g->nodes[next]);

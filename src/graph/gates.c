@@ -7,11 +7,6 @@
  * and in int8 the gate's range is fixed: [0, 6]. */
 #include "graph/internal.h"
 
-static bool is_linear(smt_op op)
-{
-    return op == SMT_OP_CONV || op == SMT_OP_DEPTHWISE || op == SMT_OP_DENSE;
-}
-
 /* Whether the product at node m has a gate that can be freed. */
 static bool is_free(const smt_graph *g, int m)
 {
@@ -20,20 +15,11 @@ static bool is_free(const smt_graph *g, int m)
         return false;
     }
     const smt_node *gate = &g->nodes[product->input[1]];
-    if (!is_linear(gate->op) || gate->activation != SMT_ACT_HARD_SIGMOID ||
+    if (!smt_op_is_layer(gate->op) || gate->activation != SMT_ACT_HARD_SIGMOID ||
         smt_graph_users(g, product->input[1]) != 1) {
         return false;
     }
-    int users = 0;
-    for (int i = m + 1; i < g->node_count; i++) {
-        if (g->nodes[i].input[0] == m || g->nodes[i].input[1] == m) {
-            if (!is_linear(g->nodes[i].op)) {
-                return false;
-            }
-            users++;
-        }
-    }
-    return users > 0;
+    return smt_graph_only_layers_read(g, m);
 }
 
 smt_status smt_graph_free_gates(const smt_graph *g, smt_graph **out, smt_error *error)
@@ -66,7 +52,7 @@ smt_status smt_graph_free_gates(const smt_graph *g, smt_graph **out, smt_error *
                 bias->data[c] += 3.0f;
             }
         }
-        if (is_linear(n->op) && product[n->input[0]]) {
+        if (smt_op_is_layer(n->op) && product[n->input[0]]) {
             smt_param *weight = &freed->params[made->param[SMT_WEIGHT]];
             for (size_t k = 0; k < weight->count; k++) {
                 weight->data[k] = (float)((double)weight->data[k] / 6.0);

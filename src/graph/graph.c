@@ -118,6 +118,17 @@ int smt_graph_users(const smt_graph *graph, int index)
     return users;
 }
 
+bool smt_graph_only_layers_read(const smt_graph *g, int m)
+{
+    int users = 0, layers = 0;
+    for (int i = m + 1; i < g->node_count; i++) {
+        bool reads = g->nodes[i].input[0] == m || g->nodes[i].input[1] == m;
+        users += reads;
+        layers += reads && smt_op_is_layer(g->nodes[i].op);
+    }
+    return users > 0 && layers == users;
+}
+
 size_t smt_shape_count(smt_shape shape)
 {
     return (size_t)shape.h * (size_t)shape.w * (size_t)shape.c;

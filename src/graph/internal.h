@@ -31,6 +31,9 @@ int smt_graph_append(smt_graph *graph, const smt_node *node, bool bias, smt_erro
 int smt_graph_copy_node(
     smt_graph *dst, const smt_graph *src, int index, const int *map, bool bias, smt_error *error);
 
+/* Whether some node reads node m, and all that do are layers. */
+bool smt_graph_only_layers_read(const smt_graph *g, int m);
+
 /* Data and scales of a param of the same count. */
 smt_status smt_param_copy_values(smt_param *to, const smt_param *from);
 

@@ -7,11 +7,6 @@
  * Both become x * hard_sigmoid(z - 3), with 6 s into the weights of the readers. */
 #include "graph/internal.h"
 
-static bool is_linear(smt_op op)
-{
-    return op == SMT_OP_CONV || op == SMT_OP_DEPTHWISE || op == SMT_OP_DENSE;
-}
-
 /* One number s with affine node n = s * x, or 0. */
 static float uniform_scale(const smt_graph *g, const smt_node *n)
 {
@@ -43,20 +38,12 @@ static bool find_gate(const smt_graph *g, int m, int *gate, int *between, float 
         *gate = g->nodes[*gate].input[0];
     }
     const smt_node *n = &g->nodes[*gate];
-    if (!(*factor > 0) || !is_linear(n->op) || n->activation != SMT_ACT_RELU6 || n->shape.h != 1 ||
-        n->shape.w != 1 || product->shape.c != n->shape.c || smt_graph_users(g, *gate) != 1) {
+    if (!(*factor > 0) || !smt_op_is_layer(n->op) || n->activation != SMT_ACT_RELU6 ||
+        n->shape.h != 1 || n->shape.w != 1 || product->shape.c != n->shape.c ||
+        smt_graph_users(g, *gate) != 1) {
         return false;
     }
-    int users = 0;
-    for (int i = m + 1; i < g->node_count; i++) {
-        if (g->nodes[i].input[0] == m || g->nodes[i].input[1] == m) {
-            if (!is_linear(g->nodes[i].op)) {
-                return false;
-            }
-            users++;
-        }
-    }
-    return users > 0;
+    return smt_graph_only_layers_read(g, m);
 }
 
 smt_status smt_graph_restore_gates(const smt_graph *g, smt_graph **out, smt_error *error)
@@ -99,7 +86,7 @@ smt_status smt_graph_restore_gates(const smt_graph *g, smt_graph **out, smt_erro
                 bias->data[c] -= 3.0f;
             }
         }
-        if (is_linear(n->op) && factors[n->input[0]] > 0) {
+        if (smt_op_is_layer(n->op) && factors[n->input[0]] > 0) {
             smt_param *weight = &made->params[copy->param[SMT_WEIGHT]];
             for (size_t k = 0; k < weight->count; k++) {
                 weight->data[k] *= factors[n->input[0]];

@@ -259,7 +259,7 @@ static void carry_errors(const smt_quantizer *q, double *const *mean, double **e
 {
     for (int i = 0; i < q->real->node_count; i++) {
         const smt_node *node = &q->real->nodes[i];
-        for (int c = 0; c < node->shape.c && !quant_has_weight(node); c++) {
+        for (int c = 0; c < node->shape.c && !smt_op_is_layer(node->op); c++) {
             for (int k = 0; k < 2 && node->input[k] >= 0; k++) {
                 double factor = node->op == SMT_OP_MULTIPLY ? mean[node->input[1 - k]][c]
                                 : node->op == SMT_OP_ADD || node->op == SMT_OP_GLOBAL_POOL ? 1
@@ -279,7 +279,7 @@ smt_status quant_correct_bias(smt_quantizer *q, const float *images, int count, 
     }
     for (int i = 0; i < q->real->node_count && status == SMT_OK; i++) {
         const smt_node *node = &q->real->nodes[i];
-        if (quant_has_weight(node) && !q->keep[i]) {
+        if (smt_op_is_layer(node->op) && !q->keep[i]) {
             const smt_node *made = &q->simulated->nodes[q->made[i]];
             quant_shift_bias(q->real,
                              node,

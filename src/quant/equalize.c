@@ -91,7 +91,7 @@ static bool eligible(const smt_graph *graph, const int *parent, int leader)
                 (member && carries(node, k))) {
                 continue;
             }
-            if (!quant_has_weight(node)) {
+            if (!smt_op_is_layer(node->op)) {
                 return false;
             }
             read = true;
@@ -142,13 +142,13 @@ static void scale_group(smt_graph *graph, const int *parent, int leader, double 
     }
     for (int i = 0; i < graph->node_count; i++) {
         const smt_node *node = &graph->nodes[i];
-        if (root(parent, i) == leader && quant_has_weight(node)) {
+        if (root(parent, i) == leader && smt_op_is_layer(node->op)) {
             scale_output(graph, node, factor);
         }
     }
     for (int i = 0; i < graph->node_count; i++) {
         const smt_node *node = &graph->nodes[i];
-        if (quant_has_weight(node) && root(parent, node->input[0]) == leader) {
+        if (smt_op_is_layer(node->op) && root(parent, node->input[0]) == leader) {
             scale_input(graph, node, factor);
         }
     }

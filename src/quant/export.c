@@ -31,7 +31,7 @@ smt_status smt_quantizer_export(const smt_quantizer *q, smt_graph **out, smt_err
         smt_node *node = &graph->nodes[i];
         const smt_node *value = &q->simulated->nodes[q->value[i]];
         node->quant = q->ranges[i];
-        if (!quant_has_weight(node)) {
+        if (!smt_op_is_layer(node->op)) {
             continue;
         }
         const smt_node *made = &q->simulated->nodes[q->made[i]];
@@ -105,7 +105,7 @@ smt_status smt_quantize_dynamic(const smt_model *model,
     status = status ? status : smt_graph_with_softmax(real, &graph, error);
     for (int i = 0; status == SMT_OK && i < real->node_count; i++) {
         const smt_node *node = &graph->nodes[i];
-        if (quant_has_weight(node)) {
+        if (smt_op_is_layer(node->op)) {
             status = round_layer(graph, node, mean ? mean[node->input[0]] : NULL, error);
         }
     }

@@ -13,7 +13,7 @@
 static void add_reader(const smt_graph *graph, const smt_node *node, const float *own, float *to)
 {
     int inputs = graph->nodes[node->input[0]].shape.c;
-    if (!quant_has_weight(node)) {
+    if (!smt_op_is_layer(node->op)) {
         for (int c = 0; c < inputs; c++) {
             to[c] += own[c];
         }

@@ -70,7 +70,7 @@ append_split(smt_graph *dst, const smt_graph *src, int i, const int *map, smt_er
 static bool is_split(const smt_graph *src, int i, const smt_quant_options *options)
 {
     const smt_node *node = &src->nodes[i];
-    if (!quant_has_weight(node)) {
+    if (!smt_op_is_layer(node->op)) {
         return false;
     }
     if (options->split_first && node->input[0] == 0) {
@@ -102,7 +102,7 @@ static smt_status append(smt_graph *dst,
         map[i] = append_split(dst, src, i, map, error);
         return map[i] < 0 ? SMT_ERR_MEMORY : SMT_OK;
     }
-    map[i] = smt_graph_copy_node(dst, src, i, map, quant_has_weight(from), error);
+    map[i] = smt_graph_copy_node(dst, src, i, map, smt_op_is_layer(from->op), error);
     if (map[i] < 0) {
         return SMT_ERR_MEMORY;
     }
@@ -120,7 +120,7 @@ check_split(const smt_graph *graph, const smt_quant_options *options, smt_error 
 {
     for (int i = 0; i < options->split_count; i++) {
         int node = smt_graph_find(graph, options->split[i]);
-        if (node < 0 || !quant_has_weight(&graph->nodes[node]) ||
+        if (node < 0 || !smt_op_is_layer(graph->nodes[node].op) ||
             graph->nodes[node].activation != SMT_ACT_HARD_SWISH) {
             return smt_fail(error,
                             SMT_ERR_ARGUMENT,

@@ -15,7 +15,7 @@ static smt_status mark_float(smt_quantizer *q, const smt_quant_options *options,
 {
     for (int i = 0; i < options->keep_count; i++) {
         int node = smt_graph_find(q->real, options->keep_float[i]);
-        if (node < 0 || !quant_has_weight(&q->real->nodes[node])) {
+        if (node < 0 || !smt_op_is_layer(q->real->nodes[node].op)) {
             return smt_fail(error,
                             SMT_ERR_ARGUMENT,
                             "no layer with weights is called '%s'; 'semtinel info' lists the names",

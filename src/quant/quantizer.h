@@ -28,12 +28,6 @@ smt_status quant_prepare(const smt_model *model,
                          smt_graph **out,
                          smt_error *error);
 
-/* True for a node with weights. */
-static inline bool quant_has_weight(const smt_node *node)
-{
-    return node->op == SMT_OP_CONV || node->op == SMT_OP_DEPTHWISE || node->op == SMT_OP_DENSE;
-}
-
 /* Values of all nodes of `graph` on the images, batch by batch: visit(context, exec, batch's first
  * image, its images) may call smt_exec_value. */
 typedef void (*quant_visit)(void *context, const smt_exec *exec, int first, int images);

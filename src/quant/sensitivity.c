@@ -65,7 +65,7 @@ smt_status smt_quantizer_sensitivity(smt_quantizer *q,
     int classes = q->reference->nodes[q->reference->node_count - 1].shape.c, layers = 0;
     size_t values = (size_t)count * (size_t)classes;
     for (int i = 0; i < q->reference->node_count; i++) {
-        layers += quant_has_weight(&q->reference->nodes[i]);
+        layers += smt_op_is_layer(q->reference->nodes[i].op);
     }
     float *exact = smt_alloc(values, sizeof *exact), *rounded = smt_alloc(values, sizeof *rounded);
     smt_sensitivity *table = smt_alloc((size_t)layers + 1, sizeof *table);
@@ -79,7 +79,7 @@ smt_status smt_quantizer_sensitivity(smt_quantizer *q,
     int row = 0;
     for (int i = 0; i < q->reference->node_count && status == SMT_OK; i++) {
         const smt_node *node = &q->reference->nodes[i];
-        if (!quant_has_weight(node)) {
+        if (!smt_op_is_layer(node->op)) {
             continue;
         }
         smt_graph *graph = NULL;

@@ -12,7 +12,7 @@
  * concatenation work at 20 spare bits, which is plain rounding. */
 static smt_rounding rounding_of(const smt_node *node)
 {
-    if (quant_has_weight(node) || node->op == SMT_OP_MULTIPLY) {
+    if (smt_op_is_layer(node->op) || node->op == SMT_OP_MULTIPLY) {
         return SMT_ROUND_PRODUCT;
     }
     if (node->op == SMT_OP_GLOBAL_POOL) {
@@ -110,7 +110,7 @@ static void refresh_node(void *context, int i, int worker)
     const smt_node *node = &q->real->nodes[i], *value = &q->simulated->nodes[q->value[i]];
     float *source =
         value->param[SMT_SOURCE] >= 0 ? q->simulated->params[value->param[SMT_SOURCE]].data : NULL;
-    if (quant_has_weight(node)) {
+    if (smt_op_is_layer(node->op)) {
         refresh_weight(q, i, source);
     } else if (node->op == SMT_OP_MULTIPLY) {
         source[0] = q->ranges[node->input[0]].scale;
@@ -142,7 +142,7 @@ smt_status quant_simulate(smt_quantizer *q, smt_error *error)
     }
     for (int i = 0; i < q->real->node_count && status == SMT_OK; i++) {
         const smt_node *node = &q->real->nodes[i];
-        if (quant_has_weight(node)) {
+        if (smt_op_is_layer(node->op)) {
             q->steps[i] = smt_alloc((size_t)node->shape.c, sizeof **q->steps);
             if (!q->steps[i]) {
                 status = smt_fail(error, SMT_ERR_MEMORY, "out of memory for the weights' steps");

@@ -132,7 +132,7 @@ static bool add_tensors(student *s, double scale_rate)
 {
     smt_quantizer *q = s->q;
     for (int i = 0; i < q->real->node_count; i++) {
-        if (quant_has_weight(&q->real->nodes[i]) && !q->keep[i] && !add_layer(s, i)) {
+        if (smt_op_is_layer(q->real->nodes[i].op) && !q->keep[i] && !add_layer(s, i)) {
             return false;
         }
         int range = q->simulated->nodes[q->value[i]].param[SMT_RANGE];
