@@ -82,8 +82,10 @@ SMT_API smt_status smt_model_save(const smt_model *model,
                                   smt_dtype dtype,
                                   const smt_tensor_file *extra,
                                   smt_error *error);
-/* Reads a model from any file that smt_formats can read, by its content. A folder is a training
- * run: its model.safetensors is read. */
+/* The file of a model: of a folder, a training run, its model.safetensors. *file is freed with
+ * smt_free. SMT_ERR_IO: there is none. */
+SMT_API smt_status smt_model_file(const char *path, char **file, smt_error *error);
+/* Reads a model (smt_model_file) from any file that smt_formats can read, by its content. */
 SMT_API smt_status smt_model_load(const char *path, smt_model **out, smt_error *error);
 /* Logs a line if the size of the model's input is assumed; `path` stands in it. */
 SMT_API void smt_model_note_size(const smt_model *model, const char *path);

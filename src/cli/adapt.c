@@ -145,11 +145,6 @@ static smt_status write_int8(const smt_model *model,
     return status;
 }
 
-static char *model_file(const char *run)
-{
-    return smt_path_is_directory(run) ? smt_path_join(run, "model.safetensors") : smt_strdup(run);
-}
-
 static smt_status run(char **operands, int count, smt_pool *pool, size_t *skipped, smt_error *error)
 {
     smt_model *model = NULL;
@@ -159,10 +154,10 @@ static smt_status run(char **operands, int count, smt_pool *pool, size_t *skippe
     how.prior = prior;
     how.most = most;
     how.seed = cli_shared.seed;
-    char *path = model_file(operands[0]);
+    char *path = NULL;
     smt_error inner = {0};
-    smt_status status = path ? smt_model_load(path, &model, error)
-                             : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    smt_status status = smt_model_file(operands[0], &path, error);
+    status = status ? status : smt_model_load(path, &model, error);
     if (!status) {
         status = cli_load_images((const char *const *)operands + 1,
                                  count - 1,

@@ -39,29 +39,6 @@ void smt_classifier_close(smt_classifier **classifier)
     }
 }
 
-/* A folder is a run; its model is what is meant. */
-static smt_status find_file(const char *path, char **out, smt_error *error)
-{
-    if (!smt_path_exists(path)) {
-        return smt_fail(error, SMT_ERR_IO, "%s: no such model", path);
-    }
-    bool folder = smt_path_is_directory(path);
-    char *file = folder ? smt_path_join(path, "model.safetensors") : smt_strdup(path);
-    if (!file) {
-        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
-    }
-    if (folder && !smt_path_exists(file)) {
-        smt_free(file);
-        return smt_fail(error,
-                        SMT_ERR_IO,
-                        "%s: holds no model.safetensors; name a folder that 'semtinel train -o' "
-                        "wrote, or a model file",
-                        path);
-    }
-    *out = file;
-    return SMT_OK;
-}
-
 static bool is_tflite(const char *path, size_t *bytes)
 {
     struct stat info;
@@ -127,7 +104,7 @@ smt_classifier_open(const char *path, smt_pool *pool, smt_classifier **out, smt_
     if (!c) {
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
     }
-    smt_status status = find_file(path, &c->path, error);
+    smt_status status = smt_model_file(path, &c->path, error);
     bool edge = !status && is_tflite(c->path, &c->info.bytes);
     if (!status) {
         status = edge ? runner_open_edge(c->path, pool, &c->runner, &c->facts, error)

@@ -183,23 +183,18 @@ describe_keras(const void *data, size_t size, const char *path, json_t *root, sm
 
 smt_status smt_describe(const char *path, char **json, smt_error *error)
 {
-    smt_status status = SMT_OK;
+    smt_status status;
     smt_model *model = NULL;
     void *data = NULL;
     size_t size = 0;
-    char *inside = NULL, *name = NULL, *dumped = NULL;
+    char *file = NULL, *name = NULL, *dumped = NULL;
     json_t *root = NULL;
     const smt_model_format *format;
-    if (smt_path_is_directory(path)) {
-        inside = smt_path_join(path, "model.safetensors");
-        if (!inside || !smt_path_exists(inside)) {
-            status =
-                inside ? smt_fail(error, SMT_ERR_IO, "%s: a folder without model.safetensors", path)
-                       : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
-            goto done;
-        }
-        path = inside;
+    status = smt_model_file(path, &file, error);
+    if (status) {
+        return status;
     }
+    path = file;
     smt_error detail = {SMT_ERR_FORMAT, ""};
     format = smt_format_of_file(path, &detail);
     if (!format) {
@@ -260,6 +255,6 @@ done:
     smt_model_destroy(&model);
     smt_free(name);
     smt_free(data);
-    smt_free(inside);
+    smt_free(file);
     return status;
 }

@@ -110,35 +110,43 @@ void smt_model_note_size(const smt_model *model, const char *path)
     }
 }
 
+smt_status smt_model_file(const char *path, char **file, smt_error *error)
+{
+    bool folder = smt_path_is_directory(path);
+    char *found = folder ? smt_path_join(path, "model.safetensors") : smt_strdup(path);
+    if (!found) {
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
+    }
+    if (!smt_path_exists(found)) {
+        smt_free(found);
+        return folder ? smt_fail(error,
+                                 SMT_ERR_IO,
+                                 "%s: holds no model.safetensors; name a folder that 'semtinel "
+                                 "train -o' wrote, or a model file",
+                                 path)
+                      : smt_fail(error, SMT_ERR_IO, "%s: no such model", path);
+    }
+    *file = found;
+    return SMT_OK;
+}
+
 smt_status smt_model_load(const char *path, smt_model **out, smt_error *error)
 {
-    smt_status status;
-    char *inside = NULL;
-    if (smt_path_is_directory(path)) {
-        inside = smt_path_join(path, "model.safetensors");
-        if (!inside) {
-            return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
-        }
-        if (!smt_path_exists(inside)) {
-            smt_free(inside);
-            return smt_fail(
-                error,
-                SMT_ERR_IO,
-                "%s: a folder without model.safetensors; name a training run or a model file",
-                path);
-        }
-        path = inside;
+    char *file = NULL;
+    smt_status status = smt_model_file(path, &file, error);
+    if (status) {
+        return status;
     }
     smt_error detail = {SMT_ERR_FORMAT, ""};
-    const smt_model_format *format = smt_format_of_file(path, &detail);
+    const smt_model_format *format = smt_format_of_file(file, &detail);
     if (!format) {
         status = smt_fail(error, detail.status, "%s", detail.message);
     } else if (!format->read) {
         status = smt_fail(
-            error, SMT_ERR_UNSUPPORTED, "%s: %s files are written only", path, format->title);
+            error, SMT_ERR_UNSUPPORTED, "%s: %s files are written only", file, format->title);
     } else {
-        status = format->read(path, out, error);
+        status = format->read(file, out, error);
     }
-    smt_free(inside);
+    smt_free(file);
     return status;
 }

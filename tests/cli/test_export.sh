@@ -27,7 +27,7 @@ expect 0 "usage: semtinel export" "$semtinel" export --help
 expect 0 "usage: semtinel info" "$semtinel" info --help
 expect 2 "give -o FILE or --all" "$semtinel" export "$model"
 expect 2 "suffix names no format" "$semtinel" export "$model" -o "$work/x.foo"
-expect 1 "No such file" "$semtinel" export "$work/none.onnx" -o "$work/x.tflite"
+expect 1 "none.onnx: no such model" "$semtinel" export "$work/none.onnx" -o "$work/x.tflite"
 expect 1 "text file" "$semtinel" info "$here/test_export.sh"
 expect 1 "Is a directory\|cannot\|No such" "$semtinel" export "$model" -o "$work/no/such/folder/x.tflite"
 
