@@ -4,6 +4,13 @@
 
 #include <semtinel/evaluate.h>
 
+/* The row of a table of options that takes `names` for cli_open_classifier. */
+#define CLI_OPTION_CLASSES(names)                                                                  \
+    {                                                                                              \
+        "classes", 0, CLI_TEXT, names, 0, 0, "A,B,...",                                            \
+            "the model's class names in output order, for a file without them"                     \
+    }
+
 /* Opens the model; `names` ("A,B,...", or NULL) replaces its class names. */
 smt_status cli_open_classifier(
     const char *path, const char *names, smt_pool *pool, smt_classifier **out, smt_error *error);

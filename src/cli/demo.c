@@ -50,14 +50,7 @@ static const cli_option options[] = {
      NULL,
      "show the images in random order, fixed by --seed"},
     {"limit", 0, CLI_INT, &limit, 0, 1000000, "N", "stop after so many images; 0: all"},
-    {"classes",
-     0,
-     CLI_TEXT,
-     &names,
-     0,
-     0,
-     "A,B,...",
-     "the model's class names in output order, for a file without them"},
+    CLI_OPTION_CLASSES(&names),
     {NULL, 0, CLI_FLAG, NULL, 0, 0, NULL, NULL},
 };
 

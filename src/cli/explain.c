@@ -35,14 +35,7 @@ static const cli_option options[] = {
      0,
      "MODEL",
      "float model to look into, for an int8 file whose network it is"},
-    {"classes",
-     0,
-     CLI_TEXT,
-     &names,
-     0,
-     0,
-     "A,B,...",
-     "the model's class names in output order, for a file without them"},
+    CLI_OPTION_CLASSES(&names),
     {NULL, 0, CLI_FLAG, NULL, 0, 0, NULL, NULL},
 };
 

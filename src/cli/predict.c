@@ -21,14 +21,7 @@ static const cli_option options[] = {
      0,
      NULL,
      "a JSON array with all probabilities instead of CSV"},
-    {"classes",
-     0,
-     CLI_TEXT,
-     &names,
-     0,
-     0,
-     "A,B,...",
-     "the model's class names in output order, for a file without them"},
+    CLI_OPTION_CLASSES(&names),
     {NULL, 0, CLI_FLAG, NULL, 0, 0, NULL, NULL},
 };
 
