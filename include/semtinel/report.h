@@ -139,7 +139,8 @@ SMT_API smt_status smt_demo_create(smt_classifier *classifier,
                                    smt_demo **out,
                                    smt_error *error);
 SMT_API smt_status smt_demo_add(smt_demo *demo, const smt_demo_image *image, smt_error *error);
-/* Closes the files, which appear now; *demo is freed either way. */
+/* Closes the files, which appear now; *demo is freed either way. frames: of the video, or of a GIF
+ * alone. */
 SMT_API smt_status smt_demo_finish(smt_demo **demo, size_t *frames, smt_error *error);
 SMT_API void smt_demo_abandon(smt_demo **demo); /* no file is left */
 

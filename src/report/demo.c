@@ -237,6 +237,7 @@ static smt_status show(smt_demo *d, double seconds, smt_error *error)
         d->frames += (size_t)repeat;
     }
     if (!status && d->gif) {
+        int ticks = (int)fmax(1, rint(seconds * GIF_RATE));
         cairo_save(d->small_cr);
         cairo_scale(d->small_cr, (double)GIF_WIDTH / WIDTH, (double)GIF_HEIGHT / HEIGHT);
         cairo_set_source_surface(d->small_cr, d->page, 0, 0);
@@ -246,8 +247,9 @@ static smt_status show(smt_demo *d, double seconds, smt_error *error)
         status = video_add(d->gif,
                            cairo_image_surface_get_data(d->small),
                            cairo_image_surface_get_stride(d->small),
-                           (int)fmax(1, rint(seconds * GIF_RATE)),
+                           ticks,
                            error);
+        d->frames += d->video ? 0 : (size_t)ticks;
     }
     return status;
 }

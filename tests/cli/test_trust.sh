@@ -162,6 +162,8 @@ if "$semtinel" demo "$work/run" "$work/data/test" -o "$work/demo.mp4" --gif --ov
 else
     says 'built without video'
 fi
+    run 0 "$semtinel" demo "$work/run" "$work/data/test" -o "$work/only.gif" --limit 4 --seconds 0.2
+    says '4 images, 8 frames' # a GIF has ten a second
 run 2 "$semtinel" demo "$work/run" "$work/data/test" -o "$work/demo.txt"
 
 [ "$failures" = 0 ] || { echo "$failures failures"; exit 1; }
