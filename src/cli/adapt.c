@@ -42,7 +42,7 @@ static const cli_option options[] = {
      "also write RUN2/model.tflite and RUN2/model-int8.tflite, calibrated on IMAGES"},
     {"calibrate",
      0,
-     CLI_TEXT,
+     CLI_INPUT,
      &calibrate,
      0,
      0,

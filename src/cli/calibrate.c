@@ -8,9 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SURE 0.8
+
 static const char *output;
 static int split;
-static double purity = -1, sure = 0.8, rejection = -1, unfamiliar;
+static double purity = -1, sure = SURE, rejection = -1, unfamiliar;
 static const char *foreign;
 static bool per_class;
 static cli_list purity_of, overrides;
@@ -68,7 +70,7 @@ static const cli_option options[] = {
      "also send to review what is less familiar than this share of the images of the fit"},
     {"foreign",
      0,
-     CLI_TEXT,
+     CLI_INPUT,
      &foreign,
      0,
      0,
@@ -360,6 +362,10 @@ int cli_calibrate(int argc, char **argv)
             &command,
             "--per-class says for what a target counts: give --purity or --max-rejection too");
     }
+    if (sure != SURE && purity < 0 && !purity_of.count) {
+        return cli_usage(&command,
+                         "--sure says how surely a purity holds: give --purity or --purity-of too");
+    }
     float own_purity[SMT_CLASS_MAX], given[sizeof purity_of.items / sizeof *purity_of.items];
     for (int i = 0; i < purity_of.count; i++) {
         given[i] = read_purity(purity_of.items[i]);
@@ -427,7 +433,7 @@ int cli_calibrate(int argc, char **argv)
                  ? status
                  : smt_decision_store(
                        info->provenance, &decision, &calibration, evaluation, &provenance, &error);
-    if (!status && foreign) { /* before it is saved: the folder may not be there */
+    if (!status && foreign) { /* before it is saved: there may be no image */
         smt_classifier_decide(classifier, &decision);
         status = measure_foreign(classifier, evaluation, pool, &skipped, &error);
     }

@@ -16,6 +16,8 @@ typedef enum cli_kind {
     CLI_FILE,   /* the same: a file to write; cli_parse tells at once if it cannot be */
     CLI_STREAM, /* the same; "-" is standard output, which the command sees to */
     CLI_FOLDER, /* the same: a folder to write into, made if missing */
+    CLI_INPUT,  /* the same: a file or folder to read; cli_parse tells at once if it is missing */
+    CLI_INPUTS, /* cli_list of such; may be repeated */
     CLI_CHOICE, /* int: index into `choices`, a "a|b|c" list */
     CLI_LIST,   /* cli_list: may be repeated; texts into argv */
     CLI_PAIRS   /* the same, each of the form of `argument`: FROM=TO */
@@ -72,7 +74,7 @@ void cli_nearest(cli_guess *guess, const char *typed, const char *word);
 
 /* Parses argv[1..]; operands are moved to *operands (pointers into argv). Returns -1 to go on, or
  * an exit code (after --help, or an error, which is printed: of usage, or of an output that cannot
- * be written, which is better told before the work than after it). */
+ * be written or an input that is missing, which is better told before the work than after it). */
 int cli_parse(const cli_command *command,
               const cli_option *options,
               int argc,

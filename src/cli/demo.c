@@ -26,7 +26,7 @@ static const cli_option options[] = {
     {"overlay", 0, CLI_FLAG, &overlay, 0, 0, NULL, "show where the evidence lies (Grad-CAM)"},
     {"source",
      0,
-     CLI_TEXT,
+     CLI_INPUT,
      &source,
      0,
      0,
@@ -224,8 +224,11 @@ int cli_demo(int argc, char **argv)
     if (code >= 0) {
         return code;
     }
-    if (!output || (!ends_with(output, ".mp4") && !ends_with(output, ".gif"))) {
-        return cli_usage(&command, "-o FILE is missing, or is no .mp4 or .gif");
+    if (!output) {
+        return cli_usage(&command, "name the video: -o FILE.mp4 or -o FILE.gif");
+    }
+    if (!ends_with(output, ".mp4") && !ends_with(output, ".gif")) {
+        return cli_usage(&command, "-o %s: a video is written as .mp4 or .gif", output);
     }
     bool only_gif = ends_with(output, ".gif");
     smt_error error = {0};

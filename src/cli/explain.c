@@ -29,7 +29,7 @@ static const cli_option options[] = {
      "look at this layer instead of the last one that knows places; 'semtinel info' lists them"},
     {"source",
      0,
-     CLI_TEXT,
+     CLI_INPUT,
      &source,
      0,
      0,

@@ -136,6 +136,7 @@ static void default_and_range(const cli_option *option, char *out, size_t size)
     case CLI_FILE:
     case CLI_STREAM:
     case CLI_FOLDER:
+    case CLI_INPUT:
         if (*(const char **)option->target) {
             snprintf(out, size, " [%s]", *(const char **)option->target);
         }
@@ -144,6 +145,7 @@ static void default_and_range(const cli_option *option, char *out, size_t size)
         first_choice(option->argument, *(int *)option->target, out, size);
         break;
     case CLI_FLAG:
+    case CLI_INPUTS:
     case CLI_LIST:
     case CLI_PAIRS:
         break;

@@ -100,6 +100,7 @@ static int take(const cli_command *command, const cli_option *option, const char
     case CLI_FILE:
     case CLI_STREAM:
     case CLI_FOLDER:
+    case CLI_INPUT:
         *(const char **)option->target = text;
         return -1;
     case CLI_CHOICE:
@@ -115,6 +116,7 @@ static int take(const cli_command *command, const cli_option *option, const char
                 command, "--%s %s: not of the form %s", option->name, text, option->argument);
         }
     } /* fall through */
+    case CLI_INPUTS:
     case CLI_LIST: {
         cli_list *list = option->target;
         if (list->count == (int)(sizeof list->items / sizeof *list->items)) {
@@ -127,15 +129,31 @@ static int take(const cli_command *command, const cli_option *option, const char
     return -1;
 }
 
-/* Whether what the options name to be written can be. */
-static int check_outputs(const cli_option *options)
+static smt_status check_inputs(const cli_option *o, smt_error *error)
+{
+    const cli_list *list = o->kind == CLI_INPUTS ? o->target : NULL;
+    for (int i = 0; i < (list ? list->count : 1); i++) {
+        const char *path = list ? list->items[i] : *(const char **)o->target;
+        if (path && !smt_path_exists(path)) {
+            return smt_fail(
+                error, SMT_ERR_IO, "--%s %s: there is no such file or folder", o->name, path);
+        }
+    }
+    return SMT_OK;
+}
+
+/* Whether what the options name to be written can be, and what they name to be read is there. */
+static int check_paths(const cli_option *options)
 {
     for (const cli_option *o = options; o->name; o++) {
         bool folder = o->kind == CLI_FOLDER, stream = o->kind == CLI_STREAM;
         const char *path =
             folder || stream || o->kind == CLI_FILE ? *(const char **)o->target : NULL;
+        bool reads = o->kind == CLI_INPUT || o->kind == CLI_INPUTS;
         smt_error error = {0};
-        if (path && !(stream && strcmp(path, "-") == 0) && smt_check_output(path, folder, &error)) {
+        if ((path && !(stream && strcmp(path, "-") == 0) &&
+             smt_check_output(path, folder, &error)) ||
+            (reads && check_inputs(o, &error))) {
             return cli_report(&error);
         }
     }
@@ -241,5 +259,5 @@ int cli_parse(const cli_command *command,
     if (command->max_operands >= 0 && *operand_count > command->max_operands) {
         return cli_usage(command, "unexpected argument '%s'", (*operands)[command->max_operands]);
     }
-    return check_outputs(options);
+    return check_paths(options);
 }

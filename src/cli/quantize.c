@@ -10,9 +10,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#define PERCENTILE 99.99
+#define RATE 3e-4
+#define FEW 8 /* images whose ranges say little of others */
+
 static const char *output, *calibrate, *qat, *evaluate, *sensitivity;
 static int scheme = 1, method, images = 200, epochs;
-static double percentile = 99.99, rate = 3e-4;
+static double percentile = PERCENTILE, rate = RATE;
 static bool no_equalize, no_correction, no_split, raw_input;
 static cli_list keep, splits, agree;
 
@@ -27,7 +31,7 @@ static const cli_option options[] = {
      ".tflite or .onnx file; or a folder for all precisions"},
     {"calibrate",
      0,
-     CLI_TEXT,
+     CLI_INPUT,
      &calibrate,
      0,
      0,
@@ -45,7 +49,7 @@ static const cli_option options[] = {
      0,
      CLI_INT,
      &images,
-     8,
+     FEW,
      5000,
      "N",
      "calibration images, drawn evenly from the classes"},
@@ -85,7 +89,7 @@ static const cli_option options[] = {
      0,
      "LAYER",
      "compute this layer in float; not with --scheme int8"},
-    {"qat", 0, CLI_TEXT, &qat, 0, 0, "DATASET", "fine-tune on these images (labels are not used)"},
+    {"qat", 0, CLI_INPUT, &qat, 0, 0, "DATASET", "fine-tune on these images (labels are not used)"},
     {"epochs", 0, CLI_INT, &epochs, 0, 1000, "N", "of fine-tuning; 0: 20"},
     {"rate",
      0,
@@ -105,7 +109,7 @@ static const cli_option options[] = {
      "write what each layer loses: FILE.txt and FILE.png"},
     {"evaluate",
      0,
-     CLI_TEXT,
+     CLI_INPUT,
      &evaluate,
      0,
      0,
@@ -113,7 +117,7 @@ static const cli_option options[] = {
      "with a folder: compare all precisions on these images"},
     {"agree",
      0,
-     CLI_LIST,
+     CLI_INPUTS,
      &agree,
      0,
      0,
@@ -498,6 +502,11 @@ static smt_status run(const char *path, smt_pool *pool, size_t *failed, smt_erro
             count,
             smt_plural((size_t)count, "image", "images"),
             smt_clock() - start);
+    if (count < FEW) {
+        smt_log(SMT_LOG_WARNING,
+                "%s: ranges of so few images do not hold for others; give some two hundred",
+                calibrate);
+    }
     if (sensitivity) {
         status = write_sensitivity(q, cal.input, count, error);
         if (status) {
@@ -550,6 +559,13 @@ int cli_quantize(int argc, char **argv)
     }
     if (agree.count && !evaluate) {
         return cli_usage(&command, "--agree counts for the table of --evaluate: give that too");
+    }
+    if ((epochs || rate != RATE) && !qat) {
+        return cli_usage(&command,
+                         "--epochs and --rate are of fine-tuning: give --qat DATASET too");
+    }
+    if (percentile != PERCENTILE && method != SMT_RANGE_PERCENTILE) {
+        return cli_usage(&command, "--percentile counts with --method percentile: give that too");
     }
     smt_error error = {0};
     smt_pool *pool = NULL;

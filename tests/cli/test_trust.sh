@@ -62,12 +62,14 @@ run 0 "$semtinel" info "$work/watch.safetensors" --json
 grep -q '"training_state_values": [1-9]' "$work/out" || fail "nothing remembered with --unfamiliar"
 run 0 "$semtinel" info "$work/blind.safetensors" --json
 says '"training_state_values": 0'
-run 1 "$semtinel" calibrate "$work/plain" "$work/data" --foreign "$work/nowhere" -o "$work/none.safetensors"
-says 'nowhere: no image of 1 can be read'
-[ -e "$work/none.safetensors" ] && fail "a model is written though the foreign images are missing"
+run 1 "$semtinel" calibrate "$work/plain" "$work/data" --foreign "$work/foreign/junk.png" -o "$work/none.safetensors"
+says 'junk.png: no image of 1 can be read'
+[ -e "$work/none.safetensors" ] && fail "a model is written without foreign images"
 run 2 "$semtinel" calibrate "$work/run" "$work/data" --purity 0.9 --max-rejection 0.1
 run 2 "$semtinel" calibrate "$work/run" "$work/data" --purity 1.5
 run 2 "$semtinel" calibrate "$work/run" "$work/data" --per-class
+run 2 "$semtinel" calibrate "$work/run" "$work/data" --sure 0.9 --max-rejection 0.1
+says '--sure says how surely a purity holds'
 # What so few images cannot show goes to review, and why is said.
 run 0 "$semtinel" calibrate "$work/plain" "$work/data" --purity 0.99 -o "$work/strict.safetensors"
 says 'all classes *always to review: no threshold shows the purity, for which at least 161 decisions'
@@ -134,6 +136,12 @@ run 0 "$semtinel" explain "$work/small" "$work/twice" -o "$work/why32"
 awk -F, 'NR > 1 && $5 != 0.25 && $5 != 0.75 { exit 1 }' "$work/why32/explanations.csv" || fail "the map of 32 pixels is not 2 x 2"
 run 1 "$semtinel" explain "$work/run" "$work/twice" -o "$work/why" --class nonsense
 says "has no class 'nonsense'"
+run 1 "$semtinel" explain "$work/run" "$work/twice" -o "$work/why" --layer nonsense
+says "has no layer 'nonsense'; 'semtinel info' lists"
+run 1 "$semtinel" calibrate "$work/run" "$work/data" --map nonsense=other
+says "map nonsense=other: .* has a class 'nonsense'; 'semtinel info' lists .*'other'"
+run 1 "$semtinel" calibrate "$work/run" "$work/data" --map other=nonsense
+says "map other=nonsense: .* has a class 'nonsense'; 'semtinel info' lists .*'other'"
 echo junk >"$work/twice/junk.png"
 run 3 "$semtinel" explain "$work/run" "$work/twice" -o "$work/why2"
 says 'junk.png'
@@ -154,6 +162,8 @@ if "$semtinel" demo "$work/run" "$work/data/test" -o "$work/demo.mp4" --gif --ov
     >"$work/out" 2>"$work/err"; then
     says '4 images, 20 frames'
     [ -s "$work/demo.mp4" ] && [ -s "$work/demo.gif" ] || fail "no video"
+    run 0 "$semtinel" demo "$work/run" "$work/data/test" -o "$work/only.gif" --limit 4 --seconds 0.2
+    says '4 images, 8 frames' # a GIF has ten a second
     run 0 "$semtinel" demo "$work/run" "$work/demo.mp4" -o "$work/again.mp4"
     says '20 images, 20 frames'
     run 1 "$semtinel" demo "$work/run" "$work/twice/junk.png" -o "$work/none.mp4"
@@ -162,8 +172,6 @@ if "$semtinel" demo "$work/run" "$work/data/test" -o "$work/demo.mp4" --gif --ov
 else
     says 'built without video'
 fi
-    run 0 "$semtinel" demo "$work/run" "$work/data/test" -o "$work/only.gif" --limit 4 --seconds 0.2
-    says '4 images, 8 frames' # a GIF has ten a second
 run 2 "$semtinel" demo "$work/run" "$work/data/test" -o "$work/demo.txt"
 
 [ "$failures" = 0 ] || { echo "$failures failures"; exit 1; }

@@ -65,6 +65,25 @@ expect 2 "calibrate: --map =other: not of the form FROM=TO" "$semtinel" calibrat
 expect 2 "synth: -n: needs a value" "$semtinel" synth -n
 expect 2 "synth: --noise nan: not a number in 0 .. 4" "$semtinel" synth x --noise nan
 [ -e x ] && fail "wrong usage makes a folder"
+# Options that would do nothing, and inputs that are missing, are told before the work.
+expect 2 "quantize: --epochs and --rate are of fine-tuning: give --qat" "$semtinel" quantize run --calibrate . -o q.tflite --epochs 3
+expect 2 "quantize: --epochs and --rate are of fine-tuning: give --qat" "$semtinel" quantize run --calibrate . -o q.tflite --rate 1e-3
+expect 2 "quantize: --percentile counts with --method percentile" "$semtinel" quantize run --calibrate . -o q.tflite --percentile 99
+expect 2 "calibrate: --sure says how surely a purity holds" "$semtinel" calibrate run images --sure 0.9
+expect 2 "demo: name the video: -o FILE.mp4" "$semtinel" demo run images
+expect 2 "demo: -o x.avi: a video is written as .mp4 or .gif" "$semtinel" demo run images -o x.avi
+missing() { # option, command...
+    expect 1 "^semtinel: $1 nowhere: there is no such file or folder$" "$semtinel" "${@:2}" $1 nowhere
+    [ "$(wc -l <err)" = 1 ] || fail "more than a line: $*"
+}
+missing --qat quantize run --calibrate . -o q.tflite
+missing --evaluate quantize run --calibrate . -o q
+missing --agree quantize run --calibrate . -o q --evaluate . --agree .
+missing --calibrate quantize run -o q.tflite
+missing --calibrate adapt run images -o a --quantize
+missing --foreign calibrate run images
+missing --source explain run images -o e
+missing --source demo run images -o d.gif
 
 # ---- manual page and completion come from the same tables
 "$semtinel" --manual >semtinel.1 || fail "--manual"
@@ -101,14 +120,14 @@ left=$(find . -name '*.tmp.*' -o -name '.partial*')
 for line in "adapt none none -o /proc/x" "augment images /proc/x" "audit none --json /proc/x" "audit none --sheet /proc/x" \
     "calibrate none none -o /proc/x" "compare none none -o /proc/x" "demo none none -o /proc/x.mp4" "evaluate none none -o /proc/x" \
     "explain none none -o /proc/x" "export none --all /proc/x" "export none -o /proc/x.onnx" "predict none none -o /proc/x" \
-    "quantize none --calibrate none -o /proc/x" "quantize none --calibrate none -o q.tflite --sensitivity /proc/x" \
+    "quantize none --calibrate . -o /proc/x" "quantize none --calibrate . -o q.tflite --sensitivity /proc/x" \
     "run none -i none -o /proc/x" "split images /proc/x" "synth --sheet /proc/x.png" "train none -o /proc/x"; do
     # shellcheck disable=SC2086
     expect 1 "semtinel: /proc/x.*: cannot (write|make the folder): " "$semtinel" $line
 done
 # "-" is standard output where results go there, and a name nowhere.
 for line in "adapt none none -o -" "augment images -" "audit none --sheet -" "calibrate none none -o -" "compare none none -o -" \
-    "evaluate none none -o -" "explain none none -o -" "export none --all -" "quantize none --calibrate none -o -" \
+    "evaluate none none -o -" "explain none none -o -" "export none --all -" "quantize none --calibrate . -o -" \
     "split images -" "synth -" "train none -o -"; do
     # shellcheck disable=SC2086
     expect 1 "semtinel: -: the name of a (file|folder) is needed; ./- is one" "$semtinel" $line
