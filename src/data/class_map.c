@@ -165,20 +165,20 @@ static smt_status apply_override(side *model, side *set, const char *text, smt_e
     }
     memcpy(from, text, (size_t)(equals - text));
     from[equals - text] = 0;
+    const char *unknown = NULL;
     if (!target_label(model, set, equals + 1, label)) {
-        return smt_fail(
-            error,
-            SMT_ERR_ARGUMENT,
-            "map %s: '%s' is neither a class of the model or of the data set nor 'other'",
-            text,
-            equals + 1);
+        unknown = equals + 1;
+    } else if (rename_class(model, from, label) + rename_class(set, from, label) == 0) {
+        unknown = from;
     }
-    if (rename_class(model, from, label) + rename_class(set, from, label) == 0) {
+    if (unknown) {
         return smt_fail(error,
                         SMT_ERR_ARGUMENT,
-                        "map %s: neither the model nor the data set has a class '%s'",
+                        "map %s: neither the model nor the data set has a class '%s'; 'semtinel "
+                        "info' lists the model's, the data set's are its folders, and TO may be "
+                        "'other'",
                         text,
-                        from);
+                        unknown);
     }
     return SMT_OK;
 }

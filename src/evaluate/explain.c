@@ -60,7 +60,7 @@ static smt_status choose_node(smt_explainer *x, const char *layer, smt_error *er
     if (x->node < 0) {
         return smt_fail(error,
                         SMT_ERR_ARGUMENT,
-                        layer ? "%s: has no layer '%s'"
+                        layer ? "%s: has no layer '%s'; 'semtinel info' lists its layers"
                               : "%s: no pooling to look before; name a layer%s",
                         x->path,
                         layer ? layer : "");
