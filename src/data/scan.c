@@ -199,6 +199,20 @@ static smt_status scan_class(scan *s, const char *folder, const char *class_name
     return status;
 }
 
+/* A folder that a command wrote: its pictures are of no class. */
+static bool holds_results(const char *folder)
+{
+    static const char *const files[] = {
+        "model.safetensors", "metrics.json", "precision.json", "explanations.csv"};
+    bool found = false;
+    for (size_t i = 0; i < sizeof files / sizeof *files && !found; i++) {
+        char *path = smt_path_join(folder, files[i]);
+        found = path && smt_path_exists(path);
+        smt_free(path);
+    }
+    return found;
+}
+
 /* The class folders inside ROOT or inside one split. */
 static smt_status scan_classes(scan *s, const char *folder, smt_split split)
 {
@@ -214,6 +228,8 @@ static smt_status scan_classes(scan *s, const char *folder, smt_split split)
         entry_kind kind = classify(path, names[i]);
         if (kind == ENTRY_FOLDER && smt_path_inside(folder, path)) {
             ignore(s, path, "a link to a folder that it lies in");
+        } else if (kind == ENTRY_FOLDER && holds_results(path)) {
+            ignore(s, path, "results of semtinel, not images of a class");
         } else if (kind == ENTRY_FOLDER) {
             status = scan_class(s, path, names[i], split);
         } else if (kind != ENTRY_HIDDEN) {

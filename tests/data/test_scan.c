@@ -79,6 +79,36 @@ static void scans_splits(void **state)
     made_remove(root);
 }
 
+/* Runs and reports that were written into the data set do not become classes. */
+static void results_are_no_class(void **state)
+{
+    (void)state;
+    static const char *const results[] = {"run/model.safetensors",
+                                          "scores/metrics.json",
+                                          "int8/precision.json",
+                                          "why/explanations.csv"};
+    char root[] = "/tmp/semtinel-scan-XXXXXX", name[64];
+    made_folder(root);
+    made_new_image(root, "open/1.png", 1);
+    made_new_image(root, "runs/1.png", 2);
+    for (size_t i = 0; i < sizeof results / sizeof *results; i++) {
+        made_file(root, results[i], "");
+        snprintf(name, sizeof name, "%.*s/curves.png", (int)strcspn(results[i], "/"), results[i]);
+        made_new_image(root, name, 3 + i);
+    }
+    made_lines lines = {0};
+    smt_dataset *set = NULL;
+    smt_log_set(made_keep, &lines);
+    assert_int_equal(smt_dataset_scan(root, &set, NULL), SMT_OK);
+    smt_log_set(NULL, NULL);
+    assert_int_equal(set->class_count, 2);
+    assert_string_equal(set->classes[1], "runs");
+    assert_int_equal(set->ignored_count, 4);
+    assert_true(made_said(&lines, "why: ignored: results of semtinel"));
+    smt_dataset_destroy(&set);
+    made_remove(root);
+}
+
 static void a_class_may_be_called_test(void **state)
 {
     (void)state;
@@ -247,6 +277,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scans_class_folders),
         cmocka_unit_test(scans_splits),
+        cmocka_unit_test(results_are_no_class),
         cmocka_unit_test(a_class_may_be_called_test),
         cmocka_unit_test(odd_names),
         cmocka_unit_test(links_and_pipes),
