@@ -82,6 +82,8 @@ SMT_API smt_status smt_model_save(const smt_model *model,
                                   smt_dtype dtype,
                                   const smt_tensor_file *extra,
                                   smt_error *error);
+/* The metadata by which the state of a training run is known; such a file is no model. */
+#define SMT_TRAINING_KEY "semtinel.training"
 /* The file of a model: of a folder, a training run, its model.safetensors. *file is freed with
  * smt_free. SMT_ERR_IO: there is none. */
 SMT_API smt_status smt_model_file(const char *path, char **file, smt_error *error);

@@ -201,6 +201,13 @@ smt_status smt_model_from_tensors(const smt_tensor_file *file,
     int class_count = 0;
     json_t *class_json = NULL, *json = NULL;
     const char *version = smt_tensor_file_get(file, "semtinel");
+    if (!version && smt_tensor_file_get(file, SMT_TRAINING_KEY)) {
+        return smt_fail(error,
+                        SMT_ERR_UNSUPPORTED,
+                        "%s: the state of a training run, for --resume; its model is "
+                        "model.safetensors in the same folder",
+                        path);
+    }
     if (!version) {
         return smt_fail(error,
                         SMT_ERR_UNSUPPORTED,

@@ -11,7 +11,6 @@
 #include <math.h>
 #include <string.h>
 
-#define TRAINING_KEY "semtinel.training"
 #define TRAINING_VERSION 1
 
 static const char *const epoch_fields[] = {"rate",
@@ -260,7 +259,7 @@ smt_status smt_state_save(const char *run,
     }
     status = smt_tensor_file_create(&file, error);
     if (!status) {
-        status = smt_tensor_file_set(file, TRAINING_KEY, text, error);
+        status = smt_tensor_file_set(file, SMT_TRAINING_KEY, text, error);
     }
     if (!status && s->best.epoch) {
         status = add(file, "best", s->best_weights, s->count, error);
@@ -303,7 +302,7 @@ open_state(const char *path, smt_tensor_file **file, json_t **training, smt_erro
     if (status) {
         return status;
     }
-    const char *text = smt_tensor_file_get(*file, TRAINING_KEY);
+    const char *text = smt_tensor_file_get(*file, SMT_TRAINING_KEY);
     json_t *root = text ? json_loads(text, 0, NULL) : NULL;
     if (!root || json_integer_value(json_object_get(root, "version")) != TRAINING_VERSION) {
         json_decref(root);

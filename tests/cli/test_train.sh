@@ -76,6 +76,7 @@ code=$?
 [ $code = 130 ] || fail "Ctrl-C: exit code $code"
 grep -q -- "train images -o stopped --resume" out.txt || fail "Ctrl-C: $(tail -1 out.txt)"
 [ -s stopped/checkpoint.safetensors ] || fail "Ctrl-C: no checkpoint"
+expect 1 "checkpoint.safetensors: the state of a training run" "$semtinel" predict stopped/checkpoint.safetensors images
 [ -z "$(find stopped -name '*.tmp.*')" ] || fail "Ctrl-C: a temporary is left"
 
 # An unreadable image is named, counted and skipped.
