@@ -101,6 +101,9 @@ static int take(const cli_command *command, const cli_option *option, const char
     case CLI_STREAM:
     case CLI_FOLDER:
     case CLI_INPUT:
+        if (!*text) {
+            return cli_usage(command, "--%s: is empty", option->name);
+        }
         *(const char **)option->target = text;
         return -1;
     case CLI_CHOICE:
@@ -252,6 +255,11 @@ int cli_parse(const cli_command *command,
     }
     *operands = argv + optind;
     *operand_count = argc - optind;
+    for (int i = 0; i < *operand_count; i++) {
+        if (!*(*operands)[i]) {
+            return cli_usage(command, "an argument is empty: a shell variable without a value?");
+        }
+    }
     if (*operand_count < command->min_operands) {
         return cli_usage(
             command, "too few arguments; usage: semtinel %s %s", command->name, command->arguments);

@@ -124,7 +124,8 @@ check_split(const smt_graph *graph, const smt_quant_options *options, smt_error 
             graph->nodes[node].activation != SMT_ACT_HARD_SWISH) {
             return smt_fail(error,
                             SMT_ERR_ARGUMENT,
-                            "no layer with weights and hard-swish is called '%s'",
+                            "no layer with weights and hard-swish is called '%s'; 'semtinel info' "
+                            "lists the names",
                             options->split[i]);
         }
     }

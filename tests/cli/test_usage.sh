@@ -57,6 +57,7 @@ for command in $commands; do
     expect 2 "$command: --threads: needs a value" "$semtinel" "$command" --threads
     expect 2 "$command: --threads 1.5: not a whole number in 0 .. 256" "$semtinel" "$command" --threads 1.5
     expect 2 "$command: --seed -1: not a whole number" "$semtinel" "$command" --seed -1
+    expect 2 "$command: an argument is empty" "$semtinel" "$command" ""
     [ "$command" = synth ] || [ "$command" = bench ] || expect 2 "$command: .*" "$semtinel" "$command"
 done
 expect 2 "synth: --s: could be --size, " "$semtinel" synth --s 3
@@ -70,6 +71,7 @@ expect 2 "quantize: --epochs and --rate are of fine-tuning: give --qat" "$semtin
 expect 2 "quantize: --epochs and --rate are of fine-tuning: give --qat" "$semtinel" quantize run --calibrate . -o q.tflite --rate 1e-3
 expect 2 "quantize: --percentile counts with --method percentile" "$semtinel" quantize run --calibrate . -o q.tflite --percentile 99
 expect 2 "calibrate: --sure says how surely a purity holds" "$semtinel" calibrate run images --sure 0.9
+expect 2 "predict: --output: is empty" "$semtinel" predict run images -o ""
 expect 2 "demo: name the video: -o FILE.mp4" "$semtinel" demo run images
 expect 2 "demo: -o x.avi: a video is written as .mp4 or .gif" "$semtinel" demo run images -o x.avi
 missing() { # option, command...
