@@ -15,8 +15,15 @@ int main(int argc, char **argv)
             for (int i = 0; i < each; i++) {
                 smt_image image = {0};
                 smt_error error = {0};
-                if (smt_synth_render(
-                        (smt_synth_preset)preset, k, size, 1, (uint64_t)i, NULL, &image, &error)) {
+                if (smt_synth_render((smt_synth_preset)preset,
+                                     k,
+                                     size,
+                                     1,
+                                     (uint64_t)i,
+                                     NULL,
+                                     &image,
+                                     NULL,
+                                     &error)) {
                     fprintf(stderr, "bench_synth: %s\n", error.message);
                     return 1;
                 }

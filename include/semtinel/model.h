@@ -9,7 +9,7 @@
 extern "C" {
 #endif
 
-#define SMT_CLASS_MAX 256 /* classes in a model */
+#define SMT_CLASS_MAX 1024 /* classes in a model */
 
 typedef struct smt_mobilenet_options {
     float width;    /* 0.25 .. 2.0; channels are rounded to multiples of 8 as in the paper's code */

@@ -49,12 +49,20 @@ SMT_API void smt_synth_defaults(smt_synth_options *options);
 
 enum { SMT_SYNTH_MIN_SIZE = 16, SMT_SYNTH_MAX_SIZE = 1024 };
 
+/* What an image shows, more finely than its class: static strings of letters. */
+typedef struct smt_synth_labels {
+    const char *layout;  /* "lines", "array", "routed", "pads", "film", "brushed", "vias", "stack",
+                          * "bump", "rings" or "gap" */
+    const char *variant; /* of the layout, such as "contacts" of "array"; NULL: it has one only */
+    const char *kind;    /* of the defect, such as "flake" of particle; NULL: it shows none */
+} smt_synth_labels;
+
 /* Image `index` of a class: size x size grey pixels, size in [SMT_SYNTH_MIN_SIZE,
  * SMT_SYNTH_MAX_SIZE]. A deterministic function of its arguments, the same on any number of
  * threads; (seed, class, index) pick the scene, and the same scene rendered at another size shows
  * the same things at another sampling, apart from its noise. `out` is created and owned by the
- * caller (smt_image_free). options NULL: the defaults. Thread-safe. SMT_ERR_ARGUMENT for a class,
- * size or option out of range, SMT_ERR_MEMORY. */
+ * caller (smt_image_free). options NULL: the defaults; labels may be NULL. Thread-safe.
+ * SMT_ERR_ARGUMENT for a class, size or option out of range, SMT_ERR_MEMORY. */
 SMT_API smt_status smt_synth_render(smt_synth_preset preset,
                                     int class_index,
                                     int size,
@@ -62,13 +70,8 @@ SMT_API smt_status smt_synth_render(smt_synth_preset preset,
                                     uint64_t index,
                                     const smt_synth_options *options,
                                     smt_image *out,
+                                    smt_synth_labels *labels,
                                     smt_error *error);
-
-/* The layout that image `index` of a class shows: "lines", "array", "routed", "pads", "film",
- * "brushed", "vias", "stack", "bump", "rings" or "gap" (docs/simulator.md), whatever its size and
- * options. NULL for a class out of range. Thread-safe. */
-SMT_API const char *
-smt_synth_layout(smt_synth_preset preset, int class_index, uint64_t seed, uint64_t index);
 
 /* Power spectral density of edge displacement at frequency f, Palasantzas (Phys. Rev. B 48, 14472,
  * 1993) in the one-dimensional form used for line edges (Mack, J. Micro/Nanolith. 12, 2013): PSD(f)

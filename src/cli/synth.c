@@ -25,11 +25,14 @@ static const cli_command command = {
     .max_operands = 1,
 };
 
+enum { BY_CLASS, BY_LAYOUT, BY_ALL }; /* how finely the folders divide the images */
+
 typedef struct job {
     smt_synth_preset preset;
     smt_synth_options options;
     int size, per_class, classes;
-    bool splits, by_layout;
+    int labels; /* BY_CLASS .. BY_ALL */
+    bool splits;
     uint64_t seed;
     const char *folder;
     smt_error *errors; /* one a worker; the first failure of each */
@@ -46,6 +49,24 @@ static const char *split_of(const job *j, int number)
     return number < train ? "train/" : number < val ? "val/" : "test/";
 }
 
+/* The folder of an image: CLASS, CLASS-LAYOUT or CLASS-LAYOUT-VARIANT-KIND, what it has of them. */
+static char *folder_of(const job *j, int number, const char *name, const smt_synth_labels *l)
+{
+    const char *layout = j->labels == BY_CLASS ? NULL : l->layout,
+               *variant = j->labels == BY_ALL ? l->variant : NULL,
+               *kind = j->labels == BY_ALL ? l->kind : NULL;
+    return smt_format("%s/%s%s%s%s%s%s%s%s",
+                      j->folder,
+                      split_of(j, number),
+                      name,
+                      layout ? "-" : "",
+                      layout ? layout : "",
+                      variant ? "-" : "",
+                      variant ? variant : "",
+                      kind ? "-" : "",
+                      kind ? kind : "");
+}
+
 static void save_one(void *context, int task, int worker)
 {
     job *j = context;
@@ -56,6 +77,7 @@ static void save_one(void *context, int task, int worker)
     int class_index = task / j->per_class, number = task % j->per_class;
     const char *name = smt_synth_class_name(j->preset, class_index);
     smt_image image = {0};
+    smt_synth_labels labels;
     if (smt_synth_render(j->preset,
                          class_index,
                          j->size,
@@ -63,21 +85,15 @@ static void save_one(void *context, int task, int worker)
                          (uint64_t)number,
                          &j->options,
                          &image,
+                         &labels,
                          error)) {
         return;
     }
-    const char *layout =
-        j->by_layout ? smt_synth_layout(j->preset, class_index, j->seed, (uint64_t)number) : NULL;
-    char *folder = smt_format("%s/%s%s%s%s",
-                              j->folder,
-                              split_of(j, number),
-                              name,
-                              layout ? "-" : "",
-                              layout ? layout : "");
+    char *folder = folder_of(j, number, name, &labels);
     char *path = folder ? smt_format("%s/%s_%05d.png", folder, name, number) : NULL;
     if (!path) {
         smt_fail(error, SMT_ERR_MEMORY, "out of memory");
-    } else if (!layout || !smt_make_directory(folder, error)) {
+    } else if (j->labels == BY_CLASS || !smt_make_directory(folder, error)) {
         smt_image_save_png(path, &image, error);
     }
     smt_free(path);
@@ -133,7 +149,7 @@ static smt_status check_empty(const char *folder, smt_error *error)
 static smt_status write_images(job *j, smt_error *error)
 {
     smt_pool *pool = NULL;
-    smt_status status = j->by_layout ? SMT_OK : make_folders(j, error);
+    smt_status status = j->labels == BY_CLASS ? make_folders(j, error) : SMT_OK;
     if (!status) {
         status = smt_pool_create(cli_shared.threads, &pool, error);
     }
@@ -187,6 +203,7 @@ write_sheet(const job *j, const char *path, int columns, int rows, int only, smt
                                   (uint64_t)number,
                                   &j->options,
                                   &images[made],
+                                  NULL,
                                   error);
         if (status) {
             break;
@@ -221,8 +238,9 @@ static int find_class(smt_synth_preset preset, const char *name)
 
 int cli_synth(int argc, char **argv)
 {
-    int preset = SMT_SYNTH_PHASE1, per_class = 100, size = 128, columns = 12, rows = 1;
-    bool splits = false, force = false, twins = false, by_layout = false;
+    int preset = SMT_SYNTH_PHASE1, per_class = 100, size = 128, columns = 12, rows = 1,
+        labels = BY_CLASS;
+    bool splits = false, force = false, twins = false;
     const char *sheet = NULL, *only = NULL;
     job j;
     memset(&j, 0, sizeof j);
@@ -239,14 +257,15 @@ int cli_synth(int argc, char **argv)
          "PX",
          "side of an image in pixels"},
         {"splits", 0, CLI_FLAG, &splits, 0, 0, NULL, "make train, val and test folders"},
-        {"by-layout",
+        {"labels",
          0,
-         CLI_FLAG,
-         &by_layout,
+         CLI_CHOICE,
+         &labels,
          0,
          0,
-         NULL,
-         "a folder CLASS-LAYOUT for each layout of a class: finer classes, to pretrain on"},
+         "class|layout|all",
+         "a folder for each class, each layout of it, or each variant of that and kind of defect:"
+         " finer classes, to pretrain on"},
         {"force", 0, CLI_FLAG, &force, 0, 0, NULL, "write into a folder that is not empty"},
         {"sheet", 0, CLI_FILE, &sheet, 0, 0, "FILE", "draw a contact sheet as PNG"},
         {"sheet-columns", 0, CLI_INT, &columns, 1, 40, "N", "images in a row of the sheet"},
@@ -303,7 +322,7 @@ int cli_synth(int argc, char **argv)
     j.size = size;
     j.per_class = per_class;
     j.splits = splits;
-    j.by_layout = by_layout;
+    j.labels = labels;
     j.seed = cli_shared.seed;
     j.classes = smt_synth_class_count(j.preset);
     int chosen = only ? find_class(j.preset, only) : -1;

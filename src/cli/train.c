@@ -137,6 +137,7 @@ static void render(void *context, int task, int worker)
                                               (uint64_t)(task % r->per_class),
                                               NULL,
                                               &image,
+                                              NULL,
                                               NULL)) {
         r->failed = true;
         return;

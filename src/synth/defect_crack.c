@@ -157,10 +157,13 @@ void synth_defect_crack(synth_scene *s)
     float width = synth_log(s, 0.003f, 0.025f);
     float kind = synth_uniform(s, 0, 1);
     if (kind < 0.16f) {
+        synth_kind_is(s, "mud");
         mud(s, field, 0.6f * width);
     } else if (kind < 0.26f) {
+        synth_kind_is(s, "fine");
         fine(s, field, width);
     } else if (kind < 0.42f) { /* a star */
+        synth_kind_is(s, "star");
         float x = synth_uniform(s, 0.3f, 0.7f), y = synth_uniform(s, 0.3f, 0.7f),
               a = synth_uniform(s, 0, 6.28f);
         int arms = synth_int(s, 3, 6);
@@ -175,6 +178,7 @@ void synth_defect_crack(synth_scene *s)
                              2);
         }
     } else {
+        synth_kind_is(s, "path");
         int count = synth_chance(s, 0.75f) ? 1 : 2;
         for (int i = 0; i < count; i++) {
             /* From a border inwards, or from the middle both ways. */
@@ -205,6 +209,7 @@ void synth_defect_delamination(synth_scene *s)
     float x0 = s->crack_box[0], y0 = s->crack_box[1], x1 = s->crack_box[2], y1 = s->crack_box[3];
     float width = synth_log(s, 0.003f, 0.018f), kind = synth_uniform(s, 0, 1), span = x1 - x0;
     if (kind < 0.45f) { /* along the upper or lower interface */
+        synth_kind_is(s, "interface");
         float y = synth_chance(s, 0.5f) ? y0 + 0.06f * (y1 - y0) : y1 - 0.06f * (y1 - y0);
         float from = synth_chance(s, 0.5f) ? x0 : synth_uniform(s, x0, synth_lerp(x0, x1, 0.4f));
         synth_crack_path(s,
@@ -226,6 +231,7 @@ void synth_defect_delamination(synth_scene *s)
                              1);
         }
     } else if (kind < 0.75f) { /* through the body */
+        synth_kind_is(s, "through");
         float heading =
             synth_chance(s, 0.5f) ? synth_uniform(s, -0.5f, 0.5f) : synth_uniform(s, 0, 6.28f);
         float x = synth_uniform(s, synth_lerp(x0, x1, 0.2f), synth_lerp(x0, x1, 0.8f)),
@@ -233,12 +239,14 @@ void synth_defect_delamination(synth_scene *s)
         synth_crack_path(s, field, x, y, heading, span * 0.5f, width, 2);
         synth_crack_path(s, field, x, y, heading + 3.14f, span * 0.5f, width, 2);
     } else if (kind < 0.9f) { /* voids, some at an interface */
+        synth_kind_is(s, "voids");
         voids(s, field, synth_int(s, 1, 5), 0.015f, 0.07f);
         if (synth_chance(s, 0.5f)) {
             synth_crack_path(
                 s, field, x0, synth_chance(s, 0.5f) ? y0 : y1, 0, span, width * 0.7f, 1);
         }
     } else { /* short cracks from the surface down */
+        synth_kind_is(s, "surface");
         int count = synth_int(s, 2, 7);
         for (int i = 0; i < count; i++) {
             synth_crack_path(s,

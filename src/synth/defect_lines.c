@@ -21,6 +21,7 @@ static bool stray_wire(synth_scene *s, float x, float y, float dx, float dy, flo
     float before = half / c + synth_uniform(s, 0.03f, 0.35f),
           after = half / c + synth_uniform(s, 0.03f, 0.35f);
     float radius = synth_log(s, 0.004f, 0.045f);
+    synth_kind_is(s, "wire");
     mark->shape =
         (synth_shape){.kind = SYNTH_CAPSULE,
                       .x = x - ux * before,
@@ -58,7 +59,9 @@ static void blob_bridge(synth_scene *s, float x, float y, float dx, float dy, fl
                         .wobble_scale = synth_log(s, 8, 40),
                         .seed = (uint32_t)smt_rng_next(&s->rng),
                         .blend = half * synth_uniform(s, 0.3f, 2.5f)};
-    if (synth_chance(s, 0.2f)) { /* a rung without fillets */
+    bool rung = synth_chance(s, 0.2f); /* without fillets */
+    synth_kind_is(s, rung ? "rung" : "blob");
+    if (rung) {
         blob.blend = 0;
         blob.wobble = 0;
         blob.taper = 1;
@@ -83,6 +86,7 @@ void synth_defect_bridge(synth_scene *s)
             continue;
         }
         if (kind > 0.93f) { /* a large patch that drowns several lines */
+            synth_kind_is(s, "patch");
             float r = fmaxf(half * synth_uniform(s, 2, 5), 0.04f);
             synth_shape patch = {.kind = SYNTH_ELLIPSE,
                                  .x = x,
@@ -168,10 +172,12 @@ void synth_defect_open(synth_scene *s)
         float kind = synth_uniform(s, 0, 1), gap = fmaxf(half * synth_log(s, 0.4f, 3), 0.012f);
         gap = fminf(gap, 0.2f);
         if (kind < 0.18f) {
+            synth_kind_is(s, "jagged");
             jagged_cut(s, x, y, dx, dy, half);
             continue;
         }
         bool block = kind > 0.85f; /* a patch where several lines are gone */
+        synth_kind_is(s, block ? "patch" : "cut");
         float across = block ? half * synth_uniform(s, 2, 7) : half * synth_uniform(s, 1.15f, 1.8f);
         synth_shape cut = {.kind = synth_chance(s, 0.5f) ? SYNTH_BOX : SYNTH_ELLIPSE,
                            .x = x,
@@ -194,6 +200,7 @@ void synth_defect_open(synth_scene *s)
 
 void synth_defect_collapse(synth_scene *s)
 {
+    synth_kind_is(s, "collapse");
     /* Lines that lean on each other: the field is read at places displaced by smooth noise within a
      * patch. */
     float x = synth_uniform(s, 0.2f, 0.8f), y = synth_uniform(s, 0.2f, 0.8f);

@@ -134,7 +134,11 @@ static void dark_cloud(synth_scene *s) /* carbon deposit, charging patch */
 void synth_defect_other(synth_scene *s)
 {
     static const float kinds[] = {0.2f, 0.18f, 0.16f, 0.2f, 0.12f, 0.08f, 0.06f};
-    switch (synth_weighted(s, kinds, 7)) {
+    static const char *const names[] = {
+        "stain", "debris", "craters", "foreign", "residue", "cloud", "spot"};
+    int kind = synth_weighted(s, kinds, 7);
+    synth_kind_is(s, names[kind]);
+    switch (kind) {
     case 0:
         stain(s);
         break;

@@ -184,11 +184,13 @@ static void buried(synth_scene *s, float x, float y, float radius)
 void synth_particle_at(synth_scene *s, float x, float y, float radius)
 {
     if (radius > 0.03f && synth_chance(s, 0.08f)) {
+        synth_kind_is(s, "buried");
         buried(s, x, y, radius);
         return;
     }
     float kind = synth_uniform(s, 0, 1);
     if (kind < 0.17f && radius > 0.03f) {
+        synth_kind_is(s, "flake");
         flake(s, x, y, radius);
         return;
     }
@@ -196,6 +198,7 @@ void synth_particle_at(synth_scene *s, float x, float y, float radius)
     float rough = 0;
     uint32_t seed = (uint32_t)smt_rng_next(&s->rng);
     if (kind < 0.38f) { /* one sphere or potato */
+        synth_kind_is(s, "sphere");
         l.count = synth_int(s, 1, 2);
         for (int i = 0; i < l.count; i++) {
             l.x[i] = x + (i ? synth_uniform(s, -0.5f, 0.5f) * radius : 0);
@@ -205,6 +208,7 @@ void synth_particle_at(synth_scene *s, float x, float y, float radius)
         rough = synth_chance(s, 0.3f) ? 0.2f : 0;
     } else if (kind < 0.48f) { /* a sliver or fibre */
         float angle = synth_uniform(s, 0, 6.28f);
+        synth_kind_is(s, "fibre");
         l.count = 16;
         float bend = synth_uniform(s, -0.12f, 0.12f);
         float px = x, py = y;
@@ -217,6 +221,7 @@ void synth_particle_at(synth_scene *s, float x, float y, float radius)
             angle += bend;
         }
     } else {
+        synth_kind_is(s, "cluster");
         make_cluster(s, &l, x, y, radius);
         rough = synth_uniform(s, 0, 0.5f);
     }

@@ -265,7 +265,10 @@ static void skipping(synth_scene *s)
 void synth_defect_scratch(synth_scene *s)
 {
     static const float kinds[] = {0.34f, 0.14f, 0.22f, 0.12f, 0.10f, 0.08f};
-    switch (synth_weighted(s, kinds, 6)) {
+    static const char *const names[] = {"groove", "many", "torn", "deep", "chatter", "skipping"};
+    int kind = synth_weighted(s, kinds, 6);
+    synth_kind_is(s, names[kind]);
+    switch (kind) {
     case 0:
         grooves(s, synth_int(s, 1, 3), 0.005f, 0.03f, 0.4f, 1.6f);
         break;
@@ -293,7 +296,10 @@ void synth_defect_scratch(synth_scene *s)
 void synth_defect_cmp(synth_scene *s)
 {
     static const float kinds[] = {0.36f, 0.18f, 0.12f, 0.12f, 0.12f, 0.10f};
-    switch (synth_weighted(s, kinds, 6)) {
+    static const char *const names[] = {"chatter", "pits", "residue", "skipping", "torn", "groove"};
+    int kind = synth_weighted(s, kinds, 6);
+    synth_kind_is(s, names[kind]);
+    switch (kind) {
     case 0:
         synth_chatter(s);
         break;

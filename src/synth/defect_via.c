@@ -205,7 +205,10 @@ void synth_defect_via(synth_scene *s)
         return;
     }
     static const float kinds[] = {0.32f, 0.2f, 0.12f, 0.07f, 0.09f, 0.11f, 0.05f, 0.04f};
+    static const char *const names[] = {
+        "hollow", "foot", "break", "bulge", "worn", "spongy", "residue", "crack"};
     int kind = synth_weighted(s, kinds, 8);
+    synth_kind_is(s, names[kind]);
     bool all = synth_chance(s, 0.4f) &&
                s->anchor_count <= 4; /* a fault of the process rather than of one hole */
     int hit = synth_int(s, 0, s->anchor_count - 1);

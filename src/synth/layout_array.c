@@ -90,6 +90,8 @@ void synth_layout_array(synth_scene *s)
     l.pitch_x = 1 / synth_log(s, 2.2f, 16);
     float fill = synth_uniform(s, 0.35f, 0.8f);
     int kind = synth_int(s, 0, 4);
+    synth_variant(s,
+                  (const char *const[]){"contacts", "slots", "bricks", "hexagons", "cells"}[kind]);
     switch (kind) {
     case 0: /* contacts and posts */
         l.pitch_y = l.pitch_x * (synth_chance(s, 0.6f) ? 1 : synth_uniform(s, 0.8f, 1.6f));
@@ -164,6 +166,11 @@ void synth_layout_array(synth_scene *s)
     } else if (synth_chance(s, 0.35f)) {
         s->look.height = synth_uniform(s, 0.03f, 0.2f);
         s->view_tilt = synth_uniform(s, 0.3f, 1.1f); /* posts seen from the side */
+    } else if (synth_chance(s, 0.4f)) { /* planarised: only the relief of edges remains */
+        s->look.level = base + synth_uniform(s, -0.05f, 0.08f);
+        s->look.height *= synth_chance(s, 0.5f) ? 1 : -1;
+        s->relief_gain = synth_uniform(s, 0.15f, 0.6f);
+        s->look.glow_in *= 0.6f;
     }
     s->has_pattern = true;
 }

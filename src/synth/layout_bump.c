@@ -133,6 +133,7 @@ void synth_layout_bump(synth_scene *s)
     synth_fractal_add(s, s->level, 30, 30, 0, synth_uniform(s, 0, 0.08f), 2, 0.7f);
     int count = synth_chance(s, 0.8f) ? 1 : synth_int(s, 2, 4);
     int kind = synth_int(s, 0, 2);
+    synth_variant(s, (const char *const[]){"ball", "dome", "pillar"}[kind]);
     float half = count == 1 ? synth_uniform(s, 0.3f, 0.56f) : 0.33f / (float)count;
     float top = synth_uniform(s, 0.02f, 0.3f), bottom = synth_uniform(s, 0.68f, 0.98f);
     float pad = synth_uniform(s, 0.4f, 1.0f), pad_thick = synth_uniform(s, 0.04f, 0.22f);

@@ -8,6 +8,7 @@ void synth_layout_film(synth_scene *s)
     float base = synth_uniform(s, 0.25f, 0.65f);
     synth_fill(s, s->level, base);
     int kind = synth_int(s, 0, 4);
+    synth_variant(s, kind < 2 ? "smooth" : kind < 4 ? "grain" : "ground");
     if (kind >= 1) {
         float f = synth_log(s, 2, 8);
         synth_fractal_add(s, s->level, f, f, 0, synth_log(s, 0.01f, 0.08f), 3, 0.6f);

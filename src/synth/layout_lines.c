@@ -70,11 +70,16 @@ static void choose_roughness(synth_scene *s, float pitch)
 {
     float scale = (float)s->options->roughness;
     if (s->rough) {
-        s->sigma = synth_clamp(s->sigma, 0.035f * pitch, 0.14f * pitch);
+        s->sigma = synth_clamp(s->sigma, 0.02f * pitch, 0.13f * pitch);
         s->wave = fminf(s->wave, 0.35f * pitch);
+        if (s->local) { /* as rough as the roughest, where they are rough at all */
+            s->sigma = synth_uniform(s, 0.04f, 0.13f) * pitch;
+            s->rest = fminf(scale * 0.012f * pitch / s->sigma, 1);
+        }
+        s->bulge *= synth_uniform(s, 0.1f, 0.35f) * pitch;
         return;
     }
-    s->sigma = scale * fminf(synth_log(s, 0.0003f, 0.003f), 0.028f * pitch);
+    s->sigma = scale * fminf(synth_log(s, 0.0003f, 0.003f), (s->calm ? 0.013f : 0.028f) * pitch);
     s->xi = synth_log(s, 0.01f, 0.06f);
     s->exponent = synth_uniform(s, 0.4f, 0.8f);
     s->together = synth_uniform(s, 0.2f, 0.8f);
@@ -192,6 +197,7 @@ void synth_layout_lines(synth_scene *s)
     memset(&l, 0, sizeof l);
     static const float kinds[] = {0.74f, 0.16f, 0.10f};
     int kind = synth_weighted(s, kinds, 3);
+    synth_variant(s, (const char *const[]){"uniform", "uneven", "few"}[kind]);
     if (kind == 0) {
         place_uniform(s, &l);
     } else if (kind == 1) {
@@ -211,6 +217,7 @@ void synth_layout_lines(synth_scene *s)
     if (!s->rough && synth_chance(s, 0.06f)) {
         /* Smooth bends are wide: narrow ones would be the meanders of the class of rough edges. */
         l.chevron = synth_chance(s, 0.75f);
+        synth_variant(s, "bent");
         l.bend = synth_log(s, 0.02f, 0.15f);
         l.bend_period = l.chevron ? synth_log(s, 0.25f, 1.5f) : synth_log(s, 1, 3);
     }
@@ -231,6 +238,7 @@ void synth_layout_lines(synth_scene *s)
     }
     choose_look(s, pitch);
     if (synth_chance(s, 0.06f)) { /* lines of an upper or lower level that cross */
+        synth_variant(s, "crossed");
         float *keep = s->work[0];
         memcpy(keep, s->field, s->count * sizeof *keep);
         lines under = l;

@@ -141,6 +141,7 @@ void synth_layout_routed(synth_scene *s)
 {
     synth_fill(s, s->field, SYNTH_FAR);
     int kind = synth_int(s, 0, 6);
+    synth_variant(s, kind < 3 ? "buses" : kind < 5 ? "tracks" : kind < 6 ? "loops" : "levels");
     if (kind == 6) { /* two levels of metal, the upper one on top */
         tracks(s);
         choose_look(s);

@@ -122,6 +122,32 @@ smt_status smt_synth_edge(smt_rng *rng,
     return SMT_OK;
 }
 
+/* Where local roughness lies: lines first .. last, from `middle` so far to both sides; v runs along
+ * the lines, in frames. */
+typedef struct stretch {
+    int first, last;
+    float middle, reach;
+    float left, right; /* height of the bulge of either edge */
+} stretch;
+
+static stretch choose_stretch(synth_scene *s, int lines)
+{
+    stretch w = {.last = lines - 1,
+                 .middle = synth_uniform(s, 0.25f, 0.75f),
+                 .reach = synth_log(s, 0.06f, 0.3f),
+                 .left = synth_uniform(s, -1, 1) * s->bulge,
+                 .right = synth_uniform(s, -1, 1) * s->bulge};
+    if (s->bulge > 0 || synth_chance(s, 0.6f)) { /* one or two, in the middle of the frame */
+        w.first = synth_int(s, lines / 3, 2 * lines / 3);
+        w.first = w.first < lines ? w.first : lines - 1;
+        w.last = w.first + (synth_chance(s, 0.3f) ? 1 : 0);
+        if (s->bulge <= 0 && synth_chance(s, 0.4f)) {
+            w.reach = 4; /* from end to end */
+        }
+    }
+    return w;
+}
+
 void synth_edges(synth_scene *s, int lines)
 {
     /* s->work is free while a layout draws its lines, but may be small; these tables are of fixed
@@ -134,6 +160,10 @@ void synth_edges(synth_scene *s, int lines)
     float common = sqrtf(s->together), own = sqrtf(1 - s->together);
     float shared_phase = synth_uniform(s, 0, 6.2832f);
     bool in_step = synth_chance(s, 0.5f);
+    stretch w = {0};
+    if (s->local) {
+        w = choose_stretch(s, lines);
+    }
     for (int line = 0; line < lines; line++) {
         float *left = s->edges + (size_t)line * 2 * SYNTH_EDGE_SAMPLES,
               *right = left + SYNTH_EDGE_SAMPLES;
@@ -146,6 +176,13 @@ void synth_edges(synth_scene *s, int lines)
                              : 0;
             left[i] = a + b + wave;
             right[i] = a - b + wave;
+            if (s->local) {
+                float t = ((float)i * step - 0.25f - w.middle) / w.reach,
+                      here = line >= w.first && line <= w.last ? expf(-t * t) : 0,
+                      share = s->rest + (1 - s->rest) * here;
+                left[i] = left[i] * share + w.left * here;
+                right[i] = right[i] * share + w.right * here;
+            }
         }
     }
 }

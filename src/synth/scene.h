@@ -71,6 +71,7 @@ typedef struct synth_scene {
     float pixel; /* 1 / size */
     size_t count;
     const smt_synth_options *options;
+    smt_synth_labels labels; /* what the image shows, told by the stage that draws it */
     smt_rng rng; /* of the running stage: each stage has its own stream, so a scene and its twin
                     share the others */
 
@@ -99,6 +100,11 @@ typedef struct synth_scene {
     float wave_period;
     bool rough; /* the class of rough edges: layouts take the values above, else they draw small
                    ones */
+    bool calm;  /* without a defect: edges are straighter than any of that class */
+    /* Roughness of a few lines, or of a stretch of them, the rest being `rest` times as rough: */
+    bool local;
+    float rest;
+    float bulge; /* amplitude of a notch or bulge within the stretch, frames */
 
     int anchor_count;
     synth_anchor anchors[SYNTH_MAX_ANCHORS];
@@ -153,6 +159,15 @@ static inline float synth_normal(smt_rng *rng)
     int sum = (int)(bits & 0xffff) + (int)(bits >> 16 & 0xffff) + (int)(bits >> 32 & 0xffff) +
               (int)(bits >> 48);
     return (float)(sum - 131070) * 2.6429e-5f;
+}
+/* Tells what is drawn; of several defects the first names the kind. */
+static inline void synth_variant(synth_scene *s, const char *name)
+{
+    s->labels.variant = name;
+}
+static inline void synth_kind_is(synth_scene *s, const char *name)
+{
+    s->labels.kind = s->labels.kind ? s->labels.kind : name;
 }
 int synth_weighted(synth_scene *s, const float *weights, int count);
 

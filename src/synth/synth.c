@@ -53,16 +53,36 @@ static smt_status check(const smt_synth_options *o, smt_error *error)
 static void roughen(synth_scene *s)
 {
     s->rough = true;
-    s->sigma = synth_log(s, 0.004f, 0.022f);
+    s->sigma = synth_log(s, 0.0025f, 0.02f);
     s->xi = synth_log(s, 0.015f, 0.15f);
     s->exponent = synth_uniform(s, 0.4f, 1.6f);
     s->together = synth_uniform(s, 0, 1);
     s->wave = synth_chance(s, 0.35f) ? synth_log(s, 0.005f, 0.04f) : 0;
     s->wave_period = synth_log(s, 0.12f, 0.8f);
+    s->local = synth_chance(s, 0.35f);
+    s->bulge = s->local && synth_chance(s, 0.5f) ? 1 : 0;
+    synth_kind_is(s,
+                  s->bulge > 0     ? "bulge"
+                  : s->local       ? "local"
+                  : s->wave > 0    ? "meander"
+                  : s->xi < 0.047f ? "fray"
+                                   : "wander");
 }
 
 static void draw_layout(synth_scene *s, synth_layout layout)
 {
+    static const char *const names[LAYOUT_COUNT] = {[LAYOUT_LINES] = "lines",
+                                                    [LAYOUT_ARRAY] = "array",
+                                                    [LAYOUT_ROUTED] = "routed",
+                                                    [LAYOUT_PADS] = "pads",
+                                                    [LAYOUT_FILM] = "film",
+                                                    [LAYOUT_BRUSHED] = "brushed",
+                                                    [LAYOUT_VIAS] = "vias",
+                                                    [LAYOUT_STACK] = "stack",
+                                                    [LAYOUT_BUMP] = "bump",
+                                                    [LAYOUT_RINGS] = "rings",
+                                                    [LAYOUT_GAP] = "gap"};
+    s->labels.layout = names[layout];
     switch (layout) {
     case LAYOUT_LINES:
         synth_layout_lines(s);
@@ -187,20 +207,6 @@ static void paint_marks(synth_scene *s)
     }
 }
 
-/* What a scene begins with, so that its layout can be told without drawing it. */
-static synth_layout
-choose_layout(synth_scene *s, const synth_recipe *r, uint64_t seed, uint64_t scene_id)
-{
-    s->rng = smt_rng_seed(seed, smt_hash64(scene_id, STREAM_LAYOUT));
-    s->body_level = 0.4f;
-    s->crack_box[0] = s->crack_box[1] = 0;
-    s->crack_box[2] = s->crack_box[3] = 1;
-    if (synth_chance(s, 0.5f)) {
-        s->base_grain = synth_uniform(s, 0, 0.15f);
-    }
-    return (synth_layout)synth_weighted(s, r->layouts, LAYOUT_COUNT);
-}
-
 static void
 render(synth_scene *s, const synth_recipe *r, uint64_t seed, uint64_t scene_id, float *image)
 {
@@ -209,8 +215,16 @@ render(synth_scene *s, const synth_recipe *r, uint64_t seed, uint64_t scene_id, 
         s->rng = smt_rng_seed(seed, smt_hash64(scene_id, STREAM_DEFECT));
         roughen(s);
     }
+    s->calm = r->flaw == FLAW_NONE;
     s->fine_defect = r->flaw == FLAW_BRIDGE || r->flaw == FLAW_OPEN;
-    synth_layout layout = choose_layout(s, r, seed, scene_id);
+    s->rng = smt_rng_seed(seed, smt_hash64(scene_id, STREAM_LAYOUT));
+    s->body_level = 0.4f;
+    s->crack_box[0] = s->crack_box[1] = 0;
+    s->crack_box[2] = s->crack_box[3] = 1;
+    if (synth_chance(s, 0.5f)) {
+        s->base_grain = synth_uniform(s, 0, 0.15f);
+    }
+    synth_layout layout = (synth_layout)synth_weighted(s, r->layouts, LAYOUT_COUNT);
     draw_layout(s, layout);
     s->wires = layout == LAYOUT_ROUTED || layout == LAYOUT_GAP;
 
@@ -279,30 +293,6 @@ static uint64_t scene_of(const synth_recipe *recipe, uint64_t index)
     return smt_hash64(smt_crc32(0, recipe->name, strlen(recipe->name)), index);
 }
 
-const char *
-smt_synth_layout(smt_synth_preset preset, int class_index, uint64_t seed, uint64_t index)
-{
-    static const char *const names[LAYOUT_COUNT] = {[LAYOUT_LINES] = "lines",
-                                                    [LAYOUT_ARRAY] = "array",
-                                                    [LAYOUT_ROUTED] = "routed",
-                                                    [LAYOUT_PADS] = "pads",
-                                                    [LAYOUT_FILM] = "film",
-                                                    [LAYOUT_BRUSHED] = "brushed",
-                                                    [LAYOUT_VIAS] = "vias",
-                                                    [LAYOUT_STACK] = "stack",
-                                                    [LAYOUT_BUMP] = "bump",
-                                                    [LAYOUT_RINGS] = "rings",
-                                                    [LAYOUT_GAP] = "gap"};
-    int count;
-    const synth_recipe *list = synth_recipes(preset, &count);
-    if (class_index < 0 || class_index >= count) {
-        return NULL;
-    }
-    synth_scene scene = {0};
-    return names[choose_layout(
-        &scene, &list[class_index], seed, scene_of(&list[class_index], index))];
-}
-
 smt_status smt_synth_render(smt_synth_preset preset,
                             int class_index,
                             int size,
@@ -310,6 +300,7 @@ smt_status smt_synth_render(smt_synth_preset preset,
                             uint64_t index,
                             const smt_synth_options *options,
                             smt_image *out,
+                            smt_synth_labels *labels,
                             smt_error *error)
 {
     int count;
@@ -357,6 +348,9 @@ smt_status smt_synth_render(smt_synth_preset preset,
             image.pixels[i] = (uint8_t)(synth_clamp(grey[i], 0, 255) + 0.5f);
         }
         *out = image;
+        if (labels) {
+            *labels = scene.labels;
+        }
     }
     smt_free(scene.block);
     return status;

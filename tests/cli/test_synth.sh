@@ -32,11 +32,14 @@ for part in train:14 val:3 test:3; do
     [ "$count" -eq "${part#*:}" ] || fail "${part%:*} has $count images of 20"
 done
 
-expect 0 "by layout" "$semtinel" synth "$dir/e" --per-class 3 --size 48 --seed 9 --by-layout
-[ "$(ls -d "$dir"/e/ler-lines "$dir"/e/vias-* | head -1)" = "$dir/e/ler-lines" ] || fail "layouts: $(ls "$dir/e")"
-for file in "$dir"/a/*/*.png; do
-    cmp -s "$file" "$dir/e/$(basename "$(dirname "$file")")"-*/"$(basename "$file")" || fail "$file: other bytes by layout"
+for labels in layout all; do
+    expect 0 "labels $labels" "$semtinel" synth "$dir/$labels" --per-class 3 --size 48 --seed 9 --labels $labels
+    for file in "$dir"/a/*/*.png; do
+        cmp -s "$file" "$dir/$labels/$(basename "$(dirname "$file")")"-*/"$(basename "$file")" || fail "$file: other bytes with --labels $labels"
+    done
 done
+[ -d "$dir/layout/ler-lines" ] || fail "layouts: $(ls "$dir/layout")"
+ls "$dir/all" | grep -qE '^ler-lines-[a-z]+-(fray|wander|meander)$' || fail "labels: $(ls "$dir/all")"
 
 expect 0 "sheet only" "$semtinel" synth --preset phase3 --sheet "$dir/sheet.png" --sheet-columns 3 --size 32
 [ "$(head -c 4 "$dir/sheet.png" | tail -c 3)" = PNG ] || fail "no sheet"

@@ -172,7 +172,7 @@ static void render_task(void *context, int task, int worker)
     int total = smt_synth_class_count(b->preset) * EACH,
         at = b->backwards ? total - 1 - task : task;
     smt_synth_render(
-        b->preset, at / EACH, SIZE, 42, (uint64_t)(at % EACH), NULL, &b->images[at], NULL);
+        b->preset, at / EACH, SIZE, 42, (uint64_t)(at % EACH), NULL, &b->images[at], NULL, NULL);
 }
 
 static void test_determinism(void **state)
@@ -200,7 +200,8 @@ static void test_determinism(void **state)
         }
         smt_image other = {0};
         assert_int_equal(
-            smt_synth_render((smt_synth_preset)preset, 0, SIZE, 43, 0, NULL, &other, NULL), SMT_OK);
+            smt_synth_render((smt_synth_preset)preset, 0, SIZE, 43, 0, NULL, &other, NULL, NULL),
+            SMT_OK);
         assert_int_not_equal(memcmp(other.pixels, one.images[0].pixels, SIZE * SIZE), 0);
         smt_image_free(&other);
         for (int i = 0; i < total; i++) {
@@ -217,11 +218,12 @@ static double difference(smt_synth_preset preset, int class_index, uint64_t inde
     smt_synth_defaults(&options);
     options.noise = options.distortion = options.overlays = options.contrast = 0;
     smt_image with = {0}, without = {0};
-    assert_int_equal(smt_synth_render(preset, class_index, 96, 8, index, &options, &with, NULL),
-                     SMT_OK);
+    assert_int_equal(
+        smt_synth_render(preset, class_index, 96, 8, index, &options, &with, NULL, NULL), SMT_OK);
     options.defect = false;
-    assert_int_equal(smt_synth_render(preset, class_index, 96, 8, index, &options, &without, NULL),
-                     SMT_OK);
+    assert_int_equal(
+        smt_synth_render(preset, class_index, 96, 8, index, &options, &without, NULL, NULL),
+        SMT_OK);
     int changed = 0;
     for (int i = 0; i < 96 * 96; i++) {
         changed += abs(with.pixels[i] - without.pixels[i]) > 12;
@@ -264,10 +266,10 @@ static void test_sizes(void **state)
     int count = 0;
     for (int k = 0; k < 10; k++) {
         smt_image small = {0}, large = {0}, half = {0};
-        assert_int_equal(smt_synth_render(SMT_SYNTH_PHASE1, k, 64, 1, 2, &options, &small, NULL),
-                         SMT_OK);
-        assert_int_equal(smt_synth_render(SMT_SYNTH_PHASE1, k, 128, 1, 2, &options, &large, NULL),
-                         SMT_OK);
+        assert_int_equal(
+            smt_synth_render(SMT_SYNTH_PHASE1, k, 64, 1, 2, &options, &small, NULL, NULL), SMT_OK);
+        assert_int_equal(
+            smt_synth_render(SMT_SYNTH_PHASE1, k, 128, 1, 2, &options, &large, NULL, NULL), SMT_OK);
         assert_int_equal(smt_image_resize(&large, 64, 64, &half, NULL), SMT_OK);
         double a = 0, b = 0, aa = 0, bb = 0, ab = 0;
         for (int i = 0; i < 64 * 64; i++) {
@@ -291,7 +293,8 @@ static void test_sizes(void **state)
         for (int k = 0; k < (sizes[i] > 500 ? 2 : 10); k++) {
             smt_image image = {0};
             assert_int_equal(
-                smt_synth_render(SMT_SYNTH_PHASE1, k, sizes[i], 1, 1, NULL, &image, NULL), SMT_OK);
+                smt_synth_render(SMT_SYNTH_PHASE1, k, sizes[i], 1, 1, NULL, &image, NULL, NULL),
+                SMT_OK);
             assert_int_equal(image.width, sizes[i]);
             assert_int_equal(image.height, sizes[i]);
             smt_image_free(&image);
@@ -309,7 +312,8 @@ static void test_statistics(void **state)
             for (uint64_t i = 0; i < 20; i++) {
                 smt_image image = {0};
                 assert_int_equal(
-                    smt_synth_render((smt_synth_preset)preset, k, SIZE, 4, i, NULL, &image, NULL),
+                    smt_synth_render(
+                        (smt_synth_preset)preset, k, SIZE, 4, i, NULL, &image, NULL, NULL),
                     SMT_OK);
                 double sum = 0, squares = 0;
                 for (int p = 0; p < SIZE * SIZE; p++) {
@@ -345,7 +349,8 @@ static void test_noise_option(void **state)
         for (uint64_t i = 0; i < 20; i++) {
             smt_image image = {0};
             assert_int_equal(
-                smt_synth_render(SMT_SYNTH_PHASE1, 1, SIZE, 4, i, &options, &image, NULL), SMT_OK);
+                smt_synth_render(SMT_SYNTH_PHASE1, 1, SIZE, 4, i, &options, &image, NULL, NULL),
+                SMT_OK);
             for (int p = 1; p < SIZE * SIZE; p++) {
                 roughness[noisy] += abs(image.pixels[p] - image.pixels[p - 1]);
             }
@@ -383,41 +388,62 @@ static double roughness_of(const char *layout)
     double sum = 0;
     int images = 0;
     for (uint64_t index = 0; index < 1000 && images < 12; index++) {
-        if (strcmp(smt_synth_layout(SMT_SYNTH_PHASE1, 1, 5, index), layout) != 0) {
-            continue;
-        }
         smt_image image = {0};
+        smt_synth_labels labels;
         smt_synth_options options;
         smt_synth_defaults(&options);
         options.noise = options.overlays = options.distortion = 0;
         assert_int_equal(
-            smt_synth_render(SMT_SYNTH_PHASE1, 1, 64, 5, index, &options, &image, NULL), SMT_OK);
-        for (int y = 0; y + 1 < 64; y++) {
-            for (int x = 0; x + 1 < 64; x++) {
-                const uint8_t *p = image.pixels + y * 64 + x;
-                sum += abs(p[1] - p[0]) + abs(p[64] - p[0]);
+            smt_synth_render(SMT_SYNTH_PHASE1, 1, 64, 5, index, &options, &image, &labels, NULL),
+            SMT_OK);
+        assert_null(labels.kind); /* a clean image has no defect to tell */
+        if (strcmp(labels.layout, layout) == 0) {
+            for (int y = 0; y + 1 < 64; y++) {
+                for (int x = 0; x + 1 < 64; x++) {
+                    const uint8_t *p = image.pixels + y * 64 + x;
+                    sum += abs(p[1] - p[0]) + abs(p[64] - p[0]);
+                }
             }
+            images++;
         }
         smt_image_free(&image);
-        images++;
     }
     assert_int_equal(images, 12);
     return sum / (images * 63.0 * 63.0);
 }
 
-/* The layout that is told is the one that is drawn, and as frequent as its class says. */
-static void test_layouts(void **state)
+/* The layout that is told is the one that is drawn, and as frequent as its class says; every defect
+ * has a kind, and another one the image without it. */
+static void test_labels(void **state)
 {
     (void)state;
-    int lines = 0, count = 3000, bridge = 0, ler = 4;
-    for (int i = 0; i < count; i++) {
-        lines += strcmp(smt_synth_layout(SMT_SYNTH_PHASE1, bridge, 3, (uint64_t)i), "lines") == 0;
-        assert_string_equal(smt_synth_layout(SMT_SYNTH_PHASE1, ler, 3, (uint64_t)i), "lines");
+    int lines = 0, uniform = 0, missing = 0, count = 800;
+    for (int k = 0; k < smt_synth_class_count(SMT_SYNTH_PHASE1); k++) {
+        const char *name = smt_synth_class_name(SMT_SYNTH_PHASE1, k);
+        bool clean = strcmp(name, "clean") == 0, ler = strcmp(name, "ler") == 0,
+             bridge = strcmp(name, "bridge") == 0;
+        for (int i = 0; i < (bridge ? count : 40); i++) {
+            smt_image image = {0};
+            smt_synth_labels labels;
+            assert_int_equal(
+                smt_synth_render(
+                    SMT_SYNTH_PHASE1, k, 16, 3, (uint64_t)i, NULL, &image, &labels, NULL),
+                SMT_OK);
+            smt_image_free(&image);
+            assert_non_null(labels.layout);
+            assert_true(!clean || !labels.kind);
+            missing += !clean && !labels.kind;
+            bool on_lines = strcmp(labels.layout, "lines") == 0;
+            assert_true(on_lines || !ler);
+            assert_true(!on_lines || labels.variant);
+            lines += bridge && on_lines;
+            uniform += bridge && on_lines && strcmp(labels.variant, "uniform") == 0;
+        }
     }
-    assert_true(abs(lines - count * 6 * 10 / 108) < 100); /* 6 of 10.8, four deviations */
-    assert_null(smt_synth_layout(SMT_SYNTH_PHASE1, 10, 3, 0));
-    assert_null(smt_synth_layout(SMT_SYNTH_PHASE1, -1, 3, 0));
-    assert_null(smt_synth_layout((smt_synth_preset)7, 0, 3, 0));
+    assert_true(abs(lines - count * 6 * 10 / 108) < 57); /* 6 of 10.8, four deviations */
+    assert_in_range(missing, 0, 8); /* lines too fine for sixteen pixels to be cut */
+    assert_true(abs(uniform * 100 - lines * 65) <
+                lines * 9); /* 74%, less what is bent or crossed */
     double film = roughness_of("film"), with_lines = roughness_of("lines");
     if (!(with_lines > 1.5 * film)) {
         fail_msg("differences of neighbours: film %g, lines %g", film, with_lines);
@@ -429,15 +455,15 @@ static void test_bad_arguments(void **state)
     (void)state;
     smt_image image = {0};
     smt_error error = {0};
-    assert_int_equal(smt_synth_render((smt_synth_preset)9, 0, 64, 1, 1, NULL, &image, &error),
+    assert_int_equal(smt_synth_render((smt_synth_preset)9, 0, 64, 1, 1, NULL, &image, NULL, &error),
                      SMT_ERR_ARGUMENT);
-    assert_int_equal(smt_synth_render(SMT_SYNTH_PHASE1, 10, 64, 1, 1, NULL, &image, &error),
+    assert_int_equal(smt_synth_render(SMT_SYNTH_PHASE1, 10, 64, 1, 1, NULL, &image, NULL, &error),
                      SMT_ERR_ARGUMENT);
-    assert_int_equal(smt_synth_render(SMT_SYNTH_PHASE1, -1, 64, 1, 1, NULL, &image, &error),
+    assert_int_equal(smt_synth_render(SMT_SYNTH_PHASE1, -1, 64, 1, 1, NULL, &image, NULL, &error),
                      SMT_ERR_ARGUMENT);
-    assert_int_equal(smt_synth_render(SMT_SYNTH_PHASE1, 0, 15, 1, 1, NULL, &image, &error),
+    assert_int_equal(smt_synth_render(SMT_SYNTH_PHASE1, 0, 15, 1, 1, NULL, &image, NULL, &error),
                      SMT_ERR_ARGUMENT);
-    assert_int_equal(smt_synth_render(SMT_SYNTH_PHASE1, 0, 1025, 1, 1, NULL, &image, &error),
+    assert_int_equal(smt_synth_render(SMT_SYNTH_PHASE1, 0, 1025, 1, 1, NULL, &image, NULL, &error),
                      SMT_ERR_ARGUMENT);
     for (int k = 0; k < 6; k++) {
         smt_synth_options options;
@@ -449,17 +475,20 @@ static void test_bad_arguments(void **state)
                             &options.contrast,
                             &options.overlays};
         *values[k] = k % 2 ? -0.1 : 4.5;
-        assert_int_equal(smt_synth_render(SMT_SYNTH_PHASE1, 0, 64, 1, 1, &options, &image, &error),
-                         SMT_ERR_ARGUMENT);
+        assert_int_equal(
+            smt_synth_render(SMT_SYNTH_PHASE1, 0, 64, 1, 1, &options, &image, NULL, &error),
+            SMT_ERR_ARGUMENT);
         *values[k] = (double)NAN;
-        assert_int_equal(smt_synth_render(SMT_SYNTH_PHASE1, 0, 64, 1, 1, &options, &image, &error),
-                         SMT_ERR_ARGUMENT);
+        assert_int_equal(
+            smt_synth_render(SMT_SYNTH_PHASE1, 0, 64, 1, 1, &options, &image, NULL, &error),
+            SMT_ERR_ARGUMENT);
     }
     assert_null(image.pixels);
     for (long n = 0; n < 2; n++) {
         smt_alloc_fail_after(n);
-        assert_int_equal(smt_synth_render(SMT_SYNTH_PHASE1, 0, 64, 1, 1, NULL, &image, &error),
-                         SMT_ERR_MEMORY);
+        assert_int_equal(
+            smt_synth_render(SMT_SYNTH_PHASE1, 0, 64, 1, 1, NULL, &image, NULL, &error),
+            SMT_ERR_MEMORY);
     }
     smt_alloc_fail_after(-1);
     assert_null(image.pixels);
@@ -476,7 +505,8 @@ static void test_speed(void **state)
     for (int i = 0; i < 60; i++) {
         smt_image image = {0};
         assert_int_equal(
-            smt_synth_render(SMT_SYNTH_PHASE1, i % 10, 128, 2, (uint64_t)i, NULL, &image, NULL),
+            smt_synth_render(
+                SMT_SYNTH_PHASE1, i % 10, 128, 2, (uint64_t)i, NULL, &image, NULL, NULL),
             SMT_OK);
         smt_image_free(&image);
     }
@@ -498,7 +528,7 @@ int main(void)
         cmocka_unit_test(test_statistics),
         cmocka_unit_test(test_noise_option),
         cmocka_unit_test(test_names),
-        cmocka_unit_test(test_layouts),
+        cmocka_unit_test(test_labels),
         cmocka_unit_test(test_bad_arguments),
         cmocka_unit_test(test_speed),
     };
