@@ -70,16 +70,16 @@ static void choose_roughness(synth_scene *s, float pitch)
 {
     float scale = (float)s->options->roughness;
     if (s->rough) {
-        s->sigma = synth_clamp(s->sigma, 0.02f * pitch, 0.13f * pitch);
+        s->sigma = synth_clamp(s->sigma, 0.013f * pitch, 0.13f * pitch);
         s->wave = fminf(s->wave, 0.35f * pitch);
         if (s->local) { /* as rough as the roughest, where they are rough at all */
             s->sigma = synth_uniform(s, 0.04f, 0.13f) * pitch;
-            s->rest = fminf(scale * 0.012f * pitch / s->sigma, 1);
+            s->rest = fminf(scale * 0.008f * pitch / s->sigma, 1);
         }
         s->bulge *= synth_uniform(s, 0.1f, 0.35f) * pitch;
         return;
     }
-    s->sigma = scale * fminf(synth_log(s, 0.0003f, 0.003f), (s->calm ? 0.013f : 0.028f) * pitch);
+    s->sigma = scale * fminf(synth_log(s, 0.0003f, 0.003f), (s->calm ? 0.008f : 0.028f) * pitch);
     s->xi = synth_log(s, 0.01f, 0.06f);
     s->exponent = synth_uniform(s, 0.4f, 0.8f);
     s->together = synth_uniform(s, 0.2f, 0.8f);

@@ -53,7 +53,7 @@ static smt_status check(const smt_synth_options *o, smt_error *error)
 static void roughen(synth_scene *s)
 {
     s->rough = true;
-    s->sigma = synth_log(s, 0.0025f, 0.02f);
+    s->sigma = synth_log(s, 0.0022f, 0.018f);
     s->xi = synth_log(s, 0.015f, 0.15f);
     s->exponent = synth_uniform(s, 0.4f, 1.6f);
     s->together = synth_uniform(s, 0, 1);
