@@ -4,8 +4,8 @@
 #
 # usage: models/pretrain.sh BUILD
 #        INIT=imagenet.tflite OUT=imagenet-sem.safetensors models/pretrain.sh BUILD
-# Two stages: twelve classes of defects, then each class divided by what it lies on and by the kind of defect
-# ("bridge-lines-uniform-blob", ...), which makes features that carry further (docs/training.md). With INIT only the second. EPOCHS ("12 7") and RATE ("3e-3 2e-3") of the
+# Two stages: twelve classes of defects, then each class divided by what it lies on ("bridge-lines", "bridge-routed", ..., 66 in all),
+# which makes features that carry further (docs/training.md). With INIT only the second. EPOCHS ("12 7") and RATE ("3e-3 2e-3") of the
 # stages, PER_CLASS ("7200 3600"): images of each class of phase1, two thirds as many of phase3; of each a single number counts for
 # both stages. SEED (201), WIDTH (1), THREADS (0: all cores). An hour on two cores, fifteen minutes with INIT. WORK names a folder to keep images and
 # runs in (default: a temporary one); a run that was stopped there goes on.
@@ -25,7 +25,7 @@ if [ -n "${INIT:-}" ]; then # told before the images are made
     "$semtinel" info "$init" >/dev/null
 fi
 
-# The name that both presets' folder CLASS or CLASS-LAYOUT-... gets; none: left out. phase3 knows three kinds of clean. Among the
+# The name that both presets' folder CLASS or CLASS-LAYOUT gets; none: left out. phase3 knows three kinds of clean. Among the
 # coarse classes they stay apart, and phase1's one kind would have to be told from them; divided by layout, all are one.
 common_name() { # stage folder
     local class=${2%%-*} layout=
@@ -39,31 +39,8 @@ common_name() { # stage folder
     echo "$(tr '[:upper:]' '[:lower:]' <<<"$class")$layout"
 }
 
-gather() { # from to: all images of a folder; those of the presets differ in name
-    mkdir -p "$2"
-    find "$1" -type f -exec mv -n -t "$2" {} +
-}
-
-# Classes of less than 24 images are joined to the rest of their layout; images to validate on need a class that is trained.
-join_rare() { # stage
-    local folder name
-    for folder in "$work/$1"/train/*-*-*; do
-        name=${folder##*/}
-        if [ "$(find "$folder" -type f | wc -l)" -lt 24 ]; then
-            for part in train val; do
-                [ -d "$work/$1/$part/$name" ] || continue
-                gather "$work/$1/$part/$name" "$work/$1/$part/$(cut -d - -f 1,2 <<<"$name")"
-                rmdir "$work/$1/$part/$name"
-            done
-        fi
-    done
-    for folder in "$work/$1"/val/*; do
-        [ -d "$work/$1/train/${folder##*/}" ] || rm -r "$folder"
-    done
-}
-
 simulate() { # stage seed images [options]
-    local stage=$1 seed=$2 count=$3 part preset folder name file
+    local stage=$1 seed=$2 count=$3 part preset folder name
     shift 3
     [ -e "$work/$stage.done" ] && return
     rm -rf "${work:?}/$stage"
@@ -78,12 +55,12 @@ simulate() { # stage seed images [options]
             for folder in "$work"/simulated/*; do
                 name=$(common_name "$stage" "${folder##*/}")
                 [ -n "$name" ] || continue
-                gather "$folder" "$work/$stage/$part/$name"
+                mkdir -p "$work/$stage/$part/$name" # images of the presets differ in name
+                find "$folder" -type f -exec mv -n -t "$work/$stage/$part/$name" {} +
             done
         done
     done
     rm -rf "$work/simulated"
-    [ "$stage" = coarse ] || join_rare "$stage"
     touch "$work/$stage.done"
 }
 
@@ -106,7 +83,7 @@ else
     train coarse none "${epochs%% *}" "${rate%% *}" "$seed"
     init=$work/coarse.safetensors
 fi
-simulate fine $((seed + 100)) "${per_class##* }" --labels all
+simulate fine $((seed + 100)) "${per_class##* }" --labels layout
 train fine "$init" "${epochs##* }" "${rate##* }" $((seed + 100)) "${options[@]}"
 out=${OUT:-$here/semtinel-backbone.safetensors}
 cp "$work/fine.safetensors" "$out.part"
