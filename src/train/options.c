@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { STEPS_OF_TRAINED = 720 };
+
 #define AT(member) offsetof(smt_train_options, member)
 #define INT(name, member, low, high, help)                                                         \
     {                                                                                              \
@@ -33,8 +35,8 @@ static const smt_train_field fields[] = {
         arch.input_size,
         0,
         512,
-        "side of the square input, pixels, from 32; 0: 160 from others' weights, a run's own, else "
-        "128"),
+        "side of the square input, pixels, from 32; 0: 160 from a backbone's weights, a run's own, "
+        "else 128"),
     INT("channels", arch.channels, 1, 3, "input channels: 1 grey, or 3 equal ones"),
     FLAG("wide-head", arch.wide_head, "add the 1024-wide layer between pooling and classifier"),
     FLOAT("dropout", arch.dropout, 0, 0.9, "share of the features dropped before the classifier"),
@@ -50,16 +52,15 @@ static const smt_train_field fields[] = {
         epochs,
         0,
         100000,
-        "passes over the training images; 0: 200 from random weights, those of 1120 steps from the "
-        "shipped ones, of 720 from others, 20 to 200"),
+        "passes over the training images; 0: 200 from random weights, those of 720 steps from "
+        "trained ones, 20 to 200"),
     INT("batch", batch, 1, 1024, "images a step"),
     CHOICE("optimizer", optimizer.kind, "adamw|adam|sgd", "how weights follow gradients"),
     REAL("rate",
          schedule.rate,
          0,
          10,
-         "highest learning rate; 0: 0.004 from random weights, 0.001 from the shipped ones, 0.0003 "
-         "from others"),
+         "highest learning rate; 0: 0.004 from random weights, 0.0003 from trained ones"),
     REAL("backbone-rate", backbone_rate, 0, 1, "factor on the rate of all but the classifier"),
     REAL("weight-decay",
          optimizer.weight_decay,
@@ -192,25 +193,18 @@ const smt_train_field *smt_train_fields(void)
     return fields;
 }
 
-void smt_train_resolve(smt_train_options *options, smt_start start, size_t steps_per_epoch)
+void smt_train_resolve(smt_train_options *options, bool trained, size_t steps_per_epoch)
 {
-    static const struct {
-        size_t steps; /* 0: SMT_EPOCHS_MOST */
-        double rate;
-    } by_start[] = {[SMT_START_RANDOM] = {0, 4e-3},
-                    [SMT_START_SHIPPED] = {1120, 1e-3},
-                    [SMT_START_WEIGHTS] = {720, 3e-4}};
-    size_t steps = by_start[start].steps;
     if (options->epochs == 0) {
         options->epochs = SMT_EPOCHS_MOST;
-        if (steps && steps_per_epoch) {
-            size_t epochs = (steps + steps_per_epoch - 1) / steps_per_epoch;
+        if (trained && steps_per_epoch) {
+            size_t epochs = (STEPS_OF_TRAINED + steps_per_epoch - 1) / steps_per_epoch;
             epochs = epochs < SMT_EPOCHS_MOST ? epochs : SMT_EPOCHS_MOST;
             options->epochs = epochs > SMT_EPOCHS_LEAST ? (int)epochs : SMT_EPOCHS_LEAST;
         }
     }
     if (options->schedule.rate <= 0) {
-        options->schedule.rate = by_start[start].rate;
+        options->schedule.rate = trained ? 3e-4 : 4e-3;
     }
 }
 

@@ -45,7 +45,8 @@ typedef struct smt_run {
 void smt_run_say(smt_run *run, smt_log_level level, const char *format, ...) SMT_PRINTF(3, 4);
 
 /* start.c: the input's side where the options leave it open (0): that of the run or model of ours
- * that job->init names, SMT_SIZE_OF_OTHERS with other weights, else the architecture's default. */
+ * that job->init names, SMT_SIZE_FOR_WEIGHTS with a backbone, the shipped or another's, else the
+ * architecture's default. */
 smt_status smt_run_settle_size(smt_run *run, smt_error *error);
 /* The model with random weights, and with those of job->init in it. */
 smt_status smt_run_start_model(smt_run *run, smt_error *error);

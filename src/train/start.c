@@ -73,16 +73,20 @@ smt_status smt_run_settle_size(smt_run *run, smt_error *error)
         return SMT_OK;
     }
     *size = smt_mobilenet_defaults().input_size;
-    if (!run->job->init || run->job->init_optional) {
+    if (!run->job->init) {
         return SMT_OK;
     }
-    smt_status status = smt_model_load(run->job->init, &run->source, error);
-    if (!status) {
-        const smt_model *source = run->source;
-        bool ours = strcmp(source->provenance, "{}") != 0 && source->arch.input_size > 0;
-        *size = ours ? source->arch.input_size : SMT_SIZE_OF_OTHERS;
+    bool shipped = run->job->init_optional;
+    smt_status status = smt_model_load(run->job->init, &run->source, shipped ? NULL : error);
+    const smt_model *source = run->source;
+    if (!status && !shipped && strcmp(source->provenance, "{}") != 0 &&
+        source->arch.input_size > 0) {
+        *size = source->arch.input_size;
+    } else if (!status && (!shipped || source->arch.width == run->options->arch.width)) {
+        *size = SMT_SIZE_FOR_WEIGHTS;
     }
-    return status;
+    return shipped ? SMT_OK
+                   : status; /* shipped ones that do not fit are told when they are taken */
 }
 
 static smt_status take_weights(smt_run *run, smt_error *error)
