@@ -56,11 +56,13 @@ static const smt_train_field fields[] = {
         "trained ones, 20 to 200"),
     INT("batch", batch, 1, 1024, "images a step"),
     CHOICE("optimizer", optimizer.kind, "adamw|adam|sgd", "how weights follow gradients"),
-    REAL("rate",
-         schedule.rate,
-         0,
-         10,
-         "highest learning rate; 0: 0.004 from random weights, 0.0003 from trained ones"),
+    REAL(
+        "rate",
+        schedule.rate,
+        0,
+        10,
+        "highest learning rate; 0: 0.004 from random weights, 0.0006 from the shipped ones, 0.0003 "
+        "from others"),
     REAL("backbone-rate", backbone_rate, 0, 1, "factor on the rate of all but the classifier"),
     REAL("weight-decay",
          optimizer.weight_decay,
@@ -193,18 +195,20 @@ const smt_train_field *smt_train_fields(void)
     return fields;
 }
 
-void smt_train_resolve(smt_train_options *options, bool trained, size_t steps_per_epoch)
+void smt_train_resolve(smt_train_options *options, smt_start start, size_t steps_per_epoch)
 {
+    static const double rates[] = {
+        [SMT_START_RANDOM] = 4e-3, [SMT_START_SHIPPED] = 6e-4, [SMT_START_WEIGHTS] = 3e-4};
     if (options->epochs == 0) {
         options->epochs = SMT_EPOCHS_MOST;
-        if (trained && steps_per_epoch) {
+        if (start != SMT_START_RANDOM && steps_per_epoch) {
             size_t epochs = (STEPS_OF_TRAINED + steps_per_epoch - 1) / steps_per_epoch;
             epochs = epochs < SMT_EPOCHS_MOST ? epochs : SMT_EPOCHS_MOST;
             options->epochs = epochs > SMT_EPOCHS_LEAST ? (int)epochs : SMT_EPOCHS_LEAST;
         }
     }
     if (options->schedule.rate <= 0) {
-        options->schedule.rate = trained ? 3e-4 : 4e-3;
+        options->schedule.rate = rates[start];
     }
 }
 

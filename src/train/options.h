@@ -13,10 +13,16 @@ enum {
     SMT_EPOCHS_MOST = 200, /* also the number from random weights */
 };
 
+typedef enum smt_start {
+    SMT_START_RANDOM,
+    SMT_START_SHIPPED, /* the backbone that knows simulated images only */
+    SMT_START_WEIGHTS  /* any other */
+} smt_start;
+
 /* Gives epochs and rate their values where they are 0. Random weights need many large steps;
  * trained ones need few and small ones, and over-fit with more: a number of steps rather than of
  * epochs, so that a set of fifty images learns as well (docs/training.md). */
-void smt_train_resolve(smt_train_options *options, bool trained, size_t steps_per_epoch);
+void smt_train_resolve(smt_train_options *options, smt_start start, size_t steps_per_epoch);
 /* An object with one member a field; NULL: no memory. The seed is not among them. */
 json_t *smt_options_json(const smt_train_options *options);
 /* The seed stays the default. `path` stands in messages. */

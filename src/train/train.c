@@ -259,8 +259,10 @@ static smt_status resume_or_start(smt_run *run, bool exists, smt_error *error)
                 run->job->run);
         }
         smt_status status = smt_run_first_weights(run, error);
-        bool trained = strcmp(s->origin, "none") != 0;
-        smt_train_resolve(&run->resolved, trained, smt_loader_batches(run->train_loader));
+        smt_start start = strcmp(s->origin, "none") == 0 ? SMT_START_RANDOM
+                          : run->job->init_optional      ? SMT_START_SHIPPED
+                                                         : SMT_START_WEIGHTS;
+        smt_train_resolve(&run->resolved, start, smt_loader_batches(run->train_loader));
         s->plateau = smt_plateau_start(&run->options->schedule);
         if (!status) {
             status = smt_train_check(run->options, error);
