@@ -60,7 +60,7 @@ static void roughen(synth_scene *s)
     s->wave = synth_chance(s, 0.35f) ? synth_log(s, 0.005f, 0.04f) : 0;
     s->wave_period = synth_log(s, 0.12f, 0.8f);
     s->local = synth_chance(s, 0.35f);
-    s->bulge = s->local && synth_chance(s, 0.5f) ? 1 : 0;
+    s->bulge = s->local && synth_chance(s, 0.5f) ? 1 : 0; /* scaled when the pitch is known */
     synth_kind_is(s,
                   s->bulge > 0     ? "bulge"
                   : s->local       ? "local"
@@ -215,7 +215,8 @@ render(synth_scene *s, const synth_recipe *r, uint64_t seed, uint64_t scene_id, 
         s->rng = smt_rng_seed(seed, smt_hash64(scene_id, STREAM_DEFECT));
         roughen(s);
     }
-    s->calm = r->flaw == FLAW_NONE;
+    s->calm =
+        r->flaw == FLAW_NONE || r->flaw == FLAW_LER; /* of rough edges the twin without them */
     s->fine_defect = r->flaw == FLAW_BRIDGE || r->flaw == FLAW_OPEN;
     s->rng = smt_rng_seed(seed, smt_hash64(scene_id, STREAM_LAYOUT));
     s->body_level = 0.4f;
