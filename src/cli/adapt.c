@@ -11,7 +11,7 @@
 #define MOST_CALIBRATION 200 /* images of either kind */
 
 static const char *output, *calibrate;
-static double prior = 64, most = 1;
+static double prior = 64, most = 0.25;
 static bool quantize;
 
 static const cli_option options[] = {

@@ -98,6 +98,7 @@ static void test_mixture(void **state)
     smt_adapt_options o = smt_adapt_defaults();
     smt_adaptation a;
     o.prior = 20;
+    o.most = 1;
     assert_int_equal(smt_adapt(model, &pixels, &o, pool, &a, NULL), SMT_OK);
     assert_int_equal(a.images, IMAGES);
     assert_true(a.variety >= 1.0 / 3 - 1e-9 && a.variety <= 1 + 1e-9);
@@ -120,6 +121,7 @@ static void test_one_class(void **state)
     smt_adapt_options o = smt_adapt_defaults();
     smt_adaptation a;
     o.prior = 0;
+    o.most = 1;
     assert_int_equal(smt_adapt(model, &pixels, &o, pool, &a, NULL), SMT_OK);
     assert_true(fabs(a.variety - 1.0 / 3) < 1e-9);
     assert_true(fabs(a.share - 1.0 / 3) < 1e-9);
