@@ -115,40 +115,36 @@ static bool is_head(const smt_node *node)
     return strcmp(node->name, "classifier") == 0 || strcmp(node->name, "head") == 0;
 }
 
-static smt_status
-refuse(const smt_model *dst, const smt_model *src, const smt_node *node, smt_error *error)
+smt_status
+smt_model_fits(const smt_model *src, const smt_mobilenet_options *options, smt_error *error)
 {
-    const smt_mobilenet_options *a = &dst->arch, *b = &src->arch;
-    if (b->width > 0 && (a->width < b->width || a->width > b->width)) {
+    const smt_mobilenet_options *own = &src->arch;
+    if (own->width > 0 && (options->width < own->width || options->width > own->width)) {
         return smt_fail(error,
                         SMT_ERR_UNSUPPORTED,
                         "the checkpoint has width %g, the network to train has %g; add --width %g",
-                        (double)b->width,
-                        (double)a->width,
-                        (double)b->width);
+                        (double)own->width,
+                        (double)options->width,
+                        (double)own->width);
     }
-    if (b->width > 0 && a->channels > b->channels) {
+    if (own->width > 0 && options->channels > own->channels) {
         return smt_fail(
             error,
             SMT_ERR_UNSUPPORTED,
             "the checkpoint takes %d channel, the network to train %d; add --channels %d",
-            b->channels,
-            a->channels,
-            b->channels);
+            own->channels,
+            options->channels,
+            own->channels);
     }
-    if (b->width > 0 && a->padding != b->padding) {
+    if (own->width > 0 && options->padding != own->padding) {
         return smt_fail(
             error,
             SMT_ERR_UNSUPPORTED,
             "the checkpoint pads as %s does, the network to train does not; add --padding %s",
-            b->padding == SMT_PAD_EXPLICIT ? "PyTorch" : "TensorFlow",
-            b->padding == SMT_PAD_EXPLICIT ? "symmetric" : "same");
+            own->padding == SMT_PAD_EXPLICIT ? "PyTorch" : "TensorFlow",
+            own->padding == SMT_PAD_EXPLICIT ? "symmetric" : "same");
     }
-    return smt_fail(
-        error,
-        SMT_ERR_UNSUPPORTED,
-        "the checkpoint holds another network: layer '%s' is missing there or has another shape",
-        node->name);
+    return SMT_OK;
 }
 
 static void copy_node(smt_graph *dst, int d, const smt_graph *src, int s, bool summed)
@@ -174,17 +170,21 @@ smt_status smt_model_transfer(smt_model *dst,
                               smt_error *error)
 {
     smt_transfer_report local = {.difference = -1};
-    smt_status status = SMT_OK;
     const smt_graph *g = dst->graph;
     int source = -1;
-    if (src->arch.width > 0 && src->arch.padding != dst->arch.padding) {
-        return refuse(dst, src, &g->nodes[0], error);
+    smt_status status = smt_model_fits(src, &dst->arch, error);
+    if (status) {
+        return status;
     }
     for (int i = 0; i < g->node_count; i++) {
         local.total += smt_node_values(g, i);
         if (smt_node_values(g, i) && !is_head(&g->nodes[i]) &&
             compare(g, i, src->graph, &source) >= DIFFERENT) {
-            return refuse(dst, src, &g->nodes[i], error);
+            return smt_fail(error,
+                            SMT_ERR_UNSUPPORTED,
+                            "the checkpoint holds another network: layer '%s' is missing there or "
+                            "has another shape",
+                            g->nodes[i].name);
         }
     }
     if (dst->preprocess.normalise != src->preprocess.normalise) {

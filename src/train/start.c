@@ -82,7 +82,7 @@ smt_status smt_run_settle_size(smt_run *run, smt_error *error)
     if (!status && !shipped && strcmp(source->provenance, "{}") != 0 &&
         source->arch.input_size > 0) {
         *size = source->arch.input_size;
-    } else if (!status && (!shipped || source->arch.width == run->options->arch.width)) {
+    } else if (!status && (!shipped || !smt_model_fits(source, &run->options->arch, NULL))) {
         *size = SMT_SIZE_FOR_WEIGHTS;
     }
     return shipped ? SMT_OK

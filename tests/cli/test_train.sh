@@ -127,6 +127,7 @@ expect 0 "32 x 32" "$semtinel" info again # the size of the run that it started 
 # The shipped weights want larger images; where they do not fit, nothing is enlarged.
 expect 0 "160 x 160 pixels, 1 epoch .* up to 0.0006" "$semtinel" train images -o shipped --batch 8 --epochs 1
 expect 0 "128 x 128 pixels, 1 epoch .* up to 0.004" "$semtinel" train images -o narrow --batch 8 --width 0.25 --epochs 1
+expect 0 "128 x 128 pixels, 1 epoch .* up to 0.004" "$semtinel" train images -o colour --batch 8 --channels 3 --epochs 1
 expect 0 "mixed in: 20 further images, 25%" "$semtinel" train images -o mixed --size 32 --batch 8 --width 0.25 \
     --init none --epochs 1 --mix-synth 0.25 --synth-per-class 5
 
