@@ -11,7 +11,7 @@
 #define MOST_CALIBRATION 200 /* images of either kind */
 
 static const char *output, *calibrate;
-static double prior = 64, most = 0.25;
+static smt_adapt_options adapting; /* smt_adapt_defaults, and what is given */
 static bool quantize;
 
 static const cli_option options[] = {
@@ -26,12 +26,12 @@ static const cli_option options[] = {
     {"prior",
      0,
      CLI_REAL,
-     &prior,
+     &adapting.prior,
      0,
      1e6,
      "N",
      "the old statistics count like so many images; more: slower to believe the new ones"},
-    {"most", 0, CLI_REAL, &most, 0, 1, "X", "largest share of the new statistics"},
+    {"most", 0, CLI_REAL, &adapting.most, 0, 1, "X", "largest share of the new statistics"},
     {"quantize",
      0,
      CLI_FLAG,
@@ -150,10 +150,7 @@ static smt_status run(char **operands, int count, smt_pool *pool, size_t *skippe
     smt_model *model = NULL;
     smt_pixels *pixels = NULL;
     smt_adaptation a;
-    smt_adapt_options how = smt_adapt_defaults();
-    how.prior = prior;
-    how.most = most;
-    how.seed = cli_shared.seed;
+    adapting.seed = cli_shared.seed;
     char *path = NULL;
     smt_error inner = {0};
     smt_status status = smt_model_file(operands[0], &path, error);
@@ -169,7 +166,7 @@ static smt_status run(char **operands, int count, smt_pool *pool, size_t *skippe
                                  error);
     }
     if (!status) {
-        status = smt_adapt(model, pixels, &how, pool, &a, &inner);
+        status = smt_adapt(model, pixels, &adapting, pool, &a, &inner);
         if (status) {
             smt_fail(error, status, "%s: %s", path, inner.message);
         }
@@ -204,6 +201,7 @@ int cli_adapt(int argc, char **argv)
 {
     char **operands;
     int count;
+    adapting = smt_adapt_defaults();
     int code = cli_parse(&command, options, argc, argv, &operands, &count);
     if (code >= 0) {
         return code;

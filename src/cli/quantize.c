@@ -10,13 +10,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PERCENTILE 99.99
-#define RATE 3e-4
 #define FEW 8 /* images whose ranges say little of others */
 
 static const char *output, *calibrate, *qat, *evaluate, *sensitivity;
 static int scheme = 1, method, images = 200, epochs;
-static double percentile = PERCENTILE, rate = RATE;
+static double percentile, rate; /* as the library has them, until given */
 static bool no_equalize, no_correction, no_split, raw_input;
 static cli_list keep, splits, agree;
 
@@ -535,6 +533,10 @@ int cli_quantize(int argc, char **argv)
 {
     char **operands;
     int count;
+    const double usual_rate = smt_qat_defaults().rate,
+                 usual_percentile = smt_quant_defaults().percentile;
+    rate = usual_rate;
+    percentile = usual_percentile;
     int code = cli_parse(&command, options, argc, argv, &operands, &count);
     if (code >= 0) {
         return code;
@@ -560,11 +562,11 @@ int cli_quantize(int argc, char **argv)
     if (agree.count && !evaluate) {
         return cli_usage(&command, "--agree counts for the table of --evaluate: give that too");
     }
-    if ((epochs || rate != RATE) && !qat) {
+    if ((epochs || rate != usual_rate) && !qat) {
         return cli_usage(&command,
                          "--epochs and --rate are of fine-tuning: give --qat DATASET too");
     }
-    if (percentile != PERCENTILE && method != SMT_RANGE_PERCENTILE) {
+    if (percentile != usual_percentile && method != SMT_RANGE_PERCENTILE) {
         return cli_usage(&command, "--percentile counts with --method percentile: give that too");
     }
     smt_error error = {0};
