@@ -2,6 +2,16 @@
 
 #include <sys/stat.h>
 
+/* The data set, which must be one; what is said meanwhile goes into `lines`. */
+static smt_dataset *scanned(const char *root, made_lines *lines)
+{
+    smt_dataset *set = NULL;
+    smt_log_set(made_keep, lines);
+    assert_int_equal(smt_dataset_scan(root, &set, NULL), SMT_OK);
+    smt_log_set(NULL, NULL);
+    return set;
+}
+
 static void scans_class_folders(void **state)
 {
     (void)state;
@@ -18,10 +28,7 @@ static void scans_class_folders(void **state)
     made_new_image(root, "b/sub/1.png", 4);
     made_new_image(root, "loose.png", 5);
     made_file(root, "empty/readme.txt", "x");
-    smt_dataset *set = NULL;
-    smt_log_set(made_keep, &lines);
-    assert_int_equal(smt_dataset_scan(root, &set, NULL), SMT_OK);
-    smt_log_set(NULL, NULL);
+    smt_dataset *set = scanned(root, &lines);
     assert_int_equal(set->class_count, 2);
     assert_string_equal(set->classes[0], "A b");
     assert_string_equal(set->classes[1], "b");
@@ -56,10 +63,7 @@ static void scans_splits(void **state)
     }
     made_new_image(root, "weights/w/1.png", 9);
     made_lines lines = {0};
-    smt_dataset *set = NULL;
-    smt_log_set(made_keep, &lines);
-    assert_int_equal(smt_dataset_scan(root, &set, NULL), SMT_OK);
-    smt_log_set(NULL, NULL);
+    smt_dataset *set = scanned(root, &lines);
     assert_int_equal(set->class_count, 3);
     assert_string_equal(set->classes[0], "Via"); /* train's spelling */
     assert_string_equal(set->classes[1], "only_here");
@@ -97,10 +101,7 @@ static void results_are_no_class(void **state)
         made_new_image(root, name, 3 + i);
     }
     made_lines lines = {0};
-    smt_dataset *set = NULL;
-    smt_log_set(made_keep, &lines);
-    assert_int_equal(smt_dataset_scan(root, &set, NULL), SMT_OK);
-    smt_log_set(NULL, NULL);
+    smt_dataset *set = scanned(root, &lines);
     assert_int_equal(set->class_count, 2);
     assert_string_equal(set->classes[1], "runs");
     assert_int_equal(set->ignored_count, 4);
@@ -139,10 +140,7 @@ static void odd_names(void **state)
         made_file(root, name, "");
     }
     made_lines lines = {0};
-    smt_dataset *set = NULL;
-    smt_log_set(made_keep, &lines);
-    assert_int_equal(smt_dataset_scan(root, &set, NULL), SMT_OK);
-    smt_log_set(NULL, NULL);
+    smt_dataset *set = scanned(root, &lines);
     assert_int_equal(set->class_count, 8);
     assert_int_equal(set->sample_count, 8);
     assert_int_equal(lines.count, 8);
@@ -238,10 +236,7 @@ static void many_strays_are_counted(void **state)
         made_file(root, name, "");
     }
     made_lines lines = {0};
-    smt_dataset *set = NULL;
-    smt_log_set(made_keep, &lines);
-    assert_int_equal(smt_dataset_scan(root, &set, NULL), SMT_OK);
-    smt_log_set(NULL, NULL);
+    smt_dataset *set = scanned(root, &lines);
     assert_int_equal(lines.count, 21);
     assert_true(made_said(&lines, "15 more files ignored"));
     assert_int_equal(set->ignored_count, 35);
