@@ -7,8 +7,8 @@
 # Two stages: twelve classes of defects, then each class divided by what it lies on ("bridge-lines", "bridge-routed", ..., 66 in all),
 # which makes features that carry further (docs/training.md). With INIT only the second. EPOCHS ("12 7") and RATE ("3e-3 2e-3") of the
 # stages, PER_CLASS ("7200 3600"): images of each class of phase1, two thirds as many of phase3; of each a single number counts for
-# both stages. SEED (201), WIDTH (1), THREADS (0: all cores). An hour on two cores, fifteen minutes with INIT. WORK names a folder to keep images and
-# runs in (default: a temporary one); a run that was stopped there goes on.
+# both stages. SEED (201), WIDTH (1), THREADS (0: all cores). An hour on two cores, fifteen minutes with INIT. WORK names a folder to
+# keep images and runs in (default: a temporary one); a run that was stopped there goes on.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 semtinel=$(cd "$1" && pwd)/semtinel
