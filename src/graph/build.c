@@ -132,6 +132,26 @@ int smt_graph_input(smt_graph *graph, const char *name, smt_shape shape, smt_err
     return smt_graph_append(graph, &node, false, error);
 }
 
+static smt_node node_on(smt_op op, const char *name, int input, smt_activation activation)
+{
+    smt_node node = smt_node_blank(op, name);
+    node.input[0] = input;
+    node.activation = activation;
+    return node;
+}
+
+/* A node that is its input and its activation: nothing else to say of it. */
+static int add_plain(smt_graph *graph,
+                     smt_op op,
+                     const char *name,
+                     int input,
+                     smt_activation activation,
+                     smt_error *error)
+{
+    smt_node node = node_on(op, name, input, activation);
+    return smt_graph_append(graph, &node, false, error);
+}
+
 static int add_window(smt_graph *graph,
                       smt_op op,
                       const char *name,
@@ -139,8 +159,7 @@ static int add_window(smt_graph *graph,
                       const smt_conv_spec *spec,
                       smt_error *error)
 {
-    smt_node node = smt_node_blank(op, name);
-    node.input[0] = input;
+    smt_node node = node_on(op, name, input, spec->activation);
     node.shape.c = spec->filters;
     node.kernel_h = spec->kernel_h;
     node.kernel_w = spec->kernel_w;
@@ -150,7 +169,6 @@ static int add_window(smt_graph *graph,
     node.pad_left = spec->pad[1];
     node.pad_bottom = spec->pad[2];
     node.pad_right = spec->pad[3];
-    node.activation = spec->activation;
     return smt_graph_append(graph, &node, spec->bias, error);
 }
 
@@ -174,11 +192,9 @@ int smt_graph_batch_norm(smt_graph *graph,
                          smt_activation activation,
                          smt_error *error)
 {
-    smt_node node = smt_node_blank(SMT_OP_BATCH_NORM, name);
-    node.input[0] = input;
+    smt_node node = node_on(SMT_OP_BATCH_NORM, name, input, activation);
     node.epsilon = epsilon;
     node.momentum = momentum;
-    node.activation = activation;
     int index = smt_graph_append(graph, &node, false, error);
     if (index >= 0) {
         smt_param *gamma = &graph->params[graph->nodes[index].param[SMT_GAMMA]];
@@ -192,43 +208,33 @@ int smt_graph_batch_norm(smt_graph *graph,
 
 int smt_graph_affine(smt_graph *graph, const char *name, int input, smt_error *error)
 {
-    smt_node node = smt_node_blank(SMT_OP_AFFINE, name);
-    node.input[0] = input;
-    return smt_graph_append(graph, &node, false, error);
+    return add_plain(graph, SMT_OP_AFFINE, name, input, SMT_ACT_NONE, error);
 }
 
 int smt_graph_activation(
     smt_graph *graph, const char *name, int input, smt_activation activation, smt_error *error)
 {
-    smt_node node = smt_node_blank(SMT_OP_ACTIVATION, name);
-    node.input[0] = input;
-    node.activation = activation;
-    return smt_graph_append(graph, &node, false, error);
+    return add_plain(graph, SMT_OP_ACTIVATION, name, input, activation, error);
 }
 
 int smt_graph_add(
     smt_graph *graph, const char *name, int a, int b, smt_activation activation, smt_error *error)
 {
-    smt_node node = smt_node_blank(SMT_OP_ADD, name);
-    node.input[0] = a;
+    smt_node node = node_on(SMT_OP_ADD, name, a, activation);
     node.input[1] = b;
-    node.activation = activation;
     return smt_graph_append(graph, &node, false, error);
 }
 
 int smt_graph_multiply(smt_graph *graph, const char *name, int a, int b, smt_error *error)
 {
-    smt_node node = smt_node_blank(SMT_OP_MULTIPLY, name);
-    node.input[0] = a;
+    smt_node node = node_on(SMT_OP_MULTIPLY, name, a, SMT_ACT_NONE);
     node.input[1] = b;
     return smt_graph_append(graph, &node, false, error);
 }
 
 int smt_graph_global_pool(smt_graph *graph, const char *name, int input, smt_error *error)
 {
-    smt_node node = smt_node_blank(SMT_OP_GLOBAL_POOL, name);
-    node.input[0] = input;
-    return smt_graph_append(graph, &node, false, error);
+    return add_plain(graph, SMT_OP_GLOBAL_POOL, name, input, SMT_ACT_NONE, error);
 }
 
 int smt_graph_dense(smt_graph *graph,
@@ -239,26 +245,21 @@ int smt_graph_dense(smt_graph *graph,
                     smt_activation activation,
                     smt_error *error)
 {
-    smt_node node = smt_node_blank(SMT_OP_DENSE, name);
-    node.input[0] = input;
+    smt_node node = node_on(SMT_OP_DENSE, name, input, activation);
     node.shape.c = units;
-    node.activation = activation;
     return smt_graph_append(graph, &node, bias, error);
 }
 
 int smt_graph_dropout(smt_graph *graph, const char *name, int input, float rate, smt_error *error)
 {
-    smt_node node = smt_node_blank(SMT_OP_DROPOUT, name);
-    node.input[0] = input;
+    smt_node node = node_on(SMT_OP_DROPOUT, name, input, SMT_ACT_NONE);
     node.rate = rate;
     return smt_graph_append(graph, &node, false, error);
 }
 
 int smt_graph_softmax(smt_graph *graph, const char *name, int input, smt_error *error)
 {
-    smt_node node = smt_node_blank(SMT_OP_SOFTMAX, name);
-    node.input[0] = input;
-    return smt_graph_append(graph, &node, false, error);
+    return add_plain(graph, SMT_OP_SOFTMAX, name, input, SMT_ACT_NONE, error);
 }
 
 int smt_graph_quantize(smt_graph *graph,
@@ -269,10 +270,8 @@ int smt_graph_quantize(smt_graph *graph,
                        smt_quant quant,
                        smt_error *error)
 {
-    smt_node node = smt_node_blank(SMT_OP_QUANTIZE, name);
-    node.input[0] = input;
+    smt_node node = node_on(SMT_OP_QUANTIZE, name, input, activation);
     node.rounding = rounding;
-    node.activation = activation;
     node.quant = quant;
     int index = smt_graph_append(graph, &node, false, error);
     if (index >= 0) {

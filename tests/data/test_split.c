@@ -167,30 +167,52 @@ static void make_source(const char *root)
     made_file(root, "a b/broken.png", "nothing");
 }
 
-static void open_set(const char *root, smt_dataset **set, smt_audit **audit)
+/* A temporary folder: where a set lies in it, where another is written, and the set that is open. */
+typedef struct place {
+    char root[40], source[64], out[64];
+    smt_dataset *set;
+    smt_audit *audit;
+} place;
+
+static void make_place(place *p)
+{
+    *p = (place){.root = "/tmp/semtinel-split-XXXXXX"};
+    made_folder(p->root);
+    snprintf(p->source, sizeof p->source, "%s/src", p->root);
+    snprintf(p->out, sizeof p->out, "%s/deep/out", p->root);
+}
+
+static void open_set(place *p, const char *folder)
 {
     smt_error error = {SMT_OK, ""};
-    if (smt_dataset_scan(root, set, &error) || smt_audit_run(*set, NULL, pool, audit, &error)) {
+    if (smt_dataset_scan(folder, &p->set, &error) ||
+        smt_audit_run(p->set, NULL, pool, &p->audit, &error)) {
         fail_msg("%s", error.message);
     }
 }
 
-static void close_set(smt_dataset **set, smt_audit **audit)
+static void close_set(place *p)
 {
-    smt_audit_destroy(audit);
-    smt_dataset_destroy(set);
+    smt_audit_destroy(&p->audit);
+    smt_dataset_destroy(&p->set);
 }
 
-static smt_split *
-assign(const smt_dataset *set, const smt_audit *audit, const smt_split_options *options)
+static void remove_place(place *p)
 {
-    smt_split *assigned = smt_alloc(set->sample_count, sizeof *assigned);
-    bool *wanted = smt_alloc(set->sample_count, sizeof *wanted);
+    close_set(p);
+    made_remove(p->root);
+}
+
+static smt_split *assign(const place *p, const smt_split_options *options)
+{
+    smt_split *assigned = smt_alloc(p->set->sample_count, sizeof *assigned);
+    bool *wanted = smt_alloc(p->set->sample_count, sizeof *wanted);
     assert_true(assigned && wanted);
-    for (size_t i = 0; i < set->sample_count; i++) {
-        wanted[i] = audit->content[i] != SMT_CONTENT_UNREADABLE;
+    for (size_t i = 0; i < p->set->sample_count; i++) {
+        wanted[i] = p->audit->content[i] != SMT_CONTENT_UNREADABLE;
     }
-    assert_int_equal(smt_split_assign(set, audit->group, wanted, options, assigned, NULL), SMT_OK);
+    assert_int_equal(
+        smt_split_assign(p->set, p->audit->group, wanted, options, assigned, NULL), SMT_OK);
     smt_free(wanted);
     return assigned;
 }
@@ -198,86 +220,75 @@ assign(const smt_dataset *set, const smt_audit *audit, const smt_split_options *
 static void writes_splits(void **state)
 {
     (void)state;
-    char root[] = "/tmp/semtinel-split-XXXXXX", source[64], out[64], path[128];
-    made_folder(root);
-    snprintf(source, sizeof source, "%s/src", root);
-    snprintf(out, sizeof out, "%s/deep/out", root);
-    make_source(source);
+    char path[128];
+    place p;
+    make_place(&p);
+    make_source(p.source);
     for (int link = 0; link < 2; link++) {
-        smt_dataset *set = NULL;
-        smt_audit *audit = NULL;
-        open_set(source, &set, &audit);
+        open_set(&p, p.source);
         smt_split_options options = {
             .train = 0.5, .val = 0.25, .test = 0.25, .seed = 3, .link = link};
-        smt_split *assigned = assign(set, audit, &options);
-        assert_int_equal(smt_split_write(audit, assigned, &options, out, NULL), SMT_OK);
+        smt_split *assigned = assign(&p, &options);
+        assert_int_equal(smt_split_write(p.audit, assigned, &options, p.out, NULL), SMT_OK);
         /* Again: now it is not empty, and stays as it is. */
         smt_error error = {SMT_OK, ""};
-        assert_int_equal(smt_split_write(audit, assigned, &options, out, &error), SMT_ERR_IO);
+        assert_int_equal(smt_split_write(p.audit, assigned, &options, p.out, &error), SMT_ERR_IO);
         assert_non_null(strstr(error.message, "not empty"));
-        close_set(&set, &audit);
-        open_set(out, &set, &audit);
-        assert_int_equal(set->sample_count, 20);
-        assert_int_equal(set->class_count, 2);
-        assert_int_equal(audit->pair_count, 1);
-        assert_false(smt_pair_crosses_splits(audit, &audit->pairs[0]));
-        assert_int_equal(audit->summary.images[SMT_SPLIT_TRAIN], 10);
+        close_set(&p);
+        open_set(&p, p.out);
+        assert_int_equal(p.set->sample_count, 20);
+        assert_int_equal(p.set->class_count, 2);
+        assert_int_equal(p.audit->pair_count, 1);
+        assert_false(smt_pair_crosses_splits(p.audit, &p.audit->pairs[0]));
+        assert_int_equal(p.audit->summary.images[SMT_SPLIT_TRAIN], 10);
         struct stat info;
-        assert_int_equal(stat(set->samples[0].path, &info), 0);
+        assert_int_equal(stat(p.set->samples[0].path, &info), 0);
         assert_int_equal(info.st_nlink, link ? 2 : 1);
-        assert_int_equal(made_count(out), 4); /* three parts and split.json: nothing else is left */
-        snprintf(path, sizeof path, "%s/split.json", out);
+        assert_int_equal(made_count(p.out), 4); /* three parts and split.json: nothing else is left */
+        snprintf(path, sizeof path, "%s/split.json", p.out);
         assert_true(smt_path_exists(path));
-        close_set(&set, &audit);
+        close_set(&p);
         smt_free(assigned);
-        made_remove(out);
+        made_remove(p.out);
     }
-    made_remove(root);
+    remove_place(&p);
 }
 
 static void merged_names_do_not_collide(void **state)
 {
     (void)state;
-    char root[] = "/tmp/semtinel-split-XXXXXX", source[64], out[64];
-    made_folder(root);
-    snprintf(source, sizeof source, "%s/src", root);
-    snprintf(out, sizeof out, "%s/out", root);
-    made_new_image(source, "train/a/1.png", 1);
-    made_new_image(source, "val/a/1.png", 2);
-    made_new_image(source, "test/A/1.png", 3);
-    smt_dataset *set = NULL;
-    smt_audit *audit = NULL;
-    open_set(source, &set, &audit);
+    place p;
+    make_place(&p);
+    made_new_image(p.source, "train/a/1.png", 1);
+    made_new_image(p.source, "val/a/1.png", 2);
+    made_new_image(p.source, "test/A/1.png", 3);
+    open_set(&p, p.source);
     smt_split_options options = {.train = 1, .seed = 3};
-    smt_split *assigned = assign(set, audit, &options);
-    assert_int_equal(smt_split_write(audit, assigned, &options, out, NULL), SMT_OK);
-    close_set(&set, &audit);
-    open_set(out, &set, &audit);
-    assert_int_equal(set->sample_count, 3);
-    assert_int_equal(set->class_count, 1);
-    assert_string_equal(smt_path_name(set->samples[1].path), "1-3.png");
-    close_set(&set, &audit);
+    smt_split *assigned = assign(&p, &options);
+    assert_int_equal(smt_split_write(p.audit, assigned, &options, p.out, NULL), SMT_OK);
+    close_set(&p);
+    open_set(&p, p.out);
+    assert_int_equal(p.set->sample_count, 3);
+    assert_int_equal(p.set->class_count, 1);
+    assert_string_equal(smt_path_name(p.set->samples[1].path), "1-3.png");
     smt_free(assigned);
-    made_remove(root);
+    remove_place(&p);
 }
 
 /* A failure on the way leaves nothing behind. */
 static void failures_leave_nothing(void **state)
 {
     (void)state;
-    char root[] = "/tmp/semtinel-split-XXXXXX", source[64], out[64], inside[80];
-    made_folder(root);
-    snprintf(source, sizeof source, "%s/src", root);
-    snprintf(out, sizeof out, "%s/out", root);
-    snprintf(inside, sizeof inside, "%s/new", source);
-    make_source(source);
-    smt_dataset *set = NULL;
-    smt_audit *audit = NULL;
-    open_set(source, &set, &audit);
+    char inside[80];
+    place p;
+    make_place(&p);
+    snprintf(inside, sizeof inside, "%s/new", p.source);
+    make_source(p.source);
+    open_set(&p, p.source);
     smt_split_options options = smt_split_defaults();
-    smt_split *assigned = assign(set, audit, &options);
+    smt_split *assigned = assign(&p, &options);
     smt_error error = {SMT_OK, ""};
-    assert_int_equal(smt_split_write(audit, assigned, &options, inside, &error), SMT_ERR_ARGUMENT);
+    assert_int_equal(smt_split_write(p.audit, assigned, &options, inside, &error), SMT_ERR_ARGUMENT);
     assert_non_null(strstr(error.message, "lies inside"));
     assert_false(smt_path_exists(inside));
     /* Files beyond 2000 bytes fail as on a full disk. */
@@ -287,47 +298,42 @@ static void failures_leave_nothing(void **state)
     tight = old;
     tight.rlim_cur = 2000;
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
-    smt_status status = smt_split_write(audit, assigned, &options, out, &error);
+    smt_status status = smt_split_write(p.audit, assigned, &options, p.out, &error);
     smt_augment_set_options augment = smt_augment_set_defaults();
     augment.per_class = 20;
     augment.all_train = true;
-    smt_status second = smt_augment_set(audit, &augment, pool, out, NULL, &error);
+    smt_status second = smt_augment_set(p.audit, &augment, pool, p.out, NULL, &error);
     setrlimit(RLIMIT_FSIZE, &old);
     assert_int_equal(status, SMT_ERR_IO);
     assert_int_equal(second, SMT_ERR_IO);
     assert_non_null(strstr(error.message, "cannot write"));
-    assert_false(smt_path_exists(out));
+    assert_false(smt_path_exists(p.out));
     smt_interrupt();
-    assert_int_equal(smt_split_write(audit, assigned, &options, out, &error), SMT_ERR_INTERRUPTED);
-    assert_int_equal(smt_augment_set(audit, &augment, pool, out, NULL, &error),
+    assert_int_equal(smt_split_write(p.audit, assigned, &options, p.out, &error), SMT_ERR_INTERRUPTED);
+    assert_int_equal(smt_augment_set(p.audit, &augment, pool, p.out, NULL, &error),
                      SMT_ERR_INTERRUPTED);
     smt_interrupt_clear();
-    assert_false(smt_path_exists(out));
+    assert_false(smt_path_exists(p.out));
     /* An empty folder that was there before stays, empty. */
-    assert_int_equal(smt_make_directory(out, NULL), SMT_OK);
-    remove(set->samples[5].path); /* vanishes after the audit */
-    assert_int_equal(smt_split_write(audit, assigned, &options, out, &error), SMT_ERR_IO);
-    assert_true(smt_path_is_directory(out));
-    assert_int_equal(made_count(out), 0);
-    close_set(&set, &audit);
+    assert_int_equal(smt_make_directory(p.out, NULL), SMT_OK);
+    remove(p.set->samples[5].path); /* vanishes after the audit */
+    assert_int_equal(smt_split_write(p.audit, assigned, &options, p.out, &error), SMT_ERR_IO);
+    assert_true(smt_path_is_directory(p.out));
+    assert_int_equal(made_count(p.out), 0);
     smt_free(assigned);
-    made_remove(root);
+    remove_place(&p);
 }
 
 static void failing_allocations(void **state)
 {
     (void)state;
-    char root[] = "/tmp/semtinel-split-XXXXXX", source[64], out[64];
-    made_folder(root);
-    snprintf(source, sizeof source, "%s/src", root);
-    snprintf(out, sizeof out, "%s/out", root);
-    made_new_image(source, "train/a/1.png", 1);
-    made_new_image(source, "train/b/1.png", 2);
-    made_new_image(source, "test/b/1.png", 3);
-    smt_dataset *set = NULL;
-    smt_audit *audit = NULL;
+    place p;
+    make_place(&p);
+    made_new_image(p.source, "train/a/1.png", 1);
+    made_new_image(p.source, "train/b/1.png", 2);
+    made_new_image(p.source, "test/b/1.png", 3);
     smt_pool *one = NULL;
-    open_set(source, &set, &audit);
+    open_set(&p, p.source);
     assert_int_equal(smt_pool_create(1, &one, NULL), SMT_OK);
     for (int what = 0; what < 3; what++) {
         smt_status status = SMT_ERR_MEMORY;
@@ -337,19 +343,18 @@ static void failing_allocations(void **state)
         augment.per_class = 2;
         for (long n = 0; status; n++) {
             smt_alloc_fail_after(n);
-            status = what == 0 ? smt_split_assign(set, audit->group, NULL, &options, assigned, NULL)
-                     : what == 1 ? smt_split_write(audit, assigned, &options, out, NULL)
-                                 : smt_augment_set(audit, &augment, one, out, NULL, NULL);
+            status = what == 0 ? smt_split_assign(p.set, p.audit->group, NULL, &options, assigned, NULL)
+                     : what == 1 ? smt_split_write(p.audit, assigned, &options, p.out, NULL)
+                                 : smt_augment_set(p.audit, &augment, one, p.out, NULL, NULL);
             smt_alloc_fail_after(-1);
             assert_true(status == SMT_OK || status == SMT_ERR_MEMORY);
-            assert_true(status == SMT_OK || !smt_path_exists(out));
+            assert_true(status == SMT_OK || !smt_path_exists(p.out));
             assert_true(n < 1000);
         }
-        made_remove(out);
+        made_remove(p.out);
     }
     smt_pool_destroy(&one);
-    close_set(&set, &audit);
-    made_remove(root);
+    remove_place(&p);
 }
 
 /* ---- holding out ----------------------------------------------------------------------------- */
@@ -425,90 +430,81 @@ static uint32_t folder_sum(const char *folder)
 static void augments_train_only(void **state)
 {
     (void)state;
-    char root[] = "/tmp/semtinel-split-XXXXXX", source[64], out[64], name[128];
-    made_folder(root);
-    snprintf(source, sizeof source, "%s/src", root);
-    snprintf(out, sizeof out, "%s/out", root);
+    char name[128];
+    place p;
+    make_place(&p);
     for (int i = 0; i < 9; i++) {
         snprintf(name, sizeof name, "train/%s/%d,\"\n.png", i < 2 ? "few" : "many", i);
-        made_new_image(source, name, (uint64_t)i);
+        made_new_image(p.source, name, (uint64_t)i);
     }
-    made_new_image(source, "train/few/0,\"\n-aug-1.png", 30); /* a name that is taken */
-    made_new_image(source, "val/few/v.png", 40);
-    made_new_image(source, "test/many/t.png", 41);
-    made_file(source, "train/many/broken.png", "x");
+    made_new_image(p.source, "train/few/0,\"\n-aug-1.png", 30); /* a name that is taken */
+    made_new_image(p.source, "val/few/v.png", 40);
+    made_new_image(p.source, "test/many/t.png", 41);
+    made_file(p.source, "train/many/broken.png", "x");
     uint32_t sums[3] = {0};
     for (int run = 0; run < 3; run++) {
-        smt_dataset *set = NULL;
-        smt_audit *audit = NULL;
         smt_pool *with = NULL;
         assert_int_equal(smt_pool_create(run == 0 ? 1 : 3, &with, NULL), SMT_OK);
-        open_set(source, &set, &audit);
+        open_set(&p, p.source);
         smt_augment_set_options options = smt_augment_set_defaults();
         smt_augment_set_result result;
         options.per_class = 8;
         options.seed = run < 2 ? 1 : 2;
-        assert_int_equal(smt_augment_set(audit, &options, with, out, &result, NULL), SMT_OK);
+        assert_int_equal(smt_augment_set(p.audit, &options, with, p.out, &result, NULL), SMT_OK);
         assert_int_equal(result.originals, 10);
         assert_int_equal(result.augmented, 5 + 1);
         assert_int_equal(result.copied, 2);
-        close_set(&set, &audit);
-        open_set(out, &set, &audit);
-        assert_int_equal(set->sample_count, 18);
-        assert_int_equal(audit->summary.content[SMT_CONTENT_UNREADABLE], 0);
+        close_set(&p);
+        open_set(&p, p.out);
+        assert_int_equal(p.set->sample_count, 18);
+        assert_int_equal(p.audit->summary.content[SMT_CONTENT_UNREADABLE], 0);
         size_t count[2] = {0};
-        for (size_t i = 0; i < set->sample_count; i++) {
-            if (set->samples[i].split == SMT_SPLIT_TRAIN) {
-                count[set->samples[i].class_index]++;
+        for (size_t i = 0; i < p.set->sample_count; i++) {
+            if (p.set->samples[i].split == SMT_SPLIT_TRAIN) {
+                count[p.set->samples[i].class_index]++;
             }
         }
         assert_int_equal(count[0], 8);
         assert_int_equal(count[1], 8);
-        sums[run] = folder_sum(out);
-        close_set(&set, &audit);
+        sums[run] = folder_sum(p.out);
+        close_set(&p);
         smt_pool_destroy(&with);
-        made_remove(out);
+        made_remove(p.out);
     }
     assert_int_equal(sums[0], sums[1]); /* threads do not matter, the seed does */
     assert_int_not_equal(sums[1], sums[2]);
-    made_remove(root);
+    remove_place(&p);
 }
 
 static void refuses_to_mix(void **state)
 {
     (void)state;
-    char root[] = "/tmp/semtinel-split-XXXXXX", source[64], out[64];
-    made_folder(root);
-    snprintf(source, sizeof source, "%s/src", root);
-    snprintf(out, sizeof out, "%s/out", root);
-    made_new_image(source, "a/1.png", 1);
-    made_new_image(source, "b/1.png", 2);
-    made_new_image(source, "b/2.png", 3);
-    smt_dataset *set = NULL;
-    smt_audit *audit = NULL;
-    open_set(source, &set, &audit);
+    place p;
+    make_place(&p);
+    made_new_image(p.source, "a/1.png", 1);
+    made_new_image(p.source, "b/1.png", 2);
+    made_new_image(p.source, "b/2.png", 3);
+    open_set(&p, p.source);
     smt_augment_set_options options = smt_augment_set_defaults();
     smt_augment_set_result result;
     smt_error error = {SMT_OK, ""};
-    assert_int_equal(smt_augment_set(audit, &options, pool, out, &result, &error),
+    assert_int_equal(smt_augment_set(p.audit, &options, pool, p.out, &result, &error),
                      SMT_ERR_ARGUMENT);
     assert_non_null(strstr(error.message, "semtinel split"));
     assert_non_null(strstr(error.message, "--all-train"));
-    assert_false(smt_path_exists(out));
+    assert_false(smt_path_exists(p.out));
     options.all_train = true;
-    assert_int_equal(smt_augment_set(audit, &options, pool, out, &result, &error), SMT_OK);
+    assert_int_equal(smt_augment_set(p.audit, &options, pool, p.out, &result, &error), SMT_OK);
     assert_int_equal(result.originals, 3);
     assert_int_equal(result.augmented, 1); /* per_class 0: as many as the largest */
-    close_set(&set, &audit);
-    made_remove(root);
-    made_folder(strcpy(root, "/tmp/semtinel-split-XXXXXX"));
-    made_new_image(root, "test/a/1.png", 1);
-    open_set(root, &set, &audit);
-    assert_int_equal(smt_augment_set(audit, &options, pool, out, &result, &error),
+    remove_place(&p);
+    make_place(&p);
+    made_new_image(p.source, "test/a/1.png", 1);
+    open_set(&p, p.source);
+    assert_int_equal(smt_augment_set(p.audit, &options, pool, p.out, &result, &error),
                      SMT_ERR_ARGUMENT);
     assert_non_null(strstr(error.message, "no train/"));
-    close_set(&set, &audit);
-    made_remove(root);
+    remove_place(&p);
 }
 
 int main(void)

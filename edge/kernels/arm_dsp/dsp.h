@@ -59,35 +59,22 @@ static inline uint32_t dsp_word(const void *from)
     return word;
 }
 
-/* Bytes 0 and 2 of x, extended, plus the halves of `add`; bytes 1 and 3 with dsp_add_odd. */
-static inline uint32_t dsp_add_even(uint32_t add, uint32_t x)
-{
-    uint32_t y;
-    __asm__("sxtab16 %0, %1, %2" : "=r"(y) : "r"(add), "r"(x));
-    return y;
-}
+#define DSP_INSTRUCTION(name, text)                                                                \
+    static inline uint32_t name(uint32_t a, uint32_t b)                                            \
+    {                                                                                              \
+        uint32_t y;                                                                                \
+        __asm__(text : "=r"(y) : "r"(a), "r"(b));                                                  \
+        return y;                                                                                  \
+    }
 
-static inline uint32_t dsp_add_odd(uint32_t add, uint32_t x)
-{
-    uint32_t y;
-    __asm__("sxtab16 %0, %1, %2, ror #8" : "=r"(y) : "r"(add), "r"(x));
-    return y;
-}
-
+/* The halves of a plus bytes 0 and 2 (even), 1 and 3 (odd) of b, extended. */
+DSP_INSTRUCTION(dsp_add_even, "sxtab16 %0, %1, %2")
+DSP_INSTRUCTION(dsp_add_odd, "sxtab16 %0, %1, %2, ror #8")
 /* Halves (low of a, low of b) and (high of a, high of b). */
-static inline uint32_t dsp_lows(uint32_t a, uint32_t b)
-{
-    uint32_t y;
-    __asm__("pkhbt %0, %1, %2, lsl #16" : "=r"(y) : "r"(a), "r"(b));
-    return y;
-}
+DSP_INSTRUCTION(dsp_lows, "pkhbt %0, %1, %2, lsl #16")
+DSP_INSTRUCTION(dsp_highs, "pkhtb %0, %2, %1, asr #16")
 
-static inline uint32_t dsp_highs(uint32_t a, uint32_t b)
-{
-    uint32_t y;
-    __asm__("pkhtb %0, %1, %2, asr #16" : "=r"(y) : "r"(b), "r"(a));
-    return y;
-}
+#undef DSP_INSTRUCTION
 
 static inline int32_t dsp_mul_high_round(int32_t a, int32_t b)
 {
