@@ -24,23 +24,13 @@ static void trace(void *context,
     text_operator(&out, index, name, tensor, data, bytes);
 }
 
-static const char *next_word(char **at)
-{
-    char *word = *at;
-    while (**at && **at != ' ')
-        (*at)++;
-    if (**at)
-        *(*at)++ = 0;
-    return word;
-}
-
 int main(void)
 {
     char arguments[512] = "";
     sh_arguments(arguments, sizeof arguments);
     char *at = arguments;
-    next_word(&at);
-    const char *inputs_path = next_word(&at), *results_path = next_word(&at);
+    sh_next_word(&at);
+    const char *inputs_path = sh_next_word(&at), *results_path = sh_next_word(&at);
     int32_t wrong = net_check(arena);
     if (wrong >= 0) {
         sh_print("exported C: wrong operator ");

@@ -88,24 +88,14 @@ static uint32_t stack_used(void)
     return (uint32_t)((const uint8_t *)&stack_top - (const uint8_t *)p);
 }
 
-static char *next_word(char **at)
-{
-    char *word = *at;
-    while (**at && **at != ' ')
-        (*at)++;
-    if (**at)
-        *(*at)++ = 0;
-    return word;
-}
-
 int main(void)
 {
     char arguments[512] = "";
     sh_arguments(arguments, sizeof arguments);
     char *at = arguments;
-    next_word(&at);
-    const char *model_path = next_word(&at), *inputs_path = next_word(&at),
-               *results_path = next_word(&at);
+    sh_next_word(&at);
+    const char *model_path = sh_next_word(&at), *inputs_path = sh_next_word(&at),
+               *results_path = sh_next_word(&at);
     bool by_operator = *at == 'o';
     int file = sh_open(model_path, SH_READ);
     if (file < 0)

@@ -88,3 +88,13 @@ int sh_arguments(char *to, uint32_t room)
     uint32_t block[2] = {(uint32_t)to, room};
     return call(0x15, block);
 }
+
+const char *sh_next_word(char **at)
+{
+    char *word = *at;
+    while (**at && **at != ' ')
+        (*at)++;
+    if (**at)
+        *(*at)++ = 0;
+    return word;
+}

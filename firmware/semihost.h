@@ -17,5 +17,7 @@ void sh_write(int file, const void *from, uint32_t bytes);
 void sh_close(int file);
 /* The arguments after the program's name, separated by spaces. */
 int sh_arguments(char *to, uint32_t room);
+/* The next of them: ends it in place and moves *at behind it; empty at the end. */
+const char *sh_next_word(char **at);
 
 #endif

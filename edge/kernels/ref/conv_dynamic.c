@@ -3,8 +3,8 @@
  * convolutions with a scale per channel do (AsymmetricQuantizeFloats): scale = (max - min) / 255,
  * both widened to hold 0, and the zero point where 0 lies. Then out = sum of (q - zero) * weight,
  * times scale * weight_scale[o], + bias[o]. */
-#include "kernels/kernels.h"
 #include "kernels/quant.h"
+#include "kernels/ref/window.h"
 
 /* The quantised image. */
 uint32_t smt_ref_dynamic_scratch(const smt_conv *p)
@@ -65,17 +65,12 @@ void smt_ref_conv_dynamic(const smt_conv *p, const void *in, void *out, void *sc
                 const int8_t *w = p->weights;
                 for (int32_t o = 0; o < p->out_c; o++) {
                     int32_t sum = 0;
-                    for (int32_t ky = 0; ky < p->filter_h; ky++) {
-                        int32_t iy = oy * p->stride_h - p->pad_h + ky * p->dilation_h;
+                    for (int32_t ky = 0; ky < p->filter_h; ky++)
                         for (int32_t kx = 0; kx < p->filter_w; kx++, w += p->in_c) {
-                            int32_t ix = ox * p->stride_w - p->pad_w + kx * p->dilation_w;
-                            if (iy < 0 || iy >= p->in_h || ix < 0 || ix >= p->in_w)
-                                continue;
-                            const int8_t *pixel = q + (iy * p->in_w + ix) * p->in_c;
-                            for (int32_t c = 0; c < p->in_c; c++)
-                                sum += (pixel[c] - g.zero) * w[c];
+                            int32_t at = edge_window_pixel(p, oy, ox, ky, kx);
+                            for (int32_t c = 0; at >= 0 && c < p->in_c; c++)
+                                sum += (q[at * p->in_c + c] - g.zero) * w[c];
                         }
-                    }
                     *y++ = finish(p, o, sum, g.scale);
                 }
             }
@@ -97,16 +92,12 @@ void smt_ref_depthwise_dynamic(const smt_conv *p, const void *in, void *out, voi
                 for (int32_t o = 0; o < p->out_c; o++) {
                     const int8_t *w = (const int8_t *)p->weights + o;
                     int32_t sum = 0;
-                    for (int32_t ky = 0; ky < p->filter_h; ky++) {
-                        int32_t iy = oy * p->stride_h - p->pad_h + ky * p->dilation_h;
+                    for (int32_t ky = 0; ky < p->filter_h; ky++)
                         for (int32_t kx = 0; kx < p->filter_w; kx++, w += p->out_c) {
-                            int32_t ix = ox * p->stride_w - p->pad_w + kx * p->dilation_w;
-                            if (iy >= 0 && iy < p->in_h && ix >= 0 && ix < p->in_w)
-                                sum +=
-                                    (q[(iy * p->in_w + ix) * p->in_c + o / multiplier] - g.zero) *
-                                    *w;
+                            int32_t at = edge_window_pixel(p, oy, ox, ky, kx);
+                            if (at >= 0)
+                                sum += (q[at * p->in_c + o / multiplier] - g.zero) * *w;
                         }
-                    }
                     *y++ = finish(p, o, sum, g.scale);
                 }
     }

@@ -1,5 +1,5 @@
 /* float32 convolution and depthwise convolution. */
-#include "kernels/kernels.h"
+#include "kernels/ref/window.h"
 
 uint32_t smt_ref_conv_f32_lead(const smt_conv *p)
 {
@@ -32,17 +32,12 @@ void smt_ref_conv_f32(const smt_conv *p, const void *in, void *out, void *scratc
                 const float *w = p->weights;
                 for (int32_t o = 0; o < p->out_c; o++) {
                     float sum = 0;
-                    for (int32_t ky = 0; ky < p->filter_h; ky++) {
-                        int32_t iy = oy * p->stride_h - p->pad_h + ky * p->dilation_h;
+                    for (int32_t ky = 0; ky < p->filter_h; ky++)
                         for (int32_t kx = 0; kx < p->filter_w; kx++, w += p->in_c) {
-                            int32_t ix = ox * p->stride_w - p->pad_w + kx * p->dilation_w;
-                            if (iy < 0 || iy >= p->in_h || ix < 0 || ix >= p->in_w)
-                                continue;
-                            const float *pixel = x + (iy * p->in_w + ix) * p->in_c;
-                            for (int32_t c = 0; c < p->in_c; c++)
-                                sum += pixel[c] * w[c];
+                            int32_t at = edge_window_pixel(p, oy, ox, ky, kx);
+                            for (int32_t c = 0; at >= 0 && c < p->in_c; c++)
+                                sum += x[at * p->in_c + c] * w[c];
                         }
-                    }
                     *y++ = finish(p, o, sum);
                 }
             }
@@ -62,14 +57,12 @@ void smt_ref_depthwise_f32(const smt_conv *p, const void *in, void *out, void *s
                 for (int32_t o = 0; o < p->out_c; o++) {
                     const float *w = (const float *)p->weights + o;
                     float sum = 0;
-                    for (int32_t ky = 0; ky < p->filter_h; ky++) {
-                        int32_t iy = oy * p->stride_h - p->pad_h + ky * p->dilation_h;
+                    for (int32_t ky = 0; ky < p->filter_h; ky++)
                         for (int32_t kx = 0; kx < p->filter_w; kx++, w += p->out_c) {
-                            int32_t ix = ox * p->stride_w - p->pad_w + kx * p->dilation_w;
-                            if (iy >= 0 && iy < p->in_h && ix >= 0 && ix < p->in_w)
-                                sum += x[(iy * p->in_w + ix) * p->in_c + o / multiplier] * *w;
+                            int32_t at = edge_window_pixel(p, oy, ox, ky, kx);
+                            if (at >= 0)
+                                sum += x[at * p->in_c + o / multiplier] * *w;
                         }
-                    }
                     *y++ = finish(p, o, sum);
                 }
 }

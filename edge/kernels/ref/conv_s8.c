@@ -1,6 +1,6 @@
 /* int8 convolution and depthwise convolution, the truth that all fast kernels are compared with. */
-#include "kernels/kernels.h"
 #include "kernels/quant.h"
+#include "kernels/ref/window.h"
 
 uint32_t smt_conv_lead(const smt_conv *p, uint32_t element, bool by_channel, int32_t ahead)
 {
@@ -71,17 +71,12 @@ void smt_ref_conv_s8(const smt_conv *p, const void *in, void *out, void *scratch
                 const int8_t *w = p->weights;
                 for (int32_t o = 0; o < p->out_c; o++) {
                     int32_t sum = 0;
-                    for (int32_t ky = 0; ky < p->filter_h; ky++) {
-                        int32_t iy = oy * p->stride_h - p->pad_h + ky * p->dilation_h;
+                    for (int32_t ky = 0; ky < p->filter_h; ky++)
                         for (int32_t kx = 0; kx < p->filter_w; kx++, w += p->in_c) {
-                            int32_t ix = ox * p->stride_w - p->pad_w + kx * p->dilation_w;
-                            if (iy < 0 || iy >= p->in_h || ix < 0 || ix >= p->in_w)
-                                continue;
-                            const int8_t *pixel = x + (iy * p->in_w + ix) * p->in_c;
-                            for (int32_t c = 0; c < p->in_c; c++)
-                                sum += (pixel[c] - p->in_zero) * w[c];
+                            int32_t at = edge_window_pixel(p, oy, ox, ky, kx);
+                            for (int32_t c = 0; at >= 0 && c < p->in_c; c++)
+                                sum += (x[at * p->in_c + c] - p->in_zero) * w[c];
                         }
-                    }
                     *y++ = finish(p, o, sum);
                 }
             }
@@ -101,16 +96,12 @@ void smt_ref_depthwise_s8(const smt_conv *p, const void *in, void *out, void *sc
                 for (int32_t o = 0; o < p->out_c; o++) {
                     const int8_t *w = (const int8_t *)p->weights + o;
                     int32_t sum = 0;
-                    for (int32_t ky = 0; ky < p->filter_h; ky++) {
-                        int32_t iy = oy * p->stride_h - p->pad_h + ky * p->dilation_h;
+                    for (int32_t ky = 0; ky < p->filter_h; ky++)
                         for (int32_t kx = 0; kx < p->filter_w; kx++, w += p->out_c) {
-                            int32_t ix = ox * p->stride_w - p->pad_w + kx * p->dilation_w;
-                            if (iy >= 0 && iy < p->in_h && ix >= 0 && ix < p->in_w)
-                                sum += (x[(iy * p->in_w + ix) * p->in_c + o / multiplier] -
-                                        p->in_zero) *
-                                       *w;
+                            int32_t at = edge_window_pixel(p, oy, ox, ky, kx);
+                            if (at >= 0)
+                                sum += (x[at * p->in_c + o / multiplier] - p->in_zero) * *w;
                         }
-                    }
                     *y++ = finish(p, o, sum);
                 }
 }
