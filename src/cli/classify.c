@@ -1,5 +1,6 @@
 #include "cli/classify.h"
 
+#include "base/guess.h"
 #include "cli/cli.h"
 
 #include <string.h>
@@ -64,7 +65,7 @@ smt_status
 cli_find_classes(const smt_classifier_info *info, const char *name, bool *chosen, smt_error *error)
 {
     char wanted[SMT_CANONICAL], canonical[SMT_CANONICAL];
-    cli_guess guess = {0};
+    smt_guess guess = {0};
     smt_class_canonical(name, wanted);
     for (int level = 0; level < 3; level++) {
         bool found = false;
@@ -76,7 +77,7 @@ cli_find_classes(const smt_classifier_info *info, const char *name, bool *chosen
                             ? strcmp(canonical, wanted) == 0
                             : strcmp(wanted, "clean") == 0 && strncmp(canonical, "clean", 5) == 0;
             found = found || chosen[c];
-            cli_nearest(&guess, name, own);
+            smt_nearest(&guess, name, own);
         }
         if (found) {
             return SMT_OK;

@@ -64,14 +64,6 @@ extern cli_style cli_help_style;
 void cli_print_help(const cli_command *command, const cli_option *own);
 void cli_man_common(void); /* the common options, once for the whole manual page */
 
-/* The word that a mistyped one is nearest to, of those shown to it one by one; NULL: none is near.
- */
-typedef struct cli_guess {
-    const char *word;
-    int steps;
-} cli_guess;
-void cli_nearest(cli_guess *guess, const char *typed, const char *word);
-
 /* Parses argv[1..]; operands are moved to *operands (pointers into argv). Returns -1 to go on, or
  * an exit code (after --help, or an error, which is printed: of usage, or of an output that cannot
  * be written or an input that is missing, which is better told before the work than after it). */

@@ -1,4 +1,5 @@
 /* semtinel COMMAND ...: finds the command, sets up log, progress and signals. */
+#include "base/guess.h"
 #include "cli/cli.h"
 
 #include <signal.h>
@@ -218,15 +219,15 @@ const char *cli_models_folder(void)
 
 static int run_command(const char *name, int argc, char **argv)
 {
-    cli_guess guess = {0};
+    smt_guess guess = {0};
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         if (strcmp(name, commands[i].name) == 0) {
             return commands[i].run(argc, argv);
         }
-        cli_nearest(&guess, name, commands[i].name);
+        smt_nearest(&guess, name, commands[i].name);
     }
-    cli_nearest(&guess, name, "--help");
-    cli_nearest(&guess, name, "--version");
+    smt_nearest(&guess, name, "--help");
+    smt_nearest(&guess, name, "--version");
     if (guess.word) {
         fprintf(stderr, "semtinel: unknown command '%s'; did you mean '%s'?\n", name, guess.word);
     } else {

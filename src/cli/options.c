@@ -1,4 +1,5 @@
 /* Parsing by table, over getopt_long. */
+#include "base/guess.h"
 #include "cli/cli.h"
 
 #include <errno.h>
@@ -183,10 +184,10 @@ refuse(const cli_command *command, const cli_option **table, int count, int key,
     }
     char name[64] = "", fits[256] = "";
     int size = snprintf(name, sizeof name, "%.*s", (int)strcspn(typed + 2, "="), typed + 2);
-    cli_guess guess = {0};
+    smt_guess guess = {0};
     int used = 0;
     for (int i = 0; i < count; i++) {
-        cli_nearest(&guess, name, table[i]->name);
+        smt_nearest(&guess, name, table[i]->name);
         if (strncmp(table[i]->name, name, (size_t)size) == 0 && used < (int)sizeof fits) {
             used += snprintf(fits + used,
                              sizeof fits - (size_t)used,

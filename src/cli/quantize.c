@@ -6,6 +6,7 @@
 #include <semtinel/precision.h>
 #include <semtinel/quant.h>
 
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,7 +27,7 @@ static const cli_option options[] = {
      0,
      0,
      "OUT",
-     ".tflite or .onnx file; or a folder for all precisions"},
+     ".tflite or .onnx file; or a folder for all precisions (NAME/ if it has a suffix)"},
     {"calibrate",
      0,
      CLI_INPUT,
@@ -86,7 +87,7 @@ static const cli_option options[] = {
      0,
      0,
      "LAYER",
-     "compute this layer in float; not with --scheme int8"},
+     "with --scheme int8-float-io: compute this layer in float"},
     {"qat", 0, CLI_INPUT, &qat, 0, 0, "DATASET", "fine-tune on these images (labels are not used)"},
     {"epochs", 0, CLI_INT, &epochs, 0, 1000, "N", "of fine-tuning; 0: 20"},
     {"rate",
@@ -427,6 +428,14 @@ write_sensitivity(smt_quantizer *q, const float *input, int count, smt_error *er
     return status;
 }
 
+/* "q.foo" has one; "v1.2", ".q" and "q.foo/" have none. */
+static bool has_suffix(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const char *dot = strrchr(name, '.');
+    return dot && dot > name && isalpha((unsigned char)dot[1]);
+}
+
 /* What would only be found after minutes of work otherwise. */
 static smt_status check_output(bool folder, smt_error *error)
 {
@@ -545,16 +554,27 @@ int cli_quantize(int argc, char **argv)
         return cli_usage(&command, "name the result: -o OUT.tflite, -o OUT.onnx or -o FOLDER");
     }
     const smt_model_format *format = smt_format_by_suffix(output);
-    if (format && strcmp(format->name, "tflite") && strcmp(format->name, "onnx")) {
-        return cli_usage(&command, "-o %s: int8 models are written as .tflite and .onnx", output);
+    if (format ? strcmp(format->name, "tflite") && strcmp(format->name, "onnx")
+               : has_suffix(output) && !smt_path_is_directory(output)) {
+        return cli_usage(
+            &command,
+            "-o %s: int8 models are written as .tflite and .onnx; %s/ is a folder, for "
+            "all precisions",
+            output,
+            output);
     }
     if (!calibrate && !(scheme == 0 && format)) {
         return cli_usage(&command, "--calibrate DIR is needed: ranges are measured on images");
     }
-    if (keep.count && (scheme == 1 || !format)) {
+    if (scheme == 0 && format && (qat || sensitivity)) {
         return cli_usage(&command,
-                         "--keep-float needs --scheme int8-float-io and one file: a strict int8 "
-                         "file has no float layers");
+                         "--qat and --sensitivity are of int8 values, and --scheme dynamic leaves "
+                         "values float");
+    }
+    if (keep.count && (scheme != 2 || !format)) {
+        return cli_usage(&command,
+                         "--keep-float needs --scheme int8-float-io and one file: the others "
+                         "have no such layers");
     }
     if (evaluate && format) {
         return cli_usage(&command, "--evaluate compares the files of a folder: give -o a folder");

@@ -301,6 +301,12 @@ int cli_train(int argc, char **argv)
     if (!run_folder) {
         return cli_usage(&command, "name the folder of the run: -o RUN");
     }
+    bool random = strcmp(init, "none") == 0;
+    if (random && view.options.freeze_bn && !resume) {
+        return cli_usage(&command,
+                         "--freeze-bn keeps the batch-norm statistics of the initial weights; "
+                         "--init none has none");
+    }
     if (resume) {
         /* What the run was started with becomes the default of what the command line leaves out. */
         smt_train_options then;
@@ -344,7 +350,7 @@ int cli_train(int argc, char **argv)
         code = cli_report(&error);
         goto done;
     }
-    if (strcmp(init, "none") == 0) {
+    if (random) {
         job.init = NULL;
     } else if (strcmp(init, "default") == 0) {
         job.init_optional = true;

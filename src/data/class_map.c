@@ -1,5 +1,6 @@
 /* A model's classes and a data set's classes in one list. The rules stand in data.h; each name gets
  * a label (the name under which it is compared), and equal labels meet. */
+#include "base/guess.h"
 #include "data/names.h"
 
 #include <semtinel/data.h>
@@ -172,6 +173,20 @@ static smt_status apply_override(side *model, side *set, const char *text, smt_e
         unknown = from;
     }
     if (unknown) {
+        smt_guess guess = {0};
+        for (int i = 0; i < model->count + set->count; i++) {
+            smt_nearest(
+                &guess, unknown, i < model->count ? model->names[i] : set->names[i - model->count]);
+        }
+        if (guess.word) {
+            return smt_fail(error,
+                            SMT_ERR_ARGUMENT,
+                            "map %s: neither the model nor the data set has a class '%s'; did you "
+                            "mean '%s'?",
+                            text,
+                            unknown,
+                            guess.word);
+        }
         return smt_fail(error,
                         SMT_ERR_ARGUMENT,
                         "map %s: neither the model nor the data set has a class '%s'; 'semtinel "

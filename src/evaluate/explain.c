@@ -2,6 +2,8 @@
  * maps A_k of a layer are weighted by the mean gradient of the class's output with respect to them;
  * what is positive of their sum is the map. Works on the float network: a checkpoint, or what an
  * imported file (int8 too, dequantised) holds. */
+#include "base/guess.h"
+
 #include <semtinel/evaluate.h>
 #include <semtinel/format.h>
 #include <semtinel/ops.h>
@@ -57,13 +59,28 @@ static smt_status choose_node(smt_explainer *x, const char *layer, smt_error *er
 {
     const smt_graph *graph = x->model->graph;
     x->node = layer ? smt_graph_find(graph, layer) : last_spatial(graph);
-    if (x->node < 0) {
+    if (x->node < 0 && !layer) {
         return smt_fail(error,
                         SMT_ERR_ARGUMENT,
-                        layer ? "%s: has no layer '%s'; 'semtinel info' lists its layers"
-                              : "%s: no pooling to look before; name a layer%s",
-                        x->path,
-                        layer ? layer : "");
+                        "%s: no pooling to look before; name a layer with --layer",
+                        x->path);
+    }
+    if (x->node < 0) {
+        smt_guess guess = {0};
+        for (int i = 1; i < graph->node_count; i++) {
+            smt_nearest(&guess, layer, graph->nodes[i].name);
+        }
+        return guess.word ? smt_fail(error,
+                                     SMT_ERR_ARGUMENT,
+                                     "%s: has no layer '%s'; did you mean '%s'?",
+                                     x->path,
+                                     layer,
+                                     guess.word)
+                          : smt_fail(error,
+                                     SMT_ERR_ARGUMENT,
+                                     "%s: has no layer '%s'; 'semtinel info' lists its layers",
+                                     x->path,
+                                     layer);
     }
     smt_shape shape = graph->nodes[x->node].shape;
     if (x->node == 0 || (shape.h == 1 && shape.w == 1)) {

@@ -1,4 +1,5 @@
 /* The form of a network that is quantised: one node for each operator of the file to come. */
+#include "base/guess.h"
 #include "quant/quantizer.h"
 
 #include <stdio.h>
@@ -115,21 +116,34 @@ static smt_status append(smt_graph *dst,
     return map[i] < 0 ? SMT_ERR_MEMORY : SMT_OK;
 }
 
-static smt_status
-check_split(const smt_graph *graph, const smt_quant_options *options, smt_error *error)
+int quant_find_layer(const smt_graph *graph, const char *name, bool swish, smt_error *error)
 {
-    for (int i = 0; i < options->split_count; i++) {
-        int node = smt_graph_find(graph, options->split[i]);
-        if (node < 0 || !smt_op_is_layer(graph->nodes[node].op) ||
-            graph->nodes[node].activation != SMT_ACT_HARD_SWISH) {
-            return smt_fail(error,
-                            SMT_ERR_ARGUMENT,
-                            "no layer with weights and hard-swish is called '%s'; 'semtinel info' "
-                            "lists the names",
-                            options->split[i]);
+    smt_guess guess = {0};
+    for (int i = 0; i < graph->node_count; i++) {
+        const smt_node *node = &graph->nodes[i];
+        if (smt_op_is_layer(node->op) && (!swish || node->activation == SMT_ACT_HARD_SWISH)) {
+            if (strcmp(node->name, name) == 0) {
+                return i;
+            }
+            smt_nearest(&guess, name, node->name);
         }
     }
-    return SMT_OK;
+    const char *with = swish ? "weights and hard-swish" : "weights";
+    if (guess.word) {
+        smt_fail(error,
+                 SMT_ERR_ARGUMENT,
+                 "no layer with %s is called '%s'; did you mean '%s'?",
+                 with,
+                 name,
+                 guess.word);
+    } else {
+        smt_fail(error,
+                 SMT_ERR_ARGUMENT,
+                 "no layer with %s is called '%s'; 'semtinel info' lists the names",
+                 with,
+                 name);
+    }
+    return -1;
 }
 
 smt_status quant_prepare(const smt_model *model,
@@ -141,7 +155,10 @@ smt_status quant_prepare(const smt_model *model,
     int *map = NULL;
     smt_status status = smt_graph_fold(model->graph, &folded, error);
     status = status ? status : smt_graph_free_gates(folded, &gated, error);
-    status = status ? status : check_split(gated, options, error);
+    for (int i = 0; i < options->split_count && !status; i++) {
+        status =
+            quant_find_layer(gated, options->split[i], true, error) < 0 ? SMT_ERR_ARGUMENT : SMT_OK;
+    }
     status = status ? status : smt_graph_create(&graph, error);
     if (status) {
         goto done;

@@ -14,12 +14,9 @@ smt_quant_options smt_quant_defaults(void)
 static smt_status mark_float(smt_quantizer *q, const smt_quant_options *options, smt_error *error)
 {
     for (int i = 0; i < options->keep_count; i++) {
-        int node = smt_graph_find(q->real, options->keep_float[i]);
-        if (node < 0 || !smt_op_is_layer(q->real->nodes[node].op)) {
-            return smt_fail(error,
-                            SMT_ERR_ARGUMENT,
-                            "no layer with weights is called '%s'; 'semtinel info' lists the names",
-                            options->keep_float[i]);
+        int node = quant_find_layer(q->real, options->keep_float[i], false, error);
+        if (node < 0) {
+            return SMT_ERR_ARGUMENT;
         }
         q->keep[node] = true;
     }

@@ -28,6 +28,10 @@ smt_status quant_prepare(const smt_model *model,
                          smt_graph **out,
                          smt_error *error);
 
+/* The node of the layer with weights called `name`, and with hard-swish if `swish`; -1: there is
+ * none, and the error says so. */
+int quant_find_layer(const smt_graph *graph, const char *name, bool swish, smt_error *error);
+
 /* Values of all nodes of `graph` on the images, batch by batch: visit(context, exec, batch's first
  * image, its images) may call smt_exec_value. */
 typedef void (*quant_visit)(void *context, const smt_exec *exec, int first, int images);

@@ -15,6 +15,7 @@ typedef struct smt_run {
     const smt_train_options *options; /* of `resolved` */
     smt_train_options resolved;       /* the caller's, with epochs and rate filled in */
     FILE *log;                        /* RUN/log.txt, appended to */
+    long old_log;                     /* its bytes of an earlier run, which this one replaces */
     bool log_failed;                  /* said once */
     char *model_path, *history_path;
 

@@ -50,7 +50,7 @@ static smt_status open_run(smt_run *run, smt_error *error)
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", folder);
     }
     /* The lock goes with the process, however it ends. Some network file systems have none. */
-    run->log = fopen(log, "a");
+    run->log = fopen(log, "a+");
     if (!run->log) {
         status = smt_fail(error, SMT_ERR_IO, "%s: cannot write: %s", log, strerror(errno));
     } else if (flock(fileno(run->log), LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) {
@@ -61,8 +61,8 @@ static smt_status open_run(smt_run *run, smt_error *error)
                           "%s: another process is training there; wait for it, or name another "
                           "folder",
                           folder);
-    } else if (!run->job->resume && ftruncate(fileno(run->log), 0)) {
-        status = smt_fail(error, SMT_ERR_IO, "%s: cannot write: %s", log, strerror(errno));
+    } else if (!run->job->resume && fseek(run->log, 0, SEEK_END) == 0) {
+        run->old_log = ftell(run->log);
     }
     smt_free(log);
     return status;
@@ -228,8 +228,36 @@ static smt_status make_buffers(smt_run *run, smt_error *error)
     return smt_exec_create(run->model->graph, run->job->pool, &options, &run->infer, error);
 }
 
+/* Takes the earlier run's lines out of log.txt: what this one has said so far moves to the front.
+ */
+static smt_status clear_log(smt_run *run, smt_error *error)
+{
+    if (run->old_log <= 0 || run->log_failed) {
+        return SMT_OK;
+    }
+    bool good = fseek(run->log, 0, SEEK_END) == 0;
+    long end = good ? ftell(run->log) : -1;
+    size_t size = end > run->old_log ? (size_t)(end - run->old_log) : 0;
+    char *said = smt_alloc(size + 1, 1);
+    if (!said) {
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", run->job->run);
+    }
+    good = good && fseek(run->log, run->old_log, SEEK_SET) == 0 &&
+           fread(said, 1, size, run->log) == size && ftruncate(fileno(run->log), 0) == 0 &&
+           fseek(run->log, 0, SEEK_END) == 0 && fwrite(said, 1, size, run->log) == size &&
+           fflush(run->log) == 0;
+    smt_free(said);
+    run->old_log = 0;
+    return good ? SMT_OK
+                : smt_fail(error,
+                           SMT_ERR_IO,
+                           "%s/log.txt: cannot write: %s",
+                           run->job->run,
+                           strerror(errno));
+}
+
 /* Outputs of an earlier run in this folder would not belong to this one. */
-static void clear_run(const smt_run *run)
+static smt_status clear_run(smt_run *run, smt_error *error)
 {
     static const char *const names[] = {
         "checkpoint.safetensors", "model.safetensors", "history.csv", "curves.png"};
@@ -240,6 +268,7 @@ static void clear_run(const smt_run *run)
         }
         smt_free(path);
     }
+    return clear_log(run, error);
 }
 
 static smt_status resume_or_start(smt_run *run, bool exists, smt_error *error)
@@ -251,12 +280,6 @@ static smt_status resume_or_start(smt_run *run, bool exists, smt_error *error)
                         SMT_LOG_INFO,
                         "%s: no epoch is done yet: starting from the beginning",
                         run->job->run);
-        } else if (exists) {
-            smt_run_say(
-                run,
-                SMT_LOG_INFO,
-                "%s: held an earlier run, which is replaced (--resume would have gone on with it)",
-                run->job->run);
         }
         smt_status status = smt_run_first_weights(run, error);
         smt_start start = strcmp(s->origin, "none") == 0 ? SMT_START_RANDOM
@@ -264,8 +287,23 @@ static smt_status resume_or_start(smt_run *run, bool exists, smt_error *error)
                                                          : SMT_START_WEIGHTS;
         smt_train_resolve(&run->resolved, start, smt_loader_batches(run->train_loader));
         s->plateau = smt_plateau_start(&run->options->schedule);
+        if (!status && start == SMT_START_RANDOM && run->options->freeze_bn) {
+            status = smt_fail(error,
+                              SMT_ERR_ARGUMENT,
+                              "--freeze-bn keeps the batch-norm statistics of the initial weights, "
+                              "and random weights have none: give --init MODEL, or leave it out");
+        }
         if (!status) {
             status = smt_train_check(run->options, error);
+        }
+        /* From here on the initial weights are there: a wrong --init costs an earlier run nothing.
+         */
+        if (!status && exists && !run->job->resume) {
+            smt_run_say(
+                run,
+                SMT_LOG_INFO,
+                "%s: held an earlier run, which is replaced (--resume would have gone on with it)",
+                run->job->run);
         }
         if (!status) {
             size_t steps = smt_loader_batches(run->train_loader);
@@ -279,7 +317,7 @@ static smt_status resume_or_start(smt_run *run, bool exists, smt_error *error)
                         steps,
                         smt_plural(steps, "step", "steps"),
                         run->options->schedule.rate);
-            clear_run(run);
+            status = clear_run(run, error);
         }
         return status;
     }

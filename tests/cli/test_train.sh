@@ -44,6 +44,8 @@ for attempt in $(seq 1 30); do # parts of an unbroken run, longer each time, so 
     [ $code = 0 ] && break
     kills=$((kills + 1))
     [ $code = 137 ] || fail "attempt $attempt: exit code $code: $(tail -1 out.txt)"
+    # `timeout` is killed with its child, which may not have ended yet: its lock goes when it has.
+    [ ! -e broken/log.txt ] || flock -w 60 broken/log.txt true || fail "attempt $attempt: the killed run keeps its lock"
 done
 [ $kills -ge 2 ] || fail "only $kills runs were killed: nothing was tested"
 find broken -name '*.tmp.*' -delete 2>/dev/null # a killed process cannot clean up
@@ -100,6 +102,19 @@ expect 1 "whole.*width 0.25" "$semtinel" train images -o run --size 32 --init wh
 expect 1 "nothing.safetensors" "$semtinel" train images -o run --size 32 --init nothing.safetensors
 head -c 2000 whole/model.safetensors >cut.safetensors
 expect 1 "cut.safetensors" "$semtinel" train images -o run --size 32 --init cut.safetensors --width 0.25
+# A wrong --init costs an earlier run nothing; a right one replaces it, its log too.
+cp -r whole earlier
+expect 1 "cut.safetensors" "$semtinel" train images -o earlier --size 32 --init cut.safetensors --width 0.25
+grep -q "is replaced" out.txt && fail "said to be replaced before the weights were there"
+for file in model.safetensors checkpoint.safetensors history.csv curves.png; do
+    cmp whole/$file earlier/$file || fail "a wrong --init lost the earlier run's $file"
+done
+head -c "$(wc -c <whole/log.txt)" earlier/log.txt | cmp - whole/log.txt || fail "a wrong --init lost the earlier run's log"
+expect 0 "earlier: held an earlier run, which is replaced" "$semtinel" train images -o earlier --size 32 --width 0.25 \
+    --batch 8 --init whole --epochs 1
+[ "$(grep -c "training images" earlier/log.txt)" = 1 ] || fail "the log of the replaced run is still there"
+head -1 earlier/log.txt | grep -q "^images: 4 classes" || fail "log.txt begins with: $(head -1 earlier/log.txt)"
+expect 1 "random weights have none" "$semtinel" train images -o run --width 0.25 --size 32 --batch 8 --epochs 1 --freeze-bn
 expect 1 "/proc/run" "$semtinel" train images -o /proc/run $small
 head -c 5000 stopped/checkpoint.safetensors >cut && mv cut stopped/checkpoint.safetensors
 expect 1 "stopped/checkpoint.safetensors" "$semtinel" train images -o stopped --init none --resume

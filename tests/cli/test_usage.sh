@@ -70,6 +70,13 @@ expect 2 "synth: --noise nan: not a number in 0 .. 4" "$semtinel" synth x --nois
 expect 2 "quantize: --epochs and --rate are of fine-tuning: give --qat" "$semtinel" quantize run --calibrate . -o q.tflite --epochs 3
 expect 2 "quantize: --epochs and --rate are of fine-tuning: give --qat" "$semtinel" quantize run --calibrate . -o q.tflite --rate 1e-3
 expect 2 "quantize: --percentile counts with --method percentile" "$semtinel" quantize run --calibrate . -o q.tflite --percentile 99
+expect 2 "quantize: --qat and --sensitivity are of int8 values" "$semtinel" quantize run --qat . --scheme dynamic -o q.tflite
+expect 2 "quantize: --keep-float needs --scheme int8-float-io" "$semtinel" quantize run --calibrate . --scheme dynamic \
+    --keep-float stem -o q.tflite
+expect 2 "quantize: -o q.foo: int8 models are written as .tflite and .onnx; q.foo/ is a folder" "$semtinel" quantize run --calibrate . -o q.foo
+expect 2 "quantize: -o q.h5: int8 models are written as .tflite and .onnx" "$semtinel" quantize run --calibrate . -o q.h5
+expect 2 "train: --freeze-bn keeps the batch-norm statistics of the initial weights; --init none has none" \
+    "$semtinel" train images -o run --freeze-bn --init none
 expect 2 "calibrate: --sure says how surely a purity holds" "$semtinel" calibrate run images --sure 0.9
 expect 2 "predict: --output: is empty" "$semtinel" predict run images -o ""
 expect 2 "demo: name the video: -o FILE.mp4" "$semtinel" demo run images
@@ -118,6 +125,15 @@ expect 1 "cannot write to standard output" bash -c '"$0" audit images --json - >
 "$semtinel" evaluate run images -o evaluation 2>&1 | true # the reader leaves at once
 left=$(find . -name '*.tmp.*' -o -name '.partial*')
 [ -z "$left" ] || fail "a closed pipe leaves $left"
+# A mistyped layer or class gets the nearest name.
+expect 1 "no layer with weights and hard-swish is called 'stme'; did you mean 'stem'" \
+    "$semtinel" quantize run --calibrate images -o q.tflite --split stme
+expect 1 "no layer with weights is called 'classifer'; did you mean 'classifier'" \
+    "$semtinel" quantize run --calibrate images -o q.tflite --scheme int8-float-io --keep-float classifer
+expect 1 "run.*: has no layer 'block4.expnad'; did you mean 'block4.expand'" \
+    "$semtinel" explain run images -o why --layer block4.expnad
+expect 1 "map crak=other: neither the model nor the data set has a class 'crak'; did you mean 'crack'" \
+    "$semtinel" evaluate run images -o mapped --map crak=other
 # What cannot be written is told before the work: none of these reads a model or an image.
 for line in "adapt none none -o /proc/x" "augment images /proc/x" "audit none --json /proc/x" "audit none --sheet /proc/x" \
     "calibrate none none -o /proc/x" "compare none none -o /proc/x" "demo none none -o /proc/x.mp4" "evaluate none none -o /proc/x" \

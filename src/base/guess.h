@@ -1,0 +1,14 @@
+/* What may have been meant by a mistyped word. */
+#ifndef SEMTINEL_BASE_GUESS_H
+#define SEMTINEL_BASE_GUESS_H
+
+/* Of the words that are shown to it one by one, beginning with a guess that is zero, the one that
+ * is nearest to `typed`; NULL: none is near. */
+typedef struct smt_guess {
+    const char *word;
+    int steps; /* letters added, dropped, changed or swapped */
+} smt_guess;
+
+void smt_nearest(smt_guess *guess, const char *typed, const char *word);
+
+#endif
