@@ -61,6 +61,22 @@ smt_status cli_open_classifier(
     return SMT_OK;
 }
 
+smt_status cli_open_explainer(const char *source,
+                              const char *model,
+                              const char *layer,
+                              smt_pool *pool,
+                              smt_explainer **out,
+                              smt_error *error)
+{
+    smt_error why = {0};
+    smt_status status = smt_explainer_open(source ? source : model, layer, pool, out, &why);
+    if (status == SMT_ERR_UNSUPPORTED && !source) {
+        return smt_fail(
+            error, status, "%.960s; --source names the float model to look into", why.message);
+    }
+    return status ? smt_fail(error, status, "%s", why.message) : SMT_OK;
+}
+
 smt_status
 cli_find_classes(const smt_classifier_info *info, const char *name, bool *chosen, smt_error *error)
 {

@@ -15,6 +15,15 @@
 smt_status cli_open_classifier(
     const char *path, const char *names, smt_pool *pool, smt_classifier **out, smt_error *error);
 
+/* smt_explainer_open() on `source`, or where it is NULL on `model`; an int8 model has no weights to
+ * look into, and the message names --source. */
+smt_status cli_open_explainer(const char *source,
+                              const char *model,
+                              const char *layer,
+                              smt_pool *pool,
+                              smt_explainer **out,
+                              smt_error *error);
+
 /* The model's classes that `name` means, of a user's spelling: the class of the very name, else
  * those of the same name but for case, punctuation and synonyms (smt_class_canonical), else for
  * "clean" every kind of clean. chosen: class_count, filled. Error: there is none; the message names

@@ -203,7 +203,7 @@ static smt_status open_all(work *w,
     how.threads = cli_shared.threads;
     smt_status status = cli_open_classifier(model, names, pool, &w->classifier, error);
     if (!status && overlay) {
-        status = smt_explainer_open(source ? source : model, NULL, pool, &w->explainer, error);
+        status = cli_open_explainer(source, model, NULL, pool, &w->explainer, error);
         if (!status &&
             smt_explainer_size(w->explainer) != smt_classifier_about(w->classifier)->input_size) {
             status = smt_fail(error,

@@ -54,8 +54,10 @@ static const cli_command command = {
                "that ships. DATASET is a folder\n"
                "of class folders, or of train/, val/, test/ with class folders inside. OUT gets "
                "metrics.json,\n"
-               "classification_report.txt, confusion_matrix.png, .svg and .csv, predictions.csv "
-               "and log.txt.\n"
+               "classification_report.txt, confusion_matrix.png, .svg and .csv, predictions.csv, "
+               "reliability.png,\n"
+               "coverage.png, report.html and log.txt (evaluate-log.txt in a run's folder, whose "
+               "log.txt stays).\n"
                "\n"
                "Class names that differ in case, punctuation, plural or by a common synonym are "
                "matched. A predicted class that\n"
@@ -245,7 +247,11 @@ static void print_summary(const smt_evaluation *e)
 
 static smt_status start_log(smt_file **log, const char *line, smt_error *error)
 {
-    char *path = smt_path_join(output, "log.txt");
+    /* In a run's folder log.txt is the training's. */
+    char *model = smt_path_join(output, "model.safetensors");
+    bool run = model && smt_path_exists(model);
+    char *path = smt_path_join(output, run ? "evaluate-log.txt" : "log.txt");
+    smt_free(model);
     smt_status status =
         path ? smt_file_create(path, log, error) : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
     if (!status) {

@@ -49,7 +49,7 @@ static const cli_command command = {
                "centre (0 .. 1 from left and top), and\n"
                "the share of the map above half of the peak. An int8 model predicts itself; the "
                "map comes from its float source,\n"
-               "--source, or without it from the weights that the file holds.",
+               "--source. Files of other precisions hold weights to look into themselves.",
     .examples =
         "  semtinel explain run ../data/test/bridge -o why\n"
         "  semtinel explain model-int8.tflite wafer.png -o why --source run --class bridge\n",
@@ -170,9 +170,7 @@ static smt_status open_both(work *w, const char *model, smt_pool *pool, smt_erro
 {
     smt_status status = cli_open_classifier(model, names, pool, &w->classifier, error);
     status = status ? status : find_class(w, error);
-    status = status
-                 ? status
-                 : smt_explainer_open(source ? source : model, layer, pool, &w->explainer, error);
+    status = status ? status : cli_open_explainer(source, model, layer, pool, &w->explainer, error);
     if (status) {
         return status;
     }

@@ -214,6 +214,14 @@ static bool names_folder(const char *path)
 static int export_c_source(const char *tflite)
 {
     smt_error error = {SMT_OK, ""};
+    const smt_model_format *format = smt_format_by_suffix(tflite);
+    if (smt_path_is_directory(tflite) || (format && strcmp(format->name, "tflite"))) {
+        return cli_usage(&command,
+                         "-o %s: a folder gets C source of an int8 .tflite; 'semtinel quantize %s "
+                         "--calibrate DIR -o int8.tflite' makes one",
+                         outputs.items[0],
+                         tflite);
+    }
     if (smt_csource_export(tflite, outputs.items[0], &error)) {
         return cli_report(&error);
     }

@@ -321,7 +321,9 @@ static smt_status add(file_list *list,
     static const char *const suffixes[] = {"tflite", "onnx"};
     smt_status status = SMT_OK;
     for (int k = 0; k < (half ? 1 : 2) && status == SMT_OK; k++) {
-        char *path = smt_format("%s/%s.%s", output, name, suffixes[k]);
+        char *file = smt_format("%s.%s", name, suffixes[k]);
+        char *path = file ? smt_path_join(output, file) : NULL;
+        smt_free(file);
         if (!path) {
             return smt_fail(error, SMT_ERR_MEMORY, "out of memory");
         }

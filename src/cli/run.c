@@ -40,6 +40,13 @@ static smt_status
 open_model(run_state *state, const char *path, const smt_edge_kernels *kernels, smt_error *error)
 {
     smt_edge_error detail;
+    if (smt_path_is_directory(path))
+        return smt_fail(error,
+                        SMT_ERR_FORMAT,
+                        "%s: is a folder, not a .tflite file; 'semtinel export %s -o model.tflite' "
+                        "makes one of a run",
+                        path,
+                        path);
     smt_status status = smt_file_load(path, 0, &state->file, &state->file_bytes, error);
     if (status)
         return status;

@@ -540,15 +540,15 @@ static smt_status add_operator(reader *r)
         if (smt_edge_get_tensor(&r->file, r->op.inputs[0], &t) && t.data) {
             return SMT_OK; /* found from its reader by find_constant */
         }
-        return refuse(
-            r,
-            SMT_ERR_UNSUPPORTED,
-            "an int8 network; it can be evaluated and run, but not imported for training");
+        return refuse(r,
+                      SMT_ERR_UNSUPPORTED,
+                      "an int8 network; it can be evaluated and run, but only float networks can "
+                      "be imported: take the one that it was made from");
     case SMT_EDGE_QUANTIZE:
-        return refuse(
-            r,
-            SMT_ERR_UNSUPPORTED,
-            "an int8 network; it can be evaluated and run, but not imported for training");
+        return refuse(r,
+                      SMT_ERR_UNSUPPORTED,
+                      "an int8 network; it can be evaluated and run, but only float networks can "
+                      "be imported: take the one that it was made from");
     default:
         return refuse(r,
                       SMT_ERR_UNSUPPORTED,
@@ -574,7 +574,7 @@ static smt_status add_input(reader *r)
         return smt_fail(r->error,
                         SMT_ERR_UNSUPPORTED,
                         "%s: its input is %s; it can be evaluated and run, but only float networks "
-                        "can be imported",
+                        "can be imported: take the one that it was made from",
                         r->path,
                         smt_edge_type_name(t.type));
     }

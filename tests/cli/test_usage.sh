@@ -134,6 +134,17 @@ expect 1 "run.*: has no layer 'block4.expnad'; did you mean 'block4.expand'" \
     "$semtinel" explain run images -o why --layer block4.expnad
 expect 1 "map crak=other: neither the model nor the data set has a class 'crak'; did you mean 'crack'" \
     "$semtinel" evaluate run images -o mapped --map crak=other
+# What a message says to do next.
+expect 2 "export: -o c/: a folder gets C source of an int8 .tflite; 'semtinel quantize run --calibrate" "$semtinel" export run -o c/
+expect 1 "run: is a folder, not a .tflite file; 'semtinel export run -o model.tflite'" "$semtinel" run run -i images -o x
+expect 0 "" "$semtinel" quantize run --calibrate images -o int8.tflite --quiet
+expect 1 "int8.tflite: .*take the one that it was made from; --source names the float model" "$semtinel" explain int8.tflite images -o why
+expect 0 "" "$semtinel" explain int8.tflite images/open -o why --source run
+# Evaluated into the run's own folder, the log of the training stays.
+cp run/log.txt trained.txt
+expect 0 "" "$semtinel" evaluate run images -o run
+cmp -s run/log.txt trained.txt || fail "evaluate -o RUN overwrote the log of the training"
+[ -s run/evaluate-log.txt ] || fail "evaluate -o RUN left no log of its own"
 # What cannot be written is told before the work: none of these reads a model or an image.
 for line in "adapt none none -o /proc/x" "augment images /proc/x" "audit none --json /proc/x" "audit none --sheet /proc/x" \
     "calibrate none none -o /proc/x" "compare none none -o /proc/x" "demo none none -o /proc/x.mp4" "evaluate none none -o /proc/x" \
