@@ -167,7 +167,8 @@ static void make_source(const char *root)
     made_file(root, "a b/broken.png", "nothing");
 }
 
-/* A temporary folder: where a set lies in it, where another is written, and the set that is open. */
+/* A temporary folder: where a set lies in it, where another is written, and the set that is open.
+ */
 typedef struct place {
     char root[40], source[64], out[64];
     smt_dataset *set;
@@ -211,8 +212,8 @@ static smt_split *assign(const place *p, const smt_split_options *options)
     for (size_t i = 0; i < p->set->sample_count; i++) {
         wanted[i] = p->audit->content[i] != SMT_CONTENT_UNREADABLE;
     }
-    assert_int_equal(
-        smt_split_assign(p->set, p->audit->group, wanted, options, assigned, NULL), SMT_OK);
+    assert_int_equal(smt_split_assign(p->set, p->audit->group, wanted, options, assigned, NULL),
+                     SMT_OK);
     smt_free(wanted);
     return assigned;
 }
@@ -244,7 +245,8 @@ static void writes_splits(void **state)
         struct stat info;
         assert_int_equal(stat(p.set->samples[0].path, &info), 0);
         assert_int_equal(info.st_nlink, link ? 2 : 1);
-        assert_int_equal(made_count(p.out), 4); /* three parts and split.json: nothing else is left */
+        assert_int_equal(made_count(p.out),
+                         4); /* three parts and split.json: nothing else is left */
         snprintf(path, sizeof path, "%s/split.json", p.out);
         assert_true(smt_path_exists(path));
         close_set(&p);
@@ -288,7 +290,8 @@ static void failures_leave_nothing(void **state)
     smt_split_options options = smt_split_defaults();
     smt_split *assigned = assign(&p, &options);
     smt_error error = {SMT_OK, ""};
-    assert_int_equal(smt_split_write(p.audit, assigned, &options, inside, &error), SMT_ERR_ARGUMENT);
+    assert_int_equal(smt_split_write(p.audit, assigned, &options, inside, &error),
+                     SMT_ERR_ARGUMENT);
     assert_non_null(strstr(error.message, "lies inside"));
     assert_false(smt_path_exists(inside));
     /* Files beyond 2000 bytes fail as on a full disk. */
@@ -309,7 +312,8 @@ static void failures_leave_nothing(void **state)
     assert_non_null(strstr(error.message, "cannot write"));
     assert_false(smt_path_exists(p.out));
     smt_interrupt();
-    assert_int_equal(smt_split_write(p.audit, assigned, &options, p.out, &error), SMT_ERR_INTERRUPTED);
+    assert_int_equal(smt_split_write(p.audit, assigned, &options, p.out, &error),
+                     SMT_ERR_INTERRUPTED);
     assert_int_equal(smt_augment_set(p.audit, &augment, pool, p.out, NULL, &error),
                      SMT_ERR_INTERRUPTED);
     smt_interrupt_clear();
@@ -343,7 +347,8 @@ static void failing_allocations(void **state)
         augment.per_class = 2;
         for (long n = 0; status; n++) {
             smt_alloc_fail_after(n);
-            status = what == 0 ? smt_split_assign(p.set, p.audit->group, NULL, &options, assigned, NULL)
+            status = what == 0
+                         ? smt_split_assign(p.set, p.audit->group, NULL, &options, assigned, NULL)
                      : what == 1 ? smt_split_write(p.audit, assigned, &options, p.out, NULL)
                                  : smt_augment_set(p.audit, &augment, one, p.out, NULL, NULL);
             smt_alloc_fail_after(-1);
