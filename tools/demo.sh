@@ -16,7 +16,7 @@ step() {
 }
 step "simulate SEM images of eleven classes" synth "$out/images" --preset phase3 --per-class 100 --seed 7 --splits
 step "look for duplicates and leaks" audit "$out/images" --json "$out/audit.json"
-step "train from the shipped backbone" train "$out/images" -o "$out/run" --size 128 --rate 1e-3 --epochs 12
+step "train from the shipped backbone" train "$out/images" -o "$out/run" --size 128 --mix-synth 0 --rate 1e-3 --epochs 12
 step "calibrate the confidence on the validation images" calibrate "$out/run" "$out/images"
 step "evaluate on the test images" evaluate "$out/run" "$out/images" -o "$out/evaluation"
 step "quantise and compare precisions" quantize "$out/run" --calibrate "$out/images" --qat "$out/images" --epochs 4 \

@@ -123,11 +123,6 @@ typedef struct smt_transfer_report {
                           * their root mean   square, over the images given; -1: not measured */
 } smt_transfer_report;
 
-/* Whether smt_model_transfer can take src's weights for a network of these options: width,
- * channels, padding. SMT_ERR_UNSUPPORTED says what differs. */
-SMT_API smt_status smt_model_fits(const smt_model *src,
-                                  const smt_mobilenet_options *options,
-                                  smt_error *error);
 /* Copies src's weights and statistics into dst by layer name and shape. The classifier is copied
  * only when both have the same class names in the same order. SMT_ERR_UNSUPPORTED when the
  * backbones do not match (another width, another network): dst is then unchanged and the message

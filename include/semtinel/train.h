@@ -16,6 +16,8 @@
 extern "C" {
 #endif
 
+#define SMT_EXTRA_SHARE 0.2 /* of every batch, where the share is left to the training */
+
 typedef enum smt_averaging {
     SMT_AVERAGE_NONE,
     SMT_AVERAGE_EMA, /* exponential moving average of weights and batch statistics, step by step */
@@ -54,7 +56,9 @@ typedef struct smt_train_options {
     int patience;        /* stop after this many epochs without a better validation; 0: never */
     double val_share;    /* part of the training images that validates if there is no val folder */
     int synth_per_class; /* simulated images of each class that the simulator knows */
-    double extra_share;  /* part of every batch that comes from smt_train_job.extra */
+    double extra_share;  /* part of every batch that comes from smt_train_job.extra, 0 .. 0.9; below
+                            0: SMT_EXTRA_SHARE if training starts from random or optional weights
+                            and job.extra gives any, else 0 */
     bool no_augment;
     smt_augment_options augment;
 } smt_train_options;
@@ -106,8 +110,9 @@ typedef struct smt_train_job {
     bool resume;         /* go on where `run` stopped; from the start if it holds nothing */
     smt_pool *pool;      /* borrowed */
     /* Further training images, for instance simulated ones, mixed in by options.extra_share; or
-     * NULL. Called once, when the classes are known; fills *pixels and *labels (smt_alloc; class or
-     * -1), which the training owns then. */
+     * NULL. Called at most once, when the classes are known; fills *pixels and *labels (smt_alloc;
+     * class or -1), which the training owns then. Where the share is below 0 and there is nothing
+     * worth mixing in, it leaves both NULL. */
     smt_status (*extra)(void *context,
                         const smt_train_options *options,
                         const char *const *classes,

@@ -28,7 +28,12 @@ static const cli_command command = {
     "\n"
     "--init: 'default' starts from the backbone that semtinel ships, trained on simulated images; "
     "'none' from random\n"
-    "weights; anything else is a model file or another RUN, whose layers are taken where they fit.",
+    "weights; anything else is a model file or another RUN, whose layers are taken where they "
+    "fit.\n"
+    "\n"
+    "Where the simulator knows the classes by name, a fifth of every batch is simulated images, "
+    "unless --init names\n"
+    "weights of yours: the network then does better on images of other tools (--mix-synth).",
     "  semtinel train images -o run\n"
     "  semtinel train images -o run --init none --epochs 100 --rate 2e-3\n"
     "  semtinel train images -o run --init other-run --freeze-epochs 5 --freeze-bn\n"
@@ -190,6 +195,15 @@ static smt_status simulate(void *context,
     int found[2] = {match(SMT_SYNTH_PHASE1, classes, class_count, simulated[0], ours[0]),
                     match(SMT_SYNTH_PHASE3, classes, class_count, simulated[1], ours[1])};
     int preset = found[1] > found[0];
+    bool left_to_us = options->extra_share < 0;
+    if (left_to_us && 4 * found[preset] < 3 * class_count) {
+        if (found[preset]) {
+            cli_say("the simulator knows %d of %d classes only: no simulated images are mixed in",
+                    found[preset],
+                    class_count);
+        }
+        return SMT_OK;
+    }
     if (!found[preset]) {
         return smt_fail(error,
                         SMT_ERR_ARGUMENT,
@@ -210,11 +224,12 @@ static smt_status simulate(void *context,
         smt_free(labels);
         return smt_fail(error, SMT_ERR_MEMORY, "out of memory for %zu simulated images", count);
     }
-    cli_say("simulating %d %s of each of %d %s",
+    cli_say("simulating %d %s of each of %d %s to mix in%s",
             options->synth_per_class,
             smt_plural((size_t)options->synth_per_class, "image", "images"),
             found[preset],
-            smt_plural((size_t)found[preset], "class", "classes"));
+            smt_plural((size_t)found[preset], "class", "classes"),
+            left_to_us ? " (--mix-synth 0: none)" : "");
     synth_run run = {preset ? SMT_SYNTH_PHASE3 : SMT_SYNTH_PHASE1,
                      simulated[preset],
                      options->synth_per_class,

@@ -115,8 +115,8 @@ static bool is_head(const smt_node *node)
     return strcmp(node->name, "classifier") == 0 || strcmp(node->name, "head") == 0;
 }
 
-smt_status
-smt_model_fits(const smt_model *src, const smt_mobilenet_options *options, smt_error *error)
+/* Whether src's weights are of a network of these options: width, channels, padding. */
+static smt_status fits(const smt_model *src, const smt_mobilenet_options *options, smt_error *error)
 {
     const smt_mobilenet_options *own = &src->arch;
     if (own->width > 0 && (options->width < own->width || options->width > own->width)) {
@@ -172,7 +172,7 @@ smt_status smt_model_transfer(smt_model *dst,
     smt_transfer_report local = {.difference = -1};
     const smt_graph *g = dst->graph;
     int source = -1;
-    smt_status status = smt_model_fits(src, &dst->arch, error);
+    smt_status status = fits(src, &dst->arch, error);
     if (status) {
         return status;
     }

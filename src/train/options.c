@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { STEPS_OF_TRAINED = 720 };
+enum { STEPS_OF_TRAINED = 720, STEPS_MIXED = 1080 };
 
 #define AT(member) offsetof(smt_train_options, member)
 #define INT(name, member, low, high, help)                                                         \
@@ -35,8 +35,8 @@ static const smt_train_field fields[] = {
         arch.input_size,
         0,
         512,
-        "side of the square input, pixels, from 32; 0: 160 from a backbone's weights, a run's own, "
-        "else 128"),
+        "side of the square input, pixels, from 32; 0: that of the run whose weights --init names, "
+        "else 160"),
     INT("channels", arch.channels, 1, 3, "input channels: 1 grey, or 3 equal ones"),
     FLAG("wide-head", arch.wide_head, "add the 1024-wide layer between pooling and classifier"),
     FLOAT("dropout", arch.dropout, 0, 0.9, "share of the features dropped before the classifier"),
@@ -53,7 +53,7 @@ static const smt_train_field fields[] = {
         0,
         100000,
         "passes over the training images; 0: 200 from random weights, those of 720 steps from "
-        "trained ones, 20 to 200"),
+        "trained ones (1080 with simulated images mixed in), 20 to 200"),
     INT("batch", batch, 1, 1024, "images a step"),
     CHOICE("optimizer", optimizer.kind, "adamw|adam|sgd", "how weights follow gradients"),
     REAL(
@@ -133,7 +133,13 @@ static const smt_train_field fields[] = {
         100000,
         "stop after so many epochs without a better one; 0: never"),
     REAL("val-share", val_share, 0.02, 0.5, "held out for validation if DATASET has no val/"),
-    REAL("mix-synth", extra_share, 0, 0.9, "share of every batch that is simulated images"),
+    REAL("mix-synth",
+         extra_share,
+         -1,
+         0.9,
+         "share of every batch that is simulated images of the same classes; 0: none; below 0: 0.2 "
+         "from random and from the shipped weights if the simulator knows three quarters of the "
+         "classes, else none"),
     INT("synth-per-class", synth_per_class, 1, 100000, "simulated images of each class to mix in"),
 
     FLAG("no-augment", no_augment, "show the images as they are"),
@@ -181,6 +187,7 @@ smt_train_options smt_train_defaults(void)
         .average_decay = 0.99,
         .average_start = 0.5,
         .val_share = 0.15,
+        .extra_share = -1,
         .synth_per_class = 300,
         .augment = smt_augment_defaults(),
     };
@@ -202,7 +209,8 @@ void smt_train_resolve(smt_train_options *options, smt_start start, size_t steps
     if (options->epochs == 0) {
         options->epochs = SMT_EPOCHS_MOST;
         if (start != SMT_START_RANDOM && steps_per_epoch) {
-            size_t epochs = (STEPS_OF_TRAINED + steps_per_epoch - 1) / steps_per_epoch;
+            size_t steps = options->extra_share > 0 ? STEPS_MIXED : STEPS_OF_TRAINED;
+            size_t epochs = (steps + steps_per_epoch - 1) / steps_per_epoch;
             epochs = epochs < SMT_EPOCHS_MOST ? epochs : SMT_EPOCHS_MOST;
             options->epochs = epochs > SMT_EPOCHS_LEAST ? (int)epochs : SMT_EPOCHS_LEAST;
         }

@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 enum {
-    SMT_SIZE_FOR_WEIGHTS = 160, /* input's side with weights of a backbone */
+    SMT_SIZE = 160, /* of the input's side, unless a run of ours brings its own */
     SMT_EPOCHS_LEAST = 20,
     SMT_EPOCHS_MOST = 200, /* also the number from random weights */
 };
@@ -21,7 +21,8 @@ typedef enum smt_start {
 
 /* Gives epochs and rate their values where they are 0. Random weights need many large steps;
  * trained ones need few and small ones, and over-fit with more: a number of steps rather than of
- * epochs, so that a set of fifty images learns as well (docs/training.md). */
+ * epochs, so that a set of fifty images learns as well; more of them where a part of each batch is
+ * further images (docs/training.md). */
 void smt_train_resolve(smt_train_options *options, smt_start start, size_t steps_per_epoch);
 /* An object with one member a field; NULL: no memory. The seed is not among them. */
 json_t *smt_options_json(const smt_train_options *options);

@@ -45,9 +45,9 @@ typedef struct smt_run {
 /* A line for the user and for log.txt. */
 void smt_run_say(smt_run *run, smt_log_level level, const char *format, ...) SMT_PRINTF(3, 4);
 
-/* start.c: the input's side where the options leave it open (0): that of the run or model of ours
- * that job->init names, SMT_SIZE_FOR_WEIGHTS with a backbone, the shipped or another's, else the
- * architecture's default. */
+/* start.c: reads the weights that job->init names, unless they are optional, so that wrong ones are
+ * told before the images are read; and settles the input's side where the options leave it open
+ * (0): that of a run or model of ours, else SMT_SIZE. */
 smt_status smt_run_settle_size(smt_run *run, smt_error *error);
 /* The model with random weights, and with those of job->init in it. */
 smt_status smt_run_start_model(smt_run *run, smt_error *error);

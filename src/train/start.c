@@ -69,24 +69,17 @@ static void say_lines(smt_run *run, char *text)
 smt_status smt_run_settle_size(smt_run *run, smt_error *error)
 {
     int *size = &run->resolved.arch.input_size;
-    if (*size != 0) {
+    bool open = *size == 0;
+    *size = open ? SMT_SIZE : *size;
+    if (!run->job->init || run->job->init_optional) {
         return SMT_OK;
     }
-    *size = smt_mobilenet_defaults().input_size;
-    if (!run->job->init) {
-        return SMT_OK;
-    }
-    bool shipped = run->job->init_optional;
-    smt_status status = smt_model_load(run->job->init, &run->source, shipped ? NULL : error);
+    smt_status status = smt_model_load(run->job->init, &run->source, error);
     const smt_model *source = run->source;
-    if (!status && !shipped && strcmp(source->provenance, "{}") != 0 &&
-        source->arch.input_size > 0) {
+    if (!status && open && strcmp(source->provenance, "{}") != 0 && source->arch.input_size > 0) {
         *size = source->arch.input_size;
-    } else if (!status && (!shipped || !smt_model_fits(source, &run->options->arch, NULL))) {
-        *size = SMT_SIZE_FOR_WEIGHTS;
     }
-    return shipped ? SMT_OK
-                   : status; /* shipped ones that do not fit are told when they are taken */
+    return status;
 }
 
 static smt_status take_weights(smt_run *run, smt_error *error)

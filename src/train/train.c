@@ -339,7 +339,8 @@ static smt_status resume_or_start(smt_run *run, bool exists, smt_error *error)
     return smt_run_save_outputs(run, s->best.epoch > 0, error);
 }
 
-/* A resumed run has the size, the epochs and the rate that were settled when it began. */
+/* A resumed run has the size, the epochs, the rate and the share that were settled when it began.
+ */
 static smt_status resolve_as_before(smt_run *run, smt_error *error)
 {
     smt_train_options then;
@@ -355,6 +356,9 @@ static smt_status resolve_as_before(smt_run *run, smt_error *error)
     }
     if (run->resolved.schedule.rate <= 0) {
         run->resolved.schedule.rate = then.schedule.rate;
+    }
+    if (run->resolved.extra_share < 0) {
+        run->resolved.extra_share = then.extra_share;
     }
     return SMT_OK;
 }
@@ -385,6 +389,9 @@ static smt_status prepare(smt_run *run, smt_error *error)
                                                    : smt_run_settle_size(run, error);
     if (!status) {
         status = smt_train_data_load(run->job, run->options, &run->data, error);
+    }
+    if (!status && run->resolved.extra_share < 0) {
+        run->resolved.extra_share = run->data->extra ? SMT_EXTRA_SHARE : 0;
     }
     if (!status) {
         status = open_run(run, error);

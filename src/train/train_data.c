@@ -204,7 +204,7 @@ static smt_status add_extra(const smt_train_job *job,
                                    &d->extra,
                                    &d->extra_labels,
                                    error);
-    if (!status) {
+    if (!status && d->extra) {
         size_t side = (size_t)d->extra->size;
         uint64_t bytes = smt_crc32(0, d->extra->data, d->extra->count * side * side);
         uint64_t labels = smt_crc32(0, d->extra_labels, d->extra->count * sizeof *d->extra_labels);
@@ -252,7 +252,10 @@ smt_status smt_train_data_load(const smt_train_job *job,
     if (!status) {
         status = label(d, error);
     }
-    if (!status && job->extra && options->extra_share > 0) {
+    /* Weights of the user's own keep more of what they are good at without further images. */
+    bool own_weights = job->init && !job->init_optional;
+    if (!status && job->extra &&
+        (options->extra_share > 0 || (options->extra_share < 0 && !own_weights))) {
         status = add_extra(job, options, d, error);
     }
 done:

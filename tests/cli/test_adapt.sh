@@ -18,7 +18,7 @@ for part in train val; do
     run 0 "$semtinel" synth "$work/data/$part" --per-class 4 --size 48 --seed ${#part} --quiet
 done
 run 0 "$semtinel" synth "$work/foreign" --per-class 2 --size 64 --seed 9 --quiet
-run 0 "$semtinel" train "$work/data" -o "$work/run" --init none --epochs 2 --size 48 --width 0.25 --quiet
+run 0 "$semtinel" train "$work/data" -o "$work/run" --init none --mix-synth 0 --epochs 2 --size 48 --width 0.25 --quiet
 run 0 "$semtinel" calibrate "$work/run" "$work/data" --max-rejection 0.5 --unfamiliar 0.1
 
 # The same images and seed give the same bytes at any number of threads; the weights stay.

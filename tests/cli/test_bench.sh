@@ -22,7 +22,7 @@ awk -v peak="$(number peak_bytes)" -v engine="$(number engine_bytes)" 'BEGIN { e
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "$semtinel" synth "$work/images" --per-class 2 --size 64 --seed 1 --quiet || fail "synth"
-"$semtinel" train "$work/images" -o "$work/run" --size 64 --width 0.25 --epochs 1 --init none --threads 1 --quiet || fail "train"
+"$semtinel" train "$work/images" -o "$work/run" --size 64 --width 0.25 --epochs 1 --init none --mix-synth 0 --threads 1 --quiet || fail "train"
 "$semtinel" export "$work/run" -o "$work/model.tflite" --quiet || fail "export"
 "$semtinel" quantize "$work/run" --calibrate "$work/images" --scheme int8 -o "$work/int8.tflite" --quiet || fail "quantize"
 mkdir "$work/few" && cp "$work/images/crack/"* "$work/few"

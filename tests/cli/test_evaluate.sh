@@ -16,7 +16,7 @@ says() { grep -q -- "$1" "$work/out" "$work/err" || { fail "no line '$1'"; cat "
 
 data=$work/data
 run 0 "$semtinel" synth "$data" --per-class 4 --size 48 --quiet
-run 0 "$semtinel" train "$data" -o "$work/run" --init none --epochs 2 --size 48 --width 0.25 --quiet
+run 0 "$semtinel" train "$data" -o "$work/run" --init none --mix-synth 0 --epochs 2 --size 48 --width 0.25 --quiet
 [ -s "$work/run/model.safetensors" ] || { fail "no model to evaluate"; exit 1; }
 
 # All files, whole, and figures that agree.

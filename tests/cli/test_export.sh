@@ -69,7 +69,7 @@ expect 2 "says itself that its images have 96 pixels" "$semtinel" export "$work/
 
 # Raw input: the file says that it takes pixels, and the table what takes which.
 "$semtinel" synth "$work/images" --per-class 4 --size 32 --quiet &&
-    "$semtinel" train "$work/images" -o "$work/run" --init none --width 0.25 --size 32 --epochs 1 --quiet || fail "train"
+    "$semtinel" train "$work/images" -o "$work/run" --init none --mix-synth 0 --width 0.25 --size 32 --epochs 1 --quiet || fail "train"
 expect 1 "model.h5: --raw-input does not apply" "$semtinel" export "$work/run" -o "$work/model.h5" --raw-input
 "$semtinel" export "$work/run" --all "$work/pixels" --raw-input >"$work/table" 2>"$work/notes" || fail "export --all --raw-input"
 for row in "model.onnx:p" "model.tflite:p" "model.pb:p" "model.json:p" "model.h5:(p - 128) / 128" \

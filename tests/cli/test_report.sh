@@ -6,7 +6,7 @@ browser=$(command -v chromium || command -v chromium-browser || command -v googl
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "$semtinel" synth "$work/data" --per-class 3 --size 48 --quiet || exit 1
-"$semtinel" train "$work/data" -o "$work/run" --init none --epochs 1 --size 48 --width 0.25 --quiet || exit 1
+"$semtinel" train "$work/data" -o "$work/run" --init none --mix-synth 0 --epochs 1 --size 48 --width 0.25 --quiet || exit 1
 "$semtinel" evaluate "$work/run" "$work/data" -o "$work/out" --quiet || exit 1
 grep -qE 'https?://' "$work/out/report.html" && { echo "FAILED: report.html names an address"; exit 1; }
 # What a user does, by script: an error, or a gallery that differs from the cell, shows in the title.

@@ -29,7 +29,7 @@ for class in all/*/; do
     case $name in bridge | clean | crack | open) cp -r "$class" images/train/ ;; esac
 done
 [ "$(ls images/train | wc -l)" = 4 ] || fail "the simulator made other classes: $(ls all)"
-small="--width 0.25 --size 32 --batch 8 --init none --quiet"
+small="--width 0.25 --size 32 --batch 8 --init none --mix-synth 0 --quiet"
 
 # Killed at random moments, resumed each time: the same model as an unbroken run, at one thread and at two.
 start=${EPOCHREALTIME/[.,]/}
@@ -138,13 +138,34 @@ fi
 
 # Weights of another run with other classes; simulated images mixed in.
 expect 0 "weights: from whole" "$semtinel" train images -o again --batch 8 --width 0.25 --init whole --epochs 1
+grep -q "mixed in:" out.txt && fail "simulated images were mixed in beside weights of the user's own"
 expect 0 "32 x 32" "$semtinel" info again # the size of the run that it started from
-# The shipped weights want larger images; where they do not fit, nothing is enlarged.
-expect 0 "160 x 160 pixels, 1 epoch .* up to 0.0006" "$semtinel" train images -o shipped --batch 8 --epochs 1
-expect 0 "128 x 128 pixels, 1 epoch .* up to 0.004" "$semtinel" train images -o narrow --batch 8 --width 0.25 --epochs 1
-expect 0 "128 x 128 pixels, 1 epoch .* up to 0.004" "$semtinel" train images -o colour --batch 8 --channels 3 --epochs 1
-expect 0 "mixed in: 20 further images, 25%" "$semtinel" train images -o mixed --size 32 --batch 8 --width 0.25 \
-    --init none --epochs 1 --mix-synth 0.25 --synth-per-class 5
+# Where the shipped weights do not fit, training begins with random ones.
+expect 0 "160 x 160 pixels, 1 epoch .* up to 0.0006" "$semtinel" train images -o shipped --batch 8 --epochs 1 --mix-synth 0
+expect 0 "160 x 160 pixels, 1 epoch .* up to 0.004" "$semtinel" train images -o narrow --batch 8 --width 0.25 --epochs 1 \
+    --mix-synth 0
+expect 0 "160 x 160 pixels, 1 epoch .* up to 0.004" "$semtinel" train images -o colour --batch 8 --channels 3 --epochs 1 \
+    --mix-synth 0
+
+# Simulated images are mixed in where the simulator knows three quarters of the classes, and as many as are asked for elsewhere.
+mixed="--size 32 --batch 8 --width 0.25 --init none --synth-per-class 5"
+expect 0 "mixed in: 20 further images, 20%" "$semtinel" train images -o mixed $mixed --epochs 4
+cp mixed/model.safetensors whole.safetensors
+expect 0 "was complete" "$semtinel" train images -o mixed --init none --resume
+expect 1 "started with --mix-synth 0.2, not 0.5" "$semtinel" train images -o mixed --init none --resume --mix-synth 0.5
+cmp -s mixed/model.safetensors whole.safetensors || fail "resuming a run with simulated images changed it"
+cp -r images named
+mv named/train/open named/train/dent
+expect 0 "mixed in: 15 further" "$semtinel" train named -o mixed-named $mixed --epochs 1
+mv named/train/crack named/train/hump
+expect 0 "knows 2 of 4 classes only" "$semtinel" train named -o mixed-named $mixed --epochs 1
+grep -q "mixed in:" out.txt && fail "simulated images of half the classes were mixed in"
+expect 0 "mixed in: 10 further images, 30%" "$semtinel" train named -o mixed-named $mixed --epochs 1 --mix-synth 0.3
+mv named/train/clean named/train/haze
+mv named/train/bridge named/train/ripple
+expect 0 "" "$semtinel" train named -o mixed-named $mixed --epochs 1
+grep -q "mixed in:" out.txt && fail "simulated images were mixed in where the simulator knows no class"
+expect 1 "none of the classes" "$semtinel" train named -o mixed-named $mixed --epochs 1 --mix-synth 0.3
 
 [ $failures = 0 ] && echo "train: ok"
 exit $((failures > 0))

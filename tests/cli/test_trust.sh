@@ -17,7 +17,7 @@ says() { grep -q -- "$1" "$work/out" "$work/err" || { fail "no line '$1'"; cat "
 for part in train val test; do
     run 0 "$semtinel" synth "$work/data/$part" --per-class 4 --size 48 --seed ${#part} --quiet
 done
-run 0 "$semtinel" train "$work/data" -o "$work/run" --init none --epochs 2 --size 48 --width 0.25 --quiet
+run 0 "$semtinel" train "$work/data" -o "$work/run" --init none --mix-synth 0 --epochs 2 --size 48 --width 0.25 --quiet
 cp -r "$work/run" "$work/plain"
 
 # Calibration is kept in the model and told by evaluate; the class decisions stay.
@@ -109,7 +109,7 @@ run 1 "$semtinel" calibrate "$work/run" "$work/data" --purity-of crack=0.9 --pur
 says 'has a purity already'
 
 # Without val/, the images that the training held out are taken, and only of the set that it was trained on.
-run 0 "$semtinel" train "$work/data/train" -o "$work/held" --init none --epochs 1 --size 48 --width 0.25 --val-share 0.4
+run 0 "$semtinel" train "$work/data/train" -o "$work/held" --init none --mix-synth 0 --epochs 1 --size 48 --width 0.25 --val-share 0.4
 held=$(sed -n 's/.* \([0-9]*\) validation images (held out)$/\1/p' "$work/out")
 run 0 "$semtinel" calibrate "$work/held" "$work/data/train"
 run 0 "$semtinel" info "$work/held" --json
@@ -130,7 +130,7 @@ images=$(($(ls "$work/data/test/bridge" | wc -l) + $(ls "$work/twice" | wc -l)))
 awk -F, 'NR > 1 && ($3 != "crack" || $5 < 0 || $5 > 1 || $9 < 0 || $9 > 1) { exit 1 }' "$work/why/explanations.csv" ||
     fail "numbers of the map are out of range"
 # An input so small that the last feature maps are one place is explained by the last that are more.
-run 0 "$semtinel" train "$work/data" -o "$work/small" --init none --epochs 1 --size 32 --width 0.25 --quiet
+run 0 "$semtinel" train "$work/data" -o "$work/small" --init none --mix-synth 0 --epochs 1 --size 32 --width 0.25 --quiet
 run 0 "$semtinel" explain "$work/small" "$work/twice" -o "$work/why32"
 [ "$(ls "$work/why32" | grep -c '\.png$')" = "$(ls "$work/twice" | wc -l)" ] || fail "no overlays of 32 pixels"
 awk -F, 'NR > 1 && $5 != 0.25 && $5 != 0.75 { exit 1 }' "$work/why32/explanations.csv" || fail "the map of 32 pixels is not 2 x 2"
@@ -147,7 +147,7 @@ run 3 "$semtinel" explain "$work/run" "$work/twice" -o "$work/why2"
 says 'junk.png'
 
 # compare: a model with itself, and with another.
-run 0 "$semtinel" train "$work/data" -o "$work/other" --init none --epochs 1 --size 48 --width 0.25 --seed 5 --quiet
+run 0 "$semtinel" train "$work/data" -o "$work/other" --init none --mix-synth 0 --epochs 1 --size 48 --width 0.25 --seed 5 --quiet
 run 0 "$semtinel" evaluate "$work/other" "$work/data" -o "$work/second" --quiet
 run 0 "$semtinel" compare "$work/before" "$work/after" "$work/second" -o "$work/compare.json"
 says '1 against 2: 0 right only with 1, 0 only with 2; McNemar p = 1.0000'

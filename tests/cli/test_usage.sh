@@ -115,7 +115,7 @@ complete_words() {
 
 # ---- where output goes
 "$semtinel" synth images --per-class 8 --size 32 --quiet || fail "synth"
-"$semtinel" train images -o run --init none --width 0.25 --size 32 --epochs 1 --quiet || fail "train"
+"$semtinel" train images -o run --init none --mix-synth 0 --width 0.25 --size 32 --epochs 1 --quiet || fail "train"
 expect 1 "cannot write to standard output" bash -c '"$0" predict run images >/dev/full' "$semtinel"
 expect 1 "cannot write to standard output" bash -c '"$0" audit images --json - >/dev/full' "$semtinel"
 "$semtinel" predict run images -o /dev/stdout --quiet | cat >piped.csv
@@ -202,13 +202,13 @@ expect 0 "images/self: ignored: a link to a folder that it lies in" "$semtinel" 
 grep -q "images: 80 images, 10 classes" out || fail "links: $(head -1 out)"
 
 # ---- one run at a time in a folder
-"$semtinel" train images -o busy --init none --width 0.25 --size 32 --epochs 2000 --quiet &
+"$semtinel" train images -o busy --init none --mix-synth 0 --width 0.25 --size 32 --epochs 2000 --quiet &
 process=$!
 for _ in $(seq 1 200); do
     [ -s busy/history.csv ] && break
     sleep 0.05
 done
-expect 1 "busy: another process is training there" "$semtinel" train images -o busy --init none --width 0.25 --size 32 \
+expect 1 "busy: another process is training there" "$semtinel" train images -o busy --init none --mix-synth 0 --width 0.25 --size 32 \
     --epochs 1
 [ -s busy/log.txt ] || fail "the refused run emptied the log of the other"
 kill -TERM $process
@@ -231,7 +231,7 @@ for signal in HUP:129 TERM:143; do
     [ -z "$(find many -name '*.tmp.*')" ] || fail "${signal%:*}: a temporary is left"
     rm -rf many
 done
-nohup "$semtinel" train images -o hup --init none --width 0.25 --size 32 --epochs 60 --quiet >/dev/null 2>&1 &
+nohup "$semtinel" train images -o hup --init none --mix-synth 0 --width 0.25 --size 32 --epochs 60 --quiet >/dev/null 2>&1 &
 process=$!
 for _ in $(seq 1 200); do
     [ -e hup/log.txt ] && break

@@ -50,7 +50,7 @@ for setting in "1.0 128" "0.75 128" "1.0 96" "0.75 96"; do
     fi
     run=$work/run-$width-$size
     input=$work/in-$size.bin
-    must "$semtinel" train "$images" -o "$run" --init none --width "$width" --size "$size" --epochs 3 --batch 16 -q || continue
+    must "$semtinel" train "$images" -o "$run" --init none --mix-synth 0 --width "$width" --size "$size" --epochs 3 --batch 16 -q || continue
     must "$semtinel" export "$run" --all "$run" -q || continue
     # Our own runtime on the float file is the measure of the others.
     must "$semtinel" run "$run/model.tflite" --input "$input" --output "$run/own.bin" || continue

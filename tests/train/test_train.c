@@ -432,7 +432,10 @@ static void test_freeze(void **state)
     attempt wider = {.run = inside("freeze-3"), .init = first.run};
     assert_int_equal(train(&wider, &o), SMT_ERR_UNSUPPORTED);
     assert_non_null(strstr(wider.error.message, "--width 0.25"));
-    wider.optional = true;
+    wider.optional = true; /* then from random weights, which have no statistics to keep */
+    assert_int_equal(train(&wider, &o), SMT_ERR_ARGUMENT);
+    assert_non_null(strstr(wider.error.message, "--freeze-bn"));
+    o.freeze_bn = false;
     must_train(&wider, &o);
 }
 
