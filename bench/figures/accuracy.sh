@@ -7,7 +7,7 @@
 # (WIDTH=0.75); without these files their rows are left out. Runs that OUT holds already are not made again. Each core trains one
 # network at a time; the bits are those of any number of threads.
 #
-# Runs from trained weights see images of 160 pixels, those from nothing of 128.
+# Simulated images are mixed in where train does so by default: from nothing and from the shipped backbone.
 #
 # sem-a: trained on train/, the epoch chosen on val/, tested on test/. phase3: trained on train/, the last epoch kept, so that nothing
 # is chosen on val/, which is the test.

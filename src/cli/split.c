@@ -107,7 +107,8 @@ int cli_split(int argc, char **argv)
     if (!(args.options.train > 0) || sum < 0.999 || sum > 1.001) {
         return cli_usage(
             &command,
-            "--train %g --val %g --test %g: the parts must sum up to 1, with train above 0",
+            "--train %g --val %g --test %g: the parts must sum up to 1, with train above 0; "
+            "give all three",
             args.options.train,
             args.options.val,
             args.options.test);

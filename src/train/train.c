@@ -271,7 +271,8 @@ static smt_status clear_run(smt_run *run, smt_error *error)
     return clear_log(run, error);
 }
 
-static smt_status resume_or_start(smt_run *run, bool exists, smt_error *error)
+/* `exists`: a checkpoint to resume from; `held`: that or a model. */
+static smt_status resume_or_start(smt_run *run, bool exists, bool held, smt_error *error)
 {
     smt_train_state *s = run->state;
     if (!run->job->resume || !exists) {
@@ -298,12 +299,13 @@ static smt_status resume_or_start(smt_run *run, bool exists, smt_error *error)
         }
         /* From here on the initial weights are there: a wrong --init costs an earlier run nothing.
          */
-        if (!status && exists && !run->job->resume) {
-            smt_run_say(
-                run,
-                SMT_LOG_INFO,
-                "%s: held an earlier run, which is replaced (--resume would have gone on with it)",
-                run->job->run);
+        if (!status && held) {
+            smt_run_say(run,
+                        SMT_LOG_INFO,
+                        "%s: held an earlier %s",
+                        run->job->run,
+                        exists ? "run, which is replaced (--resume would have gone on with it)"
+                               : "model, which is replaced");
         }
         if (!status) {
             size_t steps = smt_loader_batches(run->train_loader);
@@ -374,9 +376,9 @@ static smt_status prepare(smt_run *run, smt_error *error)
     /* Starting from the beginning would overwrite a model that was copied here, or whose checkpoint
      * was thrown away. */
     char *model = smt_path_join(run->job->run, "model.safetensors");
-    bool lost = run->job->resume && !exists && model && smt_path_exists(model);
+    bool held = exists || (model && smt_path_exists(model));
     smt_free(model);
-    if (lost) {
+    if (run->job->resume && held && !exists) {
         return smt_fail(error,
                         SMT_ERR_ARGUMENT,
                         "%s: holds a model, but no checkpoint.safetensors to go on from; name "
@@ -420,7 +422,7 @@ static smt_status prepare(smt_run *run, smt_error *error)
                                    (const char *const *)run->data->classes,
                                    run->data->class_count,
                                    run->data->fingerprint};
-        status = resume_or_start(run, exists, error);
+        status = resume_or_start(run, exists, held, error);
     }
     return status;
 }

@@ -112,6 +112,9 @@ done
 head -c "$(wc -c <whole/log.txt)" earlier/log.txt | cmp - whole/log.txt || fail "a wrong --init lost the earlier run's log"
 expect 0 "earlier: held an earlier run, which is replaced" "$semtinel" train images -o earlier --size 32 --width 0.25 \
     --batch 8 --init whole --epochs 1
+rm earlier/checkpoint.safetensors
+expect 0 "earlier: held an earlier model, which is replaced" "$semtinel" train images -o earlier --size 32 --width 0.25 \
+    --batch 8 --init whole --epochs 1
 [ "$(grep -c "training images" earlier/log.txt)" = 1 ] || fail "the log of the replaced run is still there"
 head -1 earlier/log.txt | grep -q "^images: 4 classes" || fail "log.txt begins with: $(head -1 earlier/log.txt)"
 expect 1 "random weights have none" "$semtinel" train images -o run --width 0.25 --size 32 --batch 8 --epochs 1 --freeze-bn
