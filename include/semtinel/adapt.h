@@ -19,7 +19,7 @@ extern "C" {
 
 typedef struct smt_adapt_options {
     double prior;  /* the old statistics count like so many images, 0 .. 1e6 */
-    double most;   /* the largest share of the new statistics, 0 .. 1; default 0.25 */
+    double most;   /* the largest share of the new statistics, 0 .. 1; default 0.12 */
     int batch;     /* images a step, 2 .. 1024 */
     uint64_t seed; /* of the images' order */
 } smt_adapt_options;

@@ -11,7 +11,7 @@ enum { STREAM_ADAPT = 0x61646170 };
 
 smt_adapt_options smt_adapt_defaults(void)
 {
-    return (smt_adapt_options){.prior = 64, .most = 0.25, .batch = 64, .seed = 1};
+    return (smt_adapt_options){.prior = 64, .most = 0.12, .batch = 64, .seed = 1};
 }
 
 static smt_status check(const smt_model *model,
