@@ -1,6 +1,7 @@
 #include "base/guess.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #define WORD_MAX 40
@@ -42,4 +43,13 @@ void smt_nearest(smt_guess *guess, const char *typed, const char *word)
     if (steps <= (allowed < 1 ? 1 : allowed) && (!guess->word || steps < guess->steps)) {
         *guess = (smt_guess){word, steps};
     }
+}
+
+const char *smt_hint(const smt_guess *guess, char text[SMT_HINT_MAX], const char *otherwise)
+{
+    if (!guess->word) {
+        return otherwise;
+    }
+    snprintf(text, SMT_HINT_MAX, "did you mean '%s'?", guess->word);
+    return text;
 }

@@ -11,4 +11,8 @@ typedef struct smt_guess {
 
 void smt_nearest(smt_guess *guess, const char *typed, const char *word);
 
+/* For the end of a message: "did you mean 'word'?" in `text`, or `otherwise` where none is near. */
+enum { SMT_HINT_MAX = 300 };
+const char *smt_hint(const smt_guess *guess, char text[SMT_HINT_MAX], const char *otherwise);
+
 #endif

@@ -99,15 +99,11 @@ cli_find_classes(const smt_classifier_info *info, const char *name, bool *chosen
             return SMT_OK;
         }
     }
-    return guess.word ? smt_fail(error,
-                                 SMT_ERR_ARGUMENT,
-                                 "%s: has no class '%s'; did you mean '%s'?",
-                                 info->path,
-                                 name,
-                                 guess.word)
-                      : smt_fail(error,
-                                 SMT_ERR_ARGUMENT,
-                                 "%s: has no class '%s'; 'semtinel info' lists its classes",
-                                 info->path,
-                                 name);
+    char hint[SMT_HINT_MAX];
+    return smt_fail(error,
+                    SMT_ERR_ARGUMENT,
+                    "%s: has no class '%s'; %s",
+                    info->path,
+                    name,
+                    smt_hint(&guess, hint, "'semtinel info' lists its classes"));
 }

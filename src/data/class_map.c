@@ -178,22 +178,16 @@ static smt_status apply_override(side *model, side *set, const char *text, smt_e
             smt_nearest(
                 &guess, unknown, i < model->count ? model->names[i] : set->names[i - model->count]);
         }
-        if (guess.word) {
-            return smt_fail(error,
-                            SMT_ERR_ARGUMENT,
-                            "map %s: neither the model nor the data set has a class '%s'; did you "
-                            "mean '%s'?",
-                            text,
-                            unknown,
-                            guess.word);
-        }
+        char hint[SMT_HINT_MAX];
         return smt_fail(error,
                         SMT_ERR_ARGUMENT,
-                        "map %s: neither the model nor the data set has a class '%s'; 'semtinel "
-                        "info' lists the model's, the data set's are its folders, and TO may be "
-                        "'other'",
+                        "map %s: neither the model nor the data set has a class '%s'; %s",
                         text,
-                        unknown);
+                        unknown,
+                        smt_hint(&guess,
+                                 hint,
+                                 "'semtinel info' lists the model's, the data set's are its "
+                                 "folders, and TO may be 'other'"));
     }
     return SMT_OK;
 }

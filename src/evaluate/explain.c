@@ -70,17 +70,13 @@ static smt_status choose_node(smt_explainer *x, const char *layer, smt_error *er
         for (int i = 1; i < graph->node_count; i++) {
             smt_nearest(&guess, layer, graph->nodes[i].name);
         }
-        return guess.word ? smt_fail(error,
-                                     SMT_ERR_ARGUMENT,
-                                     "%s: has no layer '%s'; did you mean '%s'?",
-                                     x->path,
-                                     layer,
-                                     guess.word)
-                          : smt_fail(error,
-                                     SMT_ERR_ARGUMENT,
-                                     "%s: has no layer '%s'; 'semtinel info' lists its layers",
-                                     x->path,
-                                     layer);
+        char hint[SMT_HINT_MAX];
+        return smt_fail(error,
+                        SMT_ERR_ARGUMENT,
+                        "%s: has no layer '%s'; %s",
+                        x->path,
+                        layer,
+                        smt_hint(&guess, hint, "'semtinel info' lists its layers"));
     }
     smt_shape shape = graph->nodes[x->node].shape;
     if (x->node == 0 || (shape.h == 1 && shape.w == 1)) {

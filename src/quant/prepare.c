@@ -128,21 +128,13 @@ int quant_find_layer(const smt_graph *graph, const char *name, bool swish, smt_e
             smt_nearest(&guess, name, node->name);
         }
     }
-    const char *with = swish ? "weights and hard-swish" : "weights";
-    if (guess.word) {
-        smt_fail(error,
-                 SMT_ERR_ARGUMENT,
-                 "no layer with %s is called '%s'; did you mean '%s'?",
-                 with,
-                 name,
-                 guess.word);
-    } else {
-        smt_fail(error,
-                 SMT_ERR_ARGUMENT,
-                 "no layer with %s is called '%s'; 'semtinel info' lists the names",
-                 with,
-                 name);
-    }
+    char hint[SMT_HINT_MAX];
+    smt_fail(error,
+             SMT_ERR_ARGUMENT,
+             "no layer with %s is called '%s'; %s",
+             swish ? "weights and hard-swish" : "weights",
+             name,
+             smt_hint(&guess, hint, "'semtinel info' lists the names"));
     return -1;
 }
 
