@@ -537,14 +537,11 @@ static smt_status add_operator(reader *r)
                              smt_graph_softmax(
                                  r->graph, name_node(r, name, sizeof name), input, r->error));
     case SMT_EDGE_DEQUANTIZE:
-        if (smt_edge_get_tensor(&r->file, r->op.inputs[0], &t) && t.data) {
+    case SMT_EDGE_QUANTIZE:
+        if (r->op.code == SMT_EDGE_DEQUANTIZE &&
+            smt_edge_get_tensor(&r->file, r->op.inputs[0], &t) && t.data) {
             return SMT_OK; /* found from its reader by find_constant */
         }
-        return refuse(r,
-                      SMT_ERR_UNSUPPORTED,
-                      "an int8 network; it can be evaluated and run, but only float networks can "
-                      "be imported: take the one that it was made from");
-    case SMT_EDGE_QUANTIZE:
         return refuse(r,
                       SMT_ERR_UNSUPPORTED,
                       "an int8 network; it can be evaluated and run, but only float networks can "

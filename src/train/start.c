@@ -92,15 +92,6 @@ static smt_status take_weights(smt_run *run, smt_error *error)
     smt_error inner = {0};
     smt_status status = source ? SMT_OK : smt_model_load(init, &source, &inner);
     run->source = NULL; /* released here */
-    if (!status && source->arch.width > 0 && source->arch.width != run->options->arch.width) {
-        status = smt_fail(&inner,
-                          SMT_ERR_UNSUPPORTED,
-                          "%s: has width %g, not %g; add --width %g",
-                          init,
-                          (double)source->arch.width,
-                          (double)run->options->arch.width,
-                          (double)source->arch.width);
-    }
     if (!status) {
         status = sample_images(run, &images, &count, &inner);
     }
