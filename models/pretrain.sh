@@ -69,9 +69,10 @@ simulate() { # stage seed images [options]
 train() { # stage init epochs rate seed [options]
     local stage=$1 init=$2 epochs=$3 rate=$4 seed=$5
     shift 5
-    "$semtinel" train "$work/$stage" -o "$work/run-$stage" --resume --init "$init" --mix-synth 0 --size 128 --width "${WIDTH:-1}" --epochs "$epochs" \
-        --batch 64 --rate "$rate" --dropout 0.1 --average ema --average-decay 0.998 --balance 0.5 --blur 0 --jitter 0 --cutout 0 \
-        --shot 0 --shade 0 --gamma 0.15 --noise 4 --contrast 0.2 --brightness 12 --seed "$seed" --threads "${THREADS:-0}" "$@"
+    "$semtinel" train "$work/$stage" -o "$work/run-$stage" --resume --init "$init" --mix-synth 0 --size 128 \
+        --width "${WIDTH:-1}" --epochs "$epochs" --batch 64 --rate "$rate" --dropout 0.1 --average ema --average-decay 0.998 \
+        --balance 0.5 --blur 0 --jitter 0 --cutout 0 --shot 0 --shade 0 --gamma 0.15 --noise 4 --contrast 0.2 \
+        --brightness 12 --seed "$seed" --threads "${THREADS:-0}" "$@"
     "$semtinel" export "$work/run-$stage" -o "$work/$stage.safetensors" --float16
 }
 
