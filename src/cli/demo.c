@@ -245,9 +245,6 @@ int cli_demo(int argc, char **argv)
     smt_status status = smt_pool_create(cli_shared.threads, &pool, &error);
     if (!status && !video_in) {
         status = cli_gather((const char *const *)operands + 1, operand_count - 1, &list, &error);
-        if (!status && !list.count) {
-            status = smt_fail(&error, SMT_ERR_IO, "%s: no image to show", operands[1]);
-        }
     }
     status =
         status ? status : open_all(&w, operands[0], pool, only_gif ? NULL : output, gif, &error);

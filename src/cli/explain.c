@@ -214,9 +214,6 @@ int cli_explain(int argc, char **argv)
     status = status
                  ? status
                  : cli_gather((const char *const *)operands + 1, operand_count - 1, &list, &error);
-    if (!status && !list.count) {
-        status = smt_fail(&error, SMT_ERR_IO, "%s: no image to explain", operands[1]);
-    }
     status = status ? status : smt_make_directory(output, &error);
     char *path = smt_path_join(output, "explanations.csv");
     if (!status) {

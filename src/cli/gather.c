@@ -97,10 +97,12 @@ smt_status cli_gather(const char *const *operands, int count, cli_paths *list, s
             seen s = {0};
             status = add_folder(list, &s, operands[i], error);
             smt_free(s.items);
-            if (!status && list->count == before) {
-                smt_log(SMT_LOG_WARNING,
-                        "%s: no image (.png .jpg .jpeg .tif .tiff .bmp) in this folder",
-                        operands[i]);
+            static const char none[] =
+                "%s: no image (.png .jpg .jpeg .tif .tiff .bmp) in this folder";
+            if (!status && i + 1 == count && !list->count) {
+                status = smt_fail(error, SMT_ERR_IO, none, operands[i]);
+            } else if (!status && list->count == before) {
+                smt_log(SMT_LOG_WARNING, none, operands[i]);
             }
         } else {
             status = add_path(list, smt_strdup(operands[i]), error);

@@ -9,7 +9,8 @@ typedef struct cli_paths {
     size_t count, capacity;
 } cli_paths;
 
-/* In the order of the operands and of the names in a folder; a folder without images is logged. */
+/* In the order of the operands and of the names in a folder. A folder without images is logged;
+ * SMT_ERR_IO: there is no image at all. */
 smt_status cli_gather(const char *const *operands, int count, cli_paths *list, smt_error *error);
 
 #endif

@@ -14,9 +14,6 @@ smt_status cli_load_images(const char *const *paths,
 {
     cli_paths list = {0};
     smt_status status = cli_gather(paths, path_count, &list, error);
-    if (!status && !list.count) {
-        status = smt_fail(error, SMT_ERR_IO, "%s: no image in it", paths[0]);
-    }
     smt_sample *samples = smt_alloc(list.count, sizeof *samples);
     uint32_t *order = smt_alloc(list.count, sizeof *order);
     char *root = smt_strdup(paths[0]);

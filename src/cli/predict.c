@@ -279,9 +279,6 @@ int cli_predict(int argc, char **argv)
     status = status
                  ? status
                  : cli_gather((const char *const *)operands + 1, operand_count - 1, &list, &error);
-    if (!status && !list.count) {
-        status = smt_fail(&error, SMT_ERR_IO, "%s: no image to classify", operands[1]);
-    }
     if (!status && output && strcmp(output, "-")) {
         status = smt_file_create(output, &s.file, &error);
     }

@@ -52,7 +52,7 @@ static char *provenance(const smt_run *run)
         "val_held_out_of_train",
         d->held_out,
         "mixed_in",
-        (json_int_t)(d->extra ? d->extra->count : 0),
+        (json_int_t)d->mixed.count,
         "metrics",
         "epoch",
         best->epoch,

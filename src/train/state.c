@@ -152,6 +152,21 @@ static void hexadecimal(uint64_t value, char text[17])
     snprintf(text, 17, "%016" PRIx64, value);
 }
 
+static json_t *mixed_json(const smt_extra *mixed)
+{
+    char fingerprint[17];
+    hexadecimal(mixed->fingerprint, fingerprint);
+    return json_pack("{s:I, s:s}", "images", (json_int_t)mixed->count, "fingerprint", fingerprint);
+}
+
+static smt_extra mixed_from_json(const json_t *object)
+{
+    json_int_t count = json_integer_value(json_object_get(object, "images"));
+    const char *fingerprint = json_string_value(json_object_get(object, "fingerprint"));
+    return count > 0 && fingerprint ? (smt_extra){(size_t)count, strtoull(fingerprint, NULL, 16)}
+                                    : (smt_extra){0};
+}
+
 static char *training_json(const smt_state_key *key, const smt_train_state *s)
 {
     char fingerprint[17], seed[24];
@@ -166,7 +181,7 @@ static char *training_json(const smt_state_key *key, const smt_train_state *s)
         json_array_append_new(classes, json_string(key->classes[i]));
     }
     json_t *root = json_pack(
-        "{s:i, s:o, s:s, s:s, s:o, s:i, s:b, s:b, s:i, s:f, s:o, s:i, s:I, s:o, s:o, s:s}",
+        "{s:i, s:o, s:s, s:s, s:o, s:o, s:i, s:b, s:b, s:i, s:f, s:o, s:i, s:I, s:o, s:o, s:s}",
         "version",
         TRAINING_VERSION,
         "options",
@@ -175,6 +190,8 @@ static char *training_json(const smt_state_key *key, const smt_train_state *s)
         seed,
         "data",
         fingerprint,
+        "mixed",
+        mixed_json(&key->mixed),
         "classes",
         classes,
         "epoch",
@@ -488,7 +505,8 @@ smt_status smt_state_load(const char *run,
     return status;
 }
 
-smt_status smt_train_run_options(const char *run, smt_train_options *options, smt_error *error)
+smt_status
+smt_state_options(const char *run, smt_train_options *options, smt_extra *mixed, smt_error *error)
 {
     smt_tensor_file *file = NULL;
     json_t *root = NULL;
@@ -500,8 +518,16 @@ smt_status smt_train_run_options(const char *run, smt_train_options *options, sm
     if (!status) {
         status = read_options(root, path, options, error);
     }
+    bool finished = json_is_true(json_object_get(root, "finished"));
+    *mixed = mixed_from_json(finished ? json_object_get(root, "mixed") : NULL);
     json_decref(root);
     smt_tensor_file_destroy(&file);
     smt_free(path);
     return status;
+}
+
+smt_status smt_train_run_options(const char *run, smt_train_options *options, smt_error *error)
+{
+    smt_extra mixed;
+    return smt_state_options(run, options, &mixed, error);
 }

@@ -2,7 +2,7 @@
 #ifndef SMT_TRAIN_STATE_H
 #define SMT_TRAIN_STATE_H
 
-#include <semtinel/train.h>
+#include "train/train_data.h"
 
 typedef struct smt_train_state {
     char *origin; /* file whose weights it began with, or "none"; owned */
@@ -37,6 +37,7 @@ typedef struct smt_state_key {
     const char *const *classes;
     int class_count;
     uint64_t fingerprint;
+    smt_extra mixed;
 } smt_state_key;
 
 char *smt_state_path(const char *run); /* freed with smt_free */
@@ -47,6 +48,9 @@ smt_status smt_state_save(const char *run,
                           const smt_train_state *state,
                           smt_optimizer *optimizer,
                           smt_error *error);
+/* smt_train_run_options; and what was mixed in, of a finished run only. */
+smt_status
+smt_state_options(const char *run, smt_train_options *options, smt_extra *mixed, smt_error *error);
 /* Fills `state` (of smt_state_create) and the optimiser. SMT_ERR_ARGUMENT: other options or other
  * data, with what differs; SMT_ERR_FORMAT: a damaged file. */
 smt_status smt_state_load(const char *run,

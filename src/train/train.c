@@ -343,10 +343,10 @@ static smt_status resume_or_start(smt_run *run, bool exists, bool held, smt_erro
 
 /* A resumed run has the size, the epochs, the rate and the share that were settled when it began.
  */
-static smt_status resolve_as_before(smt_run *run, smt_error *error)
+static smt_status resolve_as_before(smt_run *run, smt_extra *mixed, smt_error *error)
 {
     smt_train_options then;
-    smt_status status = smt_train_run_options(run->job->run, &then, error);
+    smt_status status = smt_state_options(run->job->run, &then, mixed, error);
     if (status) {
         return status;
     }
@@ -387,10 +387,11 @@ static smt_status prepare(smt_run *run, smt_error *error)
                         run->job->run,
                         run->job->run);
     }
-    smt_status status = run->job->resume && exists ? resolve_as_before(run, error)
+    smt_extra mixed = {0}; /* of a complete run: it needs no such images again */
+    smt_status status = run->job->resume && exists ? resolve_as_before(run, &mixed, error)
                                                    : smt_run_settle_size(run, error);
     if (!status) {
-        status = smt_train_data_load(run->job, run->options, &run->data, error);
+        status = smt_train_data_load(run->job, run->options, &mixed, &run->data, error);
     }
     if (!status && run->resolved.extra_share < 0) {
         run->resolved.extra_share = run->data->extra ? SMT_EXTRA_SHARE : 0;
@@ -421,7 +422,8 @@ static smt_status prepare(smt_run *run, smt_error *error)
         run->key = (smt_state_key){run->options,
                                    (const char *const *)run->data->classes,
                                    run->data->class_count,
-                                   run->data->fingerprint};
+                                   run->data->fingerprint,
+                                   run->data->mixed};
         status = resume_or_start(run, exists, held, error);
     }
     return status;

@@ -208,13 +208,14 @@ static smt_status add_extra(const smt_train_job *job,
         size_t side = (size_t)d->extra->size;
         uint64_t bytes = smt_crc32(0, d->extra->data, d->extra->count * side * side);
         uint64_t labels = smt_crc32(0, d->extra_labels, d->extra->count * sizeof *d->extra_labels);
-        d->fingerprint = smt_hash64(d->fingerprint, (bytes << 32) | labels);
+        d->mixed = (smt_extra){d->extra->count, (bytes << 32) | labels};
     }
     return status;
 }
 
 smt_status smt_train_data_load(const smt_train_job *job,
                                const smt_train_options *options,
+                               const smt_extra *mixed,
                                smt_train_data **out,
                                smt_error *error)
 {
@@ -254,9 +255,13 @@ smt_status smt_train_data_load(const smt_train_job *job,
     }
     /* Weights of the user's own keep more of what they are good at without further images. */
     bool own_weights = job->init && !job->init_optional;
-    if (!status && job->extra &&
+    d->mixed = *mixed;
+    if (!status && job->extra && !mixed->count &&
         (options->extra_share > 0 || (options->extra_share < 0 && !own_weights))) {
         status = add_extra(job, options, d, error);
+    }
+    if (d->mixed.count) {
+        d->fingerprint = smt_hash64(d->fingerprint, d->mixed.fingerprint);
     }
 done:
     smt_free(wanted);

@@ -4,6 +4,12 @@
 
 #include <semtinel/train.h>
 
+/* Further images that are mixed in. */
+typedef struct smt_extra {
+    size_t count;         /* 0: none */
+    uint64_t fingerprint; /* of their pixels and labels */
+} smt_extra;
+
 typedef struct smt_train_data {
     smt_dataset *dataset;
     smt_pixels *pixels;             /* of training and validation images together */
@@ -15,11 +21,15 @@ typedef struct smt_train_data {
     bool held_out;     /* val was taken from train */
     smt_pixels *extra; /* or NULL */
     int *extra_labels;
-    uint64_t fingerprint; /* of file names, contents and labels; not of where they are */
+    smt_extra mixed;
+    uint64_t
+        fingerprint; /* of file names, contents and labels, not of where they are; of `mixed` */
 } smt_train_data;
 
+/* mixed: what job->extra is known to give, which is then not called, and `extra` stays NULL. */
 smt_status smt_train_data_load(const smt_train_job *job,
                                const smt_train_options *options,
+                               const smt_extra *mixed,
                                smt_train_data **out,
                                smt_error *error);
 void smt_train_data_free(smt_train_data **data);

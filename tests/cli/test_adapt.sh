@@ -42,6 +42,10 @@ run 0 "$semtinel" evaluate "$work/three/model-int8.tflite" "$work/foreign" -o "$
 one_line() { [ "$(grep -c '^semtinel: [^w]' "$work/out")" = 1 ] || { fail "not one line: $*"; cat "$work/out"; }; }
 mkdir "$work/empty"
 run 1 "$semtinel" adapt "$work/run" "$work/empty" -o "$work/bad"; one_line empty; says 'no image'
+[ "$(wc -l <"$work/out")" = 1 ] || fail "an empty folder is told more than once: $(cat "$work/out")"
+mkdir "$work/void"
+run 1 "$semtinel" adapt "$work/run" "$work/empty" "$work/void" -o "$work/bad"; one_line void
+says 'warning: .*/empty: no image'; says 'semtinel: .*/void: no image'
 run 1 "$semtinel" adapt "$work/run" "$work/missing" -o "$work/bad"; one_line missing
 run 1 "$semtinel" adapt "$work/three/model.tflite" "$work/foreign" -o "$work/bad"; one_line tflite; says 'checkpoint'
 head -c 5000 "$work/run/model.safetensors" >"$work/cut.safetensors"

@@ -155,6 +155,7 @@ mixed="--size 32 --batch 8 --width 0.25 --init none --synth-per-class 5"
 expect 0 "mixed in: 20 further images, 20%" "$semtinel" train images -o mixed $mixed --epochs 4
 cp mixed/model.safetensors whole.safetensors
 expect 0 "was complete" "$semtinel" train images -o mixed --init none --resume
+grep -q "simulating" out.txt && fail "images were simulated for a complete run"
 expect 1 "started with --mix-synth 0.2, not 0.5" "$semtinel" train images -o mixed --init none --resume --mix-synth 0.5
 cmp -s mixed/model.safetensors whole.safetensors || fail "resuming a run with simulated images changed it"
 cp -r images named
