@@ -38,8 +38,7 @@ static void release(memory *m)
     smt_free(m->shift);
 }
 
-/* Values that keep results inside their range, so that no kernel has it easier than in a network.
- */
+/* Values that keep results inside their range, so that no kernel has it easier than in use. */
 static void fill(const memory *m, const smt_conv *p, bool s8)
 {
     smt_rng rng = smt_rng_seed(7, 1);

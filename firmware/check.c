@@ -116,8 +116,8 @@ static int convolutions(const smt_edge_kernels *fast, const smt_edge_kernels *re
     return done;
 }
 
-/* Two convolutions and their product by the set's own fused kernel or row by row, against three
- * reference operators. */
+/* Two convolutions and their product by the set's own fused
+ * kernel or row by row, against three reference operators. */
 static int products(const smt_edge_kernels *fast, const smt_edge_kernels *reference)
 {
     static int8_t other[ROOM] __attribute__((section(".arena"), aligned(16)));

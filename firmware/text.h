@@ -1,5 +1,5 @@
-/* The lines that host and firmware both write, from one source, so that equal results are equal
- * files. */
+/* The lines that host and firmware both write, from one
+ * source, so that equal results are equal files. */
 #ifndef FIRMWARE_TEXT_H
 #define FIRMWARE_TEXT_H
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A network of this many products takes too long to be worth a fuzzer's time; it is opened and
- * planned only. */
+/* A network of this many products takes too long to be
+ * worth a fuzzer's time; it is opened and planned only. */
 static int is_small(const smt_edge_model *model)
 {
     double work = 0;

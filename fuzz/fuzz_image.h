@@ -9,8 +9,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Decodes, and reads every pixel of the result. An error must come with a message and without an
- * image. */
+/* Decodes, and reads every pixel of the result. An error
+ * must come with a message and without an image. */
 static inline int fuzz_image(const uint8_t *data, size_t size, const char *magic, size_t length)
 {
     smt_image_limits limits = {.max_side = 4096, .max_pixels = (size_t)1 << 18};

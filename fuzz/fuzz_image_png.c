@@ -1,5 +1,5 @@
-/* Any bytes as a PNG file. The chunks' checksums are repaired, or hardly any change would get past
- * them. */
+/* Any bytes as a PNG file. The chunks' checksums are
+ * repaired, or hardly any change would get past them. */
 #include "fuzz_image.h"
 
 static uint32_t get32(const uint8_t *at)

@@ -1,5 +1,5 @@
-/* The PyTorch reader: zip, pickle, tensors, torchvision's names; and the pickle machine on the bare
- * bytes. */
+/* The PyTorch reader: zip, pickle, tensors, torchvision's
+ * names; and the pickle machine on the bare bytes. */
 #include "format/pickle.h"
 #include "format/torch.h"
 

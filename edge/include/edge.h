@@ -23,8 +23,8 @@
  * Little-endian targets of 32 or 64 bits. All functions are reentrant; a runner is used by one
  * thread at a time, a model and a plan by any number.
  *
- * int8 arithmetic is that of TensorFlow Lite Micro's reference kernels, bit for bit (double
- * rounding).
+ * int8 arithmetic is that of TensorFlow Lite Micro's
+ * reference kernels, bit for bit (double rounding).
  */
 #ifndef SEMTINEL_EDGE_H
 #define SEMTINEL_EDGE_H
@@ -56,8 +56,7 @@ typedef enum smt_edge_status {
     SMT_EDGE_ERR_FORMAT,      /* the file is damaged or is no .tflite */
     SMT_EDGE_ERR_UNSUPPORTED, /* the file is valid, but uses something that is not done here */
     SMT_EDGE_ERR_LIMIT,       /* a count or a size above the documented limits */
-    SMT_EDGE_ERR_MEMORY /* a buffer of the caller is too small; the message tells the bytes needed
-                         */
+    SMT_EDGE_ERR_MEMORY       /* a buffer of the caller is too small; the message gives the bytes */
 } smt_edge_status;
 
 typedef struct smt_edge_error {
@@ -139,8 +138,8 @@ typedef struct smt_edge_tensor {
     int32_t axis;       /* meaningful when scale_count > 1 */
 } smt_edge_tensor;
 
-/* An operator as the file describes it; fields that its code does not use are 0 (dilation,
- * depth_multiplier: 1). */
+/* An operator as the file describes it; fields that its code
+ * does not use are 0 (dilation, depth_multiplier: 1). */
 typedef struct smt_edge_operator {
     int32_t index;
     smt_edge_code code;
@@ -195,8 +194,7 @@ SMT_EDGE_API const char *smt_edge_description(const smt_edge_model *model, uint3
 SMT_EDGE_API const char *smt_edge_code_name(int32_t code);     /* "CONV_2D"; "unknown" */
 SMT_EDGE_API const char *smt_edge_type_name(int32_t type);     /* "int8"; "unknown" */
 SMT_EDGE_API uint32_t smt_edge_type_bytes(smt_edge_type type); /* 0: not one of the above */
-/* Zeros before the first row or column under `padding`; out = size of the result along that axis.
- */
+/* Zeros before the first row or column under `padding`; out: size of the result on that axis. */
 SMT_EDGE_API int32_t smt_edge_pad_before(smt_edge_padding padding,
                                          int32_t in,
                                          int32_t filter,

@@ -125,10 +125,10 @@ struct smt_edge_kernels {
 
 /* ---- ref/ ---------------------------------------------------------------------------------- */
 
-/* How far writing runs ahead of reading when pixels are computed one after the other, row by row,
- * each from its whole window. by_channel: channel c of the output needs only channel c of the input
- * and is written at once (depthwise). ahead: this many pixels are read before the first of them is
- * written. */
+/* How far writing runs ahead of reading when pixels are computed one after the
+ * other, row by row, each from its whole window. by_channel: channel c of the
+ * output needs only channel c of the input and is written at once (depthwise).
+ * ahead: this many pixels are read before the first of them is written. */
 uint32_t smt_conv_lead(const smt_conv *p, uint32_t element, bool by_channel, int32_t ahead);
 
 extern const smt_conv_kernel smt_ref_conv_s8_kernel, smt_ref_depthwise_s8_kernel;
@@ -145,8 +145,8 @@ void smt_ref_depthwise_f32(const smt_conv *p, const void *in, void *out, void *s
 uint32_t smt_ref_dynamic_scratch(const smt_conv *p);
 void smt_ref_conv_dynamic(const smt_conv *p, const void *in, void *out, void *scratch);
 void smt_ref_depthwise_dynamic(const smt_conv *p, const void *in, void *out, void *scratch);
-/* By the kernel's own `product`, or row by row. The scratch memory serves kernel->run() on a whole
- * factor too. */
+/* By the kernel's own `product`, or row by row. The scratch
+ * memory serves kernel->run() on a whole factor too. */
 uint32_t smt_product_scratch(const smt_conv_kernel *kernel, const smt_conv *p);
 void smt_product_s8(const smt_conv_kernel *kernel,
                     smt_arithmetic_s8 *multiply,

@@ -4,9 +4,9 @@
 
 #include <stdint.h>
 
-/* exp(x) to about 2 units in the last place: x = n ln 2 + r, |r| <= ln 2 / 2, a polynomial of
- * degree 6 (Cephes' expf) and 2^n by the exponent's bits. Saturates at 0 and at about 2^127; NaN
- * stays NaN. */
+/* exp(x) to about 2 units in the last place: x = n ln 2 + r, |r| <= ln
+ * 2 / 2, a polynomial of degree 6 (Cephes' expf) and 2^n by the
+ * exponent's bits. Saturates at 0 and at about 2^127; NaN stays NaN. */
 static inline float edge_exp_f32(float x)
 {
     if (!(x == x))

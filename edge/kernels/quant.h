@@ -1,5 +1,5 @@
-/* The integer arithmetic of TensorFlow Lite Micro's reference kernels (gemmlowp's fixed point),
- * without libm. */
+/* The integer arithmetic of TensorFlow Lite Micro's reference
+ * kernels (gemmlowp's fixed point), without libm. */
 #ifndef SEMTINEL_EDGE_QUANT_H
 #define SEMTINEL_EDGE_QUANT_H
 
@@ -23,8 +23,8 @@ static inline int32_t edge_round_shift(int32_t x, int32_t shift)
     return (x >> shift) + ((x & mask) > threshold);
 }
 
-/* x * 2^shift, wrapping: no accepted network gets there, and a damaged one must not cause undefined
- * behaviour. */
+/* x * 2^shift, wrapping: no accepted network gets there,
+ * and a damaged one must not cause undefined behaviour. */
 static inline int32_t edge_shift_left(int32_t x, int32_t shift)
 {
     return (int32_t)((uint32_t)x << shift);

@@ -85,8 +85,8 @@ void edge_fill_tables(const edge_call *call, int32_t *multiplier, int8_t *shift)
     double out_scale = (double)call->out.scales[0];
     for (int32_t o = 0; o < call->conv.out_c; o++) {
         int32_t exponent;
-        /* A dense layer with one scale multiplies in float, everything else in double: as the
-         * reference does. */
+        /* A dense layer with one scale multiplies in float,
+         * everything else in double: as the reference does. */
         float product = in_scale * w->scales[0];
         double real = (double)product;
         if (w->scale_count > 1)
@@ -105,8 +105,8 @@ void edge_fill_tables(const edge_call *call, int32_t *multiplier, int8_t *shift)
 
 /* ---- the others ----------------------------------------------------------------------------- */
 
-/* Strides of `t`, aligned at the last dimension, over the output's 4 dimensions; 0 where it is
- * spread. */
+/* Strides of `t`, aligned at the last dimension, over
+ * the output's 4 dimensions; 0 where it is spread. */
 static void spread(const smt_edge_tensor *t, const int32_t shape[4], int32_t stride[4])
 {
     int32_t step = 1;

@@ -33,8 +33,8 @@ uint64_t edge_scratch_bytes(const smt_edge_kernels *kernels, const edge_call *ca
 /* The same for the product of two convolutions, of which `factor` is one: the tables of both, then
  * the kernel's memory. */
 uint64_t edge_product_bytes(const smt_edge_kernels *kernels, const edge_call *factor);
-/* How many bytes after the output's start the input `tensor` must start when they share memory (see
- * kernels.h). */
+/* How many bytes after the output's start the input `tensor`
+ * must start when they share memory (see kernels.h). */
 uint32_t edge_lead(const edge_call *call, int32_t tensor);
 
 void edge_bind_arithmetic(const edge_call *call, smt_arithmetic *p);

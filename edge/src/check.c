@@ -90,8 +90,8 @@ static bool is_static(const context *c, const smt_edge_tensor *t)
     return false;
 }
 
-/* Weights and bias of a convolution or dense layer with `channels` outputs along `axis`, `terms`
- * products each. */
+/* Weights and bias of a convolution or dense layer with
+ * `channels` outputs along `axis`, `terms` products each. */
 static smt_edge_status
 check_weights(const context *c, int32_t channels, int32_t axis, int64_t terms)
 {

@@ -15,8 +15,7 @@ static void put(writer *w, char c)
 
 static void put_text(writer *w, const char *text, uint32_t length)
 {
-    /* Names come from a file that may be hostile: a terminal must not see its control characters.
-     */
+    /* Names come from a file that may be hostile: no control character reaches the terminal. */
     for (uint32_t i = 0; i < length; i++)
         put(w, text[i] >= ' ' && text[i] != 127 ? text[i] : '?');
 }

@@ -26,8 +26,8 @@ static inline uint32_t fb_u32(const uint8_t *p)
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
-/* Follows the unsigned offset stored at `at` (itself in bounds); the target has `bytes` bytes and
- * is 4-aligned. */
+/* Follows the unsigned offset stored at `at` (itself in
+ * bounds); the target has `bytes` bytes and is 4-aligned. */
 static inline uint32_t fb_follow(const fb_file *file, uint32_t at, uint32_t bytes)
 {
     uint32_t offset = fb_u32(file->data + at);
@@ -52,8 +52,8 @@ static inline bool fb_is_table(const fb_file *file, uint32_t table)
            table_bytes <= file->size - table;
 }
 
-/* Position of field `id` of a table that fb_is_table accepts; 0 when absent. *bad is set when it
- * lies outside. */
+/* Position of field `id` of a table that fb_is_table accepts;
+ * 0 when absent. *bad is set when it lies outside. */
 static inline uint32_t
 fb_field(const fb_file *file, uint32_t table, uint32_t id, uint32_t bytes, bool *bad)
 {

@@ -1,5 +1,5 @@
-/* Starting and running: resolves pointers and calls the kernels of the set, one operator after the
- * other. */
+/* Starting and running: resolves pointers and calls the
+ * kernels of the set, one operator after the other. */
 #include "bind.h"
 #include "kernels/quant.h"
 #include "move.h"
@@ -118,8 +118,8 @@ static void flip_top_bits(uint8_t *bytes, uint32_t count)
         bytes[i] ^= 128u;
 }
 
-/* uint8 goes through the int8 table: a uint8 value with its top bit flipped is the int8 of the same
- * meaning. */
+/* uint8 goes through the int8 table: a uint8 value with
+ * its top bit flipped is the int8 of the same meaning. */
 static void run_map(const smt_edge_kernels *kernels,
                     const edge_call *call,
                     int8_t *table,

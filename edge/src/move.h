@@ -7,8 +7,8 @@
 /* memmove and memset for freestanding builds; the compiler may turn them into calls of its own. */
 void edge_move(void *out, const void *in, uint32_t bytes);
 void edge_pad(const edge_call *call, const void *in, void *out);
-/* One input's part of the result: `before` is the sum of the earlier inputs' extents along the
- * axis. */
+/* One input's part of the result: `before` is the sum
+ * of the earlier inputs' extents along the axis. */
 void edge_concatenate(
     const edge_call *call, const smt_edge_tensor *in, const void *data, int32_t before, void *out);
 

@@ -1,6 +1,6 @@
-/* A set to plan with for exported C: its arenas fit the reference kernels and the Cortex-M ones
- * alike, so that one static plan serves whatever the board compiles. It runs the reference kernels.
- */
+/* A set to plan with for exported C: its arenas fit the reference
+ * kernels and the Cortex-M ones alike, so that one static plan serves
+ * whatever the board compiles. It runs the reference kernels. */
 #include "kernels/arm_dsp/dsp.h"
 
 static uint32_t larger(uint32_t a, uint32_t b)

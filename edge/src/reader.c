@@ -1,10 +1,10 @@
 /* The .tflite reader: checks the file once, then reads it in place.
  *
- * The file is a FlatBuffer (schema version 3, mark TFL3 at byte 4). smt_edge_open() visits
- * everything that a run can reach: first the lists, then each tensor, then each operator with its
- * options, the order of the operators, and at last (check.c) the shapes, types and scales of each
- * against its neighbours. What it accepts can be run on any memory content without a further check.
- */
+ * The file is a FlatBuffer (schema version 3, mark TFL3 at byte 4). smt_edge_open()
+ * visits everything that a run can reach: first the lists, then each tensor, then
+ * each operator with its options, the order of the operators, and at last (check.c)
+ * the shapes, types and scales of each against its neighbours. What it accepts can
+ * be run on any memory content without a further check. */
 #include "flatbuffer.h"
 #include "internal.h"
 
@@ -434,8 +434,7 @@ static bool is_listed(const int32_t *list, int32_t count, int32_t value)
     return false;
 }
 
-/* The output tensor of an operator that edge_read_operator() accepted, without decoding the rest.
- */
+/* The output tensor of an operator that edge_read_operator() accepted, and nothing more of it. */
 static int32_t output_of(const smt_edge_model *model, int32_t index)
 {
     fb_file file = file_of(model);

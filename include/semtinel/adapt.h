@@ -1,11 +1,11 @@
 /* semtinel/adapt.h: fits a network to images of another microscope without any label.
  *
- * Batch norm knows the mean and the variance of every channel on the training images. On images of
- * another tool both differ, and everything behind is off. Measuring them anew on some images of
- * that tool needs no labels (Li et al. 2017, "Revisiting batch normalization for practical domain
- * adaptation"); mixing them with the old ones by the number of images makes it safe on few
- * (Schneider et al. 2020, "Improving robustness against common corruptions by covariate shift
- * adaptation").
+ * Batch norm knows the mean and the variance of every channel on the training images.
+ * On images of another tool both differ, and everything behind is off. Measuring them
+ * anew on some images of that tool needs no labels (Li et al. 2017, "Revisiting batch
+ * normalization for practical domain adaptation"); mixing them with the old ones by
+ * the number of images makes it safe on few (Schneider et al. 2020, "Improving
+ * robustness against common corruptions by covariate shift adaptation").
  */
 #ifndef SEMTINEL_ADAPT_H
 #define SEMTINEL_ADAPT_H

@@ -1,10 +1,10 @@
 /* semtinel/augment.h: random changes of a training image that leave its class alone.
  *
- * Per image: a tone curve (contrast, brightness, gamma, inversion); blur; one affine warp (quarter
- * turn, flips, rotation, zoom, shear, shift) with a shift of its own for every row (line jitter of
- * the scan), sampled bilinearly once, mirrored at the borders; a ramp of brightness; a grey box
- * (cutout); Gaussian and shot noise. All follow from the random stream alone: equal stream, equal
- * bits.
+ * Per image: a tone curve (contrast, brightness, gamma, inversion); blur; one
+ * affine warp (quarter turn, flips, rotation, zoom, shear, shift) with a shift of
+ * its own for every row (line jitter of the scan), sampled bilinearly once,
+ * mirrored at the borders; a ramp of brightness; a grey box (cutout); Gaussian and
+ * shot noise. All follow from the random stream alone: equal stream, equal bits.
  */
 #ifndef SEMTINEL_AUGMENT_H
 #define SEMTINEL_AUGMENT_H
@@ -47,8 +47,8 @@ SMT_API smt_augment_options smt_augment_none(void);
 /* SMT_ERR_ARGUMENT with the field's name and range. */
 SMT_API smt_status smt_augment_check(const smt_augment_options *options, smt_error *error);
 
-/* Scratch memory and tables for square images of `size` pixels a side, for `workers` threads at
- * once. */
+/* Scratch memory and tables for square images of `size`
+ * pixels a side, for `workers` threads at once. */
 typedef struct smt_augmenter smt_augmenter;
 SMT_API smt_status smt_augmenter_create(const smt_augment_options *options,
                                         int size,

@@ -57,8 +57,8 @@ SMT_API void smt_printable(char *text);
 
 /* ---- memory -------------------------------------------------------------------------------- */
 
-/* Zeroed memory for count * size bytes, 64-byte aligned; NULL when the product overflows or memory
- * is short. */
+/* Zeroed memory for count * size bytes, 64-byte aligned;
+ * NULL when the product overflows or memory is short. */
 SMT_API void *smt_alloc(size_t count, size_t size);
 /* The same without zeroing, for what is written whole before it is read: a file's bytes, the arena
  * of a network. Zeroing those took half the time from opening a model to its first result. */
@@ -81,8 +81,8 @@ static inline const char *smt_plural(size_t count, const char *one, const char *
     return count == 1 ? one : many;
 }
 SMT_API void smt_free(void *block); /* NULL is allowed */
-/* For tests: the allocation that comes after `countdown` further ones fails, as do all that follow;
- * negative: none. */
+/* For tests: the allocation that comes after `countdown`
+ * further ones fails, as do all that follow; negative: none. */
 SMT_API void smt_alloc_fail_after(long countdown);
 
 /* ---- log ----------------------------------------------------------------------------------- */
@@ -94,15 +94,15 @@ typedef enum smt_log_level {
     SMT_LOG_ERROR
 } smt_log_level;
 typedef void (*smt_log_function)(void *context, smt_log_level level, const char *line);
-/* Sets the process-wide receiver of log lines (no trailing newline); NULL: none, the default. Not
- * thread-safe. */
+/* Sets the process-wide receiver of log lines (no trailing
+ * newline); NULL: none, the default. Not thread-safe. */
 SMT_API void smt_log_set(smt_log_function function, void *context);
 SMT_API void smt_log(smt_log_level level, const char *format, ...) SMT_PRINTF(2, 3);
 
 /* ---- random numbers ------------------------------------------------------------------------ */
 
-/* xoshiro256** seeded by splitmix64 (Blackman and Vigna 2018). A value type: copy it to fork a
- * stream. */
+/* xoshiro256** seeded by splitmix64 (Blackman and Vigna
+ * 2018). A value type: copy it to fork a stream. */
 typedef struct smt_rng {
     uint64_t state[4];
 } smt_rng;
@@ -153,22 +153,22 @@ SMT_API double smt_clock(void); /* seconds, monotonic */
 
 /* ---- files ---------------------------------------------------------------------------------- */
 
-/* A file that appears whole or not at all: it is written beside its final name as PATH.tmp.PID,
- * flushed to disk and renamed by smt_file_commit. Errors of writing are kept and reported by
- * commit. A link stays, and what it leads to is replaced; a device or pipe is written straight
- * away. */
+/* A file that appears whole or not at all: it is written beside its final
+ * name as PATH.tmp.PID, flushed to disk and renamed by smt_file_commit.
+ * Errors of writing are kept and reported by commit. A link stays, and what
+ * it leads to is replaced; a device or pipe is written straight away. */
 typedef struct smt_file smt_file;
 SMT_API smt_status smt_file_create(const char *path, smt_file **out, smt_error *error);
 SMT_API void smt_file_write(smt_file *file, const void *data, size_t size);
 SMT_API void smt_file_printf(smt_file *file, const char *format, ...) SMT_PRINTF(2, 3);
-/* The path to write to meanwhile, for a library that insists on opening the file itself; owned by
- * `file`. */
+/* The path to write to meanwhile, for a library that
+ * insists on opening the file itself; owned by `file`. */
 SMT_API const char *smt_file_temporary(const smt_file *file);
 /* For one file of many (images of a set): the commit does not wait until the disk has it. After a
  * power failure, but not after a crash of the program, such a file may be empty. */
 SMT_API void smt_file_bulk(smt_file *file);
-/* Renames into place, or removes the temporary on any earlier error. Frees *file either way and
- * nulls it. */
+/* Renames into place, or removes the temporary on any
+ * earlier error. Frees *file either way and nulls it. */
 SMT_API smt_status smt_file_commit(smt_file **file, smt_error *error);
 /* Removes the temporary; *file may be NULL. */
 SMT_API void smt_file_abandon(smt_file **file);
@@ -177,8 +177,8 @@ SMT_API void smt_file_abandon_all(void);
 
 /* One call for all: create, write, commit. */
 SMT_API smt_status smt_file_save(const char *path, const void *data, size_t size, smt_error *error);
-/* Reads a whole file of at most `limit` bytes (0: 1 GiB). *data has one NUL after its end, freed
- * with smt_free. */
+/* Reads a whole file of at most `limit` bytes (0: 1 GiB).
+ * *data has one NUL after its end, freed with smt_free. */
 SMT_API smt_status
 smt_file_load(const char *path, size_t limit, void **data, size_t *size, smt_error *error);
 /* mkdir -p. */
@@ -198,8 +198,8 @@ SMT_API bool smt_path_inside(const char *path, const char *folder);
 SMT_API char *smt_path_existing(const char *path);
 SMT_API char *smt_path_join(const char *folder, const char *name); /* freed with smt_free */
 SMT_API const char *smt_path_name(const char *path);               /* after the last '/' */
-/* Names in a folder, sorted by byte value, without "." and ".."; each and the list freed by
- * smt_list_free. */
+/* Names in a folder, sorted by byte value, without "."
+ * and ".."; each and the list freed by smt_list_free. */
 SMT_API smt_status smt_list_directory(const char *path,
                                       char ***names,
                                       size_t *count,

@@ -56,9 +56,9 @@ SMT_API smt_status smt_pixels_load(const smt_dataset *dataset,
                                    smt_error *error);
 SMT_API void smt_pixels_destroy(smt_pixels **pixels);
 
-/* Class names of different teams: lower case, without blanks and punctuation, plural and synonyms
- * removed ("Bridges" -> "bridge", "CMP(scratch)" -> "cmp", "malformed_vias" -> "via"). `out` holds
- * SMT_CANONICAL bytes. */
+/* Class names of different teams: lower case, without blanks and punctuation,
+ * plural and synonyms removed ("Bridges" -> "bridge", "CMP(scratch)" ->
+ * "cmp", "malformed_vias" -> "via"). `out` holds SMT_CANONICAL bytes. */
 #define SMT_CANONICAL 64
 SMT_API void smt_class_canonical(const char *name, char *out);
 
@@ -70,8 +70,8 @@ SMT_API void smt_class_canonical(const char *name, char *out);
  *   3. kinds of clean (CLEAN_LAYER, CLEAN_VIA) count as clean where the other side does not have
  * that kind;
  *   4. a predicted class that the set lacks counts as "other", and so does a true class that the
- * model does not know. Where the two lists are the same classes nothing is mapped and the list is
- * the model's. */
+ * model does not know. Where the two lists are the same
+ * classes nothing is mapped and the list is the model's. */
 typedef struct smt_class_map {
     int class_count;
     char **classes; /* the model's order and spelling, then what only the set has; owned */
@@ -86,10 +86,10 @@ typedef struct smt_class_map {
         lines; /* "predicted CMP counts as other: the set has no such class", for the user; owned */
 } smt_class_map;
 
-/* set_images (set_count, or NULL: all present): how many images of each of the set's classes are
- * measured. overrides: override_count texts "FROM=TO". Errors: an override that is no "FROM=TO", or
- * whose FROM is no class of either side, or whose TO is neither "other" nor a class of either side.
- */
+/* set_images (set_count, or NULL: all present): how many images of each of
+ * the set's classes are measured. overrides: override_count texts "FROM=TO".
+ * Errors: an override that is no "FROM=TO", or whose FROM is no class of
+ * either side, or whose TO is neither "other" nor a class of either side. */
 SMT_API smt_status smt_class_map_create(const char *const *model_classes,
                                         int model_count,
                                         const char *const *set_classes,

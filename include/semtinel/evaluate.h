@@ -67,8 +67,8 @@ typedef struct smt_metrics {
     smt_calibration_bin bins[SMT_CALIBRATION_BINS];
 } smt_metrics;
 
-/* "this is more than chance" or "no miscalibration is shown": calibration_error against
- * calibration_chance_95; static. */
+/* "this is more than chance" or "no miscalibration is shown":
+ * calibration_error against calibration_chance_95; static. */
 SMT_API const char *smt_calibration_verdict(const smt_metrics *metrics);
 
 #define SMT_BOOTSTRAP_RESAMPLES 2000
@@ -82,8 +82,8 @@ SMT_API void smt_metrics_destroy(smt_metrics **metrics);
 /* The class stands in scikit-learn's report: it occurs or is predicted. */
 SMT_API bool smt_metrics_active(const smt_metrics *metrics, int class_index);
 
-/* scikit-learn's classification_report(digits=2), byte for byte; freed with smt_free; NULL: no
- * memory. */
+/* scikit-learn's classification_report(digits=2), byte
+ * for byte; freed with smt_free; NULL: no memory. */
 SMT_API char *smt_classification_report(const smt_metrics *metrics, const char *const *classes);
 
 /* ---- decisions ------------------------------------------------------------------------------ */
@@ -140,16 +140,16 @@ typedef struct smt_classifier_info {
     smt_feature_layout layout; /* zeros where the features are not to be had */
 } smt_classifier_info;
 
-/* Opens a run's folder, or any model file. The pool is borrowed. Everything in `info` belongs to
- * the classifier. */
+/* Opens a run's folder, or any model file. The pool is
+ * borrowed. Everything in `info` belongs to the classifier. */
 SMT_API smt_status smt_classifier_open(const char *path,
                                        smt_pool *pool,
                                        smt_classifier **out,
                                        smt_error *error);
 SMT_API void smt_classifier_close(smt_classifier **classifier);
 SMT_API const smt_classifier_info *smt_classifier_about(const smt_classifier *classifier);
-/* Names for a model that has none, or other ones; `count` must be the number of its classes.
- * Copied. */
+/* Names for a model that has none, or other ones;
+ * `count` must be the number of its classes. Copied. */
 SMT_API smt_status smt_classifier_rename(smt_classifier *classifier,
                                          const char *const *names,
                                          int count,
@@ -200,8 +200,8 @@ struct smt_tensor_file;
 SMT_API smt_status smt_familiarity_store(const smt_classifier_info *info,
                                          struct smt_tensor_file **out,
                                          smt_error *error);
-/* True unless the prediction (class of the model, calibrated confidence, familiarity or NaN) is one
- * to review. */
+/* True unless the prediction (class of the model, calibrated
+ * confidence, familiarity or NaN) is one to review. */
 SMT_API bool smt_decision_accepts(const smt_decision *decision,
                                   int class_index,
                                   float confidence,
@@ -266,8 +266,7 @@ SMT_API smt_status smt_held_out_again(const smt_classifier_info *info,
                                       smt_error *error);
 SMT_API void smt_evaluation_destroy(smt_evaluation **evaluation);
 
-/* ---- calibration and rejection ----------------------------------------------------------------
- */
+/* ---- calibration and rejection ------------------------------------------------------------- */
 
 typedef enum smt_rejection_target {
     SMT_REJECT_NONE,
@@ -378,8 +377,7 @@ SMT_API smt_status smt_save_metrics(const smt_evaluation *evaluation,
                                     const char *path,
                                     smt_error *error);
 
-/* ---- explanation ------------------------------------------------------------------------------
- */
+/* ---- explanation --------------------------------------------------------------------------- */
 
 /* Grad-CAM (Selvaraju et al. 2017) on the float network of a file: a checkpoint, or what an
  * imported file holds. */
@@ -403,8 +401,8 @@ SMT_API smt_status smt_explainer_open(
 SMT_API void smt_explainer_close(smt_explainer **explainer);
 SMT_API int smt_explainer_size(const smt_explainer *explainer); /* pixels a side of the input */
 SMT_API const smt_model *smt_explainer_model(const smt_explainer *explainer);
-/* pixels: size x size grey; class_index -1: the most probable one. *out is freed with
- * smt_explanation_free. */
+/* pixels: size x size grey; class_index -1: the most
+ * probable one. *out is freed with smt_explanation_free. */
 SMT_API smt_status smt_explain(smt_explainer *explainer,
                                const uint8_t *pixels,
                                int class_index,
@@ -412,8 +410,7 @@ SMT_API smt_status smt_explain(smt_explainer *explainer,
                                smt_error *error);
 SMT_API void smt_explanation_free(smt_explanation *explanation);
 
-/* ---- comparison -------------------------------------------------------------------------------
- */
+/* ---- comparison ---------------------------------------------------------------------------- */
 
 /* predictions.csv of an evaluation, in the order of the file names; everything owned. */
 typedef struct smt_prediction_table {

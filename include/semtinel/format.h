@@ -30,8 +30,8 @@ typedef struct smt_tensor {
     float *data;     /* owned; always float32 in memory */
 } smt_tensor;
 
-/* Tensors and text in the order in which they were added (read: in the order of the file's data and
- * keys). */
+/* Tensors and text in the order in which they were added
+ * (read: in the order of the file's data and keys). */
 typedef struct smt_tensor_file {
     smt_tensor *tensors;
     size_t count, capacity;
@@ -61,8 +61,8 @@ SMT_API const smt_tensor *smt_tensor_file_find(const smt_tensor_file *file,
                                                const char *name);                      /* or NULL */
 SMT_API const char *smt_tensor_file_get(const smt_tensor_file *file, const char *key); /* or NULL */
 
-/* Hugging Face's safetensors: 8 bytes header length, JSON header, raw little-endian tensors without
- * gaps. */
+/* Hugging Face's safetensors: 8 bytes header length, JSON
+ * header, raw little-endian tensors without gaps. */
 SMT_API smt_status smt_safetensors_save(const smt_tensor_file *file,
                                         const char *path,
                                         smt_error *error);
@@ -145,8 +145,8 @@ SMT_API smt_status smt_model_unfold(smt_model *dst,
                                     smt_pool *pool,
                                     smt_transfer_report *report,
                                     smt_error *error);
-/* The one to call for --init: transfer for semtinel's own checkpoints, unfold for imported
- * networks. */
+/* The one to call for --init: transfer for semtinel's
+ * own checkpoints, unfold for imported networks. */
 SMT_API smt_status smt_model_init_from(smt_model *dst,
                                        const smt_model *src,
                                        const float *images,

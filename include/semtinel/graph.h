@@ -30,10 +30,9 @@ extern "C" {
 #define SMT_STRIDE_MAX 8
 
 typedef enum smt_op {
-    SMT_OP_INPUT,  /* height x width x channels, already normalised unless an SMT_OP_AFFINE follows
-                    */
-    SMT_OP_AFFINE, /* y = x * scale[c] + offset[c], constants: params SCALE, OFFSET */
-    SMT_OP_CONV,   /* params WEIGHT [out][kh][kw][in], BIAS [out] (optional) */
+    SMT_OP_INPUT,       /* height x width x channels, normalised unless an SMT_OP_AFFINE follows */
+    SMT_OP_AFFINE,      /* y = x * scale[c] + offset[c], constants: params SCALE, OFFSET */
+    SMT_OP_CONV,        /* params WEIGHT [out][kh][kw][in], BIAS [out] (optional) */
     SMT_OP_DEPTHWISE,   /* params WEIGHT [kh][kw][c], BIAS [c] (optional) */
     SMT_OP_BATCH_NORM,  /* params GAMMA, BETA, MEAN, VARIANCE, each [c] */
     SMT_OP_ACTIVATION,  /* only the activation */
@@ -43,8 +42,7 @@ typedef enum smt_op {
     SMT_OP_GLOBAL_POOL, /* mean over h and w: 1 x 1 x c */
     SMT_OP_DENSE,       /* input 1 x 1 x in; params WEIGHT [out][in], BIAS [out] (optional) */
     SMT_OP_DROPOUT,     /* `rate`; identity outside training */
-    SMT_OP_SOFTMAX,  /* over channels; exported models end with it, training graphs end with logits
-                      */
+    SMT_OP_SOFTMAX,  /* over channels; exported models end with it, training graphs with logits */
     SMT_OP_QUANTIZE, /* simulated int8: y = scale * (q - zero_point) with q = x rounded as
                         `rounding` says and clamped to -128..127; scale and zero point are the
                         node's `quant`; params RANGE [2] (low and high, which whoever learns them
@@ -210,16 +208,16 @@ SMT_API uint64_t smt_graph_macs(const smt_graph *graph, int node); /* one image;
 SMT_API smt_status smt_graph_check(const smt_graph *graph, smt_error *error);
 
 /* Passes: each makes a new graph and leaves the old one. */
-/* Batch norm folded into the convolution before it, dropout removed; the function (inference) is
- * the same. */
+/* Batch norm folded into the convolution before it, dropout
+ * removed; the function (inference) is the same. */
 SMT_API smt_status smt_graph_fold(const smt_graph *graph, smt_graph **out, smt_error *error);
 /* A folded graph's hard-sigmoid gates become relu6(z + 3), the 3 in the bias and the 1/6 in the
  * weights of the convolution after the multiplication (see docs/design.md, "Gates are free"). The
  * function is the same. */
 SMT_API smt_status smt_graph_free_gates(const smt_graph *graph, smt_graph **out, smt_error *error);
-/* The reverse: gates of the form relu6(z), or relu6(z) times one number, become hard sigmoids
- * again, and what is left over goes into the weights after the product. The function is the same.
- */
+/* The reverse: gates of the form relu6(z), or relu6(z) times one
+ * number, become hard sigmoids again, and what is left over goes
+ * into the weights after the product. The function is the same. */
 SMT_API smt_status smt_graph_restore_gates(const smt_graph *graph,
                                            smt_graph **out,
                                            smt_error *error);

@@ -8,8 +8,7 @@
 extern "C" {
 #endif
 
-/* Grey, row-major, width * height bytes without gaps. `pixels` is owned; free with smt_image_free.
- */
+/* Grey, row-major, width * height bytes without gaps. `pixels` is owned: smt_image_free. */
 typedef struct smt_image {
     int width, height;
     uint8_t *pixels;
@@ -23,10 +22,10 @@ typedef struct smt_image_limits {
 SMT_API smt_status smt_image_create(int width, int height, smt_image *out, smt_error *error);
 SMT_API void smt_image_free(smt_image *image);
 
-/* PNG, JPEG, TIFF or BMP by content, not by name. Alpha is ignored, colour becomes grey (Rec. 601
- * luma, as PIL's "L"), 16-bit samples are stretched from the 0.1st to the 99.9th percentile. limits
- * NULL: the defaults. `name` stands in messages. SMT_ERR_FORMAT, SMT_ERR_UNSUPPORTED,
- * SMT_ERR_LIMIT, SMT_ERR_IO. */
+/* PNG, JPEG, TIFF or BMP by content, not by name. Alpha is ignored, colour
+ * becomes grey (Rec. 601 luma, as PIL's "L"), 16-bit samples are stretched from
+ * the 0.1st to the 99.9th percentile. limits NULL: the defaults. `name` stands in
+ * messages. SMT_ERR_FORMAT, SMT_ERR_UNSUPPORTED, SMT_ERR_LIMIT, SMT_ERR_IO. */
 SMT_API smt_status smt_image_decode(const void *data,
                                     size_t size,
                                     const char *name,
@@ -34,19 +33,19 @@ SMT_API smt_status smt_image_decode(const void *data,
                                     smt_image *out,
                                     smt_error *error);
 
-/* What a scanning electron microscope wrote beside the pixels, in private TIFF tags (FEI and
- * Thermo, Phenom, Zeiss, Tescan) or in a file beside the image (Tescan's a-tif.hdr, Hitachi's and
- * JEOL's a.txt). */
+/* What a scanning electron microscope wrote beside the pixels, in
+ * private TIFF tags (FEI and Thermo, Phenom, Zeiss, Tescan) or in a file
+ * beside the image (Tescan's a-tif.hdr, Hitachi's and JEOL's a.txt). */
 typedef struct smt_sem_metadata {
     char vendor[16];                  /* "FEI", "Phenom", ...; "" if there are no metadata */
     double pixel_width, pixel_height; /* metres; 0: unknown */
     int databar_height; /* rows of the info strip burnt in at the bottom; 0: none known */
 } smt_sem_metadata;
 
-/* Reads and decodes a file. `crop` cuts the info strip off if the metadata tell of one (for Zeiss,
- * Hitachi and JEOL, which do not say how high it is: if there is a panel of one grey level).
- * Damaged metadata are ignored. `metadata` may be NULL. Errors: as smt_image_decode, and
- * SMT_ERR_IO. */
+/* Reads and decodes a file. `crop` cuts the info strip off if the metadata
+ * tell of one (for Zeiss, Hitachi and JEOL, which do not say how high it
+ * is: if there is a panel of one grey level). Damaged metadata are ignored.
+ * `metadata` may be NULL. Errors: as smt_image_decode, and SMT_ERR_IO. */
 SMT_API smt_status smt_image_load_sem(const char *path,
                                       const smt_image_limits *limits,
                                       bool crop,
@@ -59,13 +58,13 @@ SMT_API smt_status smt_image_load(const char *path,
                                   smt_image *out,
                                   smt_error *error);
 
-/* True if the name's suffix is one that smt_image_load reads (.png .jpg .jpeg .tif .tiff .bmp, any
- * case). */
+/* True if the name's suffix is one that smt_image_load
+ * reads (.png .jpg .jpeg .tif .tiff .bmp, any case). */
 SMT_API bool smt_image_suffix(const char *name);
 SMT_API smt_status smt_image_save_png(const char *path, const smt_image *image, smt_error *error);
 
-/* Area averaging where the image shrinks, bilinear where it grows, per axis. out is created.
- * Deterministic. */
+/* Area averaging where the image shrinks, bilinear where
+ * it grows, per axis. out is created. Deterministic. */
 SMT_API smt_status
 smt_image_resize(const smt_image *image, int width, int height, smt_image *out, smt_error *error);
 

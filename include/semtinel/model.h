@@ -1,5 +1,4 @@
-/* semtinel/model.h: a network with what is needed to use it, and the builder of MobileNetV3-Small.
- */
+/* semtinel/model.h: a network with what its use needs, and the builder of MobileNetV3-Small. */
 #ifndef SEMTINEL_MODEL_H
 #define SEMTINEL_MODEL_H
 
@@ -27,20 +26,19 @@ typedef struct smt_mobilenet_options {
 /* width 1, 128 pixels, 1 channel, 10 classes, no wide head, dropout 0.2, SAME, 1e-3, 0.9. */
 SMT_API smt_mobilenet_options smt_mobilenet_defaults(void);
 
-/* MobileNetV3-Small (Howard et al. 2019, table 2), random weights (He normal, fan out) from `seed`;
- * its last node is the dense layer that gives the logits. Node names: "stem", "block0" .. "block10"
- * with ".expand", ".depthwise", ".se.pool", ".se.reduce", ".se.expand",
- * ".se.scale" (multiply), ".project", ".add"; "last"; "pool"; "head" (wide head: 1024, hard-swish);
- * "dropout"; "classifier". Batch norms add ".bn", e.g. "block3.expand.bn", param
- * "block3.expand.bn.gamma". The activation sits on the batch norm. block0 has no expand (equal
- * channels). */
+/* MobileNetV3-Small (Howard et al. 2019, table 2), random weights (He normal, fan out) from
+ * `seed`; its last node is the dense layer that gives the logits. Node names: "stem", "block0" ..
+ * "block10" with ".expand", ".depthwise", ".se.pool", ".se.reduce", ".se.expand", ".se.scale"
+ * (multiply), ".project", ".add"; "last"; "pool"; "head" (wide head: 1024, hard-swish); "dropout";
+ * "classifier". Batch norms add ".bn", e.g. "block3.expand.bn", param "block3.expand.bn.gamma".
+ * The activation sits on the batch norm. block0 has no expand (equal channels). */
 SMT_API smt_status smt_mobilenetv3_small(const smt_mobilenet_options *options,
                                          uint64_t seed,
                                          smt_graph **out,
                                          smt_error *error);
 
-/* How pixels become the network's input: x = (p - mean) / scale on the grey 0..255 image of
- * input_size. */
+/* How pixels become the network's input: x = (p - mean)
+ * / scale on the grey 0..255 image of input_size. */
 typedef struct smt_preprocess {
     float mean, scale; /* 128, 128 */
     bool normalise; /* integer contrast normalisation per image before that (see docs/formats.md) */

@@ -20,8 +20,7 @@ typedef struct smt_exec_options {
     bool training;                  /* allocate what backward needs */
     bool first_trainable_only_head; /* frozen backbone: backward stops at the first node after
                                        "pool" */
-    int keep_node; /* training: keep this node's value and gradient to the end of backward; 0: none
-                    */
+    int keep_node; /* training: keep this node's value and gradient past backward; 0: none */
 } smt_exec_options;
 
 /* The graph and the pool are borrowed and must outlive the exec; weights are read from
@@ -39,8 +38,8 @@ SMT_API void smt_exec_destroy(smt_exec **exec);
  * values (several times what a step needs; NULL: no memory), so validate with an exec of its own,
  * without options.training: that one needs next to nothing. */
 SMT_API const float *smt_exec_infer(smt_exec *exec, const float *input, int batch);
-/* The output of any node after smt_exec_infer on an exec with options.training (all values kept);
- * else NULL. */
+/* The output of any node after smt_exec_infer on an exec
+ * with options.training (all values kept); else NULL. */
 SMT_API const float *smt_exec_value(const smt_exec *exec, int node);
 
 typedef struct smt_step {
@@ -56,8 +55,8 @@ typedef struct smt_step {
  * when the batch is out of range or the exec is not for training. */
 SMT_API const float *
 smt_exec_forward(smt_exec *exec, const float *input, int batch, const smt_step *step);
-/* After forward: gradient of the logits, batch x channels; fills the gradients of all trainable
- * params. */
+/* After forward: gradient of the logits, batch x channels;
+ * fills the gradients of all trainable params. */
 SMT_API void smt_exec_backward(smt_exec *exec, const float *logits_gradient);
 /* Gradient of params[param], same layout as its data; owned by exec; NULL if not trainable or
  * frozen by first_trainable_only_head. */

@@ -1,6 +1,6 @@
-/* semtinel/optimizer.h: the parts of training that know nothing of networks: optimisers,
- * learning-rate schedules and the averaging of weights. All give the same bits at any number of
- * threads.
+/* semtinel/optimizer.h: the parts of training that know nothing of
+ * networks: optimisers, learning-rate schedules and the averaging
+ * of weights. All give the same bits at any number of threads.
  */
 #ifndef SEMTINEL_OPTIMIZER_H
 #define SEMTINEL_OPTIMIZER_H
@@ -45,18 +45,18 @@ typedef struct smt_slot {
 
 typedef struct smt_optimizer smt_optimizer;
 
-/* For `slot_count` tensors of counts[i] weights. SMT_ERR_ARGUMENT names an option that is out of
- * range. */
+/* For `slot_count` tensors of counts[i] weights.
+ * SMT_ERR_ARGUMENT names an option that is out of range. */
 SMT_API smt_status smt_optimizer_create(const smt_optimizer_options *options,
                                         const size_t *counts,
                                         int slot_count,
                                         smt_optimizer **out,
                                         smt_error *error);
 SMT_API void smt_optimizer_destroy(smt_optimizer **optimizer);
-/* One step on the slots of smt_optimizer_create, in its order, with learning rate `rate`.
- * `momentum`: beta1 or SGD's momentum of this step (momentum schedules); negative: the option's.
- * Returns the gradients' L2 norm if clip_norm is set, else 0; when the norm is not finite nothing
- * changes. */
+/* One step on the slots of smt_optimizer_create, in its order, with learning
+ * rate `rate`. `momentum`: beta1 or SGD's momentum of this step (momentum
+ * schedules); negative: the option's. Returns the gradients' L2 norm if
+ * clip_norm is set, else 0; when the norm is not finite nothing changes. */
 SMT_API double smt_optimizer_step(
     smt_optimizer *optimizer, smt_pool *pool, const smt_slot *slots, double rate, double momentum);
 
@@ -69,8 +69,7 @@ SMT_API int smt_optimizer_slots(const smt_optimizer *optimizer);
 /* ---- schedules ------------------------------------------------------------------------------- */
 
 typedef enum smt_schedule_kind {
-    SMT_SCHEDULE_ONE_CYCLE, /* Smith and Topin 2018, as PyTorch's OneCycleLR with cosine annealing
-                             */
+    SMT_SCHEDULE_ONE_CYCLE, /* Smith and Topin 2018; PyTorch's OneCycleLR, cosine annealing */
     SMT_SCHEDULE_COSINE,    /* linear warm-up, then half a cosine down to `floor` */
     SMT_SCHEDULE_PLATEAU,   /* as PyTorch's ReduceLROnPlateau on the validation loss */
     SMT_SCHEDULE_CONSTANT
@@ -92,8 +91,8 @@ typedef struct smt_schedule_options {
     double plateau_threshold; /* progress is a loss below best * (1 - threshold) */
 } smt_schedule_options;
 
-/* One-cycle, 1e-3, 0.3, 25, 1e4, false, 0.85, 0.95, 0.1, 10, 1e-4: PyTorch's, but with the momentum
- * left alone. */
+/* One-cycle, 1e-3, 0.3, 25, 1e4, false, 0.85, 0.95, 0.1,
+ * 10, 1e-4: PyTorch's, but with the momentum left alone. */
 SMT_API smt_schedule_options smt_schedule_defaults(void);
 
 /* The rate of step `step` of `total` (0 <= step < total; later steps: the last). A pure function.

@@ -11,8 +11,8 @@ extern "C" {
 
 #define SMT_PRECISION_MAX 16
 
-/* A model file to compare; strings are borrowed. The first of a list is what the others are
- * measured against. */
+/* A model file to compare; strings are borrowed. The first
+ * of a list is what the others are measured against. */
 typedef struct smt_precision_file {
     const char *name; /* "float32", "int8", ... */
     const char *path;

@@ -33,8 +33,7 @@ typedef enum smt_range_method {
 typedef struct smt_quant_options {
     smt_range_method method;
     double percentile; /* 50 .. 100, default 99.99 */
-    bool equalize; /* even out the channels' ranges where the function stays the same; default true
-                    */
+    bool equalize;     /* even out the channels' ranges where the function stays; default true */
     bool correct_bias; /* shift biases by the mean error of their channel; default true */
     bool split_first;  /* compute the first layer's hard-swish as a product of two convolutions, so
                           that its channels can be evened out too; default true */
@@ -104,11 +103,11 @@ SMT_API smt_qat_options smt_qat_defaults(void);
 typedef void (*smt_qat_report)(
     void *context, int epoch, double loss, double agreement, double held);
 
-/* Fine-tunes weights, biases, steps of weights and ranges of values so that the simulated network's
- * logits follow the float network's (distillation; no labels are used) on augmented images of
- * `pixels`. Of 24 and more images every sixth is held back, and the state is kept, be it the one
- * before training, that is closest to the float network there. SMT_ERR_INTERRUPTED keeps the best
- * so far. */
+/* Fine-tunes weights, biases, steps of weights and ranges of values so that the
+ * simulated network's logits follow the float network's (distillation; no labels
+ * are used) on augmented images of `pixels`. Of 24 and more images every sixth is
+ * held back, and the state is kept, be it the one before training, that is closest
+ * to the float network there. SMT_ERR_INTERRUPTED keeps the best so far. */
 SMT_API smt_status smt_quantizer_train(smt_quantizer *quantizer,
                                        const smt_pixels *pixels,
                                        const smt_preprocess *preprocess,

@@ -90,8 +90,8 @@ SMT_API smt_status smt_overlay(const smt_image *image,
                                int height,
                                uint8_t *rgb,
                                smt_error *error);
-/* The same as a PNG file, with the image's own size (at least 256 and at most 1024 pixels on the
- * longer side). */
+/* The same as a PNG file, with the image's own size (at
+ * least 256 and at most 1024 pixels on the longer side). */
 SMT_API smt_status smt_overlay_save(const smt_image *image,
                                     const smt_explanation *explanation,
                                     const char *path,
@@ -104,16 +104,15 @@ SMT_API smt_status smt_history_load(const char *path,
                                     size_t *count,
                                     smt_error *error);
 
-/* One self-contained file: no request to any network, light and dark, prints. With up to 1000
- * images it stays under 15 MB; with many more, thumbnails shrink and then only part of the images
- * is shown. */
+/* One self-contained file: no request to any network, light and dark,
+ * prints. With up to 1000 images it stays under 15 MB; with many more,
+ * thumbnails shrink and then only part of the images is shown. */
 SMT_API smt_status smt_report_html(const smt_evaluation *evaluation,
                                    const smt_report_inputs *inputs,
                                    const char *path,
                                    smt_error *error);
 
-/* ---- demo ---------------------------------------------------------------------------------------
- */
+/* ---- demo ---------------------------------------------------------------------------------- */
 
 typedef struct smt_demo_options {
     const char *video; /* .mp4: H.264 1280 x 720; or NULL */
@@ -139,8 +138,8 @@ SMT_API smt_status smt_demo_create(smt_classifier *classifier,
                                    smt_demo **out,
                                    smt_error *error);
 SMT_API smt_status smt_demo_add(smt_demo *demo, const smt_demo_image *image, smt_error *error);
-/* Closes the files, which appear now; *demo is freed either way. frames: of the video, or of a GIF
- * alone. */
+/* Closes the files, which appear now; *demo is freed
+ * either way. frames: of the video, or of a GIF alone. */
 SMT_API smt_status smt_demo_finish(smt_demo **demo, size_t *frames, smt_error *error);
 SMT_API void smt_demo_abandon(smt_demo **demo); /* no file is left */
 

@@ -1,8 +1,8 @@
 /* semtinel/split.h: dividing a data set into train, val and test, and writing augmented copies.
  *
- * Splits come before augmentation and go by groups of near-duplicates (smt_audit.group): a group
- * never has members on two sides, so that a figure measured on val or test is not a memory of
- * train.
+ * Splits come before augmentation and go by groups of near-duplicates
+ * (smt_audit.group): a group never has members on two sides, so that
+ * a figure measured on val or test is not a memory of train.
  */
 #ifndef SEMTINEL_SPLIT_H
 #define SEMTINEL_SPLIT_H

@@ -27,8 +27,8 @@ SMT_API smt_status smt_synth_preset_parse(const char *name,
 SMT_API const char *smt_synth_preset_name(smt_synth_preset preset);
 /* Number of classes: 10 (phase1) or 11 (phase3); 0 for a value outside the enumeration. */
 SMT_API int smt_synth_class_count(smt_synth_preset preset);
-/* A static string, in the order of sorted names; NULL out of range. Class indices below follow this
- * order. */
+/* A static string, in the order of sorted names; NULL out
+ * of range. Class indices below follow this order. */
 SMT_API const char *smt_synth_class_name(smt_synth_preset preset, int class_index);
 
 /* How far the simulation is to range. Every member scales one stage; 1 is the documented range of

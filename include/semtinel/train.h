@@ -27,8 +27,7 @@ typedef enum smt_averaging {
 
 typedef enum smt_keep {
     SMT_KEEP_BEST, /* the epoch with the highest macro F1 on the validation images */
-    SMT_KEEP_LAST  /* the last one, so that validation images choose nothing and may serve as a test
-                    */
+    SMT_KEEP_LAST  /* the last one: validation images choose nothing and may serve as a test */
 } smt_keep;
 
 typedef struct smt_train_options {
@@ -67,8 +66,7 @@ SMT_API smt_train_options smt_train_defaults(void);
 /* SMT_ERR_ARGUMENT with the name and the range of the first option that is out of it. */
 SMT_API smt_status smt_train_check(const smt_train_options *options, smt_error *error);
 
-/* The table of all options: the command line, the ranges, the checkpoint's metadata come from it.
- */
+/* All options: the command line, the ranges and the checkpoint's metadata come from this table. */
 typedef enum smt_field_kind {
     SMT_FIELD_INT,   /* int */
     SMT_FIELD_REAL,  /* double */
@@ -86,8 +84,8 @@ typedef struct smt_train_field {
     const char *help;
 } smt_train_field;
 SMT_API const smt_train_field *smt_train_fields(void);
-/* The field's value as a number; flags are 0 or 1, choices their index. Setting does not check the
- * range. */
+/* The field's value as a number; flags are 0 or 1, choices
+ * their index. Setting does not check the range. */
 SMT_API double smt_train_field_get(const smt_train_options *options, const smt_train_field *field);
 SMT_API void
 smt_train_field_set(smt_train_options *options, const smt_train_field *field, double value);
@@ -135,8 +133,7 @@ typedef struct smt_train_result {
     size_t train_count, val_count;
 } smt_train_result;
 
-/* Trains. The test part of a data set is not read. With SMT_ERR_INTERRUPTED the run can be resumed.
- */
+/* Trains. The test part of a data set is not read. After SMT_ERR_INTERRUPTED, resume goes on. */
 SMT_API smt_status smt_train(const smt_train_job *job,
                              const smt_train_options *options,
                              smt_train_result *result,

@@ -1,5 +1,4 @@
-/* xoshiro256** (Blackman and Vigna 2018, public domain reference algorithm), seeded by splitmix64.
- */
+/* xoshiro256** (Blackman and Vigna 2018, reference code in the public domain), by splitmix64. */
 #include <semtinel/base.h>
 
 #include <math.h>

@@ -1,10 +1,10 @@
 /* A pool of threads that take tasks from a shared counter. The training engine starts a few hundred
  * short runs a step, so waiting threads spin for a short while before they sleep.
  *
- * The counter holds the number of the run and the tasks that are left of it, in one word: a task is
- * taken by lowering it, which fails if another run has begun meanwhile. So a run is over when its
- * tasks are done, and need not wait for a worker that has lost its core to other programs and took
- * none. */
+ * The counter holds the number of the run and the tasks that are left of it,
+ * in one word: a task is taken by lowering it, which fails if another run has
+ * begun meanwhile. So a run is over when its tasks are done, and need not wait
+ * for a worker that has lost its core to other programs and took none. */
 #include <semtinel/base.h>
 
 #include <pthread.h>
@@ -155,8 +155,8 @@ void smt_pool_run(smt_pool *pool, int tasks, smt_task function, void *context)
     atomic_store(&pool->done, 0);
     announce(pool, tasks);
     take_tasks(pool, 0);
-    /* On a machine with other work a worker may have lost its core: give ours away rather than spin
-     * against it. */
+    /* On a machine with other work a worker may have lost its
+     * core: give ours away rather than spin against it. */
     for (int i = 0; atomic_load(&pool->done) < tasks; i++) {
         if (i < SPIN_ROUNDS) {
             pause_cpu();

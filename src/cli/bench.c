@@ -1,5 +1,4 @@
-/* semtinel bench: how fast and how large a network (bench_model.c) or training is on this machine.
- */
+/* semtinel bench: speed and memory of a network (bench_model.c) or of training, on this machine. */
 #include "cli/bench.h"
 #include "cli/cli.h"
 

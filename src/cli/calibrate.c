@@ -311,8 +311,7 @@ static float read_purity(const char *pair)
     return end != number && !*end && read > 0 && read <= 1 ? (float)read : 0;
 }
 
-/* given: the numbers of --purity-of. wanted: of each class of the model, 0 where it is not named.
- */
+/* given: the numbers of --purity-of. wanted: of each class of the model; 0: not named. */
 static smt_status
 purities(const smt_classifier_info *info, const float *given, float *wanted, smt_error *error)
 {

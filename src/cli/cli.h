@@ -88,9 +88,7 @@ void cli_log_aside(void);
 /* The folder of shipped weights: $SEMTINEL_MODELS, beside the source, or installed. */
 const char *cli_models_folder(void);
 
-/* One function a subcommand, in its own file; the table in main.c lists them. */
-/* one X(name) a line, each with its own file; every row defines int cli_NAME(int argc, char **argv)
- */
+/* Every subcommand NAME is int cli_NAME(int argc, char **argv) in src/cli/NAME.c. */
 #define CLI_COMMANDS(X)                                                                            \
     X(adapt)                                                                                       \
     X(audit)                                                                                       \

@@ -44,9 +44,8 @@ static const cli_command command = {
 };
 
 #define REVIEW "review" /* stands for a class below the threshold of 'semtinel calibrate' */
-#define BLOCK                                                                                      \
-    256 /* images decoded and classified at a time, so that memory does not grow with their number \
-         */
+/* Images decoded and classified at a time, so that memory does not grow with their number. */
+#define BLOCK 256
 
 typedef struct block {
     char **paths;

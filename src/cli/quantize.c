@@ -152,8 +152,7 @@ static const cli_command command = {
     .max_operands = 1,
 };
 
-/* The samples to calibrate on: of the training part (or all), up to `limit`, the classes in turn.
- */
+/* The samples to calibrate on: of the training part (or all), up to `limit`, class by class. */
 static bool *choose(const smt_dataset *set, size_t limit, uint64_t seed)
 {
     bool *wanted = smt_alloc(set->sample_count, sizeof *wanted);
@@ -309,8 +308,8 @@ typedef struct file_list {
     int count;
 } file_list;
 
-/* Writes FOLDER/NAME.tflite (listed for the comparison) and FOLDER/NAME.onnx. graph NULL: the float
- * model. */
+/* Writes FOLDER/NAME.tflite (listed for the comparison)
+ * and FOLDER/NAME.onnx. graph NULL: the float model. */
 static smt_status add(file_list *list,
                       const smt_graph *graph,
                       const smt_model *model,

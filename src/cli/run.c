@@ -1,5 +1,5 @@
-/* semtinel run: raw tensors through a .tflite, for comparison with other runtimes, operator by
- * operator. */
+/* semtinel run: raw tensors through a .tflite, for
+ * comparison with other runtimes, operator by operator. */
 #include "cli/cli.h"
 
 #include <edge.h>

@@ -11,8 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A candidate's shape is at least this alike. Copies changed as audit.h says measure 0.8 and more.
- */
+/* A candidate's shape is at least this alike. Copies changed as audit.h says have 0.8 and more. */
 #define LEAST_SHAPE 0.5f
 
 typedef struct hash128 {
@@ -325,8 +324,8 @@ static void number_groups(smt_audit *audit, size_t count)
     for (uint32_t i = 0; i < count; i++) {
         parent[i] = find_root(parent, i);
     }
-    /* Each root is its group's first member: by the time i is reached, its root already has its
-     * number. */
+    /* Each root is its group's first member: by the time
+     * i is reached, its root already has its number. */
     for (uint32_t i = 0; i < count; i++) {
         parent[i] = parent[i] == i ? (uint32_t)audit->group_count++ : parent[parent[i]];
     }

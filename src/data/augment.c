@@ -159,8 +159,8 @@ void smt_augmenter_destroy(smt_augmenter **augmenter)
 #define FIRST(word) ((int)((word)&0xffffu))
 #define SECOND(word) ((int)((word) >> 16))
 #endif
-#define SPAN                                                                                       \
-    64 /* pixels fetched before they are weighted: the first is scalar, the second vector work */
+/* Pixels fetched before they are weighted: the first is scalar, the second vector work. */
+#define SPAN 64
 
 /* A pixel and its right neighbour, and the two below, for each of `count` positions. */
 SCALAR static void fetch(const uint16_t *field,

@@ -160,8 +160,8 @@ static smt_status plan_one(run *r, uint32_t i, int serial, smt_error *error)
     return status;
 }
 
-/* Deals the missing images of each class to its originals, round by round in an order drawn by the
- * seed. */
+/* Deals the missing images of each class to its originals,
+ * round by round in an order drawn by the seed. */
 static smt_status plan(run *r, smt_error *error)
 {
     const smt_dataset *set = r->audit->dataset;

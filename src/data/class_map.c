@@ -90,8 +90,8 @@ static void label_side(side *s, const side *other)
     }
 }
 
-/* Renames the classes of `s` called `from`: by exact name if there is one, else by spelling, else
- * by synonym. */
+/* Renames the classes of `s` called `from`: by exact name
+ * if there is one, else by spelling, else by synonym. */
 static int rename_class(side *s, const char *from, const char *label)
 {
     char plain[SMT_CANONICAL], canonical[SMT_CANONICAL], own[SMT_CANONICAL];
@@ -129,8 +129,8 @@ target_label(const side *model, const side *set, const char *to, char out[SMT_CA
             for (int i = 0; i < sides[k]->count; i++) {
                 if (level == 0 ? strcmp(sides[k]->names[i], to) == 0
                                : strcmp(sides[k]->plain[i], plain) == 0) {
-                    /* The class's label before any override, so that the order of overrides does
-                     * not matter. */
+                    /* The class's label before any override, so that
+                     * the order of overrides does not matter. */
                     if (has_plain(sides[!k], sides[k]->plain[i])) {
                         set_label(out, sides[k]->plain[i]);
                     } else {
@@ -240,8 +240,8 @@ enter(smt_class_map *map, char (*labels)[SMT_CANONICAL], const char *label, cons
     return map->class_count++;
 }
 
-/* The spelling under which a label is listed: a class whose own name it is, the model's first; else
- * the label. */
+/* The spelling under which a label is listed: a class whose
+ * own name it is, the model's first; else the label. */
 static const char *name_of(const side *model, const side *set, const char *label)
 {
     const side *sides[2] = {model, set};

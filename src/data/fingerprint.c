@@ -1,13 +1,13 @@
 /* Fingerprints of images, and how alike two images are.
  *
- * The thumbnail is windowed (Hann) and Fourier transformed; only the lowest 15 frequencies of each
- * axis are used, which noise, blur and compression hardly touch. For two images F and G, the
- * phase-only correlation is the inverse transform of F conj(G) / |F conj(G)|. For a copy every
- * frequency agrees on one shift and the peak is 1; for two gratings of the same pitch only the few
- * frequencies of the grating agree, and the rest is spread out. Amplitudes play no part, so neither
- * contrast nor a gradient of brightness matters, and a shifted copy (a crop) matches as well as an
- * aligned one. The 8 symmetries of the square only permute the frequencies: (u, v) -> (+-u, +-v) or
- * (+-v, +-u). */
+ * The thumbnail is windowed (Hann) and Fourier transformed; only the lowest 15 frequencies
+ * of each axis are used, which noise, blur and compression hardly touch. For two images F
+ * and G, the phase-only correlation is the inverse transform of F conj(G) / |F conj(G)|.
+ * For a copy every frequency agrees on one shift and the peak is 1; for two gratings of
+ * the same pitch only the few frequencies of the grating agree, and the rest is spread
+ * out. Amplitudes play no part, so neither contrast nor a gradient of brightness matters,
+ * and a shifted copy (a crop) matches as well as an aligned one. The 8 symmetries of the
+ * square only permute the frequencies: (u, v) -> (+-u, +-v) or (+-v, +-u). */
 #include "data/fingerprint.h"
 
 #include <math.h>
@@ -110,8 +110,8 @@ void print_make(const smt_image *thumbnail, fingerprint *out)
             }
         }
     }
-    /* Shape: the eight positions that the symmetries exchange; four of them are the conjugates of
-     * the others. */
+    /* Shape: the eight positions that the symmetries exchange;
+     * four of them are the conjugates of the others. */
     int n = 0;
     double sx = 0, sy = 0, sxx = 0, sxy = 0;
     float radius[PRINT_SHAPE];
@@ -242,8 +242,8 @@ static void insert(float *sorted, int count, float value)
     sorted[count] = value;
 }
 
-/* Correlation and block differences of a and the aligned b, on the overlap, after both are
- * standardised. */
+/* Correlation and block differences of a and the aligned
+ * b, on the overlap, after both are standardised. */
 static void compare_pixels(
     const fingerprint *a, const fingerprint *b, int shift_x, int shift_y, print_match *match)
 {
@@ -331,8 +331,7 @@ static void refine(const fingerprint *a, const fingerprint *b, int symmetry, pri
 void print_compare(const fingerprint *a, const fingerprint *b, float least, print_match *out)
 {
     float re[COARSE * COARSE], im[COARSE * COARSE];
-    /* A shift by half a pixel of the coarse grid lowers a peak to sinc(1/2)^2 = 0.41 of its height.
-     */
+    /* A shift by half a pixel of the coarse grid lowers a peak to sinc(1/2)^2 = 0.41 of it. */
     const float enough = 0.4f * (2 * least - 1);
     int at;
     *out = (print_match){0};

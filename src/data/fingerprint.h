@@ -15,9 +15,9 @@ enum {
 };
 
 typedef struct fingerprint {
-    /* Log amplitudes, averaged over the 8 symmetries, the fall with frequency removed, unit length:
-     * blind to turns, mirroring, shifts, brightness and contrast. Finds candidates by inner
-     * product. */
+    /* Log amplitudes, averaged over the 8 symmetries, the fall with
+     * frequency removed, unit length: blind to turns, mirroring, shifts,
+     * brightness and contrast. Finds candidates by inner product. */
     float shape[PRINT_SHAPE_PADDED];
     /* Unit phases, [v][u + 15]: cosine, sine. */
     float phase[PRINT_ROWS][PRINT_COLUMNS][2];
@@ -33,8 +33,7 @@ typedef struct print_match {
     float phase;       /* peak of the phase-only correlation over the symmetries, 0 .. 1 */
     float correlation; /* of the grey levels after alignment, on the overlap, -1 .. 1 */
     int symmetry; /* of b: bit 0 mirrored left-right, bit 1 top-bottom, bit 2 then transposed */
-    float edit; /* largest difference of an 8 x 8 block after alignment, in standard deviations of a
-                 */
+    float edit; /* largest difference of an 8 x 8 block when aligned, in standard deviations of a */
     float rest; /* the median block's */
     float agreement; /* 1 - median over textured blocks of the difference in units of the block's
                         own deviation */

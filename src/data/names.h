@@ -4,9 +4,9 @@
 
 #include <semtinel/data.h>
 
-/* True if the names differ in case, in '_', '-' and ' ' standing for one another, or in the
- * plural's s only. Synonyms do not count: within one data set "short" and "bridge" may be two
- * classes. */
+/* True if the names differ in case, in '_', '-' and ' ' standing for
+ * one another, or in the plural's s only. Synonyms do not count:
+ * within one data set "short" and "bridge" may be two classes. */
 bool data_same_spelling(const char *a, const char *b);
 /* Lower case, without blanks and ASCII punctuation, without the plural's s; other bytes (UTF-8)
  * stay. `out` holds SMT_CANONICAL bytes; a longer name is cut. */

@@ -15,8 +15,8 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-/* Stray files beyond these are counted, not named: a folder of ten thousand .txt files says nothing
- * new. */
+/* Stray files beyond these are counted, not named: a
+ * folder of ten thousand .txt files says nothing new. */
 #define STRAY_LINES 20
 
 typedef struct scan {
@@ -102,8 +102,8 @@ static smt_status no_memory(scan *s)
     return smt_fail(s->error, SMT_ERR_MEMORY, "%s: out of memory", s->set->root);
 }
 
-/* The class of a folder's name; a new one is added. Class numbers are in order of appearance until
- * finish() sorts. */
+/* The class of a folder's name; a new one is added. Class
+ * numbers are in order of appearance until finish() sorts. */
 static smt_status find_class(scan *s, const char *name, const char *path, int *out)
 {
     smt_dataset *set = s->set;

@@ -19,8 +19,8 @@ smt_status tree_path(const tree *t,
                      const char *name,
                      char **path,
                      smt_error *error);
-/* A file name that no file of the folder has yet: NAME, or NAME with "-2", "-3", ... before the
- * suffix. */
+/* A file name that no file of the folder has yet: NAME,
+ * or NAME with "-2", "-3", ... before the suffix. */
 smt_status tree_free_path(const tree *t,
                           const char *split,
                           const char *class_name,
@@ -28,8 +28,8 @@ smt_status tree_free_path(const tree *t,
                           char **path,
                           smt_error *error);
 smt_status tree_copy(const char *from, const char *to, bool link_it, smt_error *error);
-/* Moves the finished entries out of the staging folder. Frees either way; on failure OUT is left as
- * it was. */
+/* Moves the finished entries out of the staging folder.
+ * Frees either way; on failure OUT is left as it was. */
 smt_status tree_commit(tree *t, smt_error *error);
 /* Removes what was written. */
 void tree_abandon(tree *t);

@@ -96,8 +96,7 @@ static int find_class(const smt_comparison *c, const char *name)
     return found ? (int)(found - c->classes) : -1;
 }
 
-/* Walks the sorted tables in step; places[t] is the row of the next common image. False at the end.
- */
+/* Walks sorted tables in step; places[t]: the row of the next common image. False at the end. */
 static bool next_common(const smt_prediction_table *const *tables, int count, size_t *places)
 {
     for (;;) {

@@ -135,8 +135,8 @@ void smt_explanation_free(smt_explanation *explanation)
     *explanation = (smt_explanation){0};
 }
 
-/* The numbers of a map: where its peak and its centre are, and how much of the image is above half
- * the peak. */
+/* The numbers of a map: where its peak and its centre are,
+ * and how much of the image is above half the peak. */
 static void measure(smt_explanation *e)
 {
     double mass = 0, x_sum = 0, y_sum = 0;

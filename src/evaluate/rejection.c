@@ -19,8 +19,8 @@ static int surest_first(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-/* A class with fewer predictions than this keeps the threshold of all classes: so few say nothing
- * about it. */
+/* A class with fewer predictions than this keeps the
+ * threshold of all classes: so few say nothing about it. */
 #define FEWEST 5
 
 /* P(at most k of n) of a binomial distribution, from the largest of its terms down; they fall fast
@@ -78,8 +78,8 @@ static size_t fewest(const smt_decision_options *options)
     return least > 1 ? (size_t)ceil(least - 1e-9) : 1;
 }
 
-/* The smallest threshold that reaches the target on these votes; equal confidences stand or fall
- * together. */
+/* The smallest threshold that reaches the target on these
+ * votes; equal confidences stand or fall together. */
 static float solve(vote *votes, size_t count, const smt_decision_options *options)
 {
     const float never = 2.0f; /* no confidence reaches it */
@@ -114,8 +114,8 @@ static smt_status solve_thresholds(const smt_evaluation *e,
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", e->set);
     }
     size_t least = fewest(options) > FEWEST ? fewest(options) : FEWEST;
-    /* c = -1: all classes together without those that have a purity of their own, which every class
-     * starts from. */
+    /* c = -1: all classes together without those that have a
+     * purity of their own, which every class starts from. */
     for (int c = -1; c < e->info.class_count; c++) {
         bool own = c >= 0 && has_own(options, c);
         if (c >= 0 && !own && !options->per_class) {

@@ -1,5 +1,5 @@
-/* The text that scikit-learn's classification_report(y_true, y_pred, target_names=..., digits=2)
- * prints. */
+/* The text that scikit-learn's classification_report(y_true,
+ * y_pred, target_names=..., digits=2) prints. */
 #include <semtinel/evaluate.h>
 
 #include <stdio.h>

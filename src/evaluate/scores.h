@@ -16,8 +16,8 @@ smt_status smt_bootstrap(smt_metrics *metrics,
 
 /* In place: logits, or probabilities at temperature 1, become probabilities at `temperature`. */
 void smt_to_probabilities(float *row, int classes, bool probabilities, double temperature);
-/* Log loss, and calibration error with the confidences behind it (count of them), at another
- * temperature. */
+/* Log loss, and calibration error with the confidences
+ * behind it (count of them), at another temperature. */
 double smt_loss_at(const smt_evaluation *e, double temperature);
 double smt_error_at(const smt_evaluation *e, double temperature, float *confidence);
 double smt_fit_temperature(const smt_evaluation *e);

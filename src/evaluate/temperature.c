@@ -1,7 +1,7 @@
-/* Temperature scaling (Guo et al. 2017, "On calibration of modern neural networks"): one number
- * divides the logits. Logits are recovered from probabilities as their logarithms, to which softmax
- * is blind but for a constant, so this works behind a .tflite whose last operator is a softmax as
- * well. */
+/* Temperature scaling (Guo et al. 2017, "On calibration of modern neural
+ * networks"): one number divides the logits. Logits are recovered from
+ * probabilities as their logarithms, to which softmax is blind but for a constant,
+ * so this works behind a .tflite whose last operator is a softmax as well. */
 #include "evaluate/scores.h"
 
 #include <math.h>

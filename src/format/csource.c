@@ -1,9 +1,9 @@
 /* Exported C: a network without interpreter and file.
  *
- * edge's reader, plan and parameter binding do the work; what they compute at start on a device is
- * printed here as const data: weights, biases, requantisation tables, the 256 entries of
- * element-wise functions, and the offsets of the plan. What is left is one call of a kernel an
- * operator. */
+ * edge's reader, plan and parameter binding do the work; what they compute
+ * at start on a device is printed here as const data: weights, biases,
+ * requantisation tables, the 256 entries of element-wise functions, and the
+ * offsets of the plan. What is left is one call of a kernel an operator. */
 #include "format/csource_internal.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* Exported C, the files around the network: its header, the check of a board, an example, a page to
- * read. */
+/* Exported C, the files around the network: its header,
+ * the check of a board, an example, a page to read. */
 #include "format/csource_internal.h"
 
 #include <string.h>

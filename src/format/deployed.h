@@ -4,8 +4,8 @@
 
 #include <semtinel/model.h>
 
-/* Batch norm folded, gates free, and at the end softmax; a backbone without classes ends with its
- * features. */
+/* Batch norm folded, gates free, and at the end softmax;
+ * a backbone without classes ends with its features. */
 smt_status smt_deployed_graph(const smt_model *model, smt_graph **out, smt_error *error);
 /* One axis: whether TensorFlow's SAME padding of a kernel gives this output and starts its window
  * `before` pixels outside. */

@@ -121,8 +121,8 @@ static json_t *operator_json(const smt_edge_model *file,
     return layer;
 }
 
-/* Arena of a run with the portable kernels, as on a microcontroller; nothing if the file cannot be
- * run. */
+/* Arena of a run with the portable kernels, as on a
+ * microcontroller; nothing if the file cannot be run. */
 static void add_arena(const void *data, size_t size, json_t *root)
 {
     smt_edge_model file;

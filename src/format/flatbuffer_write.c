@@ -97,8 +97,8 @@ uint32_t fb_vector(fb_writer *w, const void *data, size_t count, size_t size, si
         w->failed = true;
         return 0;
     }
-    /* The length itself needs 4-byte alignment, which follows from that of the elements if it is 4
-     * or more. */
+    /* The length itself needs 4-byte alignment, which follows
+     * from that of the elements if it is 4 or more. */
     size_t at = reserve(w, 4, count * size, alignment < 4 ? 4 : alignment);
     put(w, at, (uint32_t)count, 4);
     if (data && count && !w->failed) {

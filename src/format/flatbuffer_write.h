@@ -44,8 +44,8 @@ void fb_refer(fb_writer *w, uint32_t table, int id, uint32_t target);
 void fb_set_byte(fb_writer *w, uint32_t table, int id, uint8_t value);
 /* Sets element i of a vector of references. */
 void fb_refer_element(fb_writer *w, uint32_t vector, size_t i, uint32_t target);
-/* Sets the root; true and *data (freed with smt_free), *size when all went well. The writer is
- * empty afterwards. */
+/* Sets the root; true and *data (freed with smt_free), *size
+ * when all went well. The writer is empty afterwards. */
 bool fb_finish(fb_writer *w, uint32_t root, void **data, size_t *size);
 
 #endif

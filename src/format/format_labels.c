@@ -1,6 +1,6 @@
-/* What goes beside a network in a format without metadata: the class names, one a line in output
- * order (the labels file of TensorFlow Lite's examples), and the whole metadata as JSON with the
- * class map. */
+/* What goes beside a network in a format without metadata: the class
+ * names, one a line in output order (the labels file of TensorFlow Lite's
+ * examples), and the whole metadata as JSON with the class map. */
 #include "format/formats.h"
 #include "format/metadata.h"
 

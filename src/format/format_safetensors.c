@@ -1,5 +1,5 @@
-/* safetensors as a model format: semtinel's checkpoints, and state dictionaries with torchvision's
- * names. */
+/* safetensors as a model format: semtinel's checkpoints,
+ * and state dictionaries with torchvision's names. */
 #include "format/formats.h"
 #include "format/torch.h"
 

@@ -52,18 +52,18 @@ typedef struct hdf5_node hdf5_node;
 hdf5_writer *hdf5_create(void); /* NULL: no memory */
 void hdf5_destroy(hdf5_writer **writer);
 hdf5_node *hdf5_root(hdf5_writer *writer);
-/* The group at "a/b/c" below `parent`; what is not there is made. NULL after a failure, which all
- * calls accept. */
+/* The group at "a/b/c" below `parent`; what is not there is
+ * made. NULL after a failure, which all calls accept. */
 hdf5_node *hdf5_group(hdf5_writer *writer, hdf5_node *parent, const char *name);
-/* A float32 dataset at "a/b/c" below `parent`. Its zeroed elements, to be filled; NULL after a
- * failure. */
+/* A float32 dataset at "a/b/c" below `parent`. Its zeroed
+ * elements, to be filled; NULL after a failure. */
 float *hdf5_add_dataset(
     hdf5_writer *writer, hdf5_node *parent, const char *name, int rank, const int64_t *dim);
 /* An attribute of `count` texts, or with count -1 of one scalar text. */
 void hdf5_add_texts(
     hdf5_writer *writer, hdf5_node *node, const char *name, const char *const *texts, int count);
-/* The file's bytes. SMT_ERR_LIMIT: an attribute of more than 64 KiB, or more than 256 names in
- * one group. */
+/* The file's bytes. SMT_ERR_LIMIT: an attribute of more
+ * than 64 KiB, or more than 256 names in one group. */
 smt_status hdf5_finish(hdf5_writer *writer, const char *path, smt_bytes *out, smt_error *error);
 
 #endif

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #define LEAF_K 4 /* a symbol table node holds up to 2 * LEAF_K names */
-#define INNER_K                                                                                    \
-    16 /* a B-tree node up to 2 * INNER_K symbol table nodes: one level holds 256 names */
+/* A B-tree node holds up to 2 * INNER_K symbol table nodes: one level is 256 names. */
+#define INNER_K 16
 #define NOWHERE UINT64_MAX
 
 struct hdf5_node {

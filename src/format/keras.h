@@ -6,8 +6,8 @@
 
 #define SMT_KERAS_METADATA "semtinel" /* the root's attribute with the metadata as JSON */
 
-/* Keras's name of a layer ("expanded_conv_3/squeeze_excite/Conv") or, with `norm`, of its batch
- * norm (".../BatchNorm"). */
+/* Keras's name of a layer ("expanded_conv_3/squeeze_excite/Conv")
+ * or, with `norm`, of its batch norm (".../BatchNorm"). */
 void smt_keras_layer(named_layer layer, bool norm, char *out, size_t size);
 
 /* Every weight that the file's "layer_names" and "weight_names" list, as "layer/weight": Keras 2's

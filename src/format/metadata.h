@@ -1,5 +1,5 @@
-/* What a model carries besides its weights, as JSON: the same texts in safetensors, TFLite and ONNX
- * files. */
+/* What a model carries besides its weights, as JSON: the
+ * same texts in safetensors, TFLite and ONNX files. */
 #ifndef SEMTINEL_FORMAT_METADATA_H
 #define SEMTINEL_FORMAT_METADATA_H
 
@@ -7,8 +7,7 @@
 
 #include <jansson.h>
 
-/* {"name": "mobilenetv3-small", "width": 0.75, ...}. NULL: no memory. New references, as all below.
- */
+/* {"name": "mobilenetv3-small", "width": 0.75, ...}. NULL: no memory. A new reference, as below. */
 json_t *smt_architecture_to_json(const smt_mobilenet_options *arch);
 /* `path` stands in messages. */
 smt_status smt_architecture_from_json(const json_t *json,

@@ -1,7 +1,7 @@
-/* MobileNetV3-Small from tensors under other people's names: one builder for torchvision's state
- * dictionaries and Keras's weight files. Widths are read off the tensors' shapes, so any width
- * multiplier is read; strides and activations are the architecture's (Howard et al. 2019, table 2).
- */
+/* MobileNetV3-Small from tensors under other people's names: one builder
+ * for torchvision's state dictionaries and Keras's weight files. Widths are
+ * read off the tensors' shapes, so any width multiplier is read; strides
+ * and activations are the architecture's (Howard et al. 2019, table 2). */
 #ifndef SEMTINEL_FORMAT_NAMED_H
 #define SEMTINEL_FORMAT_NAMED_H
 

@@ -15,10 +15,10 @@ typedef struct onnx_constant {
     float *data; /* owned by the table of constants */
 } onnx_constant;
 
-/* Reads ONNX as an inference graph in semtinel's terms: NHWC, batch norm folded into the
- * convolution before it, hard-swish and hard-sigmoid recognised in their composed forms. Metadata
- * properties are copied. `path` names the file in messages, and is where external data is looked
- * for. */
+/* Reads ONNX as an inference graph in semtinel's terms: NHWC, batch norm
+ * folded into the convolution before it, hard-swish and hard-sigmoid
+ * recognised in their composed forms. Metadata properties are copied. `path`
+ * names the file in messages, and is where external data is looked for. */
 smt_status smt_onnx_read(const char *path, smt_model **out, smt_error *error);
 smt_status smt_onnx_read_memory(
     const char *path, const void *data, size_t size, smt_model **out, smt_error *error);
@@ -35,8 +35,8 @@ smt_status smt_onnx_write(const smt_model *model,
                           const smt_write_options *options,
                           smt_error *error);
 
-/* A graph as it stands, with the annotations of quant/ (graph.h) as QDQ; input and output are
- * float. */
+/* A graph as it stands, with the annotations of quant/
+ * (graph.h) as QDQ; input and output are float. */
 smt_status smt_onnx_write_annotated(const smt_graph *graph,
                                     const smt_model *model,
                                     const char *path,

@@ -48,8 +48,7 @@ void onnx_attribute_text(onnx_builder *builder,
                          const char *name,
                          const char *value);
 
-/* A constant called prefix + suffix; the data is copied. Returns its name. type: an ONNX data type.
- */
+/* A constant called prefix + suffix; data is copied. Returns its name. type: an ONNX data type. */
 const char *onnx_constant_raw(onnx_builder *builder,
                               const char *prefix,
                               const char *suffix,

@@ -538,8 +538,8 @@ static smt_status pad(onnx_reader *r, const Onnx__NodeProto *node)
     return status;
 }
 
-/* Changes of form that move no data: all that MobileNetV3 needs after pooling, and the transpose at
- * the input. */
+/* Changes of form that move no data: all that MobileNetV3
+ * needs after pooling, and the transpose at the input. */
 static smt_status reshape(onnx_reader *r, const Onnx__NodeProto *node)
 {
     onnx_value *in = onnx_input(r, node, 0);

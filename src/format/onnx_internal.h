@@ -54,8 +54,8 @@ typedef struct onnx_reader {
     smt_error *error;
 } onnx_reader;
 
-/* The value called `name`; made when it is new. Never NULL: the table is sized for all names at the
- * start. */
+/* The value called `name`; made when it is new. Never
+ * NULL: the table is sized for all names at the start. */
 onnx_value *onnx_value_of(onnx_reader *reader, const char *name);
 /* Fills the reader's error with the node at hand and the text; returns status. */
 smt_status onnx_node_fail(onnx_reader *reader, smt_status status, const char *format, ...)
@@ -88,8 +88,8 @@ void onnx_make_name(const onnx_reader *reader, const char *kind, char name[SMT_N
 /* Puts the activation on the node itself where nothing else reads it (`uses` readers belong to the
  * composition), else behind it. Its index, or -1. */
 int onnx_activate(onnx_reader *reader, const onnx_value *base, int uses, smt_activation activation);
-/* The plain graph node behind a value; a composition that turned out not to be one is refused by
- * name. */
+/* The plain graph node behind a value; a composition
+ * that turned out not to be one is refused by name. */
 smt_status onnx_plain(onnx_reader *reader, onnx_value *value, int *index);
 
 /* ---- the file -------------------------------------------------------------------------------- */

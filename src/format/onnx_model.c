@@ -114,8 +114,8 @@ smt_status smt_onnx_read(const char *path, smt_model **out, smt_error *error)
     return status;
 }
 
-/* ModelProto begins with field 1, ir_version, a small varint; other writers may begin with field 7
- * or 8. */
+/* ModelProto begins with field 1, ir_version, a small
+ * varint; other writers may begin with field 7 or 8. */
 static bool probe(const uint8_t *head, size_t size)
 {
     return size > 4 && head[0] == 8 && head[1] >= 3 && head[1] <= 20 && (head[2] & 7) == 2;

@@ -1,5 +1,5 @@
-/* ONNX to a graph: unpacks the file, gathers constants and uses, then converts node after node
- * (onnx_convert.c). */
+/* ONNX to a graph: unpacks the file, gathers constants and
+ * uses, then converts node after node (onnx_convert.c). */
 #include "format/formats.h"
 #include "format/onnx_internal.h"
 #include "format/sniff.h"

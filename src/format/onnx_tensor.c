@@ -55,8 +55,8 @@ static float element(int type, const uint8_t *raw)
     }
 }
 
-/* The bytes of a tensor that is kept in a file of its own, in the model's folder. Freed by the
- * caller. */
+/* The bytes of a tensor that is kept in a file of its
+ * own, in the model's folder. Freed by the caller. */
 static smt_status load_external(const char *path,
                                 const Onnx__TensorProto *tensor,
                                 size_t bytes,

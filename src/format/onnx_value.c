@@ -78,8 +78,8 @@ void onnx_make_name(const onnx_reader *r, const char *kind, char name[SMT_NAME_M
     snprintf(name, SMT_NAME_MAX, "%s_%d", kind, r->node);
 }
 
-/* Puts the activation on the node itself where nothing else reads it (`uses` readers belong to the
- * composition). */
+/* Puts the activation on the node itself where nothing else
+ * reads it (`uses` readers belong to the composition). */
 int onnx_activate(onnx_reader *r, const onnx_value *base, int uses, smt_activation activation)
 {
     smt_node *node = &r->graph->nodes[base->index];
@@ -94,8 +94,8 @@ int onnx_activate(onnx_reader *r, const onnx_value *base, int uses, smt_activati
     return smt_graph_activation(r->graph, name, base->index, activation, r->error);
 }
 
-/* The plain graph node behind a value; a composition that turned out not to be one is refused by
- * name. */
+/* The plain graph node behind a value; a composition
+ * that turned out not to be one is refused by name. */
 smt_status onnx_plain(onnx_reader *r, onnx_value *value, int *index)
 {
     if (!value || value->form == FORM_NONE) {

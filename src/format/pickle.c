@@ -1,10 +1,10 @@
 /* The pickle machine of Python (protocols 2 to 5), reduced to what torch.save writes for a
  * dictionary of tensors.
  *
- * Values live in one array and refer to each other by index; containers are filled only after they
- * are made, so the value graph can be walked without recursion here. Every opcode that could name
- * or call something is checked against the allow-list below. Opcode numbers and meanings: Python's
- * Lib/pickletools.py.
+ * Values live in one array and refer to each other by index; containers are filled
+ * only after they are made, so the value graph can be walked without recursion
+ * here. Every opcode that could name or call something is checked against the
+ * allow-list below. Opcode numbers and meanings: Python's Lib/pickletools.py.
  */
 #include "format/pickle.h"
 

@@ -1,6 +1,6 @@
-/* A reader of the pickles inside PyTorch's zip files. It runs no code: it knows an allow-list of
- * opcodes and of names (OrderedDict, _rebuild_tensor_v2, the storages) and refuses everything else
- * by name. */
+/* A reader of the pickles inside PyTorch's zip files. It runs no code: it
+ * knows an allow-list of opcodes and of names (OrderedDict,
+ * _rebuild_tensor_v2, the storages) and refuses everything else by name. */
 #ifndef SEMTINEL_FORMAT_PICKLE_H
 #define SEMTINEL_FORMAT_PICKLE_H
 

@@ -1,5 +1,5 @@
-/* PyTorch's .pth: a zip with a pickle (data.pkl) that describes tensors, and one member a storage
- * (data/KEY). */
+/* PyTorch's .pth: a zip with a pickle (data.pkl) that
+ * describes tensors, and one member a storage (data/KEY). */
 #include "format/half.h"
 #include "format/pickle.h"
 #include "format/sniff.h"

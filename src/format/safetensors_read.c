@@ -84,8 +84,8 @@ static smt_status read_entry(const char *file,
             return bad(error, file, name, "its shape is not a list of sizes");
         }
         out->dim[i] = n;
-        /* A zero later in the list must not excuse an overflow before it, so only the data bounds
-         * the product. */
+        /* A zero later in the list must not excuse an overflow
+         * before it, so only the data bounds the product. */
         if (n && out->count > data_bytes / (uint64_t)n && out->count) {
             return bad(error, file, name, "its shape needs more bytes than the file has");
         }

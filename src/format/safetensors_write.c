@@ -23,8 +23,7 @@ static smt_status check_values(const smt_tensor *tensor, const char *path, smt_e
     return SMT_OK;
 }
 
-/* k in [0, 2 count): first all float32 tensors, then all float16 ones; NULL: not this one's turn.
- */
+/* k in [0, 2 count): first all float32 tensors, then all float16 ones; NULL: not its turn. */
 static const smt_tensor *in_order(const smt_tensor_file *file, size_t k)
 {
     const smt_tensor *t = &file->tensors[k % file->count];

@@ -1,5 +1,4 @@
-/* What a file really is, told from its first bytes: for messages about files with the wrong name.
- */
+/* What a file is, told from its first bytes: for messages about files with the wrong name. */
 #ifndef SEMTINEL_FORMAT_SNIFF_H
 #define SEMTINEL_FORMAT_SNIFF_H
 

@@ -99,8 +99,8 @@ static smt_status read_model(const char *path, smt_model **out, smt_error *error
     return status;
 }
 
-/* A GraphDef begins with a node, which begins with its name; a SavedModel with its version, 1, and
- * the MetaGraphDef. */
+/* A GraphDef begins with a node, which begins with its name;
+ * a SavedModel with its version, 1, and the MetaGraphDef. */
 static bool probe(const uint8_t *head, size_t size)
 {
     pb_span rest = {head, size};

@@ -1,16 +1,16 @@
-/* TensorFlow Lite: reading through edge's checked reader, writing through our own flatbuffer
- * writer. */
+/* TensorFlow Lite: reading through edge's checked
+ * reader, writing through our own flatbuffer writer. */
 #ifndef SEMTINEL_FORMAT_TFLITE_H
 #define SEMTINEL_FORMAT_TFLITE_H
 
 #include <semtinel/format.h>
 
-/* A float network (float32, float16 or int8 weights with float activations) as an inference graph:
- * scaling inside the file is an AFFINE node, separate activations are fused. Classes, preprocessing
- * and provenance come from the metadata "semtinel" if there is one; else there are no class names,
- * and the range of the input is told from the scaling: 0..255 or 0..1, or -1..1 where there is
- * none. SMT_ERR_UNSUPPORTED names the operator that a graph cannot hold; int8 networks are run, not
- * imported. */
+/* A float network (float32, float16 or int8 weights with float activations) as an
+ * inference graph: scaling inside the file is an AFFINE node, separate activations are
+ * fused. Classes, preprocessing and provenance come from the metadata "semtinel" if
+ * there is one; else there are no class names, and the range of the input is told from
+ * the scaling: 0..255 or 0..1, or -1..1 where there is none. SMT_ERR_UNSUPPORTED names
+ * the operator that a graph cannot hold; int8 networks are run, not imported. */
 smt_status smt_tflite_read(const char *path, smt_model **out, smt_error *error);
 /* From memory, 4-byte aligned; `path` stands in messages. */
 smt_status smt_tflite_read_memory(

@@ -227,8 +227,8 @@ static uint32_t write_operator(fb_writer *w, const tfl_operator *op, int code)
         fb_refer(w, table, 2, fb_vector(w, &op->output, 1, 4, 4));
         return table;
     }
-    /* The kind of options is known from the code alone, but written together with them: the byte is
-     * set after. */
+    /* The kind of options is known from the code alone, but
+     * written together with them: the byte is set after. */
     fields[3] = byte(3, 1);
     fields[4] = reference(4);
     uint32_t table = fb_table(w, fields, 5);

@@ -138,8 +138,8 @@ static smt_status fill(reader *r, int param, int32_t tensor)
 
 /* ---- nodes ---------------------------------------------------------------------------------- */
 
-/* The output tensor's name if it can be a node's, cut at the first ';' (converters join names so),
- * else OP_INDEX. */
+/* The output tensor's name if it can be a node's, cut at the
+ * first ';' (converters join names so), else OP_INDEX. */
 static const char *name_node(const reader *r, char *text, size_t size)
 {
     smt_edge_tensor t;
@@ -593,8 +593,7 @@ static smt_status add_input(reader *r)
     return SMT_OK;
 }
 
-/* What the values of the input are, told from the scaling at the start: a network wants some -1..1.
- */
+/* What the input's values are, told from the scaling at the start: a network wants some -1..1. */
 static smt_preprocess guess_input(const smt_graph *g)
 {
     double scale = 1;

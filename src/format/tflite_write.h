@@ -18,8 +18,8 @@
  * also at the ends when float_io is set. Without float_io an int8 network has int8 input and output
  * and neither operator.
  *
- * `model` gives classes, preprocessing and provenance for the metadata. *data is freed with
- * smt_free. */
+ * `model` gives classes, preprocessing and provenance
+ * for the metadata. *data is freed with smt_free. */
 smt_status smt_tflite_build(const smt_graph *graph,
                             const smt_model *model,
                             const smt_write_options *options,

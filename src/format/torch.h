@@ -4,9 +4,9 @@
 
 #include <semtinel/format.h>
 
-/* The tensors of a state dictionary (also one level down: "state_dict", "model",
- * "model_state_dict"), strides undone, integer tensors left out. No code of the file is run: see
- * pickle.h. */
+/* The tensors of a state dictionary (also one level down:
+ * "state_dict", "model", "model_state_dict"), strides undone, integer
+ * tensors left out. No code of the file is run: see pickle.h. */
 smt_status smt_pth_load(const char *path, smt_tensor_file **out, smt_error *error);
 
 /* The same from memory; `path` stands in messages. */

@@ -1,5 +1,5 @@
-/* The report of a transfer as a table: one line for each run of layers of one block with the same
- * fate. */
+/* The report of a transfer as a table: one line for each
+ * run of layers of one block with the same fate. */
 #include <semtinel/format.h>
 
 #include <stdio.h>

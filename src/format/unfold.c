@@ -6,10 +6,10 @@
  * training images, gamma = sqrt(v + epsilon) and beta = b' + m: gamma (w' x - m) / sqrt(v +
  * epsilon) + beta = w' x + b', the same function, now trainable.
  *
- * The source may scale its input inside (an affine node): x' = A x + B for our input x goes into
- * the first convolution, A into its weights and B times their sum into its bias. Exact but for the
- * border, where padding adds zeros of x' there and of x here; B is 1/255 for networks that take
- * -1..1. */
+ * The source may scale its input inside (an affine node): x' = A x + B for
+ * our input x goes into the first convolution, A into its weights and B times
+ * their sum into its bias. Exact but for the border, where padding adds zeros
+ * of x' there and of x here; B is 1/255 for networks that take -1..1. */
 #include "format/transfer.h"
 
 #include <semtinel/ops.h>
@@ -42,8 +42,8 @@ static int norm_of(const smt_graph *g, int conv)
     return found ? next : -1;
 }
 
-/* How the source's first convolution sees our input x: A[c] x + B[c]. *first is the node that it
- * reads. */
+/* How the source's first convolution sees our input x:
+ * A[c] x + B[c]. *first is the node that it reads. */
 static smt_status input_scaling(const smt_model *dst,
                                 const smt_model *src,
                                 const smt_graph *g,
@@ -122,8 +122,8 @@ static void describe(const smt_graph *g, int i, char *text, size_t size)
              smt_activation_name(n->activation));
 }
 
-/* One layer's weights and bias into dst's conv (and the batch norm after it, as the identity with
- * that bias). */
+/* One layer's weights and bias into dst's conv (and the
+ * batch norm after it, as the identity with that bias). */
 static void take_layer(smt_graph *dst, int d, const smt_graph *src, int s)
 {
     const smt_node *a = &dst->nodes[d], *b = &src->nodes[s];
@@ -427,8 +427,8 @@ refuse(const unfolding *u, const smt_model *dst, int d, int s, int layer, smt_er
                     hint);
 }
 
-/* Walks both networks layer by layer. *pool_node is the source's node whose value our "pool" must
- * equal. */
+/* Walks both networks layer by layer. *pool_node is the
+ * source's node whose value our "pool" must equal. */
 static smt_status
 match(unfolding *u, const smt_model *dst, const smt_model *src, int *pool_node, smt_error *error)
 {

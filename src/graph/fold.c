@@ -1,10 +1,10 @@
 /* smt_graph_fold: what training needs and inference does not.
  *
- * Batch norm at inference is y = x * s + t with s = gamma / sqrt(variance + epsilon), t = beta -
- * mean * s. After a linear layer without activation, s goes into the layer's weights (per output
- * channel) and t into its bias. Affine nodes fold alike, and an activation node becomes the
- * activation of the layer before it. A batch norm without such a layer becomes an affine node.
- * Dropout goes. */
+ * Batch norm at inference is y = x * s + t with s = gamma / sqrt(variance +
+ * epsilon), t = beta - mean * s. After a linear layer without activation, s goes
+ * into the layer's weights (per output channel) and t into its bias. Affine nodes
+ * fold alike, and an activation node becomes the activation of the layer before
+ * it. A batch norm without such a layer becomes an affine node. Dropout goes. */
 #include "graph/internal.h"
 
 #include <math.h>

@@ -7,8 +7,8 @@
 /* An all-zero node without inputs and params. */
 smt_node smt_node_blank(smt_op op, const char *name);
 
-/* Checks node's inputs (all smaller than `index`) and attributes, and fills node->shape and the
- * padding. */
+/* Checks node's inputs (all smaller than `index`) and
+ * attributes, and fills node->shape and the padding. */
 smt_status smt_graph_derive(const smt_graph *graph, int index, smt_node *node, smt_error *error);
 
 typedef struct smt_param_slot {
@@ -21,8 +21,8 @@ typedef struct smt_param_slot {
 /* What param `slot` of a derived node must look like. */
 smt_param_slot smt_graph_slot(const smt_graph *graph, const smt_node *node, int slot);
 
-/* Derives, allocates zeroed params (the optional one if `bias`) and appends; the node's index or
- * -1. */
+/* Derives, allocates zeroed params (the optional one
+ * if `bias`) and appends; the node's index or -1. */
 int smt_graph_append(smt_graph *graph, const smt_node *node, bool bias, smt_error *error);
 
 /* Appends a copy of src's node with its params' values; its inputs are looked up in `map` (src

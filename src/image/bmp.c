@@ -42,8 +42,7 @@ static smt_status truncated(const image_source *source, smt_error *error)
 static smt_status read_masks(const image_source *source, bmp_header *header, smt_error *error)
 {
     if (header->compression == BI_BITFIELDS || header->compression == BI_ALPHABITFIELDS) {
-        /* In the header from version 2 on, right after it in version 1: the same place in the file.
-         */
+        /* In the header from version 2 on, right after it in version 1: the same place. */
         if (source->size < 14 + 40 + 12) {
             return truncated(source, error);
         }

@@ -25,8 +25,7 @@ smt_check_dimensions(const image_source *source, uint64_t width, uint64_t height
 smt_status
 smt_fail_memory(const image_source *source, uint64_t width, uint64_t height, smt_error *error);
 
-/* Rec. 601 luma in 16-bit fixed point, rounded: bit for bit what PIL's convert("L") gives for RGB.
- */
+/* Rec. 601 luma in 16-bit fixed point, rounded: bit for bit PIL's convert("L") of RGB. */
 static inline uint8_t smt_luma(uint32_t red, uint32_t green, uint32_t blue)
 {
     return (uint8_t)((red * 19595u + green * 38470u + blue * 7471u + 0x8000u) >> 16);
@@ -43,9 +42,9 @@ static inline uint16_t smt_luma16(uint32_t red, uint32_t green, uint32_t blue)
 /* Ink to grey, with PIL's roundings: 0 is no ink, 255 full ink. */
 uint8_t smt_cmyk_luma(uint32_t cyan, uint32_t magenta, uint32_t yellow, uint32_t black);
 
-/* out[i] = samples[i] stretched so that the value at rank round(0.001 (count - 1)) becomes 0 and
- * the one at the mirrored rank becomes 255; a constant image keeps its upper byte. SMT_ERR_MEMORY.
- */
+/* out[i] = samples[i] stretched so that the value at rank round(0.001
+ * (count - 1)) becomes 0 and the one at the mirrored rank becomes
+ * 255; a constant image keeps its upper byte. SMT_ERR_MEMORY. */
 smt_status smt_stretch16(const uint16_t *samples, size_t count, uint8_t *out, smt_error *error);
 
 #endif

@@ -10,9 +10,8 @@
 #include <jerror.h>
 #include <jpeglib.h>
 
-#define MAX_SCANS                                                                                  \
-    100 /* a progressive file has about ten; thousands of empty ones are an attack                 \
-         */
+/* A progressive file has about ten; thousands of empty ones are an attack. */
+#define MAX_SCANS 100
 #define MAX_DECODER_BYTES (1L << 30)
 
 typedef struct jpeg_job {

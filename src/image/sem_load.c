@@ -8,8 +8,8 @@
 #define MAX_FILE_BYTES ((size_t)1 << 30)
 #define MAX_SIDECAR_BYTES ((size_t)1 << 20)
 
-/* A panel's rows consist mostly of one grey level: 0.47 to 1 of each in real files, 0 to 0.02 of
- * specimen rows. */
+/* A panel's rows consist mostly of one grey level: 0.47 to
+ * 1 of each in real files, 0 to 0.02 of specimen rows. */
 #define PANEL_SHARE 0.4
 #define PANEL_LEAST_ROWS 12
 #define PANEL_MOST 0.2 /* of the height; more is the specimen's background */

@@ -10,8 +10,8 @@
 
 #define MAX_TAG_BYTES ((size_t)4 << 20)
 
-/* A NUL-terminated copy of a tag of bytes or text, freed with smt_free; NULL: not there, or no
- * memory. */
+/* A NUL-terminated copy of a tag of bytes or text, freed
+ * with smt_free; NULL: not there, or no memory. */
 static char *read_tag(TIFF *tiff, uint32_t tag, size_t *size, bool *no_memory)
 {
     const TIFFField *field = TIFFFindField(tiff, tag, TIFF_ANY);
@@ -131,8 +131,8 @@ static void read_zeiss(const char *text, int width, smt_sem_metadata *found)
     found->pixel_width = found->pixel_height = size;
 }
 
-/* Records of {32-bit size of the rest, 16-bit type, data}, little-endian; the texts are in types 2
- * to 5. */
+/* Records of {32-bit size of the rest, 16-bit type,
+ * data}, little-endian; the texts are in types 2 to 5. */
 static void read_tescan(char *data, size_t size, smt_sem_metadata *found)
 {
     size_t at = 0;

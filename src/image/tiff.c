@@ -389,8 +389,7 @@ static smt_status read_strips(tiff_job *job)
     return SMT_OK;
 }
 
-/* Linear from the range of the finite values to 16 bits; what is not a number becomes the smallest.
- */
+/* Linear from the range of the finite values to 16 bits; NaN becomes the smallest. */
 static void real_to_wide(tiff_job *job, size_t count)
 {
     float low = INFINITY, high = -INFINITY;

@@ -36,8 +36,8 @@ static const block_row blocks[] = {
     {5, 576, 96, 96, true, true, 1},
 };
 
-/* Nearest multiple of 8 that is at least 8 and not more than 10% below the value (the paper's
- * make_divisible). */
+/* Nearest multiple of 8 that is at least 8 and not more
+ * than 10% below the value (the paper's make_divisible). */
 static int divisible(double value)
 {
     int rounded = (int)(value + 4) / 8 * 8;

@@ -1,5 +1,5 @@
-/* What a batch norm node carries through a step; the meetings of the chunks in both directions
- * (op_batch_norm.c). */
+/* What a batch norm node carries through a step; the meetings
+ * of the chunks in both directions (op_batch_norm.c). */
 #ifndef SMT_OPS_BATCH_NORM_H
 #define SMT_OPS_BATCH_NORM_H
 

@@ -85,8 +85,8 @@ static const float *source(const segment_run *run, plan_ref ref, int first, int 
     return address(run, ref, first, worker);
 }
 
-/* What the operator of an action gets for these images; the gradient under its activation is not
- * computed yet. */
+/* What the operator of an action gets for these images; the
+ * gradient under its activation is not computed yet. */
 static ops_call
 call_of(const segment_run *run, const plan_action *a, int first, int images, int chunk, int worker)
 {

@@ -34,8 +34,8 @@ typedef struct ops_norm {
     smt_activation activation;
     const float *scale, *offset;
     const float *mean;
-    /* Backward: with g = dy * act'(x * scale + offset), dx = scale * g - slope * (x - mean) -
-     * level. */
+    /* Backward: with g = dy * act'(x * scale + offset),
+     * dx = scale * g - slope * (x - mean) - level. */
     const float *slope, *level;
 } ops_norm;
 
@@ -58,9 +58,9 @@ typedef struct ops_kernels {
                              const float *x,
                              const float *dy,
                              float *dweight);
-    /* sum[c] += x - shift[c], square[c] += (x - shift[c])^2 over all pixels: the variance of
-     * shifted data, which does not cancel when the shift is near the mean (Chan, Golub and LeVeque
-     * 1983). */
+    /* sum[c] += x - shift[c], square[c] += (x - shift[c])^2 over all
+     * pixels: the variance of shifted data, which does not cancel when
+     * the shift is near the mean (Chan, Golub and LeVeque 1983). */
     void (*norm_statistics)(
         size_t pixels, int c, const float *x, const float *shift, double *sum, double *square);
     void (*norm_forward)(const ops_norm *norm,

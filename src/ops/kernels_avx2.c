@@ -1,5 +1,5 @@
-/* AVX2 and FMA: 8 floats a vector. Compiled for any x86-64 and called only where the processor has
- * it (kernels.c). */
+/* AVX2 and FMA: 8 floats a vector. Compiled for any x86-64
+ * and called only where the processor has it (kernels.c). */
 #if defined(__x86_64__)
 #include <immintrin.h>
 #include <stddef.h>

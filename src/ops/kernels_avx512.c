@@ -1,5 +1,5 @@
-/* AVX-512: 16 floats a vector. Compiled for any x86-64 and called only where the processor has it
- * (kernels.c). */
+/* AVX-512: 16 floats a vector. Compiled for any x86-64 and
+ * called only where the processor has it (kernels.c). */
 #if defined(__x86_64__)
 #include <immintrin.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* Vectors of 4 and 2 floats in the compiler's portable notation: SSE2 on any x86-64, NEON on
- * AArch64. */
+/* Vectors of 4 and 2 floats in the compiler's portable
+ * notation: SSE2 on any x86-64, NEON on AArch64. */
 #include <stddef.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* The truth beside the fast kernels: each loop as its formula says, in scalar code, with sums in
- * double. */
+/* The truth beside the fast kernels: each loop as its
+ * formula says, in scalar code, with sums in double. */
 #include "ops/kernels.h"
 
 #include <string.h>

@@ -92,8 +92,8 @@ static void gather(const smt_node *node, smt_shape in, const float *x, int oy, f
     }
 }
 
-/* Adds each element of rows (images x oh x ow x kernel_h x kernel_w x in) to the pixel that it came
- * from. */
+/* Adds each element of rows (images x oh x ow x kernel_h
+ * x kernel_w x in) to the pixel that it came from. */
 static void scatter(const ops_call *call, const float *rows, float *dx)
 {
     const smt_node *node = call->node;

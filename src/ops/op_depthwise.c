@@ -1,5 +1,5 @@
-/* Depthwise convolution: each channel has its own window. The loops are kernels of their own
- * (kernels.h). */
+/* Depthwise convolution: each channel has its own window.
+ * The loops are kernels of their own (kernels.h). */
 #include "ops/operators.h"
 
 #include <string.h>

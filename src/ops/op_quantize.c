@@ -220,8 +220,7 @@ typedef struct range_sums {
     float below[LANES], above[LANES], inside[LANES];
 } range_sums;
 
-/* Straight through, for whole blocks of LANES. slope: of the tabulated function; value: its result.
- */
+/* Straight through, for whole blocks of LANES. slope, value: of the tabulated function. */
 static SMT_VECTOR_CLONES void pull_plain(const smt_quant *quant,
                                          size_t count,
                                          const float *value,

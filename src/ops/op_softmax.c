@@ -1,5 +1,5 @@
-/* Softmax over the channels of each pixel; its largest logit is subtracted first so that exp cannot
- * overflow. */
+/* Softmax over the channels of each pixel; its largest
+ * logit is subtracted first so that exp cannot overflow. */
 #include "ops/operators.h"
 #include <semtinel/ops.h>
 

@@ -1,7 +1,7 @@
-/* One operator a file: forward beside backward on a run of images. The exec (exec.c) does what is
- * common to all: it finds the buffers, applies and undoes a node's activation, cuts the batch in
- * chunks and sums the chunks' weight gradients. Batch norm is the exception that spans chunks; see
- * op_batch_norm.c. */
+/* One operator a file: forward beside backward on a run of images. The exec
+ * (exec.c) does what is common to all: it finds the buffers, applies and undoes a
+ * node's activation, cuts the batch in chunks and sums the chunks' weight
+ * gradients. Batch norm is the exception that spans chunks; see op_batch_norm.c. */
 #ifndef SMT_OPS_OPERATORS_H
 #define SMT_OPS_OPERATORS_H
 
@@ -44,9 +44,8 @@ typedef struct ops_operator {
     size_t (*scratch)(const smt_node *node, smt_shape in, ops_direction direction);
     bool reads_inputs; /* backward looks at x, not only at dy */
     bool adds;         /* backward honours call->add; otherwise the exec adds */
-    bool cheap; /* forward is a light pass over its inputs: recomputed in backward rather than kept
-                 */
-    bool activates; /* applies node->activation itself */
+    bool cheap;        /* forward is a light pass: recomputed in backward rather than kept */
+    bool activates;    /* applies node->activation itself */
 } ops_operator;
 
 extern const ops_operator ops_input, ops_affine, ops_conv, ops_depthwise, ops_batch_norm,

@@ -247,8 +247,7 @@ static bool goes_on(const planner *b, int i)
            (node->input[1] >= 0 && b->wanted[node->input[1]]);
 }
 
-/* Rehearses the walk in both directions to learn in which segments each value and gradient is used.
- */
+/* Rehearses the walk both ways to learn in which segments each value and gradient is used. */
 static void rehearse(planner *b)
 {
     int count = b->graph->node_count, segment = 0;

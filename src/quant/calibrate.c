@@ -1,10 +1,10 @@
 /* Ranges of the values.
  *
- * Two passes over the calibration images: the extremes of every value, then its histogram between
- * them. From the histogram comes the range by the option's rule. Some ranges are not measured: the
- * input's follows from the preprocessing, the squeeze-excite gate's (relu6) is 0 .. 6 by
- * construction, and a hard-swish gives 0 for everything below -3, so its input's range is cut there
- * without loss. */
+ * Two passes over the calibration images: the extremes of every value, then its
+ * histogram between them. From the histogram comes the range by the option's rule.
+ * Some ranges are not measured: the input's follows from the preprocessing, the
+ * squeeze-excite gate's (relu6) is 0 .. 6 by construction, and a hard-swish gives
+ * 0 for everything below -3, so its input's range is cut there without loss. */
 #include "quant/quantizer.h"
 
 #include <math.h>

@@ -124,8 +124,7 @@ void quant_means_free(double ***means)
     }
 }
 
-/* ---- both in one run --------------------------------------------------------------------------
- */
+/* ---- both in one run ----------------------------------------------------------------------- */
 
 typedef struct rounding_pass {
     const smt_quantizer *q;

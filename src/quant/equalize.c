@@ -9,10 +9,10 @@
  * (its weights have a scale for each channel) and a full convolution little: what rounding of
  * weights does is mostly a shift, and bias correction takes that off.
  *
- * Values that an addition ties together (the residual stream) share their factors. A factor also
- * passes global pooling and a product with a gate, so a depthwise layer, its pooled vector and its
- * gated value go together. Hard-swish does not let a factor pass, unless it is split into a product
- * (prepare.c). */
+ * Values that an addition ties together (the residual stream) share their
+ * factors. A factor also passes global pooling and a product with a gate, so a
+ * depthwise layer, its pooled vector and its gated value go together. Hard-swish
+ * does not let a factor pass, unless it is split into a product (prepare.c). */
 #include "quant/quantizer.h"
 
 #include <math.h>

@@ -22,8 +22,8 @@ compare(const float *exact, const float *rounded, int count, int classes, smt_se
     row->agreement = same / count;
 }
 
-/* The reference network with `layer` int8: its weights from the simulated graph, its value rounded
- * plainly. */
+/* The reference network with `layer` int8: its weights
+ * from the simulated graph, its value rounded plainly. */
 static smt_status one_layer(const smt_quantizer *q, int layer, smt_graph **out, smt_error *error)
 {
     smt_graph *graph = NULL;

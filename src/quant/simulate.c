@@ -1,5 +1,5 @@
-/* The simulated network: every value followed by its QUANTIZE node, weights and biases on their
- * grids. */
+/* The simulated network: every value followed by its
+ * QUANTIZE node, weights and biases on their grids. */
 #include "quant/quantizer.h"
 
 #include "edge.h"

@@ -1,12 +1,12 @@
 /* Quantisation-aware training by distillation.
  *
- * The student is the simulated int8 network, whose forward pass follows the integer arithmetic that
- * ships; the teacher is the float network. The loss is the mean squared difference of their logits
- * on augmented images, so no labels are needed and images of any source serve. Gradients pass the
- * roundings straight through to the float weights and biases (which keep all their bits; the grids
- * are renewed after each step), to the steps of the weights as in LSQ (Esser et al. 2020, arXiv
- * 1902.08153), and to both ends of each value's range as in LSQ+ (Bhalgat et al. 2020, arXiv
- * 2004.09576). */
+ * The student is the simulated int8 network, whose forward pass follows the integer
+ * arithmetic that ships; the teacher is the float network. The loss is the mean squared
+ * difference of their logits on augmented images, so no labels are needed and images of
+ * any source serve. Gradients pass the roundings straight through to the float weights
+ * and biases (which keep all their bits; the grids are renewed after each step), to the
+ * steps of the weights as in LSQ (Esser et al. 2020, arXiv 1902.08153), and to both
+ * ends of each value's range as in LSQ+ (Bhalgat et al. 2020, arXiv 2004.09576). */
 #include "quant/quantizer.h"
 
 #include <semtinel/loader.h>
@@ -254,8 +254,8 @@ static void push_tensor(void *context, int i, int worker)
     }
 }
 
-/* The float network's logits into s->logits, the student's returned; NULL: no memory, *error
- * is filled. */
+/* The float network's logits into s->logits, the student's
+ * returned; NULL: no memory, *error is filled. */
 static const float *answer(student *s, const float *input, int images, smt_error *error)
 {
     const smt_step options = {.freeze_batch_norm = true, .no_dropout = true};

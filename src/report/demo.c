@@ -1,5 +1,4 @@
-/* The demo video: an image at the left, what the model says about it at the right, counters below.
- */
+/* The demo video: an image at the left, what the model says of it at the right, counters below. */
 #include "report/draw.h"
 #include "report/video.h"
 

@@ -1,5 +1,5 @@
-/* Writing HTML: escaped text, images as data URLs, line charts as inline SVG that follows the
- * page's colours. */
+/* Writing HTML: escaped text, images as data URLs, line
+ * charts as inline SVG that follows the page's colours. */
 #ifndef SEMTINEL_REPORT_HTML_H
 #define SEMTINEL_REPORT_HTML_H
 
@@ -10,8 +10,7 @@ extern const char html_script[];
 
 /* Text with & < > " ' escaped; bytes that are not UTF-8 become U+FFFD. */
 void html_text(smt_file *file, const char *text);
-/* The same inside a JSON string within <script>: quotes, backslashes, controls and < are escaped.
- */
+/* The same in a JSON string within <script>: quotes, backslashes, controls and < are escaped. */
 void html_json(smt_file *file, const char *text);
 
 /* Grey PNG, at most `side` pixels a side, as base64 (without "data:..."); freed with smt_free;

@@ -1,6 +1,6 @@
-/* The style sheet and the script of report.html. Colours keep a contrast of 4.5 : 1 (WCAG 2.1 AA)
- * for text, light and dark. Without the script everything but the galleries behind the matrix still
- * works. */
+/* The style sheet and the script of report.html. Colours keep a contrast
+ * of 4.5 : 1 (WCAG 2.1 AA) for text, light and dark. Without the script
+ * everything but the galleries behind the matrix still works. */
 #include "report/html.h"
 
 #include <stddef.h>

@@ -5,8 +5,8 @@
 
 #include <math.h>
 
-/* Inferno by five stops (van der Walt and Smith, CC0): rises evenly in brightness, also for
- * colour-blind readers. */
+/* Inferno by five stops (van der Walt and Smith, CC0): rises
+ * evenly in brightness, also for colour-blind readers. */
 static void colour_of(double value, double *r, double *g, double *b)
 {
     static const double stops[5][3] = {
@@ -19,8 +19,8 @@ static void colour_of(double value, double *r, double *g, double *b)
     *b = stops[i][2] + t * (stops[i + 1][2] - stops[i][2]);
 }
 
-/* Catmull-Rom in one dimension; four neighbours make a coarse map smooth without pulling its peaks
- * down. */
+/* Catmull-Rom in one dimension; four neighbours make a
+ * coarse map smooth without pulling its peaks down. */
 static double cubic(double p0, double p1, double p2, double p3, double t)
 {
     return p1 + 0.5 * t *

@@ -1,5 +1,5 @@
-/* The same network in several precisions: accuracy, agreement with the first, size, classes; and
- * layers' sensitivity. */
+/* The same network in several precisions: accuracy, agreement
+ * with the first, size, classes; and layers' sensitivity. */
 #include "report/draw.h"
 
 #include <semtinel/precision.h>

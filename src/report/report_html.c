@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Bytes for the images behind the matrix. A noisy grey PNG takes about a byte a pixel, base64 a
- * third more. */
+/* Bytes for the images behind the matrix. A noisy grey
+ * PNG takes about a byte a pixel, base64 a third more. */
 #define IMAGE_BUDGET 10.0e6
 #define LARGEST_SIDE 96
 #define SMALLEST_SIDE 40
@@ -36,8 +36,8 @@ static void number_classes(const smt_metrics *m, int *number)
     }
 }
 
-/* The data behind the matrix. Where there are too many images, wrong ones are shown first, then
- * those right. */
+/* The data behind the matrix. Where there are too many
+ * images, wrong ones are shown first, then those right. */
 static smt_status
 write_data(smt_file *file, const smt_evaluation *e, const int *number, smt_error *error)
 {

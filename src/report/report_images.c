@@ -1,5 +1,5 @@
-/* The worst mistakes and the least confident images, on request with the evidence that the network
- * saw. */
+/* The worst mistakes and the least confident images, on
+ * request with the evidence that the network saw. */
 #include "report/report_parts.h"
 
 #include <stdio.h>

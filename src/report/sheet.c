@@ -1,5 +1,5 @@
-/* Contact sheets: many small images with captions on one page, for looking at a data set or at the
- * worst cases. */
+/* Contact sheets: many small images with captions on one
+ * page, for looking at a data set or at the worst cases. */
 #include "report/draw.h"
 
 #include <semtinel/report.h>

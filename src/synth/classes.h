@@ -24,8 +24,8 @@ typedef struct synth_recipe {
     float layouts[LAYOUT_COUNT];
 } synth_recipe;
 
-/* The classes of a preset, sorted by name, and their number; NULL and 0 for a value outside the
- * enumeration. */
+/* The classes of a preset, sorted by name, and their number;
+ * NULL and 0 for a value outside the enumeration. */
 const synth_recipe *synth_recipes(smt_synth_preset preset, int *count);
 
 #endif

@@ -201,8 +201,8 @@ void synth_defect_open(synth_scene *s)
 void synth_defect_collapse(synth_scene *s)
 {
     synth_kind_is(s, "collapse");
-    /* Lines that lean on each other: the field is read at places displaced by smooth noise within a
-     * patch. */
+    /* Lines that lean on each other: the field is read at
+     * places displaced by smooth noise within a patch. */
     float x = synth_uniform(s, 0.2f, 0.8f), y = synth_uniform(s, 0.2f, 0.8f);
     float radius = synth_log(s, 0.12f, 0.8f), amount = synth_log(s, 0.02f, 0.12f),
           f = synth_log(s, 3, 14);

@@ -1,6 +1,6 @@
-/* Particles: clusters of lumps, spheres, flakes and slivers that stand above the surface, lit from
- * above with bright limbs (the yield rises as 1 / cos of the tilt) and a shadow where they hide the
- * detector. */
+/* Particles: clusters of lumps, spheres, flakes and slivers that stand
+ * above the surface, lit from above with bright limbs (the yield rises
+ * as 1 / cos of the tilt) and a shadow where they hide the detector. */
 #include "scene.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* Cross-sections of solder bumps, balls and pillars between pads, and of thick coatings on a
- * substrate. */
+/* Cross-sections of solder bumps, balls and pillars
+ * between pads, and of thick coatings on a substrate. */
 #include "scene.h"
 
 #include <string.h>

@@ -77,8 +77,8 @@ void synth_fractal_add(synth_scene *s,
                        int octaves,
                        float gain)
 {
-    /* Cells finer than the reference raster of 128 would be noise of the sampling, not of the
-     * material. */
+    /* Cells finer than the reference raster of 128 would
+     * be noise of the sampling, not of the material. */
     for (int i = 0; i < octaves && fx <= 100 && fy <= 100; i++) {
         synth_noise_add(s, out, fx, fy, angle, amplitude);
         fx *= 2;
@@ -108,8 +108,7 @@ float synth_noise_at(uint32_t seed, float x, float y)
     return synth_lerp(top, bottom, ty);
 }
 
-/* One pass along x of rows, from `in` to the transposed `out`, so that two passes make both axes.
- */
+/* One pass along x, from `in` to the transposed `out`, so that two passes make both axes. */
 static void blur_rows(const float *in, float *out, int size, float sigma)
 {
     float kernel[64];

@@ -131,8 +131,8 @@ void synth_overlay(synth_scene *s, float *image)
     }
 }
 
-/* Quantises the discrete cosine transform of 8 x 8 blocks, coarser for higher frequencies, as JPEG
- * does. */
+/* Quantises the discrete cosine transform of 8 x 8 blocks,
+ * coarser for higher frequencies, as JPEG does. */
 void synth_blocks(synth_scene *s, float *image)
 {
     float basis[8][8], block[8][8], turned[8][8];

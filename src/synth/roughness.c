@@ -150,8 +150,8 @@ static stretch choose_stretch(synth_scene *s, int lines)
 
 void synth_edges(synth_scene *s, int lines)
 {
-    /* s->work is free while a layout draws its lines, but may be small; these tables are of fixed
-     * size. */
+    /* s->work is free while a layout draws its lines, but
+     * may be small; these tables are of fixed size. */
     float z[2 * LINE_BINS], turns[LINE_BINS], amplitudes[LINE_BINS / 2 + 1];
     const float step = SYNTH_EDGE_SPAN / SYNTH_EDGE_SAMPLES;
     make_turns(turns, LINE_BINS);

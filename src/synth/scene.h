@@ -91,8 +91,8 @@ typedef struct synth_scene {
     bool wires;       /* features are so far apart that a bridge is a stray wire */
     bool collapsed;   /* the pattern is bent already: no second defect is needed */
 
-    /* Edge roughness that the layout is to use; the class of rough edges raises it. Frames,
-     * frames, 1. */
+    /* Edge roughness that the layout is to use; the class
+     * of rough edges raises it. Frames, frames, 1. */
     float sigma, xi, exponent;
     float together; /* 1: both edges of a line wander together, 0: apart (width varies), 0.5:
                        independent */
@@ -151,8 +151,8 @@ synth_step(float low, float high, float x) /* smooth from 0 at low to 1 at high 
     float t = synth_clamp((x - low) / (high - low), 0, 1);
     return t * t * (3 - 2 * t);
 }
-/* Sum of four 16-bit uniforms: variance 1, tails end at 3.46; enough for pixel noise and five times
- * faster. */
+/* Sum of four 16-bit uniforms: variance 1, tails end at
+ * 3.46; enough for pixel noise and five times faster. */
 static inline float synth_normal(smt_rng *rng)
 {
     uint64_t bits = smt_rng_next(rng);
@@ -173,8 +173,8 @@ int synth_weighted(synth_scene *s, const float *weights, int count);
 
 /* ---- noise.c ---- */
 
-/* Adds smooth noise in [-amplitude, amplitude] with fx, fy cells a frame along axes turned by
- * `angle`. */
+/* Adds smooth noise in [-amplitude, amplitude] with fx,
+ * fy cells a frame along axes turned by `angle`. */
 void synth_noise_add(synth_scene *s, float *out, float fx, float fy, float angle, float amplitude);
 /* Octaves of it, each twice as fine and `gain` times as strong, up to the pixel's scale. */
 void synth_fractal_add(synth_scene *s,
@@ -187,8 +187,7 @@ void synth_fractal_add(synth_scene *s,
                        float gain);
 /* Value noise in [-1, 1] at one point, by hashing: for outlines. */
 float synth_noise_at(uint32_t seed, float x, float y);
-/* Gaussian blur, in place; sigmas in pixels; mirrored at the borders. Uses `scratch`, size * size.
- */
+/* Gaussian blur, in place; sigmas in pixels; mirrored at the borders. scratch: size * size. */
 void synth_blur(float *image, float *scratch, int size, float sigma_x, float sigma_y);
 
 /* ---- roughness.c ---- */
@@ -211,9 +210,9 @@ void synth_stamp_polygon(const synth_scene *s,
 void synth_paint(synth_scene *s, const float *field, const synth_look *look, float alpha);
 /* A rounded look of something solid, from the scene's contrast. */
 synth_look synth_look_of(synth_scene *s, float level);
-/* A random point on the middle of a feature (inside) or of a gap (outside), away from the border,
- * with the unit vector across it and its half width in frames; false if there is none of at most
- * `limit`. */
+/* A random point on the middle of a feature (inside) or of a gap
+ * (outside), away from the border, with the unit vector across it and its
+ * half width in frames; false if there is none of at most `limit`. */
 bool synth_probe(synth_scene *s,
                  bool inside,
                  float limit,
@@ -252,8 +251,8 @@ void synth_layout_vias(synth_scene *s);
 void synth_layout_stack(synth_scene *s);
 void synth_layout_bump(synth_scene *s);
 
-/* ---- defects; those of the first group change s->field, those of the second the painted scene
- * ---- */
+/* ---- defects; those of the first group change s->field,
+ * those of the second the painted scene ---- */
 
 void synth_defect_bridge(synth_scene *s);
 void synth_defect_open(synth_scene *s);

@@ -238,8 +238,8 @@ static float at(const synth_scene *s, float x, float y)
     return s->field[(size_t)j * (size_t)s->size + (size_t)i];
 }
 
-/* Steps from a point until the sign of the field changes; the distance, or 2 when the frame ends
- * first. */
+/* Steps from a point until the sign of the field changes;
+ * the distance, or 2 when the frame ends first. */
 static float march(const synth_scene *s, float x, float y, float dx, float dy, bool inside)
 {
     for (float t = 0;; t += 0.5f * s->pixel) {

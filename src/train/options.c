@@ -1,5 +1,5 @@
-/* The table of training options, and what is made from it: the check of ranges and the JSON in
- * checkpoints. */
+/* The table of training options, and what is made from
+ * it: the check of ranges and the JSON in checkpoints. */
 #include "train/options.h"
 
 #include <math.h>

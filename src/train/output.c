@@ -1,5 +1,5 @@
-/* The files of a run after an epoch: history.csv and, when the epoch is the best so far,
- * model.safetensors. */
+/* The files of a run after an epoch: history.csv and, when
+ * the epoch is the best so far, model.safetensors. */
 #include "train/options.h"
 #include "train/run.h"
 
@@ -23,8 +23,8 @@ static json_t *figure(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
-/* Nothing in it depends on the time, the place or the number of threads, so that equal runs give
- * equal files. */
+/* Nothing in it depends on the time, the place or the number
+ * of threads, so that equal runs give equal files. */
 static char *provenance(const smt_run *run)
 {
     const smt_train_data *d = run->data;

@@ -69,8 +69,8 @@ static void test_error(void **state)
     assert_string_equal(error.message, "reading: a.png: byte 7");
     assert_int_equal(smt_fail(NULL, SMT_ERR_IO, "x"), SMT_ERR_IO);
 
-    /* A path longer than the line loses its middle, not the reason behind it, and no character is
-     * cut. */
+    /* A path longer than the line loses its middle, not
+     * the reason behind it, and no character is cut. */
     static char path[4096];
     for (size_t length = 1000; length < 4000; length += 37) {
         size_t at = 0;
@@ -88,8 +88,7 @@ static void test_error(void **state)
     }
 }
 
-/* xoshiro256** with state 1, 2, 3, 4: the first outputs as its authors' reference code gives them.
- */
+/* xoshiro256** with state 1, 2, 3, 4: the first outputs of its authors' reference code. */
 static void test_rng_reference(void **state)
 {
     (void)state;
@@ -237,8 +236,8 @@ static void test_file_errors(void **state)
     assert_int_equal(smt_file_load(folder, 0, &data, &size, &error), SMT_ERR_IO);
     assert_int_equal(smt_file_load("/nowhere", 0, &data, &size, &error), SMT_ERR_IO);
 
-    /* A full disk (here: a limit on file size) is told at commit; the old file stays, no temporary
-     * does. */
+    /* A full disk (here: a limit on file size) is told at
+     * commit; the old file stays, no temporary does. */
     char *path = smt_path_join(folder, "full.bin");
     assert_int_equal(smt_file_save(path, "old", 3, &error), SMT_OK);
     struct rlimit old, small = {.rlim_cur = 4096, .rlim_max = RLIM_INFINITY};

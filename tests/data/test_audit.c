@@ -436,8 +436,8 @@ static smt_audit *audit_real(const char *name, smt_dataset **set)
     return run_audit(path, set, pool);
 }
 
-/* Known by other means: 3 exact duplicates under different labels, at least 5 test images leaking
- * from train. */
+/* Known by other means: 3 exact duplicates under different
+ * labels, at least 5 test images leaking from train. */
 static void real_conflicts_and_leaks(void **state)
 {
     (void)state;

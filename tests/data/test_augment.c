@@ -124,8 +124,8 @@ static void fit_plane(float *slope_x, float *slope_y, float *centre, float *wors
     *centre = origin - 0.5f * (*slope_x + *slope_y);
 }
 
-/* What a warp does to a ramp is known exactly: a plane whose slopes are the first row of the
- * matrix. */
+/* What a warp does to a ramp is known exactly: a plane
+ * whose slopes are the first row of the matrix. */
 static void warps_stay_in_their_ranges(void **state)
 {
     (void)state;

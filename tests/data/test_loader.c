@@ -263,8 +263,8 @@ static void mixup_mixes_pairs_and_their_labels(void **state)
             float sum = row[0] + row[1] + row[2] + row[3];
             assert_true(fabsf(sum - 1) < 1e-5f);
             uint32_t there = partner_slot < first.counts[b] ? first.index[at + partner_slot] : here;
-            /* The share from the pixel where the two differ most; then every pixel must agree with
-             * it. */
+            /* The share from the pixel where the two differ
+             * most; then every pixel must agree with it. */
             int best = 0;
             for (int p = 0; p < PIXELS; p++) {
                 int gap =
@@ -298,8 +298,8 @@ static void mixup_mixes_pairs_and_their_labels(void **state)
     smt_loader_destroy(&loader);
 }
 
-/* With style at full strength half the images have another's histogram; here: dark images and
- * bright ones. */
+/* With style at full strength half the images have another's
+ * histogram; here: dark images and bright ones. */
 static void style_carries_grey_levels_over(void **state)
 {
     (void)state;

@@ -103,8 +103,8 @@ static void same_classes_need_no_map(void **state)
     assert_null(map);
 }
 
-/* As the reference: kinds of clean are clean, CMP, PARTICLE are unknown to the set, Scratch to the
- * model. */
+/* As the reference: kinds of clean are clean, CMP, PARTICLE
+ * are unknown to the set, Scratch to the model. */
 static void phase3_model_on_sem_a(void **state)
 {
     (void)state;

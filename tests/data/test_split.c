@@ -167,8 +167,7 @@ static void make_source(const char *root)
     made_file(root, "a b/broken.png", "nothing");
 }
 
-/* A temporary folder: where a set lies in it, where another is written, and the set that is open.
- */
+/* A temporary folder: where a set lies in it, where another is written, and the open set. */
 typedef struct place {
     char root[40], source[64], out[64];
     smt_dataset *set;

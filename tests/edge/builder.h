@@ -116,9 +116,9 @@ static inline void tb_link(tb *b, uint32_t at, uint32_t target)
     tb_put(b, at, target - at, 4);
 }
 
-/* A table of `count` fields, all 4 bytes wide, field i present when bit i of `present` is set;
- * returns its position; *slots: position of the first present field, the others following in order.
- */
+/* A table of `count` fields, all 4 bytes wide, field i present when
+ * bit i of `present` is set; returns its position; *slots: position
+ * of the first present field, the others following in order. */
 static inline uint32_t tb_table(tb *b, int count, uint32_t present, uint32_t *slots)
 {
     uint32_t vtable = tb_reserve(b, 4 + 2 * (uint32_t)count, 4), used = 4;
@@ -276,8 +276,8 @@ typedef struct tb_run {
 
 enum { TB_CANARY = 64 };
 
-/* Opens, plans and starts with canaries around the arena. SMT_EDGE_OK, or the failure with
- * r->error. */
+/* Opens, plans and starts with canaries around the
+ * arena. SMT_EDGE_OK, or the failure with r->error. */
 static inline smt_edge_status
 tb_open(tb_run *r, const void *data, size_t size, const smt_edge_kernels *kernels)
 {

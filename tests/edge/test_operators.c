@@ -63,8 +63,7 @@ static const smt_edge_kernels *sets(int i)
     return i ? smt_edge_kernels_best() : smt_edge_kernels_reference();
 }
 
-/* ---- convolutions, float32, float16 weights and dynamic range ----------------------------------
- */
+/* ---- convolutions, float32, float16 weights and dynamic range ------------------------------- */
 
 typedef struct conv_case {
     int h, w, c, o, kh, kw, sh, sw, dh, dw, valid, act, depthwise;

@@ -1,5 +1,5 @@
-/* One network through every road that a classifier takes: checkpoint and .tflite give the same
- * probabilities. */
+/* One network through every road that a classifier takes:
+ * checkpoint and .tflite give the same probabilities. */
 #include "evaluate/scores.h"
 
 #include <semtinel/format.h>
@@ -159,8 +159,8 @@ static void test_rename_and_damage(void **state)
     unlink("test_damage.safetensors");
 }
 
-/* A checkpoint remembers images: those it has seen are familiar, and what it remembers survives the
- * file. */
+/* A checkpoint remembers images: those it has seen are
+ * familiar, and what it remembers survives the file. */
 static void test_familiarity(void **state)
 {
     (void)state;

@@ -1,5 +1,4 @@
-/* McNemar's test against exact values (Python: 2 * sum(comb(n, i)) / 2**n), and tables that meet.
- */
+/* McNemar's test against exact values (Python: 2 * sum(comb(n, i)) / 2**n), and the tables. */
 #include <semtinel/evaluate.h>
 
 #include <math.h>
@@ -27,8 +26,8 @@ static void test_mcnemar(void **state)
         assert_true(fabs(smt_mcnemar(golden[i].b, golden[i].a) - golden[i].p) < 1e-9);
     }
     assert_true(smt_mcnemar(0, 0) == 1);
-    /* Where the approximation takes over, it agrees with the exact value of nearly the same
-     * numbers. */
+    /* Where the approximation takes over, it agrees with
+     * the exact value of nearly the same numbers. */
     assert_true(fabs(smt_mcnemar(4901, 5100) - smt_mcnemar(4900, 5100)) < 2e-3);
 }
 

@@ -53,8 +53,8 @@ static void place(size_t i, int label, const double *p)
     confidence[i] = probabilities[i * CLASSES + (size_t)top[i]];
 }
 
-/* Labels are drawn from softmax(z), the model claims softmax(factor z): the temperature to find
- * is factor. */
+/* Labels are drawn from softmax(z), the model claims
+ * softmax(factor z): the temperature to find is factor. */
 static smt_evaluation claiming(double factor, size_t images)
 {
     smt_rng rng = smt_rng_seed(11, 0);
@@ -242,8 +242,7 @@ static void test_shown(void **state)
     assert_int_equal(fit_equal(5, 5, &out_of_range, &accepts), SMT_ERR_ARGUMENT);
 }
 
-/* What is promised of a purity on other images: thresholds from 100 images each, measured on 4000.
- */
+/* The promise of a purity on other images: thresholds from 100 images each, measured on 4000. */
 static void promise(double sure, double *coverage, double *held)
 {
     enum { FIT = 100, SETS = IMAGES / FIT };

@@ -135,8 +135,8 @@ static void test_edges(void **state)
 {
     (void)state;
     const char *names[4] = {"a", "b", "c", "d"};
-    /* A class without images that is predicted counts in the mean with 0; one that is neither does
-     * not. */
+    /* A class without images that is predicted counts in
+     * the mean with 0; one that is neither does not. */
     const int truth[4] = {0, 0, 1, 1}, predicted[4] = {0, 2, 1, 1};
     smt_metrics *m = measure(truth, predicted, 4, 4);
     assert_float_equal(m->macro.f1, (2.0 / 3 + 1 + 0) / 3, 1e-12);

@@ -1,5 +1,5 @@
-/* Keras weight files: h5py's own layout, the way out and back, and files that are not what they
- * seem. */
+/* Keras weight files: h5py's own layout, the way out
+ * and back, and files that are not what they seem. */
 #include "format/damage.h"
 #include "format/hdf5.h"
 #include "format/keras.h"
@@ -119,8 +119,8 @@ static void test_round_trip(void **state)
     }
 }
 
-/* A network read from .tflite, its gates spread over biases and weights, computes the same from
- * .h5. */
+/* A network read from .tflite, its gates spread over
+ * biases and weights, computes the same from .h5. */
 static void test_through_tflite(void **state)
 {
     (void)state;

@@ -59,8 +59,8 @@ static int teardown(void **state)
     return 0;
 }
 
-/* Runs the graph on the golden images, normalised as torchvision does unless the graph does it
- * itself. */
+/* Runs the graph on the golden images, normalised as
+ * torchvision does unless the graph does it itself. */
 static void assert_logits(const smt_model *model, bool normalise, float tolerance)
 {
     smt_error error;
@@ -110,8 +110,8 @@ static void test_pth(void **state)
     smt_model_destroy(&model);
 }
 
-/* Written and read again, the graph computes the same; with softmax at its end, classes and
- * provenance kept. */
+/* Written and read again, the graph computes the same;
+ * with softmax at its end, classes and provenance kept. */
 static void test_round_trip(void **state)
 {
     (void)state;
@@ -439,8 +439,8 @@ static void test_nesting(void **state)
 {
     (void)state;
     enum { DEPTH = 20000 };
-    /* Built from the inside: attribute{g{node{attribute{g...}}}}; each level adds the tags and
-     * lengths. */
+    /* Built from the inside: attribute{g{node{attribute{g...}}}};
+     * each level adds the tags and lengths. */
     size_t capacity = DEPTH * 24, used = 0;
     uint8_t *nest = smt_alloc(capacity, 1);
     const uint8_t tags[3] = {

@@ -157,8 +157,8 @@ static void check_unfold(const char *name, float width, bool wide, int channels,
     assert_int_equal(strstr(text, "summed to 1") != NULL, channels == 1);
     smt_free(text);
 
-    /* The statistics are those of the images: training mode on the same batch gives what inference
-     * gives. */
+    /* The statistics are those of the images: training mode
+     * on the same batch gives what inference gives. */
     smt_exec_options options = {.max_batch = COUNT, .training = true};
     int drop = smt_graph_find(model->graph, "dropout");
     model->graph->nodes[drop].rate = 0;

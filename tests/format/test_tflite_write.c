@@ -300,8 +300,8 @@ static void test_gate_without_convolution(void **state)
     smt_model_destroy(&model);
 }
 
-/* input 2 x 2 x 4, depthwise, conv, pool, dense, softmax, on grids of int8; layer "conv" may stay
- * in float. */
+/* input 2 x 2 x 4, depthwise, conv, pool, dense, softmax,
+ * on grids of int8; layer "conv" may stay in float. */
 static smt_graph *annotated(bool keep_conv_float, bool dynamic)
 {
     smt_graph *g = NULL;

@@ -77,8 +77,7 @@ static bool is_kind(const char *name, const char *suffix)
     return strcmp(strrchr(name, '.'), suffix) == 0;
 }
 
-/* Every beginning of every file fails with a reason that names it, or has lost nothing but padding.
- */
+/* Every beginning of every file fails with a reason that names it, or has lost only padding. */
 static void refuses_every_cut(void **state)
 {
     (void)state;
@@ -103,8 +102,8 @@ static void refuses_every_cut(void **state)
                 smt_image_free(&image);
                 continue;
             }
-            /* A cut TIFF can also look like one of a kind that is not supported, as its tags are
-             * lost. */
+            /* A cut TIFF can also look like one of a kind
+             * that is not supported, as its tags are lost. */
             if (status != SMT_ERR_FORMAT &&
                 !(is_kind(golden.name, ".tif") && status == SMT_ERR_UNSUPPORTED)) {
                 fail_msg("%s cut to %zu bytes: %s", golden.name, size, error.message);

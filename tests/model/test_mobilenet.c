@@ -1,5 +1,5 @@
-/* MobileNetV3-Small against the published networks: torchvision's at width 1 and the slim one at
- * 0.75. */
+/* MobileNetV3-Small against the published networks:
+ * torchvision's at width 1 and the slim one at 0.75. */
 #include <semtinel/model.h>
 
 #include <math.h>
@@ -50,8 +50,8 @@ static void test_macs(void **state)
     smt_graph_destroy(&graph);
 }
 
-/* Output channels of every convolution of the published width-0.75 network (TensorFlow Hub), in
- * order. */
+/* Output channels of every convolution of the published
+ * width-0.75 network (TensorFlow Hub), in order. */
 static void test_width_075(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* The passes change the graph, not the function: every pass's result is executed beside the
- * original. */
+/* The passes change the graph, not the function: every
+ * pass's result is executed beside the original. */
 #include <semtinel/model.h>
 #include <semtinel/ops.h>
 
@@ -170,8 +170,8 @@ static void fill(smt_graph *graph)
     }
 }
 
-/* The awkward neighbours: norms that cannot fold, a gate read twice, a product that no linear layer
- * reads. */
+/* The awkward neighbours: norms that cannot fold, a gate
+ * read twice, a product that no linear layer reads. */
 static void test_awkward(void **state)
 {
     (void)state;

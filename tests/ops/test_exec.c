@@ -1,5 +1,5 @@
-/* What an exec promises beside its numbers: modes that must agree, batches of any size, limits,
- * failing allocations. */
+/* What an exec promises beside its numbers: modes that must
+ * agree, batches of any size, limits, failing allocations. */
 #include <semtinel/ops.h>
 
 #include <math.h>
@@ -24,8 +24,8 @@ static int need(int node)
     return node;
 }
 
-/* Stem, a depthwise block with squeeze-excite and a residual, "pool", dropout, dense: one of
- * everything. */
+/* Stem, a depthwise block with squeeze-excite and a
+ * residual, "pool", dropout, dense: one of everything. */
 static smt_graph *build(void)
 {
     smt_graph *g = NULL;
@@ -232,8 +232,8 @@ static void test_frozen_backbone(void **state)
     smt_graph_destroy(&graph);
 }
 
-/* The kept gradient of the last addition: its mean pool and dense layer are linear, so it can be
- * written down. */
+/* The kept gradient of the last addition: its mean pool and
+ * dense layer are linear, so it can be written down. */
 static void test_node_gradient(void **state)
 {
     (void)state;

@@ -1,8 +1,8 @@
-/* Every operator's backward against finite differences of its forward. The loss is a random
- * weighting of the outputs. Where the slopes to both sides differ, the function has a kink (relu)
- * and the element is passed over, but never more than one in four. Each graph starts with a
- * trainable 1 x 1 convolution, whose weights see the gradient with respect to the operator's input.
- */
+/* Every operator's backward against finite differences of its forward. The loss
+ * is a random weighting of the outputs. Where the slopes to both sides differ,
+ * the function has a kink (relu) and the element is passed over, but never more
+ * than one in four. Each graph starts with a trainable 1 x 1 convolution, whose
+ * weights see the gradient with respect to the operator's input. */
 #include <semtinel/ops.h>
 
 #include <math.h>

@@ -29,8 +29,8 @@ static void fill(float *to, size_t count)
     }
 }
 
-/* Sums of `terms` products of numbers below 4 in size. The whole buffer: what lies behind must be
- * untouched. */
+/* Sums of `terms` products of numbers below 4 in size. The
+ * whole buffer: what lies behind must be untouched. */
 static void compare(const char *table, const char *what, int terms)
 {
     for (size_t i = 0; i < FLOATS; i++) {

@@ -303,8 +303,7 @@ static double shift_of(const smt_quantizer *q, int node, double *const *mean)
     return shift;
 }
 
-/* A value of five steps only: the layer behind it is off by what each channel is mostly rounded by.
- */
+/* A value of five steps only: the layer behind is off by what each channel is rounded by. */
 static void test_bias_correction_of_values(void **state)
 {
     (void)state;
@@ -390,8 +389,8 @@ static void test_ranges(void **state)
     assert_true(q.scale > 0);
 }
 
-/* One calibration image in a hundred with values far beyond all others' must not cost these their
- * steps. */
+/* One calibration image in a hundred with values far
+ * beyond all others' must not cost these their steps. */
 static void test_outlier(void **state)
 {
     (void)state;
@@ -420,8 +419,8 @@ static void test_outlier(void **state)
     assert_true(errors[1] < 4 * errors[0]); /* over 100 where squared errors are just added up */
 }
 
-/* Ranges that cut a tenth of all values off are repaired by distillation: weights and scales find
- * their way. */
+/* Ranges that cut a tenth of all values off are repaired
+ * by distillation: weights and scales find their way. */
 static void test_training(void **state)
 {
     (void)state;

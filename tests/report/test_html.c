@@ -1,5 +1,5 @@
-/* report.html: the page is well put together, hostile names stay text, and its data hold every
- * image. */
+/* report.html: the page is well put together, hostile
+ * names stay text, and its data hold every image. */
 #include <semtinel/report.h>
 
 #include <jansson.h>

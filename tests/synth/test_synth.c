@@ -77,8 +77,8 @@ static void check_spectrum(double sigma, double xi, double a, double step)
             squares += (double)(edge[i] * edge[i]) / COUNT / EDGES;
         }
     }
-    /* Bands of an octave: 600 edges leave 2 to 4 percent of scatter. Close to the lower end the
-     * window smears. */
+    /* Bands of an octave: 600 edges leave 2 to 4 percent of
+     * scatter. Close to the lower end the window smears. */
     for (int from = 7; from < 112; from *= 2) {
         double measured = 0, expected = 0;
         for (int k = from; k < 2 * from && k < 112; k++) {

@@ -132,8 +132,7 @@ static void no_leftovers(const char *run)
     smt_list_free(&names, count);
 }
 
-/* Accuracy of RUN/model.safetensors on one part of `shapes`, measured without the training's code.
- */
+/* Accuracy of RUN/model.safetensors on a part of `shapes`, measured without training's code. */
 static double accuracy_of(const char *run, smt_split split)
 {
     smt_model *model = NULL;
@@ -394,8 +393,8 @@ static float *param_of(const char *run, const char *name, size_t *count)
     return copy;
 }
 
-/* Frozen epochs leave the backbone, its statistics too, as it was; --freeze-bn leaves the
- * statistics only. */
+/* Frozen epochs leave the backbone, its statistics too,
+ * as it was; --freeze-bn leaves the statistics only. */
 static void test_freeze(void **state)
 {
     (void)state;

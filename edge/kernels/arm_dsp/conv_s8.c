@@ -1,19 +1,19 @@
 /* int8 convolution: four pixels at a time against one output channel after the other.
  *
- * The patches of four pixels are widened to q - zero in 16 bits and interleaved in scratch memory,
- * [terms / 4][4 pixels] [4 terms], the four terms in the order 0 2 1 3 in which SXTB16 leaves the
- * four weights of a word. One word of weights then serves four pixels: a load, two extensions, two
- * LDMs of patches and eight SMLADs for sixteen products. Weights are read from flash as they lie
- * there: nothing is packed and no RAM is used for them, but for the few of a stem whose rows do not
- * fill words.
+ * The patches of four pixels are widened to q - zero in 16 bits and interleaved in
+ * scratch memory, [terms / 4][4 pixels] [4 terms], the four terms in the order 0 2 1 3
+ * in which SXTB16 leaves the four weights of a word. One word of weights then serves
+ * four pixels: a load, two extensions, two LDMs of patches and eight SMLADs for
+ * sixteen products. Weights are read from flash as they lie there: nothing is packed
+ * and no RAM is used for them, but for the few of a stem whose rows do not fill words.
  */
 #include "dsp.h"
 
 #ifdef SMT_DSP
 
-/* The patch of output pixel (oy, ox) as bytes; pointwise convolutions of whole words have it in the
- * image. Behind its last byte anything may follow up to a whole word, and up to three bytes more
- * are written. */
+/* The patch of output pixel (oy, ox) as bytes; pointwise convolutions of
+ * whole words have it in the image. Behind its last byte anything may
+ * follow up to a whole word, and up to three bytes more are written. */
 static const int8_t *
 patch(const smt_conv *p, const int8_t *image, int32_t oy, int32_t ox, int8_t *bytes)
 {

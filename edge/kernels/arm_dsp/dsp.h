@@ -14,8 +14,8 @@ static inline int32_t dsp_terms(const smt_conv *p)
     return p->filter_h * p->filter_w * p->in_c;
 }
 
-/* Rows of weights that do not fill words are copied to rows that do, when they are as few as a
- * stem's. */
+/* Rows of weights that do not fill words are copied to
+ * rows that do, when they are as few as a stem's. */
 static inline uint32_t dsp_padded_weights(const smt_conv *p)
 {
     uint32_t terms = (uint32_t)dsp_terms(p), bytes = (terms + 3) / 4 * 4 * (uint32_t)p->out_c;

@@ -93,8 +93,8 @@ void dsp_arithmetic_s8(const smt_arithmetic *p, const int8_t *a, const int8_t *b
             }
 }
 
-/* Over rows and columns, four channels at a time: pairs of 16-bit sums, emptied before they can
- * overflow. */
+/* Over rows and columns, four channels at a time: pairs
+ * of 16-bit sums, emptied before they can overflow. */
 void dsp_mean_s8(const smt_mean *p, const int8_t *in, int8_t *out)
 {
     int32_t channels = p->shape[3];

@@ -29,8 +29,8 @@ uint32_t smt_dsp_depthwise_scratch(const smt_conv *p)
            (uint32_t)(p->out_w * p->out_c);
 }
 
-/* The end of row y against the first row of window y + 1, at the points where that one's slope
- * changes. */
+/* The end of row y against the first row of window y +
+ * 1, at the points where that one's slope changes. */
 uint32_t smt_dsp_depthwise_lead(const smt_conv *p)
 {
     if (!dsp_depthwise_is_fast(p))

@@ -1,5 +1,5 @@
-/* float32 convolutions for AArch64. Prepared memory: bias [panels * 8], then panels of 8 channels,
- * [terms][8] each. */
+/* float32 convolutions for AArch64. Prepared memory: bias
+ * [panels * 8], then panels of 8 channels, [terms][8] each. */
 #include "neon.h"
 
 #ifdef SMT_NEON

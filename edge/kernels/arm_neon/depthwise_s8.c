@@ -53,8 +53,8 @@ const smt_conv_kernel neon_depthwise_s8 = {.run = run};
 
 void neon_map_s8(const int8_t table[256], const int8_t *in, int8_t *out, uint32_t count)
 {
-    /* four tables of 64 bytes; an index outside a table gives 0, so the four results are joined by
-     * or */
+    /* four tables of 64 bytes; an index outside a table
+     * gives 0, so the four results are joined by or */
     const uint8_t *t = (const uint8_t *)table;
     const uint8x16x4_t t0 = {{vld1q_u8(t), vld1q_u8(t + 16), vld1q_u8(t + 32), vld1q_u8(t + 48)}};
     const uint8x16x4_t t1 = {

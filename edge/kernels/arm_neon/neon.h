@@ -1,5 +1,5 @@
-/* AArch64: NEON is always there; the dot product (Armv8.2) is used when the compiler's target has
- * it. */
+/* AArch64: NEON is always there; the dot product
+ * (Armv8.2) is used when the compiler's target has it. */
 #ifndef SEMTINEL_EDGE_NEON_H
 #define SEMTINEL_EDGE_NEON_H
 
@@ -16,9 +16,9 @@
 
 enum { NEON_TILE = 16 }; /* pixels gathered at a time */
 
-/* The reference requantisation on four lanes. SQRDMULH is the rounded doubled product; SRSHL rounds
- * halves up, so negative values are first lowered by one where there is a right shift: halves away
- * from zero. */
+/* The reference requantisation on four lanes. SQRDMULH is the rounded
+ * doubled product; SRSHL rounds halves up, so negative values are first
+ * lowered by one where there is a right shift: halves away from zero. */
 INLINE int32x4_t neon_requantise(int32x4_t x, const int32_t *multiplier, const int8_t *shift)
 {
     int32_t amounts[4] = {shift[0], shift[1], shift[2], shift[3]};

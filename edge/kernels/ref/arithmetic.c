@@ -2,8 +2,8 @@
 #include "kernels/kernels.h"
 #include "kernels/quant.h"
 
-/* The inputs' common scale is twice the larger one, so that values shifted by 20 bits cannot
- * overflow. */
+/* The inputs' common scale is twice the larger one, so
+ * that values shifted by 20 bits cannot overflow. */
 static int32_t combine_s8(const smt_arithmetic *p, int32_t a, int32_t b)
 {
     a -= p->zero_a;

@@ -50,8 +50,8 @@ static float finish(const smt_conv *p, int32_t o, int32_t sum, float scale)
     return y < p->low_f ? p->low_f : y > p->high_f ? p->high_f : y;
 }
 
-/* in [batch][in_h][in_w][in_c], weights [out_c][filter_h][filter_w][in_c] -> out
- * [batch][out_h][out_w][out_c] */
+/* in [batch][in_h][in_w][in_c], weights [out_c][filter_h][filter_w][in_c]
+ * -> out [batch][out_h][out_w][out_c] */
 void smt_ref_conv_dynamic(const smt_conv *p, const void *in, void *out, void *scratch)
 {
     const float *x = in;
@@ -77,8 +77,8 @@ void smt_ref_conv_dynamic(const smt_conv *p, const void *in, void *out, void *sc
     }
 }
 
-/* in [batch][in_h][in_w][in_c], weights [filter_h][filter_w][out_c] -> out
- * [batch][out_h][out_w][out_c] */
+/* in [batch][in_h][in_w][in_c], weights [filter_h][filter_w][out_c]
+ * -> out [batch][out_h][out_w][out_c] */
 void smt_ref_depthwise_dynamic(const smt_conv *p, const void *in, void *out, void *scratch)
 {
     const float *x = in;

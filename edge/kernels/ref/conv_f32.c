@@ -19,8 +19,8 @@ static float finish(const smt_conv *p, int32_t o, float sum)
     return sum < p->low_f ? p->low_f : sum > p->high_f ? p->high_f : sum;
 }
 
-/* in [batch][in_h][in_w][in_c], weights [out_c][filter_h][filter_w][in_c] -> out
- * [batch][out_h][out_w][out_c] */
+/* in [batch][in_h][in_w][in_c], weights [out_c][filter_h][filter_w][in_c]
+ * -> out [batch][out_h][out_w][out_c] */
 void smt_ref_conv_f32(const smt_conv *p, const void *in, void *out, void *scratch)
 {
     const float *x = in;

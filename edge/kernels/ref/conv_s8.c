@@ -58,8 +58,8 @@ static int8_t finish(const smt_conv *p, int32_t o, int32_t sum)
     return (int8_t)edge_clamp(edge_wrap_add(sum, p->out_zero), p->low, p->high);
 }
 
-/* in [batch][in_h][in_w][in_c], weights [out_c][filter_h][filter_w][in_c] -> out
- * [batch][out_h][out_w][out_c] */
+/* in [batch][in_h][in_w][in_c], weights [out_c][filter_h][filter_w][in_c]
+ * -> out [batch][out_h][out_w][out_c] */
 void smt_ref_conv_s8(const smt_conv *p, const void *in, void *out, void *scratch)
 {
     const int8_t *x = in;

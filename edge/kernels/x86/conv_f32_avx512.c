@@ -1,9 +1,9 @@
 /* float32 convolution with AVX-512: pixels times packed weights.
  *
- * As in conv_s8, the rows of the image under a strip of output pixels are copied, padded, to lines,
- * and a row of a pixel's window is read where it lies in its line. A pointwise convolution reads
- * the image itself. Prepared memory: bias [panels * 16], then panels of 16 channels, [terms][16]
- * each.
+ * As in conv_s8, the rows of the image under a strip of output pixels are
+ * copied, padded, to lines, and a row of a pixel's window is read where it
+ * lies in its line. A pointwise convolution reads the image itself. Prepared
+ * memory: bias [panels * 16], then panels of 16 channels, [terms][16] each.
  */
 #include "x86.h"
 

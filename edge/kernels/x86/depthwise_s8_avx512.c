@@ -103,8 +103,8 @@ static uint32_t scratch(const smt_conv *p)
     return is_fast(p) ? X86_ALIGNMENT + 64 * (uint32_t)(registers(p) * plane_rows(p)) : 0;
 }
 
-/* The pixels of a row enter a register one after the other; `count` registers, each after `step`
- * further pixels. */
+/* The pixels of a row enter a register one after the other;
+ * `count` registers, each after `step` further pixels. */
 typedef struct turner {
     __m512i pixels, order, top;
     __m128i zero;

@@ -4,8 +4,7 @@
 
 #ifdef SMT_X86
 
-/* A table of 256 bytes is four registers: two permutations of 128 entries, chosen by the top bit.
- */
+/* A table of 256 bytes is four registers: two permutations of 128, chosen by the top bit. */
 TARGET_AVX512 void
 x86_map_s8_avx512(const int8_t table[256], const int8_t *in, int8_t *out, uint32_t count)
 {

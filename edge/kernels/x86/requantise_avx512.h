@@ -34,8 +34,7 @@ TARGET_AVX512 INLINE __m512i requant_apply(const requant16 *r, __m512i x)
 {
     const __m512i round = _mm512_set1_epi64(1 << 30);
     x = _mm512_sllv_epi32(x, r->left);
-    /* (x * multiplier + 2^30) >> 31 of even and odd lanes; the odd ones end up in the upper halves
-     */
+    /* (x * multiplier + 2^30) >> 31 of even and odd lanes; the odd ones end in the upper halves */
     __m512i even = _mm512_add_epi64(_mm512_mul_epi32(x, r->multiplier), round);
     __m512i odd =
         _mm512_add_epi64(_mm512_mul_epi32(_mm512_srli_epi64(x, 32), r->multiplier_odd), round);
@@ -66,8 +65,8 @@ typedef struct requant_block {
     int32_t fast, clamped, unused[14];
 } requant_block;
 
-/* Fills a block for `count` channels from channel o on; largest[i] is a bound of |sum - bias| of
- * channel i. */
+/* Fills a block for `count` channels from channel o on;
+ * largest[i] is a bound of |sum - bias| of channel i. */
 static inline void requant_fill(requant_block *b,
                                 const smt_conv *p,
                                 int32_t o,

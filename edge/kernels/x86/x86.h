@@ -17,8 +17,8 @@
 #define UNROLL _Pragma("GCC unroll 8")
 #define INLINE static inline __attribute__((always_inline))
 
-/* Pixels gathered at a time: the patches of a tile stay in the first-level cache while all output
- * channels pass. */
+/* Pixels gathered at a time: the patches of a tile stay in
+ * the first-level cache while all output channels pass. */
 enum { X86_TILE = 32 };
 
 /* What the kernels keep for themselves starts at a multiple of a register's size; the caller's
