@@ -4,7 +4,6 @@
 #include <semtinel/format.h>
 #include <semtinel/ops.h>
 
-#include <stdio.h>
 #include <string.h>
 
 #define BATCH 32

@@ -1,7 +1,6 @@
 /* A model measured on a labelled set. */
 #include <semtinel/evaluate.h>
 
-#include <math.h>
 #include <string.h>
 
 smt_evaluate_options smt_evaluate_defaults(void)

@@ -2,7 +2,6 @@
  * that each address is known when it is needed; the superblock's are set last. */
 #include "format/hdf5.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define LEAF_K 4 /* a symbol table node holds up to 2 * LEAF_K names */

@@ -8,7 +8,6 @@
 #include "format/onnx_internal.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 static smt_status conv(onnx_reader *r, const Onnx__NodeProto *node)

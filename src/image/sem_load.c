@@ -2,7 +2,6 @@
  * with the scale bar and the settings is cut off, or a network would learn to read it. */
 #include "image/sem.h"
 
-#include <math.h>
 #include <string.h>
 
 #define MAX_FILE_BYTES ((size_t)1 << 30)

@@ -4,7 +4,6 @@
 #include "image/sem.h"
 #include "image/tiff_open.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -7,8 +7,6 @@
  * The squeeze-excite branch is left out where the main branch reads the same value. */
 #include "quant/quantizer.h"
 
-#include <math.h>
-
 /* Adds what reader `node` makes of its input's channels. */
 static void add_reader(const smt_graph *graph, const smt_node *node, const float *own, float *to)
 {

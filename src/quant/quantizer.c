@@ -1,7 +1,5 @@
 #include "quant/quantizer.h"
 
-#include <string.h>
-
 smt_quant_options smt_quant_defaults(void)
 {
     return (smt_quant_options){.method = SMT_RANGE_MSE,

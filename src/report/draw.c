@@ -2,7 +2,6 @@
 
 #include <cairo-svg.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 

@@ -2,7 +2,6 @@
 
 #include <cairo.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 void html_text(smt_file *file, const char *text)

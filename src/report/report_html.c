@@ -3,7 +3,6 @@
  * with keyboard and screen reader alone. */
 #include "report/report_parts.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* Bytes for the images behind the matrix. A noisy grey

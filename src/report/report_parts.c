@@ -3,7 +3,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 static void link_to(smt_file *file, bool wanted, const char *id, const char *name)
 {

@@ -1,7 +1,6 @@
 /* Writes video with FFmpeg's libraries, where they are. */
 #include "report/video.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 

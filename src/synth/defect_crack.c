@@ -2,8 +2,6 @@
  * interfaces that delamination leaves in bumps and coatings. */
 #include "scene.h"
 
-#include <string.h>
-
 void synth_crack_path(synth_scene *s,
                       float *field,
                       float x,

@@ -1,8 +1,6 @@
 /* Routed wires with bends, buses, pads and blocks, and pairs of electrodes facing each other. */
 #include "scene.h"
 
-#include <string.h>
-
 static void choose_look(synth_scene *s)
 {
     float base = synth_uniform(s, 0.08f, 0.45f), contrast = synth_uniform(s, 0.02f, 0.6f);

@@ -2,8 +2,6 @@
  * like brightness here is material contrast; edges are outlined by the cut's relief. */
 #include "scene.h"
 
-#include <string.h>
-
 static void wavy_band(synth_scene *s, float y, float level, float line, float wobble)
 {
     /* Everything below y takes `level`; a bright line of `line` marks the interface. */

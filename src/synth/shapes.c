@@ -2,8 +2,6 @@
  * over gradient), which is exact at its outline. */
 #include "scene.h"
 
-#include <string.h>
-
 static const float MARGIN = 0.12f; /* beyond it no edge glow or fillet is seen */
 
 void synth_fill(const synth_scene *s, float *field, float value)

@@ -2,7 +2,6 @@
  * it: the check of ranges and the JSON in checkpoints. */
 #include "train/options.h"
 
-#include <math.h>
 #include <string.h>
 
 enum { STEPS_OF_TRAINED = 720, STEPS_MIXED = 1080 };

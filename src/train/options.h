@@ -5,7 +5,6 @@
 #include <semtinel/train.h>
 
 #include <jansson.h>
-#include <stdio.h>
 
 enum {
     SMT_SIZE = 160, /* of the input's side, unless a run of ours brings its own */

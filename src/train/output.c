@@ -7,7 +7,6 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <string.h>
 
 static json_t *counts_json(const smt_train_data *data, const size_t *images)
 {

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 /* cmocka.h needs the standard headers before it. */
 #include <cmocka.h>
 

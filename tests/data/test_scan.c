@@ -1,6 +1,7 @@
 #include "data/made.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* The data set, which must be one; what is said meanwhile goes into `lines`. */
 static smt_dataset *scanned(const char *root, made_lines *lines)

@@ -4,7 +4,6 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdlib.h>
 /* cmocka.h needs the three above. */
 #include <cmocka.h>
 

@@ -7,7 +7,6 @@
 #include <semtinel/ops.h>
 #include <semtinel/train.h>
 
-#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
