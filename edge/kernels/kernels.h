@@ -136,15 +136,10 @@ extern const smt_conv_kernel smt_ref_conv_f32_kernel, smt_ref_depthwise_f32_kern
 extern const smt_conv_kernel smt_ref_conv_dynamic_kernel, smt_ref_depthwise_dynamic_kernel;
 uint32_t smt_ref_conv_s8_lead(const smt_conv *p);
 uint32_t smt_ref_depthwise_s8_lead(const smt_conv *p);
-uint32_t smt_ref_conv_f32_lead(const smt_conv *p);
-uint32_t smt_ref_depthwise_f32_lead(const smt_conv *p);
 void smt_ref_conv_s8(const smt_conv *p, const void *in, void *out, void *scratch);
 void smt_ref_depthwise_s8(const smt_conv *p, const void *in, void *out, void *scratch);
 void smt_ref_conv_f32(const smt_conv *p, const void *in, void *out, void *scratch);
 void smt_ref_depthwise_f32(const smt_conv *p, const void *in, void *out, void *scratch);
-uint32_t smt_ref_dynamic_scratch(const smt_conv *p);
-void smt_ref_conv_dynamic(const smt_conv *p, const void *in, void *out, void *scratch);
-void smt_ref_depthwise_dynamic(const smt_conv *p, const void *in, void *out, void *scratch);
 /* By the kernel's own `product`, or row by row. The scratch
  * memory serves kernel->run() on a whole factor too. */
 uint32_t smt_product_scratch(const smt_conv_kernel *kernel, const smt_conv *p);

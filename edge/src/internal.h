@@ -9,12 +9,7 @@
  * NULL. Returns `status`. */
 smt_edge_status edge_fail(smt_edge_error *error, smt_edge_status status, const char *format, ...);
 
-/* Fill *tensor or *op; `deep` also checks what costs time (each scale). Indices are in range. */
-smt_edge_status edge_read_tensor(const smt_edge_model *model,
-                                 int32_t index,
-                                 bool deep,
-                                 smt_edge_tensor *tensor,
-                                 smt_edge_error *error);
+/* Fills *op; the index is in range. */
 smt_edge_status edge_read_operator(const smt_edge_model *model,
                                    int32_t index,
                                    smt_edge_operator *op,

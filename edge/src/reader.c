@@ -133,11 +133,11 @@ static smt_edge_status read_quantisation(const smt_edge_model *model,
     return SMT_EDGE_OK;
 }
 
-smt_edge_status edge_read_tensor(const smt_edge_model *model,
-                                 int32_t index,
-                                 bool deep,
-                                 smt_edge_tensor *tensor,
-                                 smt_edge_error *error)
+static smt_edge_status read_tensor(const smt_edge_model *model,
+                                   int32_t index,
+                                   bool deep,
+                                   smt_edge_tensor *tensor,
+                                   smt_edge_error *error)
 {
     fb_file file = file_of(model);
     bool bad = false;
@@ -465,7 +465,7 @@ check_order(const smt_edge_model *model, const smt_edge_operator *op, smt_edge_e
         int32_t t = op->inputs[i];
         if (t < 0 || is_listed(model->inputs, model->input_count, t))
             continue;
-        if ((status = edge_read_tensor(model, t, false, &tensor, error)))
+        if ((status = read_tensor(model, t, false, &tensor, error)))
             return status;
         if (!tensor.data && !is_computed_before(model, t, op->index))
             return edge_fail(error,
@@ -476,7 +476,7 @@ check_order(const smt_edge_model *model, const smt_edge_operator *op, smt_edge_e
                              t);
     }
     int32_t out = op->outputs[0];
-    if ((status = edge_read_tensor(model, out, false, &tensor, error)))
+    if ((status = read_tensor(model, out, false, &tensor, error)))
         return status;
     if (tensor.data || is_listed(model->inputs, model->input_count, out) ||
         is_computed_before(model, out, op->index))
@@ -500,7 +500,7 @@ static smt_edge_status check_ends(const smt_edge_model *model, smt_edge_error *e
         int32_t t = model->inputs[i];
         if (t < 0 || t >= model->tensor_count || is_listed(model->inputs, i, t))
             return damaged(model, error, "network input", i);
-        smt_edge_status status = edge_read_tensor(model, t, false, &tensor, error);
+        smt_edge_status status = read_tensor(model, t, false, &tensor, error);
         if (status)
             return status;
         if (tensor.data)
@@ -599,7 +599,7 @@ open_file(const void *data, size_t size, bool shapes, smt_edge_model *out, smt_e
         return status;
     for (int32_t i = 0; i < model.tensor_count; i++) {
         smt_edge_tensor tensor;
-        if ((status = edge_read_tensor(&model, i, true, &tensor, error)))
+        if ((status = read_tensor(&model, i, true, &tensor, error)))
             return status;
     }
     for (int32_t i = 0; i < model.operator_count; i++) {
@@ -632,7 +632,7 @@ smt_edge_open_to_walk(const void *data, size_t size, smt_edge_model *out, smt_ed
 bool smt_edge_get_tensor(const smt_edge_model *model, int32_t index, smt_edge_tensor *tensor)
 {
     return index >= 0 && index < model->tensor_count &&
-           edge_read_tensor(model, index, false, tensor, NULL) == SMT_EDGE_OK;
+           read_tensor(model, index, false, tensor, NULL) == SMT_EDGE_OK;
 }
 
 bool smt_edge_get_operator(const smt_edge_model *model, int32_t index, smt_edge_operator *op)

@@ -120,7 +120,7 @@ typedef struct smt_transfer_report {
     size_t count, capacity;
     size_t taken, total; /* floats of the target: taken over (summed included), and in all */
     double difference;   /* unfold: largest |target - source| at the pooled features, in units of
-                          * their root mean   square, over the images given; -1: not measured */
+                          * their root mean square, over the images given; -1: not measured */
 } smt_transfer_report;
 
 /* Copies src's weights and statistics into dst by layer name and shape. The classifier is copied
@@ -132,21 +132,13 @@ SMT_API smt_status smt_model_transfer(smt_model *dst,
                                       smt_transfer_report *report,
                                       smt_error *error);
 
-/* Takes the backbone of an imported network whose batch norm is folded (or not) and whose input
- * scaling may be inside (AFFINE): layers are matched in order of execution by kind and shape. Input
- * scaling is converted to dst's, channels are summed, and batch norm is put back around the folded
+/* The one to call for --init: smt_model_transfer for semtinel's own checkpoints. Of an imported
+ * network it takes the backbone, whose batch norm is folded (or not) and whose input scaling may be
+ * inside (AFFINE): layers are matched in order of execution by kind and shape. Input scaling is
+ * converted to dst's, channels are summed, and batch norm is put back around the folded
  * weights without changing the function, with the statistics of `images`: count x h x w x channels,
  * preprocessed for dst (at least 1; some hundred training images). A matching classifier (same
  * class names) is taken too. Errors as above. */
-SMT_API smt_status smt_model_unfold(smt_model *dst,
-                                    const smt_model *src,
-                                    const float *images,
-                                    int count,
-                                    smt_pool *pool,
-                                    smt_transfer_report *report,
-                                    smt_error *error);
-/* The one to call for --init: transfer for semtinel's
- * own checkpoints, unfold for imported networks. */
 SMT_API smt_status smt_model_init_from(smt_model *dst,
                                        const smt_model *src,
                                        const float *images,

@@ -20,10 +20,7 @@ typedef enum smt_synth_preset {
                          VIA */
 } smt_synth_preset;
 
-/* "phase1" or "phase3", upper or lower case; SMT_ERR_ARGUMENT names the valid ones. */
-SMT_API smt_status smt_synth_preset_parse(const char *name,
-                                          smt_synth_preset *out,
-                                          smt_error *error);
+/* "phase1" or "phase3"; "unknown" for a value outside the enumeration. */
 SMT_API const char *smt_synth_preset_name(smt_synth_preset preset);
 /* Number of classes: 10 (phase1) or 11 (phase3); 0 for a value outside the enumeration. */
 SMT_API int smt_synth_class_count(smt_synth_preset preset);
@@ -42,7 +39,7 @@ typedef struct smt_synth_options {
     double overlays; /* probability scale of data bars, frames, text and compression traces; [0, 2],
                         default 1 */
     bool defect;     /* false: the same scene without its defect, for pairs; default true. Classes
-                      * without a defect do     not change. */
+                      * without a defect do not change. */
 } smt_synth_options;
 
 SMT_API void smt_synth_defaults(smt_synth_options *options);

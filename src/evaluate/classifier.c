@@ -17,7 +17,7 @@ struct smt_classifier {
     smt_classifier_info info;
 };
 
-void runner_facts_free(runner_facts *facts)
+static void free_facts(runner_facts *facts)
 {
     smt_list_free(&facts->classes, (size_t)facts->class_count);
     smt_free(facts->provenance);
@@ -30,7 +30,7 @@ void smt_classifier_close(smt_classifier **classifier)
         if ((*classifier)->runner) {
             (*classifier)->runner->close((*classifier)->runner);
         }
-        runner_facts_free(&(*classifier)->facts);
+        free_facts(&(*classifier)->facts);
         smt_familiar_destroy(&(*classifier)->familiar);
         smt_free((*classifier)->references);
         smt_free((*classifier)->path);

@@ -16,8 +16,6 @@ typedef struct runner_facts {
     bool probabilities; /* the outputs sum to 1 already; false: logits */
 } runner_facts;
 
-void runner_facts_free(runner_facts *facts);
-
 typedef struct runner runner;
 
 struct runner {

@@ -73,8 +73,4 @@ void onnx_graph_output(onnx_builder *builder, const char *from, const char *name
 smt_status onnx_metadata(onnx_builder *builder, const smt_model *model, bool raw_input);
 smt_status onnx_save(onnx_builder *builder, const char *path);
 
-/* Appends all nodes of a folded graph; `raw`: preprocessing to do inside, or NULL. */
-smt_status
-onnx_write_graph(onnx_builder *builder, const smt_graph *graph, const smt_preprocess *raw);
-
 #endif

@@ -277,7 +277,8 @@ static const char *write_raw_input(onnx_builder *b, const smt_preprocess *raw, i
                  : "";
 }
 
-smt_status onnx_write_graph(onnx_builder *b, const smt_graph *graph, const smt_preprocess *raw)
+/* Appends all nodes of a folded graph; `raw`: preprocessing to do inside, or NULL. */
+static smt_status write_graph(onnx_builder *b, const smt_graph *graph, const smt_preprocess *raw)
 {
     size_t count = (size_t)graph->node_count;
     const char **names = onnx_take(b, count * sizeof *names);
@@ -310,7 +311,7 @@ smt_status smt_onnx_write_annotated(const smt_graph *graph,
     bool raw_input = options && options->raw_input;
     onnx_builder *b = NULL;
     smt_status status = onnx_builder_create(path, &b, error);
-    status = status ? status : onnx_write_graph(b, graph, raw_input ? &model->preprocess : NULL);
+    status = status ? status : write_graph(b, graph, raw_input ? &model->preprocess : NULL);
     status = status ? status : onnx_metadata(b, model, raw_input);
     status = status ? status : onnx_save(b, path);
     onnx_builder_destroy(&b);

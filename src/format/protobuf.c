@@ -29,14 +29,6 @@ void pb_put_integer(smt_bytes *to, uint32_t field, uint64_t value)
     put_varint(to, value);
 }
 
-void pb_put_float(smt_bytes *to, uint32_t field, float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, 4);
-    put_tag(to, field, PB_FIXED32);
-    smt_bytes_integer(to, bits, 4);
-}
-
 void pb_put_bytes(smt_bytes *to, uint32_t field, const void *data, size_t size)
 {
     put_tag(to, field, PB_BYTES);

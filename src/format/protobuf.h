@@ -7,7 +7,6 @@
 /* ---- writing ------------------------------------------------------------------------------- */
 
 void pb_put_integer(smt_bytes *to, uint32_t field, uint64_t value);
-void pb_put_float(smt_bytes *to, uint32_t field, float value);
 void pb_put_bytes(smt_bytes *to, uint32_t field, const void *data, size_t size);
 void pb_put_text(smt_bytes *to, uint32_t field, const char *text);
 /* A message inside: what is appended between the two calls. Returns what pb_end takes. */

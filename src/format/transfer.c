@@ -59,7 +59,8 @@ bool smt_same_classes(const smt_model *a, const smt_model *b)
     return same;
 }
 
-void smt_param_text(const smt_param *param, char *text, size_t size)
+/* "16 x 3 x 3 x 1" */
+static void param_text(const smt_param *param, char *text, size_t size)
 {
     size_t at = 0;
     text[0] = 0;
@@ -68,14 +69,15 @@ void smt_param_text(const smt_param *param, char *text, size_t size)
     }
 }
 
-void smt_sum_channels(const float *from, float *to, size_t pixels, int channels, float factor)
+/* to[pixels] = sum over channels of from[pixels][channels]. */
+static void sum_channels(const float *from, float *to, size_t pixels, int channels)
 {
     for (size_t i = 0; i < pixels; i++) {
         double sum = 0;
         for (int c = 0; c < channels; c++) {
             sum += (double)from[i * (size_t)channels + (size_t)c];
         }
-        to[i] = (float)(sum * (double)factor);
+        to[i] = (float)sum;
     }
 }
 
@@ -157,7 +159,7 @@ static void copy_node(smt_graph *dst, int d, const smt_graph *src, int s, bool s
         smt_param *to = &dst->params[p];
         const smt_param *from = &src->params[src->nodes[s].param[i]];
         if (summed && i == SMT_WEIGHT) {
-            smt_sum_channels(from->data, to->data, to->count, from->dim[3], 1.0f);
+            sum_channels(from->data, to->data, to->count, from->dim[3]);
         } else {
             memcpy(to->data, from->data, to->count * sizeof *to->data);
         }
@@ -216,9 +218,9 @@ smt_status smt_model_transfer(smt_model *dst,
             snprintf(detail, sizeof detail, "3 input channels summed to 1");
         } else if (found == DIFFERENT) {
             char a[40], b[40];
-            smt_param_text(
+            param_text(
                 &src->graph->params[src->graph->nodes[source].param[SMT_WEIGHT]], a, sizeof a);
-            smt_param_text(&g->params[node->param[SMT_WEIGHT]], b, sizeof b);
+            param_text(&g->params[node->param[SMT_WEIGHT]], b, sizeof b);
             snprintf(detail, sizeof detail, "%s there, %s here", a, b);
         }
         if (kind == SMT_TRANSFER_TAKEN || kind == SMT_TRANSFER_SUMMED) {

@@ -501,13 +501,14 @@ match(unfolding *u, const smt_model *dst, const smt_model *src, int *pool_node, 
     return SMT_OK;
 }
 
-smt_status smt_model_unfold(smt_model *dst,
-                            const smt_model *src,
-                            const float *images,
-                            int count,
-                            smt_pool *pool,
-                            smt_transfer_report *report,
-                            smt_error *error)
+/* smt_model_init_from for an imported network. */
+static smt_status unfold(smt_model *dst,
+                         const smt_model *src,
+                         const float *images,
+                         int count,
+                         smt_pool *pool,
+                         smt_transfer_report *report,
+                         smt_error *error)
 {
     unfolding u = {.report = {.difference = -1}};
     smt_graph *folded = NULL, *gated = NULL;
@@ -568,5 +569,5 @@ smt_status smt_model_init_from(smt_model *dst,
                                smt_error *error)
 {
     return src->arch.width > 0 ? smt_model_transfer(dst, src, report, error)
-                               : smt_model_unfold(dst, src, images, count, pool, report, error);
+                               : unfold(dst, src, images, count, pool, report, error);
 }

@@ -4,10 +4,11 @@
  * kernel_w * kernel_h * in floats from column ox * stride on: rows that overlap, but rows of a
  * matrix. So the packed weights are [kernel_w][kernel_h][in][out].
  *
- *   forward    y[pixel][out]      = rows[pixel][in'] * packed[in'][out]          in' = kernel_w *
- * kernel_h * in weight     dW^T[in'][out]    += rows^T[in'][pixel] * dy[pixel][out] data
- * drows[pixel][in'']  = dy[pixel][out] * W[out][in''],  each element then added to its pixel
- */
+ *   forward  y[pixel][out]     = rows[pixel][in'] * packed[in'][out]
+ *   weight   dW^T[in'][out]   += rows^T[in'][pixel] * dy[pixel][out]
+ *   data     drows[pixel][in'] = dy[pixel][out] * W[out][in'], each then added to its pixel
+ *
+ * with in' = kernel_w * kernel_h * in. */
 #include "ops/operators.h"
 
 #include <string.h>

@@ -2,11 +2,10 @@
 
 #include <stddef.h>
 
-const ops_operator ops_input = {.forward = NULL};
-
 const ops_operator *ops_find(smt_op op)
 {
-    static const ops_operator *const table[SMT_OP_COUNT] = {[SMT_OP_INPUT] = &ops_input,
+    static const ops_operator input = {.forward = NULL};
+    static const ops_operator *const table[SMT_OP_COUNT] = {[SMT_OP_INPUT] = &input,
                                                             [SMT_OP_AFFINE] = &ops_affine,
                                                             [SMT_OP_CONV] = &ops_conv,
                                                             [SMT_OP_DEPTHWISE] = &ops_depthwise,

@@ -48,9 +48,8 @@ typedef struct ops_operator {
     bool activates;    /* applies node->activation itself */
 } ops_operator;
 
-extern const ops_operator ops_input, ops_affine, ops_conv, ops_depthwise, ops_batch_norm,
-    ops_activation, ops_add_op, ops_multiply, ops_global_pool, ops_dense, ops_dropout, ops_softmax,
-    ops_quantize;
+extern const ops_operator ops_affine, ops_conv, ops_depthwise, ops_batch_norm, ops_activation,
+    ops_add_op, ops_multiply, ops_global_pool, ops_dense, ops_dropout, ops_softmax, ops_quantize;
 
 const ops_operator *ops_find(smt_op op);
 

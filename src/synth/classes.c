@@ -1,7 +1,5 @@
 #include "classes.h"
 
-#include <strings.h>
-
 static const synth_recipe phase1[] = {
     {"bridge", FLAW_BRIDGE, {6, 0.8f, 2.2f, 0.6f, 0, 0, 0, 0, 0, 0, 1.2f}},
     {"clean", FLAW_NONE, {4, 2, 1.2f, 1, 0.5f, 1.4f, 0.9f, 0.9f, 0.5f, 0.3f, 0.2f}},
@@ -41,19 +39,6 @@ const synth_recipe *synth_recipes(smt_synth_preset preset, int *count)
     }
     *count = 0;
     return NULL;
-}
-
-smt_status smt_synth_preset_parse(const char *name, smt_synth_preset *out, smt_error *error)
-{
-    if (name && strcasecmp(name, "phase1") == 0) {
-        *out = SMT_SYNTH_PHASE1;
-    } else if (name && strcasecmp(name, "phase3") == 0) {
-        *out = SMT_SYNTH_PHASE3;
-    } else {
-        return smt_fail(
-            error, SMT_ERR_ARGUMENT, "preset '%s': there are phase1 and phase3", name ? name : "");
-    }
-    return SMT_OK;
 }
 
 const char *smt_synth_preset_name(smt_synth_preset preset)

@@ -121,7 +121,8 @@ static void torn_track(synth_scene *s)
     }
 }
 
-void synth_chatter(synth_scene *s)
+/* A row of crescents along a line, the marks of a stick-slip contact. */
+static void chatter(synth_scene *s)
 {
     float angle = synth_uniform(s, 0, 6.2832f), drift = synth_uniform(s, -0.05f, 0.05f);
     int count = synth_int(s, 4, 22), rows = synth_chance(s, 0.25f) ? 2 : 1;
@@ -285,7 +286,7 @@ void synth_defect_scratch(synth_scene *s)
         grooves(s, synth_int(s, 2, 8), 0.002f, 0.006f, 0.2f, 1.2f);
         break;
     case 4:
-        synth_chatter(s);
+        chatter(s);
         break;
     default:
         skipping(s);
@@ -301,7 +302,7 @@ void synth_defect_cmp(synth_scene *s)
     synth_kind_is(s, names[kind]);
     switch (kind) {
     case 0:
-        synth_chatter(s);
+        chatter(s);
         break;
     case 1:
         pits(s);
@@ -309,7 +310,7 @@ void synth_defect_cmp(synth_scene *s)
     case 2:
         synth_residue(s);
         if (synth_chance(s, 0.4f)) {
-            synth_chatter(s);
+            chatter(s);
         }
         break;
     case 3:

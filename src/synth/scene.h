@@ -276,8 +276,6 @@ void synth_crack_path(synth_scene *s,
                       float length,
                       float width,
                       int depth);
-/* A row of crescents along a line, the marks of a stick-slip contact. */
-void synth_chatter(synth_scene *s);
 void synth_residue(synth_scene *s);
 
 /* ---- signal.c, detector.c, overlay.c ---- */

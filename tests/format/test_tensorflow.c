@@ -166,7 +166,10 @@ constant(smt_bytes *to, const char *name, int type, int rank, const int64_t *dim
     size_t tensor = pb_begin(to, TF_ATTR_TENSOR);
     pb_put_integer(to, TF_TENSOR_TYPE, (uint64_t)type);
     shape(to, TF_TENSOR_SHAPE, rank, dim);
-    pb_put_float(to, TF_TENSOR_FLOATS, value);
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    smt_bytes_integer(to, TF_TENSOR_FLOATS << 3 | PB_FIXED32, 1);
+    smt_bytes_integer(to, bits, sizeof bits);
     pb_end(to, tensor);
     pb_end(to, inner);
     pb_end(to, entry);

@@ -5,7 +5,6 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -366,20 +365,13 @@ static void test_names(void **state)
     assert_int_equal(smt_synth_class_count(SMT_SYNTH_PHASE1), 10);
     assert_int_equal(smt_synth_class_count(SMT_SYNTH_PHASE3), 11);
     for (int preset = 0; preset < 2; preset++) {
-        smt_synth_preset p = (smt_synth_preset)preset, back;
+        smt_synth_preset p = (smt_synth_preset)preset;
         for (int k = 1; k < smt_synth_class_count(p); k++) {
             assert_true(strcmp(smt_synth_class_name(p, k - 1), smt_synth_class_name(p, k)) < 0);
         }
         assert_null(smt_synth_class_name(p, -1));
         assert_null(smt_synth_class_name(p, smt_synth_class_count(p)));
-        assert_int_equal(smt_synth_preset_parse(smt_synth_preset_name(p), &back, NULL), SMT_OK);
-        assert_int_equal(back, p);
     }
-    smt_error error = {0};
-    smt_synth_preset out;
-    assert_int_equal(smt_synth_preset_parse("phase2", &out, &error), SMT_ERR_ARGUMENT);
-    assert_non_null(strstr(error.message, "phase3"));
-    assert_int_equal(smt_synth_preset_parse(NULL, &out, &error), SMT_ERR_ARGUMENT);
 }
 
 /* Mean of the absolute differences of neighbours, both ways, of images of one layout of clean. */

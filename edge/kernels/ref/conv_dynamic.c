@@ -7,7 +7,7 @@
 #include "kernels/ref/window.h"
 
 /* The quantised image. */
-uint32_t smt_ref_dynamic_scratch(const smt_conv *p)
+static uint32_t scratch_bytes(const smt_conv *p)
 {
     return (uint32_t)(p->in_h * p->in_w * p->in_c);
 }
@@ -52,7 +52,7 @@ static float finish(const smt_conv *p, int32_t o, int32_t sum, float scale)
 
 /* in [batch][in_h][in_w][in_c], weights [out_c][filter_h][filter_w][in_c]
  * -> out [batch][out_h][out_w][out_c] */
-void smt_ref_conv_dynamic(const smt_conv *p, const void *in, void *out, void *scratch)
+static void conv(const smt_conv *p, const void *in, void *out, void *scratch)
 {
     const float *x = in;
     float *y = out;
@@ -79,7 +79,7 @@ void smt_ref_conv_dynamic(const smt_conv *p, const void *in, void *out, void *sc
 
 /* in [batch][in_h][in_w][in_c], weights [filter_h][filter_w][out_c]
  * -> out [batch][out_h][out_w][out_c] */
-void smt_ref_depthwise_dynamic(const smt_conv *p, const void *in, void *out, void *scratch)
+static void depthwise(const smt_conv *p, const void *in, void *out, void *scratch)
 {
     const float *x = in;
     float *y = out;
@@ -103,8 +103,7 @@ void smt_ref_depthwise_dynamic(const smt_conv *p, const void *in, void *out, voi
     }
 }
 
-const smt_conv_kernel smt_ref_conv_dynamic_kernel = {.scratch = smt_ref_dynamic_scratch,
-                                                     .run = smt_ref_conv_dynamic};
+const smt_conv_kernel smt_ref_conv_dynamic_kernel = {.scratch = scratch_bytes, .run = conv};
 
-const smt_conv_kernel smt_ref_depthwise_dynamic_kernel = {.scratch = smt_ref_dynamic_scratch,
-                                                          .run = smt_ref_depthwise_dynamic};
+const smt_conv_kernel smt_ref_depthwise_dynamic_kernel = {.scratch = scratch_bytes,
+                                                          .run = depthwise};

@@ -1,12 +1,12 @@
 /* float32 convolution and depthwise convolution. */
 #include "kernels/ref/window.h"
 
-uint32_t smt_ref_conv_f32_lead(const smt_conv *p)
+static uint32_t conv_lead(const smt_conv *p)
 {
     return smt_conv_lead(p, 4, false, 1);
 }
 
-uint32_t smt_ref_depthwise_f32_lead(const smt_conv *p)
+static uint32_t depthwise_lead(const smt_conv *p)
 {
     return smt_conv_lead(p, 4, p->in_c == p->out_c, 1);
 }
@@ -67,8 +67,7 @@ void smt_ref_depthwise_f32(const smt_conv *p, const void *in, void *out, void *s
                 }
 }
 
-const smt_conv_kernel smt_ref_conv_f32_kernel = {.lead = smt_ref_conv_f32_lead,
-                                                 .run = smt_ref_conv_f32};
+const smt_conv_kernel smt_ref_conv_f32_kernel = {.lead = conv_lead, .run = smt_ref_conv_f32};
 
-const smt_conv_kernel smt_ref_depthwise_f32_kernel = {.lead = smt_ref_depthwise_f32_lead,
+const smt_conv_kernel smt_ref_depthwise_f32_kernel = {.lead = depthwise_lead,
                                                       .run = smt_ref_depthwise_f32};
