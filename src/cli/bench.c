@@ -208,22 +208,18 @@ int cli_bench(int argc, char **argv)
         .batch = 32, .steps = 15, .runs = 200, .width = 1.0, .model = smt_mobilenet_defaults()};
     int three = 0;
     const cli_option options[] = {
-        {"train", 0, CLI_FLAG, &b.train, 0, 0, NULL, "measure training steps"},
-        {"batch", 'b', CLI_INT, &b.batch, 1, 4096, "N", "images in a batch"},
-        {"size", 0, CLI_INT, &b.model.input_size, 32, 512, "PX", "side of the input"},
-        {"width", 0, CLI_REAL, &b.width, 0.25, 2.0, "X", "width multiplier of the network"},
-        {"channels", 0, CLI_CHOICE, &three, 0, 0, "1|3", "channels of the input"},
+        {"train", 0, CLI_FLAG(&b.train), "measure training steps"},
+        {"batch", 'b', CLI_INT(&b.batch, 1, 4096, "N"), "images in a batch"},
+        {"size", 0, CLI_INT(&b.model.input_size, 32, 512, "PX"), "side of the input"},
+        {"width", 0, CLI_REAL(&b.width, 0.25, 2.0, "X"), "width multiplier of the network"},
+        {"channels", 0, CLI_CHOICE(&three, "1|3"), "channels of the input"},
         {"wide-head",
          0,
-         CLI_FLAG,
-         &b.model.wide_head,
-         0,
-         0,
-         NULL,
+         CLI_FLAG(&b.model.wide_head),
          "with the layer of 1024 units before the classifier"},
-        {"steps", 0, CLI_INT, &b.steps, 1, 100000, "N", "steps to time, after three others"},
-        {"runs", 0, CLI_INT, &b.runs, 1, 100000, "N", "of a network: runs to time"},
-        {"json", 0, CLI_FLAG, &b.json, 0, 0, NULL, "print one JSON object"},
+        {"steps", 0, CLI_INT(&b.steps, 1, 100000, "N"), "steps to time, after three others"},
+        {"runs", 0, CLI_INT(&b.runs, 1, 100000, "N"), "of a network: runs to time"},
+        {"json", 0, CLI_FLAG(&b.json), "print one JSON object"},
         {.name = NULL}};
     char **operands;
     int operand_count;

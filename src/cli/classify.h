@@ -7,7 +7,7 @@
 /* The row of a table of options that takes `names` for cli_open_classifier. */
 #define CLI_OPTION_CLASSES(names)                                                                  \
     {                                                                                              \
-        "classes", 0, CLI_TEXT, names, 0, 0, "A,B,...",                                            \
+        "classes", 0, CLI_TEXT(names, "A,B,..."),                                                  \
             "the model's class names in output order, for a file without them"                     \
     }
 

@@ -18,7 +18,7 @@ typedef enum cli_kind {
     CLI_FOLDER, /* the same: a folder to write into, made if missing */
     CLI_INPUT,  /* the same: a file or folder to read; cli_parse tells at once if it is missing */
     CLI_INPUTS, /* cli_list of such; may be repeated */
-    CLI_CHOICE, /* int: index into `choices`, a "a|b|c" list */
+    CLI_CHOICE, /* int: index into `argument`, a list "a|b|c" */
     CLI_LIST,   /* cli_list: may be repeated; texts into argv */
     CLI_PAIRS   /* the same, each of the form of `argument`: FROM=TO */
 } cli_kind;
@@ -37,6 +37,21 @@ typedef struct cli_option {
     const char *argument; /* "N", "DIR", ...; for CLI_CHOICE the list itself: "adamw|adam|sgd" */
     const char *help;     /* one sentence; the default and the range are appended */
 } cli_option;
+
+/* The middle of a row: {"size", 's', CLI_INT(&size, 16, 1024, "PX"), "side of an image"}. */
+#define CLI_FLAG(target) CLI_FLAG, target, 0, 0, NULL
+#define CLI_INT(target, low, high, argument) CLI_INT, target, low, high, argument
+#define CLI_UINT64(target, argument) CLI_UINT64, target, 0, 0, argument
+#define CLI_REAL(target, low, high, argument) CLI_REAL, target, low, high, argument
+#define CLI_TEXT(target, argument) CLI_TEXT, target, 0, 0, argument
+#define CLI_FILE(target, argument) CLI_FILE, target, 0, 0, argument
+#define CLI_STREAM(target, argument) CLI_STREAM, target, 0, 0, argument
+#define CLI_FOLDER(target, argument) CLI_FOLDER, target, 0, 0, argument
+#define CLI_INPUT(target, argument) CLI_INPUT, target, 0, 0, argument
+#define CLI_INPUTS(target, argument) CLI_INPUTS, target, 0, 0, argument
+#define CLI_CHOICE(target, choices) CLI_CHOICE, target, 0, 0, choices
+#define CLI_LIST(target, argument) CLI_LIST, target, 0, 0, argument
+#define CLI_PAIRS(target, argument) CLI_PAIRS, target, 0, 0, argument
 
 typedef struct cli_command {
     const char *name;

@@ -11,16 +11,12 @@ static const char *output;
 static int resamples = SMT_BOOTSTRAP_RESAMPLES;
 
 static const cli_option options[] = {
-    {"output", 'o', CLI_FILE, &output, 0, 0, "FILE", "write the figures there too, as JSON"},
+    {"output", 'o', CLI_FILE(&output, "FILE"), "write the figures there too, as JSON"},
     {"resamples",
      0,
-     CLI_INT,
-     &resamples,
-     0,
-     100000,
-     "N",
+     CLI_INT(&resamples, 0, 100000, "N"),
      "bootstrap resamples of the 95% intervals"},
-    {NULL, 0, CLI_FLAG, NULL, 0, 0, NULL, NULL},
+    {0},
 };
 
 static const cli_command command = {

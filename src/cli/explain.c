@@ -10,33 +10,18 @@
 static const char *output, *class_name, *layer, *source, *names;
 
 static const cli_option options[] = {
-    {"output", 'o', CLI_FOLDER, &output, 0, 0, "DIR", "folder for the overlays; made if missing"},
-    {"class",
-     0,
-     CLI_TEXT,
-     &class_name,
-     0,
-     0,
-     "NAME",
-     "explain this class instead of the predicted one"},
+    {"output", 'o', CLI_FOLDER(&output, "DIR"), "folder for the overlays; made if missing"},
+    {"class", 0, CLI_TEXT(&class_name, "NAME"), "explain this class instead of the predicted one"},
     {"layer",
      0,
-     CLI_TEXT,
-     &layer,
-     0,
-     0,
-     "NODE",
+     CLI_TEXT(&layer, "NODE"),
      "look at this layer instead of the last one that knows places; 'semtinel info' lists them"},
     {"source",
      0,
-     CLI_INPUT,
-     &source,
-     0,
-     0,
-     "MODEL",
+     CLI_INPUT(&source, "MODEL"),
      "float model to look into, for an int8 file whose network it is"},
     CLI_OPTION_CLASSES(&names),
-    {NULL, 0, CLI_FLAG, NULL, 0, 0, NULL, NULL},
+    {0},
 };
 
 static const cli_command command = {

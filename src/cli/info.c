@@ -11,9 +11,9 @@
 static bool as_json, brief;
 
 static const cli_option options[] = {
-    {"json", 0, CLI_FLAG, &as_json, 0, 0, NULL, "print one JSON object"},
-    {"brief", 'b', CLI_FLAG, &brief, 0, 0, NULL, "leave out the table of layers"},
-    {NULL, 0, CLI_FLAG, NULL, 0, 0, NULL, NULL},
+    {"json", 0, CLI_FLAG(&as_json), "print one JSON object"},
+    {"brief", 'b', CLI_FLAG(&brief), "leave out the table of layers"},
+    {0},
 };
 
 static const cli_command command = {

@@ -13,17 +13,13 @@
 cli_common cli_shared = {.quiet = false, .threads = 0, .seed = 1};
 
 const cli_option cli_common_options[] = {
-    {"threads", 't', CLI_INT, &cli_shared.threads, 0, 256, "N", "threads to use; 0: one per core"},
+    {"threads", 't', CLI_INT(&cli_shared.threads, 0, 256, "N"), "threads to use; 0: one per core"},
     {"seed",
      0,
-     CLI_UINT64,
-     &cli_shared.seed,
-     0,
-     0,
-     "N",
+     CLI_UINT64(&cli_shared.seed, "N"),
      "seed of everything random; same seed, same result"},
-    {"quiet", 'q', CLI_FLAG, &cli_shared.quiet, 0, 0, NULL, "print errors only"},
-    {NULL, 0, CLI_FLAG, NULL, 0, 0, NULL, NULL},
+    {"quiet", 'q', CLI_FLAG(&cli_shared.quiet), "print errors only"},
+    {0},
 };
 
 int cli_usage(const cli_command *command, const char *format, ...)

@@ -12,17 +12,10 @@ static const char *output, *names;
 static bool as_json;
 
 static const cli_option options[] = {
-    {"output", 'o', CLI_STREAM, &output, 0, 0, "FILE", "write there instead of to standard output"},
-    {"json",
-     0,
-     CLI_FLAG,
-     &as_json,
-     0,
-     0,
-     NULL,
-     "a JSON array with all probabilities instead of CSV"},
+    {"output", 'o', CLI_STREAM(&output, "FILE"), "write there instead of to standard output"},
+    {"json", 0, CLI_FLAG(&as_json), "a JSON array with all probabilities instead of CSV"},
     CLI_OPTION_CLASSES(&names),
-    {NULL, 0, CLI_FLAG, NULL, 0, 0, NULL, NULL},
+    {0},
 };
 
 static const cli_command command = {

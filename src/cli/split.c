@@ -75,27 +75,19 @@ int cli_split(int argc, char **argv)
     args.options = smt_split_defaults();
     args.threshold = (double)smt_audit_defaults().threshold;
     const cli_option table[] = {
-        {"train", 0, CLI_REAL, &args.options.train, 0, 1, "X", "part of each class for training"},
-        {"val", 0, CLI_REAL, &args.options.val, 0, 1, "X", "part for validation; 0: none"},
-        {"test", 0, CLI_REAL, &args.options.test, 0, 1, "X", "part for testing; 0: none"},
+        {"train", 0, CLI_REAL(&args.options.train, 0, 1, "X"), "part of each class for training"},
+        {"val", 0, CLI_REAL(&args.options.val, 0, 1, "X"), "part for validation; 0: none"},
+        {"test", 0, CLI_REAL(&args.options.test, 0, 1, "X"), "part for testing; 0: none"},
         {"link",
          0,
-         CLI_FLAG,
-         &args.options.link,
-         0,
-         0,
-         NULL,
+         CLI_FLAG(&args.options.link),
          "make hard links, which take no space, in the place of copies"},
-        {"merge", 0, CLI_FLAG, &args.merge, 0, 0, NULL, "pool a source that has splits already"},
+        {"merge", 0, CLI_FLAG(&args.merge), "pool a source that has splits already"},
         {"threshold",
          0,
-         CLI_REAL,
-         &args.threshold,
-         0.75,
-         1,
-         "X",
+         CLI_REAL(&args.threshold, 0.75, 1, "X"),
          "least similarity of a near-duplicate"},
-        {NULL, 0, CLI_FLAG, NULL, 0, 0, NULL, NULL},
+        {0},
     };
     char **operands;
     int count;
