@@ -5,11 +5,11 @@
 #include <semtinel/report.h>
 
 #include <stdio.h>
+#include <string.h>
 
 static struct {
     const char *json, *sheet;
-    int rows, sheet_pairs, neighbours;
-    double threshold;
+    int rows, sheet_pairs;
     bool strict;
 } args;
 
@@ -128,13 +128,40 @@ done:
     return status;
 }
 
+/* The text, or JSON in its place, to standard output; JSON to the file that --json names. */
+static smt_status print_audit(const smt_audit *audit, smt_error *error)
+{
+    char *text = NULL, *json = NULL;
+    bool json_to_stdout = args.json && strcmp(args.json, "-") == 0;
+    smt_status status = smt_audit_text(audit, (size_t)args.rows, &text, error);
+    status = status ? status : smt_audit_json(audit, &json, error);
+    if (status) {
+        goto done;
+    }
+    if (json_to_stdout) {
+        printf("%s\n", json);
+    } else if (!cli_shared.quiet) {
+        fputs(text, stdout);
+    }
+    if (args.json && !json_to_stdout) {
+        size_t size = strlen(json);
+        json[size++] = '\n'; /* in the place of its NUL */
+        if ((status = smt_file_save(args.json, json, size, error))) {
+            goto done;
+        }
+        cli_say("wrote %s", args.json);
+    }
+done:
+    smt_free(text);
+    smt_free(json);
+    return status;
+}
+
 int cli_audit(int argc, char **argv)
 {
     smt_audit_options options = smt_audit_defaults();
     args.rows = 12;
     args.sheet_pairs = 30;
-    args.threshold = (double)options.threshold;
-    args.neighbours = options.neighbours;
     const cli_option table[] = {
         {"json",
          0,
@@ -145,9 +172,12 @@ int cli_audit(int argc, char **argv)
         {"rows", 0, CLI_INT(&args.rows, 0, 1e9, "N"), "lines a list of the text; 0: all"},
         {"threshold",
          0,
-         CLI_REAL(&args.threshold, 0.75, 1, "X"),
+         CLI_FLOAT(&options.threshold, 0.75, 1, "X"),
          "least similarity of a near-duplicate"},
-        {"neighbours", 0, CLI_INT(&args.neighbours, 1, 1024, "N"), "candidates compared per image"},
+        {"neighbours",
+         0,
+         CLI_INT(&options.neighbours, 1, 1024, "N"),
+         "candidates compared per image"},
         {"strict",
          0,
          CLI_FLAG(&args.strict),
@@ -160,45 +190,16 @@ int cli_audit(int argc, char **argv)
     if (code >= 0) {
         return code;
     }
-    options.threshold = (float)args.threshold;
-    options.neighbours = args.neighbours;
 
     smt_error error = {SMT_OK, ""};
     smt_dataset *dataset = NULL;
     smt_pool *pool = NULL;
     smt_audit *audit = NULL;
-    char *text = NULL, *json = NULL;
     code = EXIT_DONE;
-    bool json_to_stdout = args.json && args.json[0] == '-' && !args.json[1];
     if (smt_dataset_scan(operands[0], &dataset, &error) ||
         smt_pool_create(cli_shared.threads, &pool, &error) ||
-        smt_audit_run(dataset, &options, pool, &audit, &error)) {
-        code = cli_report(&error);
-        goto done;
-    }
-    if (smt_audit_text(audit, (size_t)args.rows, &text, &error) ||
-        smt_audit_json(audit, &json, &error)) {
-        code = cli_report(&error);
-        goto done;
-    }
-    if (json_to_stdout) {
-        printf("%s\n", json);
-    } else if (!cli_shared.quiet) {
-        fputs(text, stdout);
-    }
-    if (args.json && !json_to_stdout) {
-        size_t size = 0;
-        while (json[size]) {
-            size++;
-        }
-        json[size++] = '\n'; /* in the place of its NUL */
-        if (smt_file_save(args.json, json, size, &error)) {
-            code = cli_report(&error);
-            goto done;
-        }
-        cli_say("wrote %s", args.json);
-    }
-    if (args.sheet && save_sheet(audit, &error)) {
+        smt_audit_run(dataset, &options, pool, &audit, &error) || print_audit(audit, &error) ||
+        (args.sheet && save_sheet(audit, &error))) {
         code = cli_report(&error);
         goto done;
     }
@@ -214,8 +215,6 @@ int cli_audit(int argc, char **argv)
         code = EXIT_FAILED;
     }
 done:
-    smt_free(text);
-    smt_free(json);
     smt_audit_destroy(&audit);
     smt_pool_destroy(&pool);
     smt_dataset_destroy(&dataset);

@@ -3,11 +3,8 @@
 
 #include <semtinel/split.h>
 
-static struct {
-    smt_augment_set_options options;
-    double rotation, zoom, shift, shear, contrast, brightness, gamma, blur, noise, jitter, cutout;
-    bool no_turns, no_flips;
-} args;
+static smt_augment_set_options options;
+static bool no_turns, no_flips;
 
 static const cli_command command = {
     .name = "augment",
@@ -25,90 +22,97 @@ static const cli_command command = {
     .max_operands = 2,
 };
 
-int cli_augment(int argc, char **argv)
+static int parse(int argc, char **argv, char ***operands)
 {
-    args.options = smt_augment_set_defaults();
-    smt_augment_options *a = &args.options.augment;
-    args.rotation = (double)a->rotation;
-    args.zoom = (double)a->zoom;
-    args.shift = (double)a->shift;
-    args.shear = (double)a->shear;
-    args.contrast = (double)a->contrast;
-    args.brightness = (double)a->brightness;
-    args.gamma = (double)a->gamma;
-    args.blur = (double)a->blur;
-    args.noise = (double)a->noise;
-    args.jitter = (double)a->jitter;
-    args.cutout = (double)a->cutout;
+    options = smt_augment_set_defaults();
+    smt_augment_options *a = &options.augment;
     const cli_option table[] = {
         {"per-class",
          'n',
-         CLI_INT(&args.options.per_class, 0, 1e6, "N"),
+         CLI_INT(&options.per_class, 0, 1e6, "N"),
          "training images of each class; 0: as many as the largest class has"},
         {"size",
          0,
-         CLI_INT(&args.options.size, 0, 2048, "PX"),
+         CLI_INT(&options.size, 0, 2048, "PX"),
          "side of the new images, from 16; 0: as the source image"},
         {"all-train",
          0,
-         CLI_FLAG(&args.options.all_train),
+         CLI_FLAG(&options.all_train),
          "take a source without splits as training data"},
         {"link",
          0,
-         CLI_FLAG(&args.options.link),
+         CLI_FLAG(&options.link),
          "hard links in the place of copies for unchanged images"},
-        {"rotation", 0, CLI_REAL(&args.rotation, 0, 45, "DEG"), "rotation by up to +-DEG degrees"},
-        {"zoom", 0, CLI_REAL(&args.zoom, 0, 1, "X"), "zoom by 1/(1+X) .. 1+X"},
-        {"shift", 0, CLI_REAL(&args.shift, 0, 0.5, "X"), "shift by up to +-X of the side"},
-        {"shear", 0, CLI_REAL(&args.shear, 0, 0.5, "X"), "shear by up to +-X"},
-        {"contrast", 0, CLI_REAL(&args.contrast, 0, 2, "X"), "contrast times 1/(1+X) .. 1+X"},
+        {"rotation", 0, CLI_FLOAT(&a->rotation, 0, 45, "DEG"), "rotation by up to +-DEG degrees"},
+        {"zoom", 0, CLI_FLOAT(&a->zoom, 0, 1, "X"), "zoom by 1/(1+X) .. 1+X"},
+        {"shift", 0, CLI_FLOAT(&a->shift, 0, 0.5, "X"), "shift by up to +-X of the side"},
+        {"shear", 0, CLI_FLOAT(&a->shear, 0, 0.5, "X"), "shear by up to +-X"},
+        {"contrast", 0, CLI_FLOAT(&a->contrast, 0, 2, "X"), "contrast times 1/(1+X) .. 1+X"},
         {"brightness",
          0,
-         CLI_REAL(&args.brightness, 0, 128, "G"),
+         CLI_FLOAT(&a->brightness, 0, 128, "G"),
          "brightness by up to +-G grey levels"},
-        {"gamma", 0, CLI_REAL(&args.gamma, 0, 2, "X"), "gamma of 1/(1+X) .. 1+X"},
-        {"blur", 0, CLI_REAL(&args.blur, 0, 2, "PX"), "Gaussian blur of up to PX pixels"},
-        {"noise", 0, CLI_REAL(&args.noise, 0, 64, "G"), "Gaussian noise of up to G grey levels"},
-        {"jitter", 0, CLI_REAL(&args.jitter, 0, 4, "PX"), "line jitter of up to PX pixels"},
-        {"cutout", 0, CLI_REAL(&args.cutout, 0, 1, "P"), "probability of a grey box"},
-        {"no-turns", 0, CLI_FLAG(&args.no_turns), "no quarter turns"},
-        {"no-flips", 0, CLI_FLAG(&args.no_flips), "no mirroring"},
+        {"gamma", 0, CLI_FLOAT(&a->gamma, 0, 2, "X"), "gamma of 1/(1+X) .. 1+X"},
+        {"blur", 0, CLI_FLOAT(&a->blur, 0, 2, "PX"), "Gaussian blur of up to PX pixels"},
+        {"noise", 0, CLI_FLOAT(&a->noise, 0, 64, "G"), "Gaussian noise of up to G grey levels"},
+        {"jitter", 0, CLI_FLOAT(&a->jitter, 0, 4, "PX"), "line jitter of up to PX pixels"},
+        {"cutout", 0, CLI_FLOAT(&a->cutout, 0, 1, "P"), "probability of a grey box"},
+        {"no-turns", 0, CLI_FLAG(&no_turns), "no quarter turns"},
+        {"no-flips", 0, CLI_FLAG(&no_flips), "no mirroring"},
         {0},
     };
-    char **operands;
     int count;
-    int code = cli_parse(&command, table, argc, argv, &operands, &count);
+    int code = cli_parse(&command, table, argc, argv, operands, &count);
     if (code >= 0) {
         return code;
     }
-    if (args.options.size && args.options.size < 16) {
-        return cli_usage(&command, "--size %d: 0 or 16 .. 2048", args.options.size);
+    if (options.size && options.size < 16) {
+        return cli_usage(&command, "--size %d: 0 or 16 .. 2048", options.size);
     }
-    a->rotation = (float)args.rotation;
-    a->zoom = (float)args.zoom;
-    a->shift = (float)args.shift;
-    a->shear = (float)args.shear;
-    a->contrast = (float)args.contrast;
-    a->brightness = (float)args.brightness;
-    a->gamma = (float)args.gamma;
-    a->blur = (float)args.blur;
-    a->noise = (float)args.noise;
-    a->jitter = (float)args.jitter;
-    a->cutout = (float)args.cutout;
-    if (args.no_turns) {
+    if (no_turns) {
         a->quarter_turns = 0;
     }
-    if (args.no_flips) {
+    if (no_flips) {
         a->flip_horizontal = a->flip_vertical = 0;
     }
-    args.options.seed = cli_shared.seed;
+    options.seed = cli_shared.seed;
+    return -1;
+}
 
+/* What the audit found that matters here; true if images are skipped. */
+static bool warn(const smt_audit *audit, const char *source)
+{
+    bool skipped = false;
+    for (size_t i = 0; i < audit->dataset->sample_count; i++) {
+        if (audit->content[i] == SMT_CONTENT_UNREADABLE) {
+            smt_log(SMT_LOG_WARNING, "skipped %s", audit->reasons[i]);
+            skipped = true;
+        }
+    }
+    size_t leaks = audit->summary.leaks[SMT_SPLIT_VAL] + audit->summary.leaks[SMT_SPLIT_TEST];
+    if (leaks) {
+        smt_log(SMT_LOG_WARNING,
+                "%s: %zu val and test %s a duplicate in train, which augmentation will "
+                "multiply; 'semtinel split --merge' makes clean splits",
+                source,
+                leaks,
+                smt_plural(leaks, "image has", "images have"));
+    }
+    return skipped;
+}
+
+int cli_augment(int argc, char **argv)
+{
+    char **operands;
+    int code = parse(argc, argv, &operands);
+    if (code >= 0) {
+        return code;
+    }
     smt_error error = {SMT_OK, ""};
     smt_dataset *dataset = NULL;
     smt_pool *pool = NULL;
     smt_audit *audit = NULL;
     smt_augment_set_result result = {0, 0, 0};
-    code = EXIT_DONE;
     if (smt_split_check_output(operands[0], operands[1], &error) ||
         smt_dataset_scan(operands[0], &dataset, &error) ||
         smt_pool_create(cli_shared.threads, &pool, &error) ||
@@ -116,23 +120,8 @@ int cli_augment(int argc, char **argv)
         code = cli_report(&error);
         goto done;
     }
-    for (size_t i = 0; i < dataset->sample_count; i++) {
-        if (audit->content[i] == SMT_CONTENT_UNREADABLE) {
-            smt_log(SMT_LOG_WARNING, "skipped %s", audit->reasons[i]);
-            code = EXIT_SKIPPED;
-        }
-    }
-    size_t leaks = audit->summary.leaks[SMT_SPLIT_VAL] + audit->summary.leaks[SMT_SPLIT_TEST];
-    if (leaks) {
-        smt_log(SMT_LOG_WARNING,
-                "%s: %zu val and test %s a duplicate in train, which augmentation will "
-                "multiply; 'semtinel "
-                "split --merge' makes clean splits",
-                operands[0],
-                leaks,
-                smt_plural(leaks, "image has", "images have"));
-    }
-    if (smt_augment_set(audit, &args.options, pool, operands[1], &result, &error)) {
+    code = warn(audit, operands[0]) ? EXIT_SKIPPED : EXIT_DONE;
+    if (smt_augment_set(audit, &options, pool, operands[1], &result, &error)) {
         code = cli_report(&error);
         goto done;
     }

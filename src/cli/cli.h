@@ -12,6 +12,7 @@ typedef enum cli_kind {
     CLI_INT,    /* int, low .. high */
     CLI_UINT64, /* uint64_t */
     CLI_REAL,   /* double, low .. high */
+    CLI_FLOAT,  /* float, low .. high */
     CLI_TEXT,   /* const char * into argv */
     CLI_FILE,   /* the same: a file to write; cli_parse tells at once if it cannot be */
     CLI_STREAM, /* the same; "-" is standard output, which the command sees to */
@@ -33,7 +34,7 @@ typedef struct cli_option {
     char letter;      /* short option, or 0 */
     cli_kind kind;
     void *target;         /* holds the default before parsing */
-    double low, high;     /* of CLI_INT and CLI_REAL */
+    double low, high;     /* of CLI_INT, CLI_REAL and CLI_FLOAT */
     const char *argument; /* "N", "DIR", ...; for CLI_CHOICE the list itself: "adamw|adam|sgd" */
     const char *help;     /* one sentence; the default and the range are appended */
 } cli_option;
@@ -43,6 +44,7 @@ typedef struct cli_option {
 #define CLI_INT(target, low, high, argument) CLI_INT, target, low, high, argument
 #define CLI_UINT64(target, argument) CLI_UINT64, target, 0, 0, argument
 #define CLI_REAL(target, low, high, argument) CLI_REAL, target, low, high, argument
+#define CLI_FLOAT(target, low, high, argument) CLI_FLOAT, target, low, high, argument
 #define CLI_TEXT(target, argument) CLI_TEXT, target, 0, 0, argument
 #define CLI_FILE(target, argument) CLI_FILE, target, 0, 0, argument
 #define CLI_STREAM(target, argument) CLI_STREAM, target, 0, 0, argument

@@ -86,9 +86,12 @@ static void default_and_range(const cli_option *option, char *out, size_t size)
         snprintf(out, size, " [%llu]", (unsigned long long)*(uint64_t *)option->target);
         break;
     case CLI_REAL:
-        snprintf(
-            out, size, " [%g; %g .. %g]", *(double *)option->target, option->low, option->high);
+    case CLI_FLOAT: {
+        double value =
+            option->kind == CLI_REAL ? *(double *)option->target : (double)*(float *)option->target;
+        snprintf(out, size, " [%g; %g .. %g]", value, option->low, option->high);
         break;
+    }
     case CLI_TEXT:
     case CLI_FILE:
     case CLI_STREAM:

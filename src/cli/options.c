@@ -80,7 +80,8 @@ static int take(const cli_command *command, const cli_option *option, const char
         *(uint64_t *)option->target = value;
         return -1;
     }
-    case CLI_REAL: {
+    case CLI_REAL:
+    case CLI_FLOAT: {
         double value = strtod(text, &end);
         if (errno || end == text || *end || !(value >= option->low && value <= option->high)) {
             return cli_usage(command,
@@ -90,7 +91,11 @@ static int take(const cli_command *command, const cli_option *option, const char
                              option->low,
                              option->high);
         }
-        *(double *)option->target = value;
+        if (option->kind == CLI_REAL) {
+            *(double *)option->target = value;
+        } else {
+            *(float *)option->target = (float)value;
+        }
         return -1;
     }
     case CLI_TEXT:

@@ -6,11 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static struct {
-    smt_split_options options;
-    double threshold;
-    bool merge;
-} args;
+static smt_split_options options;
+static smt_audit_options auditing;
+static bool merge;
 
 static const cli_command command = {
     .name = "split",
@@ -47,7 +45,7 @@ count_parts(const smt_audit *audit, const smt_split *assigned, int c, size_t *co
 
 static void print_table(const smt_audit *audit, const smt_split *assigned)
 {
-    const double parts[3] = {args.options.train, args.options.val, args.options.test};
+    const double parts[3] = {options.train, options.val, options.test};
     int classes = audit->dataset->class_count;
     size_t count[3];
     char label[256];
@@ -70,102 +68,97 @@ static void print_table(const smt_audit *audit, const smt_split *assigned)
     }
 }
 
-int cli_split(int argc, char **argv)
+static int parse(int argc, char **argv, char ***operands)
 {
-    args.options = smt_split_defaults();
-    args.threshold = (double)smt_audit_defaults().threshold;
+    options = smt_split_defaults();
+    auditing = smt_audit_defaults();
     const cli_option table[] = {
-        {"train", 0, CLI_REAL(&args.options.train, 0, 1, "X"), "part of each class for training"},
-        {"val", 0, CLI_REAL(&args.options.val, 0, 1, "X"), "part for validation; 0: none"},
-        {"test", 0, CLI_REAL(&args.options.test, 0, 1, "X"), "part for testing; 0: none"},
+        {"train", 0, CLI_REAL(&options.train, 0, 1, "X"), "part of each class for training"},
+        {"val", 0, CLI_REAL(&options.val, 0, 1, "X"), "part for validation; 0: none"},
+        {"test", 0, CLI_REAL(&options.test, 0, 1, "X"), "part for testing; 0: none"},
         {"link",
          0,
-         CLI_FLAG(&args.options.link),
+         CLI_FLAG(&options.link),
          "make hard links, which take no space, in the place of copies"},
-        {"merge", 0, CLI_FLAG(&args.merge), "pool a source that has splits already"},
+        {"merge", 0, CLI_FLAG(&merge), "pool a source that has splits already"},
         {"threshold",
          0,
-         CLI_REAL(&args.threshold, 0.75, 1, "X"),
+         CLI_FLOAT(&auditing.threshold, 0.75, 1, "X"),
          "least similarity of a near-duplicate"},
         {0},
     };
-    char **operands;
     int count;
-    int code = cli_parse(&command, table, argc, argv, &operands, &count);
+    int code = cli_parse(&command, table, argc, argv, operands, &count);
     if (code >= 0) {
         return code;
     }
-    double sum = args.options.train + args.options.val + args.options.test;
-    if (!(args.options.train > 0) || sum < 0.999 || sum > 1.001) {
+    double sum = options.train + options.val + options.test;
+    if (!(options.train > 0) || sum < 0.999 || sum > 1.001) {
         return cli_usage(
             &command,
             "--train %g --val %g --test %g: the parts must sum up to 1, with train above 0; "
             "give all three",
-            args.options.train,
-            args.options.val,
-            args.options.test);
+            options.train,
+            options.val,
+            options.test);
     }
-    args.options.seed = cli_shared.seed;
+    options.seed = cli_shared.seed;
+    return -1;
+}
 
-    smt_error error = {SMT_OK, ""};
-    smt_dataset *dataset = NULL;
-    smt_pool *pool = NULL;
-    smt_audit *audit = NULL;
-    smt_split *assigned = NULL;
-    bool *wanted = NULL;
-    code = EXIT_DONE;
-    if (smt_split_check_output(operands[0], operands[1], &error) ||
-        smt_dataset_scan(operands[0], &dataset, &error)) {
-        code = cli_report(&error);
-        goto done;
+static smt_status scan(char **operands, smt_dataset **out, smt_error *error)
+{
+    smt_status status = smt_split_check_output(operands[0], operands[1], error);
+    status = status ? status : smt_dataset_scan(operands[0], out, error);
+    if (!status && !merge && (*out)->samples[0].split != SMT_SPLIT_NONE) {
+        status = smt_fail(
+            error,
+            SMT_ERR_ARGUMENT,
+            "%s: is split already; check it with 'semtinel audit', or say --merge to pool it "
+            "and split anew",
+            operands[0]);
     }
-    if (!args.merge && dataset->samples[0].split != SMT_SPLIT_NONE) {
-        smt_fail(&error,
-                 SMT_ERR_ARGUMENT,
-                 "%s: is split already; check it with 'semtinel audit', or say --merge to pool it "
-                 "and split anew",
-                 operands[0]);
-        code = cli_report(&error);
-        goto done;
+    return status;
+}
+
+/* Assigns the images that can be read, *readable of them, and writes them. */
+static smt_status divide(const smt_audit *audit,
+                         char **operands,
+                         smt_split *assigned,
+                         size_t *readable,
+                         smt_error *error)
+{
+    const smt_dataset *dataset = audit->dataset;
+    bool *wanted = smt_alloc(dataset->sample_count, sizeof *wanted);
+    if (!wanted) {
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", operands[0]);
     }
-    smt_audit_options options = smt_audit_defaults();
-    options.threshold = (float)args.threshold;
-    assigned = smt_alloc(dataset->sample_count, sizeof *assigned);
-    wanted = smt_alloc(dataset->sample_count, sizeof *wanted);
-    if (!assigned || !wanted) {
-        smt_fail(&error, SMT_ERR_MEMORY, "%s: out of memory", operands[0]);
-        code = cli_report(&error);
-        goto done;
-    }
-    if (smt_pool_create(cli_shared.threads, &pool, &error) ||
-        smt_audit_run(dataset, &options, pool, &audit, &error)) {
-        code = cli_report(&error);
-        goto done;
-    }
-    size_t readable = 0;
+    *readable = 0;
     for (size_t i = 0; i < dataset->sample_count; i++) {
         wanted[i] = audit->content[i] != SMT_CONTENT_UNREADABLE;
-        readable += wanted[i];
+        *readable += wanted[i];
         if (!wanted[i]) {
             smt_log(SMT_LOG_WARNING, "skipped %s", audit->reasons[i]);
         }
     }
-    if (!readable) {
-        smt_fail(&error,
-                 SMT_ERR_FORMAT,
-                 "%s: no image of %zu can be read",
-                 operands[0],
-                 dataset->sample_count);
-        code = cli_report(&error);
-        goto done;
+    smt_status status = SMT_OK;
+    if (!*readable) {
+        status = smt_fail(error,
+                          SMT_ERR_FORMAT,
+                          "%s: no image of %zu can be read",
+                          operands[0],
+                          dataset->sample_count);
     }
-    if (smt_split_assign(dataset, audit->group, wanted, &args.options, assigned, &error) ||
-        smt_split_write(audit, assigned, &args.options, operands[1], &error)) {
-        code = cli_report(&error);
-        goto done;
-    }
-    print_table(audit, assigned);
-    size_t groups = audit->group_count - (dataset->sample_count - readable);
+    status = status ? status
+                    : smt_split_assign(dataset, audit->group, wanted, &options, assigned, error);
+    status = status ? status : smt_split_write(audit, assigned, &options, operands[1], error);
+    smt_free(wanted);
+    return status;
+}
+
+static void print_result(const smt_audit *audit, size_t readable, const char *folder)
+{
+    size_t groups = audit->group_count - (audit->dataset->sample_count - readable);
     cli_say("%zu %s in %zu %s; %zu %s near-duplicates, which stayed together. Wrote %s",
             readable,
             smt_plural(readable, "image", "images"),
@@ -173,7 +166,7 @@ int cli_split(int argc, char **argv)
             smt_plural(groups, "group", "groups"),
             audit->summary.images_with_duplicate,
             smt_plural(audit->summary.images_with_duplicate, "has", "have"),
-            operands[1]);
+            folder);
     size_t conflicts = audit->summary.conflicts_exact + audit->summary.conflicts_near;
     if (conflicts) {
         smt_log(SMT_LOG_WARNING,
@@ -182,10 +175,37 @@ int cli_split(int argc, char **argv)
                 smt_plural(conflicts, "pair", "pairs"),
                 smt_plural(conflicts, "carries", "carry"));
     }
+}
+
+int cli_split(int argc, char **argv)
+{
+    char **operands;
+    int code = parse(argc, argv, &operands);
+    if (code >= 0) {
+        return code;
+    }
+    smt_error error = {SMT_OK, ""};
+    smt_dataset *dataset = NULL;
+    smt_pool *pool = NULL;
+    smt_audit *audit = NULL;
+    smt_split *assigned = NULL;
+    size_t readable = 0;
+    smt_status status = scan(operands, &dataset, &error);
+    if (!status && !(assigned = smt_alloc(dataset->sample_count, sizeof *assigned))) {
+        status = smt_fail(&error, SMT_ERR_MEMORY, "%s: out of memory", operands[0]);
+    }
+    status = status ? status : smt_pool_create(cli_shared.threads, &pool, &error);
+    status = status ? status : smt_audit_run(dataset, &auditing, pool, &audit, &error);
+    status = status ? status : divide(audit, operands, assigned, &readable, &error);
+    if (status) {
+        code = cli_report(&error);
+        goto done;
+    }
+    print_table(audit, assigned);
+    print_result(audit, readable, operands[1]);
     code = readable < dataset->sample_count ? EXIT_SKIPPED : EXIT_DONE;
 done:
     smt_free(assigned);
-    smt_free(wanted);
     smt_audit_destroy(&audit);
     smt_pool_destroy(&pool);
     smt_dataset_destroy(&dataset);

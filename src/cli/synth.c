@@ -185,6 +185,26 @@ static smt_status write_images(job *j, smt_error *error)
     return status;
 }
 
+static smt_status write_folder(job *j, bool force, smt_error *error)
+{
+    smt_status status = smt_check_output(j->folder, true, error);
+    status = status || force ? status : check_empty(j->folder, error);
+    double start = smt_clock();
+    status = status ? status : write_images(j, error);
+    if (!status) {
+        double seconds = smt_clock() - start;
+        int total = j->classes * j->per_class;
+        cli_say("%s: %d %s of %d %s, %.0f images/s",
+                j->folder,
+                total,
+                smt_plural((size_t)total, "image", "images"),
+                j->classes,
+                smt_plural((size_t)j->classes, "class", "classes"),
+                total / (seconds > 0 ? seconds : 1));
+    }
+    return status;
+}
+
 static smt_status
 write_sheet(const job *j, const char *path, int columns, int rows, int only, smt_error *error)
 {
@@ -238,24 +258,22 @@ static int find_class(smt_synth_preset preset, const char *name)
 
 int cli_synth(int argc, char **argv)
 {
-    int preset = SMT_SYNTH_PHASE1, per_class = 100, size = 128, columns = 12, rows = 1,
-        labels = BY_CLASS;
-    bool splits = false, force = false, twins = false;
+    int preset = SMT_SYNTH_PHASE1, columns = 12, rows = 1;
+    bool force = false, twins = false;
     const char *sheet = NULL, *only = NULL;
-    job j;
-    memset(&j, 0, sizeof j);
+    job j = {.per_class = 100, .size = 128, .labels = BY_CLASS};
     smt_synth_defaults(&j.options);
     const cli_option options[] = {
         {"preset", 'p', CLI_CHOICE(&preset, "phase1|phase3"), "the set of classes"},
-        {"per-class", 'n', CLI_INT(&per_class, 1, 100000, "N"), "images of each class"},
+        {"per-class", 'n', CLI_INT(&j.per_class, 1, 100000, "N"), "images of each class"},
         {"size",
          's',
-         CLI_INT(&size, SMT_SYNTH_MIN_SIZE, SMT_SYNTH_MAX_SIZE, "PX"),
+         CLI_INT(&j.size, SMT_SYNTH_MIN_SIZE, SMT_SYNTH_MAX_SIZE, "PX"),
          "side of an image in pixels"},
-        {"splits", 0, CLI_FLAG(&splits), "make train, val and test folders"},
+        {"splits", 0, CLI_FLAG(&j.splits), "make train, val and test folders"},
         {"labels",
          0,
-         CLI_CHOICE(&labels, "class|layout|all"),
+         CLI_CHOICE(&j.labels, "class|layout|all"),
          "a folder for each class, each layout of it, or each variant of that and kind of defect:"
          " finer classes, to pretrain on"},
         {"force", 0, CLI_FLAG(&force), "write into a folder that is not empty"},
@@ -292,10 +310,6 @@ int cli_synth(int argc, char **argv)
     }
     j.preset = (smt_synth_preset)preset;
     j.options.defect = !twins;
-    j.size = size;
-    j.per_class = per_class;
-    j.splits = splits;
-    j.labels = labels;
     j.seed = cli_shared.seed;
     j.classes = smt_synth_class_count(j.preset);
     int chosen = only ? find_class(j.preset, only) : -1;
@@ -309,23 +323,7 @@ int cli_synth(int argc, char **argv)
     smt_status status = SMT_OK;
     if (operand_count) {
         j.folder = operands[0];
-        status = smt_check_output(j.folder, true, &error);
-        status = status || force ? status : check_empty(j.folder, &error);
-        double start = smt_clock();
-        if (!status) {
-            status = write_images(&j, &error);
-        }
-        if (!status) {
-            double seconds = smt_clock() - start;
-            int total = j.classes * per_class;
-            cli_say("%s: %d %s of %d %s, %.0f images/s",
-                    j.folder,
-                    total,
-                    smt_plural((size_t)total, "image", "images"),
-                    j.classes,
-                    smt_plural((size_t)j.classes, "class", "classes"),
-                    total / (seconds > 0 ? seconds : 1));
-        }
+        status = write_folder(&j, force, &error);
     }
     if (!status && sheet) {
         status = write_sheet(&j, sheet, columns, rows, chosen, &error);
