@@ -223,6 +223,9 @@ typedef struct smt_evaluate_options {
     int override_count;
     int resamples; /* of the bootstrap */
     uint64_t seed; /* of the bootstrap */
+    /* NULL; or an evaluation on the same set, which outlives this one: where both networks take
+     * images of one size, its images are used again. What it said is not said again. */
+    const struct smt_evaluation *earlier;
 } smt_evaluate_options;
 SMT_API smt_evaluate_options smt_evaluate_defaults(void);
 
@@ -235,7 +238,8 @@ typedef struct smt_evaluation {
     size_t count;             /* images measured */
     size_t skipped;           /* unreadable ones */
     char **files;             /* count: path below the set's folder; owned */
-    smt_pixels *pixels;       /* owned; row i shows image i */
+    smt_pixels *pixels;       /* row i shows image i; owned unless lent */
+    bool lent;                /* pixels belong to options.earlier */
     int *truth, *predicted;   /* count: into map->classes; owned */
     int *top;                 /* count: the most probable of the model\'s classes; owned */
     float *probabilities;     /* count x info.class_count, of the model's own classes; owned */

@@ -21,7 +21,8 @@ typedef struct smt_precision_file {
 /* Runs each file on the set and writes FOLDER/precision.txt, .json and .png: accuracy, macro F1,
  * agreement of the predicted class with the first file, bytes, the worst class and every class's
  * change. Agreement is counted on `images` where given (else NULL), on the set's images otherwise.
- * `table` (or NULL) receives the text, freed with smt_free. */
+ * `table` (or NULL) receives the text, freed with smt_free; *skipped grows by the set's images that
+ * cannot be read. */
 SMT_API smt_status smt_precision_compare(const smt_precision_file *files,
                                          int count,
                                          const smt_dataset *dataset,
@@ -30,6 +31,7 @@ SMT_API smt_status smt_precision_compare(const smt_precision_file *files,
                                          smt_pool *pool,
                                          const char *folder,
                                          char **table,
+                                         size_t *skipped,
                                          smt_error *error);
 
 /* PATH.txt and PATH.png: what each layer loses alone. */

@@ -49,7 +49,7 @@ static int take_choice(const cli_option *option, const char *text)
     }
 }
 
-static int take(const cli_command *command, const cli_option *option, const char *text)
+static int take(const cli_command *command, const cli_option *option, char *text)
 {
     char *end = NULL;
     errno = 0;
@@ -98,10 +98,14 @@ static int take(const cli_command *command, const cli_option *option, const char
         }
         return -1;
     }
+    case CLI_FOLDER: /* "out/": what is told of and joined to it gets a slash of its own */
+        for (size_t n = strlen(text); n > 1 && text[n - 1] == '/'; n--) {
+            text[n - 1] = '\0';
+        }
+        /* fall through */
     case CLI_TEXT:
     case CLI_FILE:
     case CLI_STREAM:
-    case CLI_FOLDER:
     case CLI_INPUT:
         if (!*text) {
             return cli_usage(command, "--%s: is empty", option->name);

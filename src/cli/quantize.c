@@ -186,16 +186,16 @@ static void report_epoch(void *context, int epoch, double loss, double agreement
     (void)context;
     char others[64] = "";
     if (!isnan(held)) {
-        snprintf(others, sizeof others, "  on images held back %.5f", held);
+        snprintf(others, sizeof others, " on images held back %.5f", held);
     }
     if (epoch == 0) {
         cli_say("calibrated: logit error%s", others);
     } else {
-        cli_say("epoch %3d  logit error %.5f  agreement %.2f%%%s",
+        cli_say("epoch %3d  logit error %.5f%s  agreement %.2f%%",
                 epoch,
                 loss,
-                100 * agreement,
-                others);
+                others,
+                100 * agreement);
     }
 }
 
@@ -300,13 +300,22 @@ compare(const file_list *list, int size, smt_pool *pool, size_t *failed, smt_err
         status =
             cli_load_images(agree.items, agree.count, 0, size, pool, &unlabelled, failed, error);
     }
-    status =
-        status ? status
-               : smt_precision_compare(
-                     list->files, list->count, set, unlabelled, &how, pool, output, &table, error);
-    if (status == SMT_OK) {
-        cli_say("\n%s\nwrote %s/precision.txt, .json and .png", table, output);
+    status = status ? status
+                    : smt_precision_compare(list->files,
+                                            list->count,
+                                            set,
+                                            unlabelled,
+                                            &how,
+                                            pool,
+                                            output,
+                                            &table,
+                                            failed,
+                                            error);
+    char *text = smt_path_join(output, "precision.txt");
+    if (status == SMT_OK && text) {
+        cli_say("\n%s\nwrote %s, .json and .png", table, text);
     }
+    smt_free(text);
     smt_free(table);
     smt_pixels_destroy(&unlabelled);
     smt_dataset_destroy(&set);

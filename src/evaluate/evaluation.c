@@ -16,7 +16,9 @@ void smt_evaluation_destroy(smt_evaluation **evaluation)
         smt_metrics_destroy(&e->metrics);
         smt_class_map_destroy(&e->map);
         smt_list_free(&e->files, e->count);
-        smt_pixels_destroy(&e->pixels);
+        if (!e->lent) {
+            smt_pixels_destroy(&e->pixels);
+        }
         smt_free(e->truth);
         smt_free(e->predicted);
         smt_free(e->top);
@@ -69,9 +71,16 @@ choose_split(const smt_dataset *dataset, smt_split_choice choice, smt_split *out
 static smt_status load_pixels(smt_evaluation *e,
                               const smt_dataset *dataset,
                               smt_split split,
+                              const smt_evaluation *earlier,
                               smt_pool *pool,
                               smt_error *error)
 {
+    if (earlier && earlier->info.input_size == e->info.input_size) {
+        e->pixels = earlier->pixels;
+        e->lent = true;
+        e->skipped = earlier->skipped;
+        return SMT_OK;
+    }
     bool *wanted = smt_alloc(dataset->sample_count, sizeof *wanted);
     if (!wanted) {
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", dataset->root);
@@ -182,7 +191,7 @@ static smt_status map_classes(smt_evaluation *e,
                         e->info.classes[0],
                         dataset->classes[0]);
     }
-    for (int i = 0; !status && i < e->map->line_count; i++) {
+    for (int i = 0; !status && !options->earlier && i < e->map->line_count; i++) {
         smt_log(SMT_LOG_INFO, "%s", e->map->lines[i]);
     }
     return status;
@@ -241,11 +250,13 @@ smt_status smt_evaluate(smt_classifier *classifier,
     if (!e->model || !e->set) {
         status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", dataset->root);
     }
-    smt_log(SMT_LOG_INFO,
-            "measuring on %s of %s",
-            split == SMT_SPLIT_COUNT ? "all images" : e->split,
-            dataset->root);
-    status = status ? status : load_pixels(e, dataset, split, pool, error);
+    if (!options->earlier) {
+        smt_log(SMT_LOG_INFO,
+                "measuring on %s of %s",
+                split == SMT_SPLIT_COUNT ? "all images" : e->split,
+                dataset->root);
+    }
+    status = status ? status : load_pixels(e, dataset, split, options->earlier, pool, error);
     status = status ? status : allocate(e, dataset, error);
     status = status ? status : map_classes(e, dataset, options, error);
     if (!status) {

@@ -66,9 +66,11 @@ static smt_status measure(measured *m,
                           const measured *first,
                           smt_error *error)
 {
+    smt_evaluate_options how = *options;
+    how.earlier = first->evaluation;
     smt_status status = smt_classifier_open(m->file.path, pool, &m->classifier, error);
-    status = status ? status
-                    : smt_evaluate(m->classifier, dataset, options, pool, &m->evaluation, error);
+    status =
+        status ? status : smt_evaluate(m->classifier, dataset, &how, pool, &m->evaluation, error);
     if (status) {
         return status;
     }
@@ -343,6 +345,7 @@ smt_status smt_precision_compare(const smt_precision_file *files,
                                  smt_pool *pool,
                                  const char *folder,
                                  char **table,
+                                 size_t *skipped,
                                  smt_error *error)
 {
     measured rows[SMT_PRECISION_MAX];
@@ -360,6 +363,7 @@ smt_status smt_precision_compare(const smt_precision_file *files,
         status = measure(&rows[i], dataset, images, options, pool, &rows[0], error);
     }
     if (status == SMT_OK) {
+        *skipped += rows[0].evaluation->skipped;
         char *path = smt_path_join(folder, "precision.txt");
         status = path ? save_text(rows, count, images ? images->count : 0, path, table, error)
                       : smt_fail(error, SMT_ERR_MEMORY, "out of memory");

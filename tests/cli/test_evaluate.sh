@@ -70,6 +70,15 @@ run 3 "$semtinel" evaluate "$work/run" "$work/spoilt" -o "$work/skipped"
 says 'torn.png'
 grep -q '"skipped": 1' "$work/skipped/metrics.json" || fail "skipped images are not counted"
 
+# All precisions beside each other: images are read, and what is to be said of them is said, once.
+run 3 "$semtinel" quantize "$work/run" --calibrate "$data" --evaluate "$work/spoilt" -o "$work/precisions/"
+[ "$(grep -c 'measuring on' "$work/out")" = 1 ] || fail "quantize --evaluate says more than once what it measures on"
+[ "$(grep -c 'torn.png' "$work/err")" = 1 ] || fail "quantize --evaluate names an unreadable image more than once"
+[ "$(grep -c '"agreement"' "$work/precisions/precision.json")" = 4 ] || fail "not four precisions"
+says "wrote $work/precisions/precision.txt"
+run 0 "$semtinel" evaluate "$work/run" "$data" -o "$work/slash//" --classes "$(cd "$data" && ls -m | tr -d ' \n')" --map ler=ler
+says "results in $work/slash; open $work/slash/report.html"
+
 # predict: files and folders, without labels.
 run 3 "$semtinel" predict "$work/run" "$data/missing" "$data/vias" -o "$work/p.csv"
 [ "$(wc -l <"$work/p.csv")" = 5 ] || fail "predict -o does not give 4 rows"
