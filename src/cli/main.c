@@ -126,7 +126,7 @@ static void show_progress(void *context, const char *label, size_t done, size_t 
     (void)context;
     bool terminal = on_terminal();
     double now = smt_clock();
-    if (label != progress_label || done < progress_base) {
+    if (label != progress_label || done <= progress_base) { /* begins, perhaps once more */
         progress_label = label;
         progress_base = done;
         progress_start = progress_last = now;

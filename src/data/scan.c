@@ -24,6 +24,7 @@ typedef struct scan {
     int class_capacity;
     size_t stray_lines;
     size_t images_beside_classes; /* image files where class folders are expected */
+    bool flat;                    /* ROOT holds no folder: one thing to say, not one of each file */
     smt_error *error;
 } scan;
 
@@ -75,7 +76,8 @@ static smt_split split_of_name(const char *name)
  * and not passed over. */
 static entry_kind classify(const char *path, const char *name)
 {
-    if (name[0] == '.') {
+    if (name[0] == '.' || strcasecmp(name, "Thumbs.db") == 0 ||
+        strcasecmp(name, "desktop.ini") == 0) {
         return ENTRY_HIDDEN;
     }
     struct stat info;
@@ -91,7 +93,7 @@ static entry_kind classify(const char *path, const char *name)
 static void ignore(scan *s, const char *path, const char *why)
 {
     s->set->ignored_count++;
-    if (s->stray_lines++ < STRAY_LINES) {
+    if (!s->flat && s->stray_lines++ < STRAY_LINES) {
         smt_log(SMT_LOG_WARNING, "%s: ignored: %s", path, why);
     }
 }
@@ -288,12 +290,14 @@ static smt_status scan_root(scan *s)
         status = no_memory(s);
         goto done;
     }
+    s->flat = true;
     for (size_t i = 0; i < count; i++) {
         char *path = smt_path_join(root, names[i]);
         if (!path) {
             status = no_memory(s);
             goto done;
         }
+        s->flat = s->flat && classify(path, names[i]) != ENTRY_FOLDER;
         splits[i] = split_of_name(names[i]);
         if (splits[i] != SMT_SPLIT_NONE && !(smt_path_is_directory(path) && holds_classes(path))) {
             splits[i] = SMT_SPLIT_NONE;
@@ -327,6 +331,16 @@ done:
     smt_free(splits);
     smt_list_free(&names, count);
     return status;
+}
+
+/* train/ and val/ with images directly in them: a network would learn which part an image is of. */
+static bool splits_without_classes(const smt_dataset *set)
+{
+    int splits = 0;
+    for (int i = 0; i < set->class_count; i++) {
+        splits += split_of_name(set->classes[i]) != SMT_SPLIT_NONE;
+    }
+    return splits == set->class_count;
 }
 
 int data_compare_samples(const void *a, const void *b)
@@ -417,6 +431,17 @@ smt_status smt_dataset_scan(const char *root, smt_dataset **out, smt_error *erro
                            root,
                            root,
                            root);
+        goto fail;
+    }
+    if (splits_without_classes(s.set)) {
+        status = smt_fail(error,
+                          SMT_ERR_FORMAT,
+                          "%s: %s holds images but no class folders; put the images of each class "
+                          "into a folder: %s/%s/CLASS/IMAGE.png",
+                          root,
+                          s.set->classes[0],
+                          root,
+                          s.set->classes[0]);
         goto fail;
     }
     status = finish(&s);

@@ -25,6 +25,7 @@ static void scans_class_folders(void **state)
     made_file(root, "b/notes.txt", "x");
     made_file(root, "README", "x");
     made_file(root, "b/.DS_Store", "x");
+    made_file(root, "b/Thumbs.db", "x");
     made_file(root, ".git/config", "x");
     made_new_image(root, "b/sub/1.png", 4);
     made_new_image(root, "loose.png", 5);
@@ -43,6 +44,7 @@ static void scans_class_folders(void **state)
     assert_true(made_said(&lines, "loose.png: ignored: an image outside"));
     assert_true(made_said(&lines, "empty: class folder without images"));
     assert_false(made_said(&lines, ".DS_Store"));
+    assert_false(made_said(&lines, "Thumbs.db"));
     smt_dataset_destroy(&set);
     assert_null(set);
     made_remove(root);
@@ -204,7 +206,14 @@ static void refuses(void **state)
     expect_failure(path, SMT_ERR_IO, "No such file");
     made_new_image(root, "1.png", 1);
     made_new_image(root, "2.png", 2);
+    made_lines lines = {0};
+    smt_log_set(made_keep, &lines);
     expect_failure(root, SMT_ERR_FORMAT, "2 images but no class folders");
+    smt_log_set(NULL, NULL);
+    assert_int_equal(lines.count, 0); /* what the error says is not said of each file before */
+    made_new_image(root, "train/1.png", 1);
+    made_new_image(root, "val/1.png", 2);
+    expect_failure(root, SMT_ERR_FORMAT, "train holds images but no class folders");
     made_remove(root);
 }
 
