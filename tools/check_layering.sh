@@ -20,7 +20,6 @@ owner() {
     optimizer) echo train ;;
     csource) echo format ;;
     precision) echo report ;;
-    optimizer) echo train ;;
     adapt) echo train ;;
     *) echo "$header" ;;
     esac
@@ -55,5 +54,9 @@ while IFS=: read -r file _ include; do
     } ;;
     esac
 done < <(grep -rnE '^ *# *include' edge --include='*.c' --include='*.h')
+
+# Objects of edge/ in one folder must not overwrite each other.
+twice=$(find edge -name '*.c' -printf '%f\n' | sort | uniq -d)
+[ -z "$twice" ] || { echo "edge: more than one file is called $twice"; status=1; }
 [ $status = 0 ] && echo "layering: ok"
 exit $status

@@ -45,7 +45,7 @@ void edge_bind_map(const edge_call *call, smt_map *p);
 /* The per-channel requantisation of an int8 convolution: call->conv.out_c entries each. */
 void edge_fill_tables(const edge_call *call, int32_t *multiplier, int8_t *shift);
 
-/* product.c: marks what runs as a product of two convolutions: both factors get first =
+/* factors.c: marks what runs as a product of two convolutions: both factors get first =
  * SMT_EDGE_FACTOR, the product's memory and their input live through all three operators. */
 void edge_find_products(const smt_edge_model *model,
                         const smt_edge_kernels *kernels,

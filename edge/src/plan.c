@@ -8,7 +8,7 @@
  * overtakes reading (kernels.h). An element-wise operator has lead 0 and runs in place. The idea is
  * Google's "overlapping buffers" for depthwise convolutions, and vMCU's for pointwise ones.
  *
- * A product of two convolutions of one input is planned as one operator (product.c).
+ * A product of two convolutions of one input is planned as one operator (factors.c).
  *
  * The scratch memory of an operator goes last, into the lowest gap between the tensors that live
  * while it runs.

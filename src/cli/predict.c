@@ -258,7 +258,10 @@ int cli_predict(int argc, char **argv)
     if (code >= 0) {
         return code;
     }
-    cli_log_aside(); /* standard output carries the predictions */
+    bool to_file = output && strcmp(output, "-");
+    if (!to_file) {
+        cli_log_aside(); /* standard output carries the predictions */
+    }
     smt_error error = {0};
     smt_pool *pool = NULL;
     smt_classifier *classifier = NULL;
@@ -271,7 +274,7 @@ int cli_predict(int argc, char **argv)
     status = status
                  ? status
                  : cli_gather((const char *const *)operands + 1, operand_count - 1, &list, &error);
-    if (!status && output && strcmp(output, "-")) {
+    if (!status && to_file) {
         status = smt_file_create(output, &s.file, &error);
     }
     if (!status && as_json) {
@@ -283,6 +286,9 @@ int cli_predict(int argc, char **argv)
         status = smt_fail(&error, SMT_ERR_FORMAT, "no image of %zu could be read", list.count);
     }
     status = status ? status : finish(&s, &error);
+    if (!status && to_file) {
+        cli_say("wrote %s", output);
+    }
     if (!status && skipped) {
         smt_log(SMT_LOG_WARNING,
                 "%zu of %zu %s skipped",

@@ -54,16 +54,16 @@ choose_split(const smt_dataset *dataset, smt_split_choice choice, smt_split *out
     } else if (counts[named[choice]]) {
         *out = named[choice];
     } else {
-        return smt_fail(
-            error,
-            SMT_ERR_ARGUMENT,
-            "%s: has no %s images; it has %zu train, %zu val, %zu test and %zu undivided",
-            dataset->root,
-            smt_split_name(named[choice]),
-            counts[SMT_SPLIT_TRAIN],
-            counts[SMT_SPLIT_VAL],
-            counts[SMT_SPLIT_TEST],
-            counts[SMT_SPLIT_NONE]);
+        return smt_fail(error,
+                        SMT_ERR_ARGUMENT,
+                        "%s: has no %s images; it has %zu train, %zu val, %zu test and %zu "
+                        "undivided (--split chooses)",
+                        dataset->root,
+                        smt_split_name(named[choice]),
+                        counts[SMT_SPLIT_TRAIN],
+                        counts[SMT_SPLIT_VAL],
+                        counts[SMT_SPLIT_TEST],
+                        counts[SMT_SPLIT_NONE]);
     }
     return SMT_OK;
 }

@@ -50,6 +50,9 @@ check() { # MODEL
     "$work/main" "$work/in" "$work/out.c" || fail "$1: the exported network"
     "$semtinel" run "$1" --input "$work/in" --output "$work/out.tflite" --quiet
     cmp "$work/out.c" "$work/out.tflite" || fail "$1: exported C and .tflite differ"
+    # The command of README.md, word for word: objects of one folder, none written over another.
+    (cd "$work/net" && EDGE=$root/edge sh -c "$(sed -n 's/^    cc /cc /p' README.md)") || fail "$1: the command of README.md"
+    cc -O1 -std=c11 -I"$work/net" "$work/main.c" "$work"/net/*.o -o "$work/main" || fail "$1: README.md's objects do not link"
 }
 
 check "$root/fuzz/corpus/edge/small.tflite"

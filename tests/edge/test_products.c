@@ -1,4 +1,4 @@
-/* Products of two convolutions run as one (edge/src/product.c), against the same network whose
+/* Products of two convolutions run as one (edge/src/factors.c), against the same network whose
  * factor is kept because it is an output too: every operator's result, with and without a trace, on
  * every kernel set, within the arena. And the networks that look alike and must not run so. */
 #include "builder.h"
