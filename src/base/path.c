@@ -36,8 +36,8 @@ const char *smt_path_name(const char *path)
 
 char *smt_shell_word(const char *text)
 {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                "_./,:=@%+-";
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./,:=@%+-";
     if (*text && !text[strspn(text, plain)]) {
         return smt_strdup(text);
     }

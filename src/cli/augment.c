@@ -92,8 +92,8 @@ static bool warn(const smt_audit *audit, const char *source)
     size_t leaks = audit->summary.leaks[SMT_SPLIT_VAL] + audit->summary.leaks[SMT_SPLIT_TEST];
     if (leaks) {
         smt_log(SMT_LOG_WARNING,
-                "%s: %zu val and test %s a duplicate in train, which augmentation will "
-                "multiply; 'semtinel split --merge' makes clean splits",
+                "%s: %zu val and test %s a duplicate in train, which augmentation will multiply; "
+                "'semtinel split --merge' makes clean splits",
                 source,
                 leaks,
                 smt_plural(leaks, "image has", "images have"));

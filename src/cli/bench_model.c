@@ -90,40 +90,40 @@ static json_t *operators_json(const bench_report *r)
 static int print_json(const char *path, const bench_report *r)
 {
     char *name = smt_utf8(path);
-    json_t *object = json_pack("{s:s, s:s, s:s, s:f, s:I, s:I, s:I, s:i, s:f, s:f, s:f, s:f, s:i, "
-                               "s:f, s:f, s:o}",
-                               "model",
-                               name ? name : "",
-                               "runtime",
-                               r->runtime,
-                               "kernels",
-                               r->kernels,
-                               "load_ms",
-                               1e3 * r->load,
-                               "resident_bytes",
-                               (json_int_t)r->resident,
-                               "arena_bytes",
-                               (json_int_t)r->arena,
-                               "prepared_bytes",
-                               (json_int_t)r->prepared,
-                               "runs",
-                               r->runs,
-                               "latency_ms",
-                               1e3 * percentile(r, r->seconds, 50),
-                               "latency_ms_p10",
-                               1e3 * percentile(r, r->seconds, 10),
-                               "latency_ms_p90",
-                               1e3 * percentile(r, r->seconds, 90),
-                               "images_per_second_one_thread",
-                               r->one,
-                               "threads",
-                               r->threads,
-                               "images_per_second",
-                               r->many,
-                               "latency_ms_fastest",
-                               1e3 * r->seconds[0],
-                               "operators",
-                               operators_json(r));
+    json_t *object = json_pack(
+        "{s:s, s:s, s:s, s:f, s:I, s:I, s:I, s:i, s:f, s:f, s:f, s:f, s:i, s:f, s:f, s:o}",
+        "model",
+        name ? name : "",
+        "runtime",
+        r->runtime,
+        "kernels",
+        r->kernels,
+        "load_ms",
+        1e3 * r->load,
+        "resident_bytes",
+        (json_int_t)r->resident,
+        "arena_bytes",
+        (json_int_t)r->arena,
+        "prepared_bytes",
+        (json_int_t)r->prepared,
+        "runs",
+        r->runs,
+        "latency_ms",
+        1e3 * percentile(r, r->seconds, 50),
+        "latency_ms_p10",
+        1e3 * percentile(r, r->seconds, 10),
+        "latency_ms_p90",
+        1e3 * percentile(r, r->seconds, 90),
+        "images_per_second_one_thread",
+        r->one,
+        "threads",
+        r->threads,
+        "images_per_second",
+        r->many,
+        "latency_ms_fastest",
+        1e3 * r->seconds[0],
+        "operators",
+        operators_json(r));
     smt_free(name); /* json_pack has copied it */
     return bench_print_json(object);
 }
@@ -138,8 +138,8 @@ static void print_text(const char *path, const bench_report *r)
     if (r->prepared) {
         printf(", of which %zu for constants prepared at the start", r->prepared);
     }
-    printf("\n  latency, batch 1, one thread: median %.3f ms, 10%% below %.3f, 90%% below %.3f "
-           "(%d runs)\n",
+    printf("\n  latency, batch 1, one thread: median %.3f ms, 10%% below %.3f, 90%% below %.3f (%d "
+           "runs)\n",
            1e3 * percentile(r, r->seconds, 50),
            1e3 * percentile(r, r->seconds, 10),
            1e3 * percentile(r, r->seconds, 90),

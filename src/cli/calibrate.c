@@ -251,8 +251,8 @@ static smt_status measure_foreign(smt_classifier *classifier,
         review += !smt_decision_accepts(decision, best, row[best], familiarity[i]);
     }
     if (!status) {
-        cli_say("%zu foreign %s: area under the ROC curve %.3f by familiarity, %.3f by "
-                "confidence; %.1f%% to review%s",
+        cli_say("%zu foreign %s: area under the ROC curve %.3f by familiarity, %.3f by confidence; "
+                "%.1f%% to review%s",
                 count,
                 smt_plural(count, "image", "images"),
                 smt_auroc(e->familiarity, e->count, familiarity, count),
@@ -374,8 +374,7 @@ int cli_calibrate(int argc, char **argv)
         status = smt_fail(&error,
                           SMT_ERR_UNSUPPORTED,
                           "%s: a %s file keeps what it was made with; calibrate the run or "
-                          "checkpoint, then quantize or "
-                          "export it again",
+                          "checkpoint, then quantize or export it again",
                           info->path,
                           info->format);
     }

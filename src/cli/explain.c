@@ -166,8 +166,7 @@ static smt_status open_both(work *w, const char *model, smt_pool *pool, smt_erro
         return smt_fail(error,
                         SMT_ERR_ARGUMENT,
                         "%s: its input is %d pixels wide with %d classes, that of %s %d with %d; "
-                        "name the model that it was "
-                        "made from",
+                        "name the model that it was made from",
                         source ? source : model,
                         smt_explainer_size(w->explainer),
                         inside->class_count,
@@ -208,8 +207,7 @@ int cli_explain(int argc, char **argv)
     if (!status) {
         smt_file_printf(w.csv,
                         "image_name,predicted_class,explained_class,confidence,peak_x,peak_y,"
-                        "centre_x,centre_y,area,"
-                        "strength,overlay\n");
+                        "centre_x,centre_y,area,strength,overlay\n");
     }
     for (size_t i = 0; i < list.count && !status; i++) {
         status = explain_one(&w, list.items[i], &skipped, &error);

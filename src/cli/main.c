@@ -280,9 +280,8 @@ static int print_completion(void)
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         printf("%s ", commands[i].name);
     }
-    printf(
-        "--help --version\" ;;\n    esac\n    [ \"$COMP_CWORD\" -gt 1 ] && case ${COMP_WORDS[1]} "
-        "in\n");
+    printf("--help --version\" ;;\n    esac\n    [ \"$COMP_CWORD\" -gt 1 ] && case "
+           "${COMP_WORDS[1]} in\n");
     print_all();
     printf("    esac\n"
            "    COMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n"

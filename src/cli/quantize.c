@@ -512,25 +512,24 @@ int cli_quantize(int argc, char **argv)
     const smt_model_format *format = smt_format_by_suffix(output);
     if (format ? strcmp(format->name, "tflite") && strcmp(format->name, "onnx")
                : has_suffix(output) && !smt_path_is_directory(output)) {
-        return cli_usage(
-            &command,
-            "-o %s: int8 models are written as .tflite and .onnx; %s/ is a folder, for "
-            "all precisions",
-            output,
-            output);
+        return cli_usage(&command,
+                         "-o %s: int8 models are written as .tflite and .onnx; %s/ is a folder, "
+                         "for all precisions",
+                         output,
+                         output);
     }
     if (!calibrate && !(scheme == 0 && format)) {
         return cli_usage(&command, "--calibrate DIR is needed: ranges are measured on images");
     }
     if (scheme == 0 && format && (qat || sensitivity)) {
-        return cli_usage(&command,
-                         "--qat and --sensitivity are of int8 values, and --scheme dynamic leaves "
-                         "values float");
+        return cli_usage(
+            &command,
+            "--qat and --sensitivity are of int8 values, and --scheme dynamic leaves values float");
     }
     if (keep.count && (scheme != 2 || !format)) {
         return cli_usage(&command,
-                         "--keep-float needs --scheme int8-float-io and one file: the others "
-                         "have no such layers");
+                         "--keep-float needs --scheme int8-float-io and one file: the others have "
+                         "no such layers");
     }
     if (evaluate && format) {
         return cli_usage(&command, "--evaluate compares the files of a folder: give -o a folder");

@@ -94,13 +94,12 @@ static int parse(int argc, char **argv, char ***operands)
     }
     double sum = options.train + options.val + options.test;
     if (!(options.train > 0) || sum < 0.999 || sum > 1.001) {
-        return cli_usage(
-            &command,
-            "--train %g --val %g --test %g: the parts must sum up to 1, with train above 0; "
-            "give all three",
-            options.train,
-            options.val,
-            options.test);
+        return cli_usage(&command,
+                         "--train %g --val %g --test %g: the parts must sum up to 1, with train "
+                         "above 0; give all three",
+                         options.train,
+                         options.val,
+                         options.test);
     }
     options.seed = cli_shared.seed;
     return -1;
@@ -111,12 +110,11 @@ static smt_status scan(char **operands, smt_dataset **out, smt_error *error)
     smt_status status = smt_split_check_output(operands[0], operands[1], error);
     status = status ? status : smt_dataset_scan(operands[0], out, error);
     if (!status && !merge && (*out)->samples[0].split != SMT_SPLIT_NONE) {
-        status = smt_fail(
-            error,
-            SMT_ERR_ARGUMENT,
-            "%s: is split already; check it with 'semtinel audit', or say --merge to pool it "
-            "and split anew",
-            operands[0]);
+        status = smt_fail(error,
+                          SMT_ERR_ARGUMENT,
+                          "%s: is split already; check it with 'semtinel audit', or say --merge to "
+                          "pool it and split anew",
+                          operands[0]);
     }
     return status;
 }

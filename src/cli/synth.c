@@ -274,8 +274,8 @@ int cli_synth(int argc, char **argv)
         {"labels",
          0,
          CLI_CHOICE(&j.labels, "class|layout|all"),
-         "a folder for each class, each layout of it, or each variant of that and kind of defect:"
-         " finer classes, to pretrain on"},
+         "a folder for each class, each layout of it, or each variant of that and kind of defect: "
+         "finer classes, to pretrain on"},
         {"force", 0, CLI_FLAG(&force), "write into a folder that is not empty"},
         {"sheet", 0, CLI_FILE(&sheet, "FILE"), "draw a contact sheet as PNG"},
         {"sheet-columns", 0, CLI_INT(&columns, 1, 40, "N"), "images in a row of the sheet"},

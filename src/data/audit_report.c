@@ -175,8 +175,7 @@ static void print_report(FILE *stream, const smt_audit *audit, size_t rows)
     if (sum->conflicts_edited) {
         fprintf(stream,
                 "edited copies under different labels: %zu (the same scene with and without "
-                "something: keep them on "
-                "one side of a split)\n",
+                "something: keep them on one side of a split)\n",
                 sum->conflicts_edited);
         print_pairs(stream, audit, rows, is_edited_conflict);
     }

@@ -280,12 +280,12 @@ static smt_status check(const smt_audit *audit, const smt_augment_set_options *o
             o->size);
     }
     if (sum->images[SMT_SPLIT_NONE] && !o->all_train) {
-        return smt_fail(error,
-                        SMT_ERR_ARGUMENT,
-                        "%s: has no splits, and copies made before splitting would end up on both "
-                        "sides; run 'semtinel "
-                        "split' first, or say --all-train if none of it will be used for testing",
-                        set->root);
+        return smt_fail(
+            error,
+            SMT_ERR_ARGUMENT,
+            "%s: has no splits, and copies made before splitting would end up on both sides; run "
+            "'semtinel split' first, or say --all-train if none of it will be used for testing",
+            set->root);
     }
     if (!sum->images[SMT_SPLIT_NONE] && !sum->images[SMT_SPLIT_TRAIN]) {
         return smt_fail(error,

@@ -233,8 +233,8 @@ smt_status smt_dataset_hold_out(
             held += assigned[i] == SMT_SPLIT_VAL;
         }
         smt_log(SMT_LOG_INFO,
-                "%s: no val/ folder; %zu of %zu training %s held out for validation, by groups "
-                "of near-duplicates",
+                "%s: no val/ folder; %zu of %zu training %s held out for validation, by groups of "
+                "near-duplicates",
                 dataset->root,
                 held,
                 train,

@@ -181,15 +181,15 @@ static smt_status map_classes(smt_evaluation *e,
                                              error);
     smt_free(images);
     if (!status && !shares_class(e->map)) {
-        return smt_fail(error,
-                        SMT_ERR_ARGUMENT,
-                        "%s and %s: no class in common ('%s', ... and '%s', ...), so everything "
-                        "would count as other; name "
-                        "the model's classes with --classes, or match them with --map",
-                        e->info.path,
-                        dataset->root,
-                        e->info.classes[0],
-                        dataset->classes[0]);
+        return smt_fail(
+            error,
+            SMT_ERR_ARGUMENT,
+            "%s and %s: no class in common ('%s', ... and '%s', ...), so everything would count as "
+            "other; name the model's classes with --classes, or match them with --map",
+            e->info.path,
+            dataset->root,
+            e->info.classes[0],
+            dataset->classes[0]);
     }
     for (int i = 0; !status && !options->earlier && i < e->map->line_count; i++) {
         smt_log(SMT_LOG_INFO, "%s", e->map->lines[i]);

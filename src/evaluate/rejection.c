@@ -431,8 +431,8 @@ void smt_rejection_text(const smt_rejection *r, char text[SMT_REJECTION_TEXT])
     }
     snprintf(text,
              SMT_REJECTION_TEXT,
-             "%.1f%% decided automatically, purity %.4f, %zu of %zu %s called clean (%zu "
-             "without review)",
+             "%.1f%% decided automatically, purity %.4f, %zu of %zu %s called clean (%zu without "
+             "review)",
              100 * r->coverage,
              r->purity,
              r->escapes,

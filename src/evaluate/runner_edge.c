@@ -245,20 +245,20 @@ static smt_status check_interface(edge_runner *r, smt_error *error)
     if (r->input.rank != 4 || shape[0] != 1 || shape[1] != shape[2] ||
         (shape[3] != 1 && shape[3] != 3) || r->output.elements < 1 ||
         r->output.elements > SMT_CLASS_MAX || !usable(&r->input) || !usable(&r->output)) {
-        return smt_fail(error,
-                        SMT_ERR_UNSUPPORTED,
-                        "%s: input %s of rank %d (%d x %d x %d x %d), output %s of %u values; a "
-                        "classifier of square "
-                        "images with 1 or 3 channels in float32, int8 or uint8 is needed",
-                        r->path,
-                        smt_edge_type_name(r->input.type),
-                        r->input.rank,
-                        shape[0],
-                        shape[1],
-                        shape[2],
-                        shape[3],
-                        smt_edge_type_name(r->output.type),
-                        r->output.elements);
+        return smt_fail(
+            error,
+            SMT_ERR_UNSUPPORTED,
+            "%s: input %s of rank %d (%d x %d x %d x %d), output %s of %u values; a classifier of "
+            "square images with 1 or 3 channels in float32, int8 or uint8 is needed",
+            r->path,
+            smt_edge_type_name(r->input.type),
+            r->input.rank,
+            shape[0],
+            shape[1],
+            shape[2],
+            shape[3],
+            smt_edge_type_name(r->output.type),
+            r->output.elements);
     }
     r->size = shape[1];
     r->channels = shape[3];

@@ -232,8 +232,7 @@ smt_status runner_open_model(
         status = smt_fail(error,
                           SMT_ERR_UNSUPPORTED,
                           "%s: input %d x %d x %d and %d outputs; a classifier of square images "
-                          "with 1 or 3 channels "
-                          "and 1 .. %d classes is needed",
+                          "with 1 or 3 channels and 1 .. %d classes is needed",
                           path,
                           in.h,
                           in.w,

@@ -62,12 +62,11 @@ smt_status smt_model_save(const smt_model *model,
                           smt_error *error)
 {
     if (!(model->arch.width > 0)) {
-        return smt_fail(
-            error,
-            SMT_ERR_UNSUPPORTED,
-            "%s: safetensors checkpoints hold semtinel's own networks; save this one, which was "
-            "imported, as .tflite or .onnx, or train from it with --init",
-            path);
+        return smt_fail(error,
+                        SMT_ERR_UNSUPPORTED,
+                        "%s: safetensors checkpoints hold semtinel's own networks; save this one, "
+                        "which was imported, as .tflite or .onnx, or train from it with --init",
+                        path);
     }
     smt_tensor_file *file = NULL;
     smt_status status = smt_tensor_file_create(&file, error);

@@ -58,8 +58,7 @@ static smt_status open_network(csource_writer *w, smt_error *error)
         return smt_fail(error,
                         SMT_ERR_UNSUPPORTED,
                         "%s: C source needs one int8 image as input and one int8 output; its input "
-                        "is %s (quantize with "
-                        "--scheme int8)",
+                        "is %s (quantize with --scheme int8)",
                         w->tflite,
                         smt_edge_type_name((int32_t)w->in.type));
     size_t bytes = smt_edge_places_bytes(&w->model);

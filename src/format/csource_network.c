@@ -13,14 +13,14 @@ static void write_product_call(csource_writer *w, const edge_call *call, uint32_
     int32_t i = call->op.index;
     edge_call factor;
     edge_bind(&w->model, w->plan.kernels, i - 1, &factor);
-    smt_file_printf(w->c,
-                    "    smt_product_s8(&%s, ARITHMETIC, &product%d, arena + %u, arena + %u, arena "
-                    "+ %u);\n",
-                    kernel_of(&factor),
-                    i,
-                    w->plan.places[factor.in.index].offset,
-                    out,
-                    w->plan.scratch_at[i]);
+    smt_file_printf(
+        w->c,
+        "    smt_product_s8(&%s, ARITHMETIC, &product%d, arena + %u, arena + %u, arena + %u);\n",
+        kernel_of(&factor),
+        i,
+        w->plan.places[factor.in.index].offset,
+        out,
+        w->plan.scratch_at[i]);
 }
 
 static void write_call(csource_writer *w, const edge_call *call)

@@ -50,12 +50,13 @@ static smt_status damaged(const hdf5_reader *r, const char *what, uint64_t addre
 
 static smt_status step(hdf5_reader *r)
 {
-    return ++r->steps > MAX_STEPS ? smt_fail(r->error,
-                                             SMT_ERR_LIMIT,
-                                             "%s: its structure refers to itself, or is far larger "
-                                             "than that of a network",
-                                             r->path)
-                                  : SMT_OK;
+    return ++r->steps > MAX_STEPS
+               ? smt_fail(
+                     r->error,
+                     SMT_ERR_LIMIT,
+                     "%s: its structure refers to itself, or is far larger than that of a network",
+                     r->path)
+               : SMT_OK;
 }
 
 static smt_status

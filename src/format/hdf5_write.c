@@ -363,9 +363,9 @@ smt_status hdf5_finish(hdf5_writer *writer, const char *path, smt_bytes *out, sm
         smt_bytes_free(&made);
         return smt_fail(error,
                         status,
-                        status == SMT_ERR_MEMORY ? "%s: out of memory"
-                                                 : "%s: more than 64 KiB of metadata, which HDF5 "
-                                                   "does not hold",
+                        status == SMT_ERR_MEMORY
+                            ? "%s: out of memory"
+                            : "%s: more than 64 KiB of metadata, which HDF5 does not hold",
                         path);
     }
     /* Base, free space (none), end of file, driver (none), the root's entry with its addresses. */

@@ -242,8 +242,8 @@ smt_status smt_keras_write(const smt_model *model,
     if (options && options->raw_input) {
         return smt_fail(error,
                         SMT_ERR_UNSUPPORTED,
-                        "%s: --raw-input does not apply to a file of weights; its metadata say "
-                        "how the input is scaled",
+                        "%s: --raw-input does not apply to a file of weights; its metadata say how "
+                        "the input is scaled",
                         path);
     }
     keras_writer w = {.path = path, .error = error};

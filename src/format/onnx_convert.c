@@ -39,15 +39,14 @@ static smt_status conv(onnx_reader *r, const Onnx__NodeProto *node)
     int64_t group = onnx_int(node, "group", 1);
     bool depthwise = group == shape.c && per_group == 1 && out == shape.c && group > 1;
     if (!depthwise && (group != 1 || per_group != shape.c)) {
-        return onnx_node_fail(
-            r,
-            SMT_ERR_UNSUPPORTED,
-            "has %lld groups and weights %lld x %lld x ... on %d channels; plain and depthwise "
-            "convolutions are read",
-            (long long)group,
-            (long long)out,
-            (long long)per_group,
-            shape.c);
+        return onnx_node_fail(r,
+                              SMT_ERR_UNSUPPORTED,
+                              "has %lld groups and weights %lld x %lld x ... on %d channels; plain "
+                              "and depthwise convolutions are read",
+                              (long long)group,
+                              (long long)out,
+                              (long long)per_group,
+                              shape.c);
     }
     if (bias && (bias->count != (size_t)out)) {
         return onnx_node_fail(
@@ -631,9 +630,8 @@ smt_status onnx_convert(onnx_reader *r, const Onnx__NodeProto *node)
         return onnx_node_fail(
             r,
             SMT_ERR_UNSUPPORTED,
-            "is of the domain '%s'; only standard ONNX is read, so export without "
-            "functions: torch.onnx.export(..., dynamo=False), or inline them with "
-            "onnx.inliner",
+            "is of the domain '%s'; only standard ONNX is read, so export without functions: "
+            "torch.onnx.export(..., dynamo=False), or inline them with onnx.inliner",
             node->domain);
     }
 #define IS(name) (strcmp(op, name) == 0)
@@ -699,7 +697,6 @@ smt_status onnx_convert(onnx_reader *r, const Onnx__NodeProto *node)
         r,
         SMT_ERR_UNSUPPORTED,
         "is of a type that is not read (read are Conv, BatchNormalization, Add, Sub, Mul, Div, "
-        "Clip, "
-        "Relu, HardSwish, HardSigmoid, GlobalAveragePool, ReduceMean, Gemm, MatMul, Pad, Reshape, "
-        "Flatten, Squeeze, Unsqueeze, Transpose, Identity, Dropout, Softmax, Constant)");
+        "Clip, Relu, HardSwish, HardSigmoid, GlobalAveragePool, ReduceMean, Gemm, MatMul, Pad, "
+        "Reshape, Flatten, Squeeze, Unsqueeze, Transpose, Identity, Dropout, Softmax, Constant)");
 }

@@ -71,8 +71,8 @@ walk(const char *path, const uint8_t *base, pb_span rest, message kind, smt_erro
         case NESTED_GRAPH:
             return smt_fail(error,
                             SMT_ERR_UNSUPPORTED,
-                            "%s: a node at byte %zu holds a graph of its own (If, Loop); "
-                            "simplify the model first",
+                            "%s: a node at byte %zu holds a graph of its own (If, Loop); simplify "
+                            "the model first",
                             path,
                             offset);
         case NESTED_TYPE:

@@ -150,8 +150,7 @@ static smt_status take_input(onnx_reader *r)
         return smt_fail(r->error,
                         SMT_ERR_UNSUPPORTED,
                         "%s: input '%s' is %lld x %lld x %lld x %lld; N x C x H x W or N x H x W x "
-                        "C with 1 or 3 "
-                        "channels and a fixed size up to 4096 is read",
+                        "C with 1 or 3 channels and a fixed size up to 4096 is read",
                         r->path,
                         found->name,
                         (long long)dim[0],

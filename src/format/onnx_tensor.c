@@ -215,8 +215,8 @@ smt_status onnx_tensor_decode(const char *path,
     if (!element_size(tensor->data_type)) {
         return smt_fail(error,
                         SMT_ERR_UNSUPPORTED,
-                        "%s: tensor '%s' has element type %d; float, double, float16, "
-                        "int8, uint8, int32 and int64 are read",
+                        "%s: tensor '%s' has element type %d; float, double, float16, int8, uint8, "
+                        "int32 and int64 are read",
                         path,
                         name,
                         tensor->data_type);

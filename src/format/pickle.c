@@ -240,8 +240,7 @@ push_global(machine *m, const char *module, size_t module_length, const char *na
     return fail(m,
                 SMT_ERR_UNSUPPORTED,
                 "wants to load '%.*s.%.*s', which is not in the list of harmless names; save the "
-                "state_dict() alone: "
-                "torch.save(model.state_dict(), FILE)",
+                "state_dict() alone: torch.save(model.state_dict(), FILE)",
                 (int)(module_length < 64 ? module_length : 64),
                 module,
                 (int)(length < 64 ? length : 64),
@@ -543,12 +542,11 @@ static smt_status step(machine *m, bool *stop)
         return put(m, m->memo_next++);
     default:
         m->at--;
-        return fail(
-            m,
-            SMT_ERR_UNSUPPORTED,
-            "opcode 0x%02x is not in the list of harmless ones; save the state_dict() alone: "
-            "torch.save(model.state_dict(), FILE)",
-            *bytes);
+        return fail(m,
+                    SMT_ERR_UNSUPPORTED,
+                    "opcode 0x%02x is not in the list of harmless ones; save the state_dict() "
+                    "alone: torch.save(model.state_dict(), FILE)",
+                    *bytes);
     }
 }
 

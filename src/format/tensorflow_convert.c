@@ -359,9 +359,7 @@ smt_status tf_convert(tf_reader *r)
     return tf_fail(r,
                    SMT_ERR_UNSUPPORTED,
                    "is of a type that is not read (read are Placeholder, Const, Conv2D, "
-                   "DepthwiseConv2dNative, "
-                   "FusedBatchNorm, Add, AddV2, BiasAdd, Sub, Mul, Relu, Relu6, Mean, MatMul, Pad, "
-                   "Reshape, Squeeze, "
-                   "Identity, Softmax)",
+                   "DepthwiseConv2dNative, FusedBatchNorm, Add, AddV2, BiasAdd, Sub, Mul, Relu, "
+                   "Relu6, Mean, MatMul, Pad, Reshape, Squeeze, Identity, Softmax)",
                    "");
 }

@@ -85,8 +85,7 @@ static smt_status derive_window(smt_shape in, int index, smt_node *n, smt_error 
         return smt_fail(error,
                         SMT_ERR_ARGUMENT,
                         "node %d '%s': kernel %d x %d with stride %d; kernels of 1 .. %d and "
-                        "strides of 1 .. %d are "
-                        "allowed",
+                        "strides of 1 .. %d are allowed",
                         index,
                         n->name,
                         n->kernel_h,

@@ -177,24 +177,25 @@ static void draw_grid_lines(smt_file *file, const html_chart *c)
     for (long i = (long)ceil(c->x_low / step - 1e-9); (double)i * step <= c->x_high + step * 1e-6;
          i++) {
         double x = place_x(c, (double)i * step);
-        smt_file_printf(file,
-                        "<line class=\"grid\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>"
-                        "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%g</text>\n",
-                        x,
-                        TOP,
-                        x,
-                        TOP + HEIGHT,
-                        x,
-                        TOP + HEIGHT + 16,
-                        (double)i * step);
+        smt_file_printf(
+            file,
+            "<line class=\"grid\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/><text "
+            "x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%g</text>\n",
+            x,
+            TOP,
+            x,
+            TOP + HEIGHT,
+            x,
+            TOP + HEIGHT + 16,
+            (double)i * step);
     }
     step = step_of(c->y_high - c->y_low);
     for (long i = (long)ceil(c->y_low / step - 1e-9); (double)i * step <= c->y_high + step * 1e-6;
          i++) {
         double y = place_y(c, (double)i * step);
         smt_file_printf(file,
-                        "<line class=\"grid\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>"
-                        "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%g</text>\n",
+                        "<line class=\"grid\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" "
+                        "y2=\"%.1f\"/><text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%g</text>\n",
                         LEFT,
                         y,
                         LEFT + WIDTH,
@@ -239,8 +240,7 @@ void html_draw_chart(smt_file *file, const html_chart *c)
     html_text(file, c->title);
     smt_file_printf(file,
                     "</figcaption>\n<svg viewBox=\"0 0 510 300\" role=\"img\" "
-                    "aria-labelledby=\"%s-t %s-d\"><title "
-                    "id=\"%s-t\">",
+                    "aria-labelledby=\"%s-t %s-d\"><title id=\"%s-t\">",
                     c->id,
                     c->id,
                     c->id);

@@ -97,30 +97,27 @@ void report_files(smt_file *file, const smt_report_inputs *inputs)
     smt_file_printf(
         file,
         "<section aria-labelledby=\"files\"><h2 id=\"files\">Model files</h2>\n<div "
-        "class=\"scroll\"><table>"
-        "<caption>Measured here on the first %zu %s. Agreement: the same class as the "
-        "evaluated model."
-        "</caption>\n<thead><tr><th scope=\"col\" class=\"l\">file</th><th scope=\"col\" "
-        "class=\"l\">format</th>"
-        "<th scope=\"col\" class=\"l\">arithmetic</th><th scope=\"col\">kB</th><th "
-        "scope=\"col\">ms an image</th>"
-        "<th scope=\"col\">accuracy</th><th scope=\"col\">agreement</th></tr></thead>\n<tbody>\n",
+        "class=\"scroll\"><table><caption>Measured here on the first %zu %s. Agreement: the same "
+        "class as the evaluated model.</caption>\n<thead><tr><th scope=\"col\" "
+        "class=\"l\">file</th><th scope=\"col\" class=\"l\">format</th><th scope=\"col\" "
+        "class=\"l\">arithmetic</th><th scope=\"col\">kB</th><th scope=\"col\">ms an image</th><th "
+        "scope=\"col\">accuracy</th><th scope=\"col\">agreement</th></tr></thead>\n<tbody>\n",
         inputs->files[0].images,
         smt_plural(inputs->files[0].images, "image", "images"));
     for (size_t i = 0; i < inputs->file_count; i++) {
         const smt_report_file *row = &inputs->files[i];
         smt_file_printf(file, "<tr><th scope=\"row\">");
         html_text(file, row->name);
-        smt_file_printf(file,
-                        "</th><td class=\"l\">%s</td><td "
-                        "class=\"l\">%s</td><td>%.0f</td><td>%.2f</td><td>%.3f</td>"
-                        "<td>%.1f%%</td></tr>\n",
-                        row->format,
-                        row->precision,
-                        1e-3 * (double)row->bytes,
-                        row->milliseconds,
-                        row->accuracy,
-                        100 * row->agreement);
+        smt_file_printf(
+            file,
+            "</th><td class=\"l\">%s</td><td "
+            "class=\"l\">%s</td><td>%.0f</td><td>%.2f</td><td>%.3f</td><td>%.1f%%</td></tr>\n",
+            row->format,
+            row->precision,
+            1e-3 * (double)row->bytes,
+            row->milliseconds,
+            row->accuracy,
+            100 * row->agreement);
     }
     smt_file_printf(file, "</tbody></table></div></section>\n");
 }

@@ -118,8 +118,7 @@ smt_status report_mistakes(smt_file *file,
     qsort(list, wrong, sizeof *list, surest_first);
     smt_file_printf(file,
                     "<section aria-labelledby=\"mistakes\"><h2 id=\"mistakes\">Worst "
-                    "mistakes</h2>\n<p>%zu of %zu %s %s "
-                    "wrong%s</p>\n<ul class=\"gallery%s\">\n",
+                    "mistakes</h2>\n<p>%zu of %zu %s %s wrong%s</p>\n<ul class=\"gallery%s\">\n",
                     wrong,
                     e->count,
                     smt_plural(e->count, "image", "images"),

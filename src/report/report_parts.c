@@ -88,11 +88,10 @@ void report_summary(smt_file *file, const smt_evaluation *e)
         }
         smt_file_printf(file, "</ul></details>\n");
     }
-    smt_file_printf(
-        file,
-        "<p class=\"soft\">Intervals: percentile bootstrap over images. They tell how far chance "
-        "in the choice "
-        "of these images reaches, not how images from another tool differ.</p></section>\n");
+    smt_file_printf(file,
+                    "<p class=\"soft\">Intervals: percentile bootstrap over images. They tell how "
+                    "far chance in the choice of these images reaches, not how images from another "
+                    "tool differ.</p></section>\n");
 }
 
 void report_curves(smt_file *file, const smt_report_inputs *inputs)
@@ -205,8 +204,7 @@ void report_matrix(smt_file *file, const smt_evaluation *e, const int *number)
         "<p class=\"hint\">Choose a cell to see the images behind it; the arrow keys move between "
         "cells.</p>\n"
         "<div class=\"scroll\"><table id=\"matrix\"><caption>Rows: true class. Columns: predicted "
-        "class. Counts and "
-        "percentages of the row.</caption>\n<thead><tr><td></td>");
+        "class. Counts and percentages of the row.</caption>\n<thead><tr><td></td>");
     for (int c = 0; c < m->class_count; c++) {
         if (number[c] >= 0) {
             smt_file_printf(file, "<th scope=\"col\">");
@@ -257,13 +255,11 @@ void report_classes(smt_file *file, const smt_evaluation *e)
     smt_file_printf(
         file,
         "<section aria-labelledby=\"classes\"><h2 id=\"classes\">Classes</h2>\n<div "
-        "class=\"scroll\"><table>"
-        "<caption>Precision: share of the images taken for a class that are of it. Recall: share "
-        "of the "
-        "class's images that were found.</caption>\n<thead><tr><th scope=\"col\" "
-        "class=\"l\">class</th>"
-        "<th scope=\"col\">precision</th><th scope=\"col\">recall</th><th scope=\"col\">F1</th>"
-        "<td aria-hidden=\"true\"></td><th scope=\"col\">images</th></tr></thead>\n<tbody>\n");
+        "class=\"scroll\"><table><caption>Precision: share of the images taken for a class that "
+        "are of it. Recall: share of the class's images that were found.</caption>\n<thead><tr><th "
+        "scope=\"col\" class=\"l\">class</th><th scope=\"col\">precision</th><th "
+        "scope=\"col\">recall</th><th scope=\"col\">F1</th><td aria-hidden=\"true\"></td><th "
+        "scope=\"col\">images</th></tr></thead>\n<tbody>\n");
     for (int c = 0; c < m->class_count; c++) {
         if (smt_metrics_active(m, c)) {
             score_row(file, e->map->classes[c], &m->classes[c], true);
@@ -314,14 +310,12 @@ void report_confidence(smt_file *file, const smt_evaluation *e)
     html_draw_chart(file, &chart);
     smt_file_printf(
         file,
-        "<div><p>Where the line lies under the diagonal, the model is surer than it "
-        "should be. Expected "
-        "calibration error: <b>%.4f</b> (temperature %.3f; %.4f without it), in bins of equal "
-        "counts %.4f. With so many images a model whose confidence is perfect shows %.4f, and in "
-        "one case of twenty more than %.4f: <b>%s</b>. Log loss: "
-        "<b>%.4f</b>.</p>\n<table><thead><tr><th scope=\"col\">"
-        "confidence</th><th scope=\"col\">images</th><th "
-        "scope=\"col\">accuracy</th></tr></thead><tbody>\n",
+        "<div><p>Where the line lies under the diagonal, the model is surer than it should be. "
+        "Expected calibration error: <b>%.4f</b> (temperature %.3f; %.4f without it), in bins of "
+        "equal counts %.4f. With so many images a model whose confidence is perfect shows %.4f, "
+        "and in one case of twenty more than %.4f: <b>%s</b>. Log loss: "
+        "<b>%.4f</b>.</p>\n<table><thead><tr><th scope=\"col\">confidence</th><th "
+        "scope=\"col\">images</th><th scope=\"col\">accuracy</th></tr></thead><tbody>\n",
         m->calibration_error,
         (double)e->info.decision.temperature,
         smt_uncalibrated_error(e),
@@ -359,8 +353,7 @@ void report_provenance(smt_file *file, const smt_evaluation *e, const smt_report
     char text[160];
     smt_file_printf(file,
                     "<section aria-labelledby=\"origin\"><h2 id=\"origin\">Provenance</h2>\n<div "
-                    "class=\"scroll\"><table>"
-                    "<tbody>\n");
+                    "class=\"scroll\"><table><tbody>\n");
     fact(file, "model", e->model);
     fact(file, "format", e->info.format);
     fact(file, "arithmetic", e->info.precision);

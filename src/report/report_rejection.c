@@ -8,10 +8,9 @@ static void class_table(smt_file *file, const smt_evaluation *e)
 {
     smt_file_printf(
         file,
-        "<div class=\"scroll\"><table id=\"thresholds\"><thead><tr><th scope=\"col\">taken for</th>"
-        "<th scope=\"col\">purity asked</th><th scope=\"col\">threshold</th>"
-        "<th scope=\"col\">decided</th><th scope=\"col\">purity</th></tr></thead>"
-        "<tbody>\n");
+        "<div class=\"scroll\"><table id=\"thresholds\"><thead><tr><th scope=\"col\">taken "
+        "for</th><th scope=\"col\">purity asked</th><th scope=\"col\">threshold</th><th "
+        "scope=\"col\">decided</th><th scope=\"col\">purity</th></tr></thead><tbody>\n");
     for (int c = 0; c < e->info.class_count; c++) {
         const smt_decision *d = &e->info.decision;
         smt_rejection r = smt_rejection_of_class(e, c);
@@ -77,13 +76,12 @@ void report_rejection(smt_file *file, const smt_evaluation *e)
     smt_file_printf(
         file, "<h3 id=\"review\">Leaving doubtful images to review</h3>\n<div class=\"charts\">\n");
     html_draw_chart(file, &chart);
-    smt_file_printf(file,
-                    "<div><p>Mean error over all coverages: "
-                    "<b>%.4f</b>.</p>\n<table><thead><tr><th scope=\"col\">decided "
-                    "automatically</th><th scope=\"col\">accuracy</th><th scope=\"col\">least "
-                    "confidence</th></tr></thead>"
-                    "<tbody>\n",
-                    area);
+    smt_file_printf(
+        file,
+        "<div><p>Mean error over all coverages: <b>%.4f</b>.</p>\n<table><thead><tr><th "
+        "scope=\"col\">decided automatically</th><th scope=\"col\">accuracy</th><th "
+        "scope=\"col\">least confidence</th></tr></thead><tbody>\n",
+        area);
     for (size_t part = 5; part <= 10; part++) {
         size_t index = e->count * part / 10;
         if (index) {
@@ -110,8 +108,8 @@ void report_rejection(smt_file *file, const smt_evaluation *e)
         html_text(file, e->info.decision.target);
         smt_file_printf(file,
                         "%s, set on validation images) decide <b>%.1f%%</b> of these images with "
-                        "purity <b>%.3f</b> and call "
-                        "<b>%zu</b> of %zu %s clean; without review it would be %zu.</p>\n",
+                        "purity <b>%.3f</b> and call <b>%zu</b> of %zu %s clean; without review it "
+                        "would be %zu.</p>\n",
                         e->info.decision.per_class ? " per class" : "",
                         100 * r.coverage,
                         r.purity,
@@ -122,8 +120,7 @@ void report_rejection(smt_file *file, const smt_evaluation *e)
     } else {
         smt_file_printf(file,
                         "<p class=\"soft\">The model has no thresholds; 'semtinel calibrate' sets "
-                        "them. %zu of %zu %s are "
-                        "called clean.</p>\n",
+                        "them. %zu of %zu %s are called clean.</p>\n",
                         r.escapes,
                         r.defects,
                         smt_plural(r.defects, "defect", "defects"));

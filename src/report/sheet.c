@@ -38,8 +38,7 @@ smt_status smt_sheet_save(const char *path,
         return smt_fail(error,
                         SMT_ERR_LIMIT,
                         "%s: a sheet of %zu images would be %d x %zu pixels; the limit is %d; use "
-                        "smaller cells or "
-                        "fewer images",
+                        "smaller cells or fewer images",
                         path,
                         count,
                         width,

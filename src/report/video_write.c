@@ -300,8 +300,7 @@ smt_status video_create(const char *path,
     return smt_fail(error,
                     SMT_ERR_UNSUPPORTED,
                     "%s: semtinel was built without video; install libavcodec-dev libavformat-dev "
-                    "libswscale-dev and build "
-                    "again",
+                    "libswscale-dev and build again",
                     path);
 }
 

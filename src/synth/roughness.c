@@ -96,8 +96,7 @@ smt_status smt_synth_edge(smt_rng *rng,
         return smt_fail(error,
                         SMT_ERR_ARGUMENT,
                         "edge with sigma %g, correlation length %g, exponent %g, step %g: sigma "
-                        "must be 0 or more, the "
-                        "lengths positive, the exponent in (0, 2]",
+                        "must be 0 or more, the lengths positive, the exponent in (0, 2]",
                         sigma,
                         xi,
                         a,

@@ -18,10 +18,9 @@ smt_status smt_history_save(const char *path, const smt_epoch *rows, int count, 
     if (status) {
         return status;
     }
-    smt_file_printf(
-        file,
-        "epoch,learning_rate,train_loss,train_accuracy,val_loss,val_accuracy,val_macro_f1,"
-        "images_per_second\n");
+    smt_file_printf(file,
+                    "epoch,learning_rate,train_loss,train_accuracy,val_loss,val_accuracy,val_macro_"
+                    "f1,images_per_second\n");
     for (int i = 0; i < count; i++) {
         const smt_epoch *r = &rows[i];
         smt_file_printf(file, "%d", r->epoch);

@@ -55,13 +55,12 @@ static const smt_train_field fields[] = {
         "trained ones (1080 with simulated images mixed in), 20 to 200"),
     INT("batch", batch, 1, 1024, "images a step"),
     CHOICE("optimizer", optimizer.kind, "adamw|adam|sgd", "how weights follow gradients"),
-    REAL(
-        "rate",
-        schedule.rate,
-        0,
-        10,
-        "highest learning rate; 0: 0.004 from random weights, 0.0006 from the shipped ones, 0.0003 "
-        "from others"),
+    REAL("rate",
+         schedule.rate,
+         0,
+         10,
+         "highest learning rate; 0: 0.004 from random weights, 0.0006 from the shipped ones, "
+         "0.0003 from others"),
     REAL("backbone-rate", backbone_rate, 0, 1, "factor on the rate of all but the classifier"),
     REAL("weight-decay",
          optimizer.weight_decay,
@@ -429,8 +428,7 @@ smt_status smt_options_same(const smt_train_options *then,
             return smt_fail(error,
                             SMT_ERR_ARGUMENT,
                             "%s: cannot resume: it was started with --%s %s, not %s; leave the "
-                            "option out, or train "
-                            "into another folder",
+                            "option out, or train into another folder",
                             run,
                             f->name,
                             values[0],
@@ -441,8 +439,7 @@ smt_status smt_options_same(const smt_train_options *then,
         return smt_fail(error,
                         SMT_ERR_ARGUMENT,
                         "%s: cannot resume: it was started with --seed %llu, not %llu; leave the "
-                        "option out, or train "
-                        "into another folder",
+                        "option out, or train into another folder",
                         run,
                         (unsigned long long)then->seed,
                         (unsigned long long)now->seed);

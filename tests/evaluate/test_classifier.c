@@ -227,10 +227,9 @@ static void test_familiarity(void **state)
     assert_int_equal(smt_familiarity_store(smt_classifier_about(classifier), &extra, &error),
                      SMT_OK);
     smt_free(model->provenance);
-    model->provenance =
-        smt_strdup("{\"decision\": {\"rejection\": {\"least_familiarity\": 0.5, \"thresholds\": "
-                   "{\"bridge\": 0, "
-                   "\"clean\": 0, \"crack\": 0, \"\xc3\xa9tat\": 0, \"other\": 0}}}}");
+    model->provenance = smt_strdup(
+        "{\"decision\": {\"rejection\": {\"least_familiarity\": 0.5, \"thresholds\": {\"bridge\": "
+        "0, \"clean\": 0, \"crack\": 0, \"\xc3\xa9tat\": 0, \"other\": 0}}}}");
     assert_int_equal(
         smt_model_save(model, "test_familiar.safetensors", SMT_DTYPE_F32, extra, &error), SMT_OK);
     smt_tensor_file_destroy(&extra);

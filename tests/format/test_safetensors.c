@@ -339,13 +339,13 @@ static void test_checkpoint(void **state)
         {"architecture", "no JSON", "architecture"},
         {"architecture",
          "{\"name\":\"mobilenetv3-small\",\"width\":0.5,\"input_size\":64,\"channels\":1,"
-         "\"classes\":100000,\"wide_head\":"
-         "false,\"dropout\":0.2,\"padding\":\"same\",\"bn_epsilon\":0.001,\"bn_momentum\":0.9}",
+         "\"classes\":100000,\"wide_head\":false,\"dropout\":0.2,\"padding\":\"same\",\"bn_"
+         "epsilon\":0.001,\"bn_momentum\":0.9}",
          "classes"},
         {"architecture",
          "{\"name\":\"mobilenetv3-small\",\"width\":1.0,\"input_size\":64,\"channels\":1,"
-         "\"classes\":3,\"wide_head\":"
-         "false,\"dropout\":0.2,\"padding\":\"same\",\"bn_epsilon\":0.001,\"bn_momentum\":0.9}",
+         "\"classes\":3,\"wide_head\":false,\"dropout\":0.2,\"padding\":\"same\",\"bn_epsilon\":0."
+         "001,\"bn_momentum\":0.9}",
          "needs"},
         {"classes", "[\"one\"]", "class names"},
         {"classes", "{}", "classes"},
