@@ -2,135 +2,14 @@
  *
  * Exporters write the same network in many ways: batch norm as one node, or as Mul and Add;
  * hard-swish as one node, or as Add 3, Clip, Mul, Mul; the classifier as Gemm or as MatMul and Add.
- * Constants that scale or shift a convolution are folded into it; composed activations are followed
- * step by step through value_form and become one activation on the node before them.
+ * Constants that scale or shift a convolution (onnx_conv.c) are folded into it; composed
+ * activations are followed step by step through value_form and become one activation on the node
+ * before them.
  */
 #include "format/onnx_internal.h"
 
 #include <math.h>
 #include <string.h>
-
-static smt_status conv(onnx_reader *r, const Onnx__NodeProto *node)
-{
-    onnx_value *in = onnx_input(r, node, 0);
-    const onnx_constant *weight = onnx_constant_of(r, onnx_input(r, node, 1));
-    const onnx_constant *bias = onnx_constant_of(r, onnx_input(r, node, 2));
-    int from = 0, pad[4] = {0};
-    if (in && in->form == FORM_PADDED) {
-        memcpy(pad, in->pad, sizeof pad);
-        from = in->index;
-    } else {
-        smt_status status = onnx_plain(r, in, &from);
-        if (status) {
-            return status;
-        }
-    }
-    smt_shape shape = r->graph->nodes[from].shape;
-    if (!weight || weight->rank != 4 || (onnx_input(r, node, 2) && !bias)) {
-        return onnx_node_fail(
-            r, SMT_ERR_UNSUPPORTED, "needs constant 4-dimensional weights and a constant bias");
-    }
-    if (in->layout != LAYOUT_NCHW) {
-        return onnx_node_fail(
-            r, SMT_ERR_FORMAT, "reads '%s', which is not N x C x H x W", in->name);
-    }
-    int64_t out = weight->dim[0], per_group = weight->dim[1], kh = weight->dim[2],
-            kw = weight->dim[3];
-    int64_t group = onnx_int(node, "group", 1);
-    bool depthwise = group == shape.c && per_group == 1 && out == shape.c && group > 1;
-    if (!depthwise && (group != 1 || per_group != shape.c)) {
-        return onnx_node_fail(r,
-                              SMT_ERR_UNSUPPORTED,
-                              "has %lld groups and weights %lld x %lld x ... on %d channels; plain "
-                              "and depthwise convolutions are read",
-                              (long long)group,
-                              (long long)out,
-                              (long long)per_group,
-                              shape.c);
-    }
-    if (bias && (bias->count != (size_t)out)) {
-        return onnx_node_fail(
-            r, SMT_ERR_FORMAT, "has %zu biases for %lld filters", bias->count, (long long)out);
-    }
-    int64_t stride[2] = {1, 1};
-    const Onnx__AttributeProto *a = onnx_attribute(node, "strides");
-    for (size_t i = 0; a && i < a->n_ints && i < 2; i++) {
-        stride[i] = a->ints[i];
-    }
-    a = onnx_attribute(node, "dilations");
-    for (size_t i = 0; a && i < a->n_ints; i++) {
-        if (a->ints[i] != 1) {
-            return onnx_node_fail(
-                r, SMT_ERR_UNSUPPORTED, "has dilation %lld", (long long)a->ints[i]);
-        }
-    }
-    if (stride[0] != stride[1] || stride[0] < 1 || stride[0] > 8 || kh < 1 || kw < 1 || kh > 64 ||
-        kw > 64 || out < 1) {
-        return onnx_node_fail(r,
-                              SMT_ERR_UNSUPPORTED,
-                              "has strides %lld, %lld and a kernel of %lld x %lld",
-                              (long long)stride[0],
-                              (long long)stride[1],
-                              (long long)kh,
-                              (long long)kw);
-    }
-    a = onnx_attribute(node, "pads");
-    if (a && a->n_ints == 4) {
-        for (int i = 0; i < 4; i++) {
-            if (a->ints[i] < 0 || a->ints[i] > 64) {
-                return onnx_node_fail(
-                    r, SMT_ERR_UNSUPPORTED, "has padding %lld", (long long)a->ints[i]);
-            }
-            pad[i] += (int)a->ints[i];
-        }
-    }
-    smt_conv_spec spec = {.filters = (int)out,
-                          .kernel_h = (int)kh,
-                          .kernel_w = (int)kw,
-                          .stride = (int)stride[0],
-                          .padding = SMT_PAD_EXPLICIT,
-                          .pad = {pad[0], pad[1], pad[2], pad[3]},
-                          .bias = true};
-    a = onnx_attribute(node, "auto_pad");
-    bool same_upper = a && a->has_s && a->s.len == 10 && memcmp(a->s.data, "SAME_UPPER", 10) == 0;
-    bool same_lower = a && a->has_s && a->s.len == 10 && memcmp(a->s.data, "SAME_LOWER", 10) == 0;
-    if (same_lower) {
-        return onnx_node_fail(r, SMT_ERR_UNSUPPORTED, "has auto_pad SAME_LOWER");
-    }
-    int total_h =
-        (int)(((shape.h + spec.stride - 1) / spec.stride - 1) * spec.stride + kh - shape.h);
-    int total_w =
-        (int)(((shape.w + spec.stride - 1) / spec.stride - 1) * spec.stride + kw - shape.w);
-    total_h = total_h > 0 ? total_h : 0;
-    total_w = total_w > 0 ? total_w : 0;
-    if (same_upper || (pad[0] == total_h / 2 && pad[2] == total_h - total_h / 2 &&
-                       pad[1] == total_w / 2 && pad[3] == total_w - total_w / 2)) {
-        spec.padding = SMT_PAD_SAME;
-    }
-    char name[SMT_NAME_MAX];
-    onnx_make_name(r, depthwise ? "depthwise" : "conv", name);
-    int index = depthwise ? smt_graph_depthwise(r->graph, name, from, &spec, r->error)
-                          : smt_graph_conv(r->graph, name, from, &spec, r->error);
-    if (index >= 0) {
-        const smt_node *made = &r->graph->nodes[index];
-        float *to = r->graph->params[made->param[SMT_WEIGHT]].data;
-        /* OIHW to OHWI; for depthwise O is the channel and I is 1, and the result is HWC. */
-        for (int64_t o = 0; o < out; o++) {
-            for (int64_t i = 0; i < per_group; i++) {
-                for (int64_t k = 0; k < kh * kw; k++) {
-                    int64_t at = depthwise ? k * out + o : (o * kh * kw + k) * per_group + i;
-                    to[at] = weight->data[(o * per_group + i) * kh * kw + k];
-                }
-            }
-        }
-        if (bias) {
-            memcpy(r->graph->params[made->param[SMT_BIAS]].data,
-                   bias->data,
-                   (size_t)out * sizeof(float));
-        }
-    }
-    return onnx_bind(r, node, index, FORM_NODE, LAYOUT_NCHW);
-}
 
 /* y = x * scale[c] + offset[c], folded into the node before where nothing else reads that. NULL: 1
  * or 0. A count of 1 stands for all channels. */
@@ -235,8 +114,9 @@ static bool along_channels(const onnx_value *value, const onnx_constant *c)
     return axis >= 0 && (size_t)c->dim[axis] == c->count;
 }
 
-static smt_status add(onnx_reader *r, const Onnx__NodeProto *node, bool subtract)
+static smt_status add(onnx_reader *r, const Onnx__NodeProto *node)
 {
+    bool subtract = strcmp(node->op_type, "Sub") == 0;
     onnx_value *a = onnx_input(r, node, 0), *b = onnx_input(r, node, 1);
     const onnx_constant *c = onnx_constant_of(r, b);
     if (!c && onnx_constant_of(r, a) && !subtract) {
@@ -361,6 +241,16 @@ static smt_status multiply(onnx_reader *r, const Onnx__NodeProto *node)
         r, node, smt_graph_multiply(r->graph, name, left, right, r->error), FORM_NODE, LAYOUT_NCHW);
 }
 
+static smt_status divide(onnx_reader *r, const Onnx__NodeProto *node)
+{
+    onnx_value *a = onnx_input(r, node, 0);
+    const onnx_constant *c = onnx_constant_of(r, onnx_input(r, node, 1));
+    if (!a || !c) {
+        return onnx_node_fail(r, SMT_ERR_UNSUPPORTED, "divides by something that is not constant");
+    }
+    return scale_by(r, node, a, c, true);
+}
+
 static smt_status clip(onnx_reader *r, const Onnx__NodeProto *node)
 {
     onnx_value *in = onnx_input(r, node, 0);
@@ -394,6 +284,16 @@ static smt_status activation(onnx_reader *r, const Onnx__NodeProto *node, smt_ac
     smt_status status = onnx_plain(r, in, &index);
     return status ? status
                   : onnx_bind(r, node, onnx_activate(r, in, 1, kind), FORM_NODE, in->layout);
+}
+
+static smt_status relu(onnx_reader *r, const Onnx__NodeProto *node)
+{
+    return activation(r, node, SMT_ACT_RELU);
+}
+
+static smt_status hard_swish(onnx_reader *r, const Onnx__NodeProto *node)
+{
+    return activation(r, node, SMT_ACT_HARD_SWISH);
 }
 
 static smt_status hard_sigmoid(onnx_reader *r, const Onnx__NodeProto *node)
@@ -620,6 +520,38 @@ static smt_status constant(onnx_reader *r, const Onnx__NodeProto *node)
     return onnx_bind(r, node, r->constant_count++, FORM_CONST, LAYOUT_FLAT);
 }
 
+static const struct {
+    const char *op;
+    smt_status (*convert)(onnx_reader *r, const Onnx__NodeProto *node);
+} converters[] = {
+    {"Conv", onnx_conv},
+    {"BatchNormalization", batch_norm},
+    {"Add", add},
+    {"Sub", add},
+    {"Mul", multiply},
+    {"Div", divide},
+    {"Clip", clip},
+    {"Relu", relu},
+    {"HardSwish", hard_swish},
+    {"HardSigmoid", hard_sigmoid},
+    {"GlobalAveragePool", pool},
+    {"ReduceMean", pool},
+    {"Gemm", dense},
+    {"MatMul", dense},
+    {"Pad", pad},
+    {"Reshape", reshape},
+    {"Flatten", reshape},
+    {"Squeeze", reshape},
+    {"Unsqueeze", reshape},
+    {"Transpose", reshape},
+    {"Identity", pass_on},
+    {"Dropout", pass_on},
+    {"Softmax", softmax},
+    {"Constant", constant},
+    {"QuantizeLinear", onnx_quantise},
+    {"DequantizeLinear", onnx_quantise},
+};
+
 smt_status onnx_convert(onnx_reader *r, const Onnx__NodeProto *node)
 {
     const char *op = node->op_type ? node->op_type : "";
@@ -634,65 +566,11 @@ smt_status onnx_convert(onnx_reader *r, const Onnx__NodeProto *node)
             "torch.onnx.export(..., dynamo=False), or inline them with onnx.inliner",
             node->domain);
     }
-#define IS(name) (strcmp(op, name) == 0)
-    if (IS("Conv")) {
-        return conv(r, node);
-    }
-    if (IS("BatchNormalization")) {
-        return batch_norm(r, node);
-    }
-    if (IS("Add") || IS("Sub")) {
-        return add(r, node, IS("Sub"));
-    }
-    if (IS("Mul")) {
-        return multiply(r, node);
-    }
-    if (IS("Div")) {
-        onnx_value *a = onnx_input(r, node, 0);
-        const onnx_constant *c = onnx_constant_of(r, onnx_input(r, node, 1));
-        if (!a || !c) {
-            return onnx_node_fail(
-                r, SMT_ERR_UNSUPPORTED, "divides by something that is not constant");
+    for (size_t i = 0; i < sizeof converters / sizeof *converters; i++) {
+        if (strcmp(op, converters[i].op) == 0) {
+            return converters[i].convert(r, node);
         }
-        return scale_by(r, node, a, c, true);
     }
-    if (IS("Clip")) {
-        return clip(r, node);
-    }
-    if (IS("Relu")) {
-        return activation(r, node, SMT_ACT_RELU);
-    }
-    if (IS("HardSwish")) {
-        return activation(r, node, SMT_ACT_HARD_SWISH);
-    }
-    if (IS("HardSigmoid")) {
-        return hard_sigmoid(r, node);
-    }
-    if (IS("GlobalAveragePool") || IS("ReduceMean")) {
-        return pool(r, node);
-    }
-    if (IS("Gemm") || IS("MatMul")) {
-        return dense(r, node);
-    }
-    if (IS("Pad")) {
-        return pad(r, node);
-    }
-    if (IS("Reshape") || IS("Flatten") || IS("Squeeze") || IS("Unsqueeze") || IS("Transpose")) {
-        return reshape(r, node);
-    }
-    if (IS("Identity") || IS("Dropout")) {
-        return pass_on(r, node);
-    }
-    if (IS("QuantizeLinear") || IS("DequantizeLinear")) {
-        return onnx_quantise(r, node);
-    }
-    if (IS("Softmax")) {
-        return softmax(r, node);
-    }
-    if (IS("Constant")) {
-        return constant(r, node);
-    }
-#undef IS
     return onnx_node_fail(
         r,
         SMT_ERR_UNSUPPORTED,

@@ -104,6 +104,8 @@ smt_status
 onnx_graph_of(const char *path, const Onnx__GraphProto *proto, smt_graph **out, smt_error *error);
 /* True if the graph has int8 parts; only `info` takes such. */
 bool onnx_is_quantised(const Onnx__GraphProto *graph);
+/* Converts Conv. */
+smt_status onnx_conv(onnx_reader *reader, const Onnx__NodeProto *node);
 /* Converts QuantizeLinear or DequantizeLinear. */
 smt_status onnx_quantise(onnx_reader *reader, const Onnx__NodeProto *node);
 /* Converts one node. */
