@@ -164,41 +164,26 @@ fill_param(smt_param *param, const smt_tensor_file *file, const char *path, smt_
     return SMT_OK;
 }
 
-static json_t *get_json(const smt_tensor_file *file,
-                        const char *key,
-                        const char *path,
-                        smt_status *status,
-                        smt_error *error)
+/* *out: a new reference. */
+static smt_status get_json(
+    const smt_tensor_file *file, const char *key, const char *path, json_t **out, smt_error *error)
 {
     const char *text = smt_tensor_file_get(file, key);
     json_error_t detail;
     if (!text) {
-        *status = smt_fail(error, SMT_ERR_FORMAT, "%s: metadata '%s' is missing", path, key);
-        return NULL;
+        return smt_fail(error, SMT_ERR_FORMAT, "%s: metadata '%s' is missing", path, key);
     }
-    json_t *json = json_loads(text, JSON_REJECT_DUPLICATES, &detail);
-    if (!json) {
-        *status =
-            json_error_code(&detail) == json_error_out_of_memory
-                ? smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path)
-                : smt_fail(error, SMT_ERR_FORMAT, "%s: metadata '%s': %s", path, key, detail.text);
+    *out = json_loads(text, JSON_REJECT_DUPLICATES, &detail);
+    if (*out) {
+        return SMT_OK;
     }
-    return json;
+    return json_error_code(&detail) == json_error_out_of_memory
+               ? smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path)
+               : smt_fail(error, SMT_ERR_FORMAT, "%s: metadata '%s': %s", path, key, detail.text);
 }
 
-smt_status smt_model_from_tensors(const smt_tensor_file *file,
-                                  const char *path,
-                                  smt_model **out,
-                                  smt_error *error)
+static smt_status check_version(const smt_tensor_file *file, const char *path, smt_error *error)
 {
-    smt_status status = SMT_OK;
-    smt_mobilenet_options arch;
-    smt_preprocess preprocess;
-    smt_graph *graph = NULL;
-    smt_model *model = NULL;
-    const char **classes = NULL;
-    int class_count = 0;
-    json_t *class_json = NULL, *json = NULL;
     const char *version = smt_tensor_file_get(file, "semtinel");
     if (!version && smt_tensor_file_get(file, SMT_TRAINING_KEY)) {
         return smt_fail(error,
@@ -222,74 +207,90 @@ smt_status smt_model_from_tensors(const smt_tensor_file *file,
             path,
             version);
     }
-    json = get_json(file, "architecture", path, &status, error);
-    if (!status) {
-        status = smt_architecture_from_json(json, path, &arch, error);
-    }
-    json_decref(json);
-    if (status) {
-        goto done;
-    }
-    json = get_json(file, "preprocess", path, &status, error);
-    if (!status) {
-        status = smt_preprocess_from_json(json, path, &preprocess, error);
-    }
-    json_decref(json);
-    if (status) {
-        goto done;
-    }
-    class_json = get_json(file, "classes", path, &status, error);
-    if (!status) {
-        status = smt_classes_from_json(class_json, path, &classes, &class_count, error);
-    }
-    if (status) {
-        goto done;
-    }
+    return SMT_OK;
+}
+
+/* An option out of range is the file's fault here, not the caller's. */
+static smt_status
+blame_file(const char *path, smt_status status, const smt_error *detail, smt_error *error)
+{
+    status = status == SMT_ERR_ARGUMENT ? SMT_ERR_FORMAT : status;
+    return smt_fail(error, status, "%s: %s", path, detail->message);
+}
+
+/* The network with the file's weights; tensors that it does not have are named and left. */
+static smt_status read_graph(const smt_tensor_file *file,
+                             const smt_mobilenet_options *arch,
+                             const char *path,
+                             smt_graph **out,
+                             smt_error *error)
+{
     smt_error detail = {SMT_OK, ""};
-    status = smt_mobilenetv3_small(&arch, 0, &graph, &detail);
+    smt_status status = smt_mobilenetv3_small(arch, 0, out, &detail);
     if (status) {
-        /* An option out of range is the file's fault here, not the caller's. */
-        status = status == SMT_ERR_ARGUMENT ? SMT_ERR_FORMAT : status;
-        smt_fail(error, status, "%s: %s", path, detail.message);
-        goto done;
+        return blame_file(path, status, &detail, error);
     }
-    for (int i = 0; i < graph->param_count; i++) {
-        status = fill_param(&graph->params[i], file, path, error);
+    for (int i = 0; i < (*out)->param_count; i++) {
+        status = fill_param(&(*out)->params[i], file, path, error);
         if (status) {
-            goto done;
+            return status;
         }
     }
     for (size_t i = 0; i < file->count; i++) {
         const char *name = file->tensors[i].name;
-        if (strncmp(name, "state.", 6) && smt_graph_find_param(graph, name) < 0) {
+        if (strncmp(name, "state.", 6) && smt_graph_find_param(*out, name) < 0) {
             smt_log(
                 SMT_LOG_WARNING, "%s: tensor '%s' is not part of the network; ignored", path, name);
         }
     }
-    status = smt_model_create(graph, &arch, classes, class_count, &model, &detail);
-    graph = NULL;
-    if (status) {
-        status = status == SMT_ERR_ARGUMENT ? SMT_ERR_FORMAT : status;
-        smt_fail(error, status, "%s: %s", path, detail.message);
+    return SMT_OK;
+}
+
+smt_status smt_model_from_tensors(const smt_tensor_file *file,
+                                  const char *path,
+                                  smt_model **out,
+                                  smt_error *error)
+{
+    smt_mobilenet_options arch;
+    smt_preprocess preprocess;
+    smt_graph *graph = NULL;
+    const char **classes = NULL;
+    int class_count = 0;
+    json_t *arch_json = NULL, *preprocess_json = NULL, *class_json = NULL;
+    smt_status status = check_version(file, path, error);
+    if (status || (status = get_json(file, "architecture", path, &arch_json, error)) ||
+        (status = smt_architecture_from_json(arch_json, path, &arch, error)) ||
+        (status = get_json(file, "preprocess", path, &preprocess_json, error)) ||
+        (status = smt_preprocess_from_json(preprocess_json, path, &preprocess, error)) ||
+        (status = get_json(file, "classes", path, &class_json, error)) ||
+        (status = smt_classes_from_json(class_json, path, &classes, &class_count, error)) ||
+        (status = read_graph(file, &arch, path, &graph, error))) {
         goto done;
     }
-    model->preprocess = preprocess;
-    const char *provenance = smt_tensor_file_get(file, "provenance");
-    if (provenance) {
-        char *copy = smt_strdup(provenance);
-        if (!copy) {
-            status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
-            goto done;
-        }
-        smt_free(model->provenance);
-        model->provenance = copy;
+    const char *text = smt_tensor_file_get(file, "provenance");
+    char *provenance = text ? smt_strdup(text) : NULL;
+    if (text && !provenance) {
+        status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
+        goto done;
     }
-    *out = model;
-    model = NULL;
+    smt_error detail = {SMT_OK, ""};
+    status = smt_model_create(graph, &arch, classes, class_count, out, &detail);
+    graph = NULL;
+    if (status) {
+        status = blame_file(path, status, &detail, error);
+        smt_free(provenance);
+        goto done;
+    }
+    (*out)->preprocess = preprocess;
+    if (provenance) {
+        smt_free((*out)->provenance);
+        (*out)->provenance = provenance;
+    }
 done:
     smt_free(classes);
+    json_decref(arch_json);
+    json_decref(preprocess_json);
     json_decref(class_json);
     smt_graph_destroy(&graph);
-    smt_model_destroy(&model);
     return status;
 }

@@ -158,21 +158,8 @@ bad_shapes(smt_error *error, int index, const smt_node *n, smt_shape a, smt_shap
                     b.c);
 }
 
-smt_status smt_graph_derive(const smt_graph *graph, int index, smt_node *n, smt_error *error)
+static smt_status check_inputs(int index, const smt_node *n, smt_error *error)
 {
-    if ((unsigned)n->op >= SMT_OP_COUNT || (unsigned)n->activation > SMT_ACT_HARD_SIGMOID ||
-        (unsigned)n->rounding > SMT_ROUND_TABLE) {
-        return smt_fail(error,
-                        SMT_ERR_ARGUMENT,
-                        "node %d: unknown operator %d or activation %d",
-                        index,
-                        (int)n->op,
-                        (int)n->activation);
-    }
-    smt_status status = check_name(graph, index, n, error);
-    if (status) {
-        return status;
-    }
     int inputs = inputs_of(n->op);
     for (int i = 0; i < 2; i++) {
         bool ok = i < inputs ? n->input[i] >= 0 && n->input[i] < index : n->input[i] == -1;
@@ -187,37 +174,36 @@ smt_status smt_graph_derive(const smt_graph *graph, int index, smt_node *n, smt_
                             n->input[i]);
         }
     }
-    smt_shape a = inputs > 0 ? graph->nodes[n->input[0]].shape : (smt_shape){0, 0, 0};
-    smt_shape b = inputs > 1 ? graph->nodes[n->input[1]].shape : (smt_shape){0, 0, 0};
+    return SMT_OK;
+}
+
+/* What the operator asks of its inputs a and b, and its result's shape. */
+static smt_status derive_shape(smt_shape a, smt_shape b, int index, smt_node *n, smt_error *error)
+{
     switch (n->op) {
-    case SMT_OP_INPUT:
-        if (index != 0) {
-            return smt_fail(error,
-                            SMT_ERR_ARGUMENT,
-                            "node %d '%s': only node 0 can be the input",
-                            index,
-                            n->name);
-        }
-        break;
+    case SMT_OP_INPUT: /* brings its shape along */
+        return index == 0 ? SMT_OK
+                          : smt_fail(error,
+                                     SMT_ERR_ARGUMENT,
+                                     "node %d '%s': only node 0 can be the input",
+                                     index,
+                                     n->name);
     case SMT_OP_CONV:
     case SMT_OP_DEPTHWISE:
-        status = derive_window(a, index, n, error);
-        break;
+        return derive_window(a, index, n, error);
     case SMT_OP_ADD:
         if (!same_shape(a, b)) {
             return bad_shapes(error, index, n, a, b);
         }
-        n->shape = a;
         break;
     case SMT_OP_MULTIPLY:
         if (!same_shape(a, b) && !(is_vector(b) && a.c == b.c)) {
             return bad_shapes(error, index, n, a, b);
         }
-        n->shape = a;
         break;
     case SMT_OP_GLOBAL_POOL:
         n->shape = (smt_shape){1, 1, a.c};
-        break;
+        return SMT_OK;
     case SMT_OP_DENSE:
         if (!is_vector(a)) {
             return smt_fail(error,
@@ -230,7 +216,7 @@ smt_status smt_graph_derive(const smt_graph *graph, int index, smt_node *n, smt_
                             a.c);
         }
         n->shape.h = n->shape.w = 1;
-        break;
+        return SMT_OK;
     case SMT_OP_BATCH_NORM:
         if (!(n->epsilon > 0 && n->epsilon < 1 && n->momentum >= 0 && n->momentum < 1)) {
             return smt_fail(error,
@@ -241,7 +227,6 @@ smt_status smt_graph_derive(const smt_graph *graph, int index, smt_node *n, smt_
                             (double)n->epsilon,
                             (double)n->momentum);
         }
-        n->shape = a;
         break;
     case SMT_OP_DROPOUT:
         if (!(n->rate >= 0 && n->rate < 1)) {
@@ -252,13 +237,33 @@ smt_status smt_graph_derive(const smt_graph *graph, int index, smt_node *n, smt_
                             n->name,
                             (double)n->rate);
         }
-        n->shape = a;
         break;
     default:
-        n->shape = a;
         break;
     }
-    if (status) {
+    n->shape = a;
+    return SMT_OK;
+}
+
+smt_status smt_graph_derive(const smt_graph *graph, int index, smt_node *n, smt_error *error)
+{
+    if ((unsigned)n->op >= SMT_OP_COUNT || (unsigned)n->activation > SMT_ACT_HARD_SIGMOID ||
+        (unsigned)n->rounding > SMT_ROUND_TABLE) {
+        return smt_fail(error,
+                        SMT_ERR_ARGUMENT,
+                        "node %d: unknown operator %d or activation %d",
+                        index,
+                        (int)n->op,
+                        (int)n->activation);
+    }
+    smt_status status = check_name(graph, index, n, error);
+    if (status || (status = check_inputs(index, n, error))) {
+        return status;
+    }
+    smt_shape none = {0, 0, 0};
+    smt_shape a = n->input[0] >= 0 ? graph->nodes[n->input[0]].shape : none;
+    smt_shape b = n->input[1] >= 0 ? graph->nodes[n->input[1]].shape : none;
+    if ((status = derive_shape(a, b, index, n, error))) {
         return status;
     }
     if (!side_ok(n->shape.h) || !side_ok(n->shape.w) || !side_ok(n->shape.c) ||
