@@ -16,6 +16,7 @@ static double purity = -1, sure = SURE, rejection = -1, unfamiliar;
 static const char *foreign;
 static bool per_class;
 static cli_list purity_of, overrides;
+static float given[sizeof purity_of.items / sizeof *purity_of.items]; /* by --purity-of */
 
 static const cli_option options[] = {
     {"output", 'o', CLI_FILE(&output, "FILE"), "write the model there instead of over MODEL"},
@@ -111,6 +112,33 @@ save(const smt_classifier_info *info, bool watches, const char *provenance, smt_
     return status;
 }
 
+/* The threshold of class i, or of all classes. */
+static void
+print_threshold(const smt_calibration *c, const smt_decision *decision, int i, const char *whose)
+{
+    int pad = smt_utf8_pad(whose, 16);
+    char own[32] = "";
+    if (decision->purity[i] > 0) {
+        snprintf(own, sizeof own, "purity %g: ", (double)decision->purity[i]);
+    }
+    if (decision->threshold[i] <= 1) {
+        cli_say("  %-*s %sthreshold %.4f", pad, whose, own, (double)decision->threshold[i]);
+    } else if (c->fewest[i] == SIZE_MAX) {
+        cli_say("  %-*s %salways to review: no number of images shows that no mistake is ever made",
+                pad,
+                whose,
+                own);
+    } else {
+        cli_say("  %-*s %salways to review: no threshold shows the purity, for which at least "
+                "%zu %s must be right in a row",
+                pad,
+                whose,
+                own,
+                c->fewest[i],
+                smt_plural(c->fewest[i], "decision", "decisions"));
+    }
+}
+
 static void
 print(const smt_calibration *c, const smt_decision *decision, const smt_classifier_info *info)
 {
@@ -125,32 +153,7 @@ print(const smt_calibration *c, const smt_decision *decision, const smt_classifi
         cli_say("%s%s: %s", decision->target, decision->per_class ? " per class" : "", text);
         bool by_class = smt_decision_by_class(decision);
         for (int i = 0; i < (by_class ? info->class_count : 1); i++) {
-            const char *whose = by_class ? info->classes[i] : "all classes";
-            char own[32] = "";
-            if (decision->purity[i] > 0) {
-                snprintf(own, sizeof own, "purity %g: ", (double)decision->purity[i]);
-            }
-            if (decision->threshold[i] <= 1) {
-                cli_say("  %-*s %sthreshold %.4f",
-                        smt_utf8_pad(whose, 16),
-                        whose,
-                        own,
-                        (double)decision->threshold[i]);
-            } else if (c->fewest[i] == SIZE_MAX) {
-                cli_say("  %-*s %salways to review: no number of images shows that no mistake is "
-                        "ever made",
-                        smt_utf8_pad(whose, 16),
-                        whose,
-                        own);
-            } else {
-                cli_say("  %-*s %salways to review: no threshold shows the purity, for which at "
-                        "least %zu %s must be right in a row",
-                        smt_utf8_pad(whose, 16),
-                        whose,
-                        own,
-                        c->fewest[i],
-                        smt_plural(c->fewest[i], "decision", "decisions"));
-            }
+            print_threshold(c, decision, i, by_class ? info->classes[i] : "all classes");
         }
     }
 }
@@ -276,9 +279,8 @@ static float read_purity(const char *pair)
     return end != number && !*end && read > 0 && read <= 1 ? (float)read : 0;
 }
 
-/* given: the numbers of --purity-of. wanted: of each class of the model; 0: not named. */
-static smt_status
-purities(const smt_classifier_info *info, const float *given, float *wanted, smt_error *error)
+/* wanted: the purity of each class of the model that --purity-of names; 0: not named. */
+static smt_status purities(const smt_classifier_info *info, float *wanted, smt_error *error)
 {
     bool chosen[SMT_CLASS_MAX];
     for (int c = 0; c < info->class_count; c++) {
@@ -310,11 +312,10 @@ purities(const smt_classifier_info *info, const float *given, float *wanted, smt
     return SMT_OK;
 }
 
-int cli_calibrate(int argc, char **argv)
+static int parse(int argc, char **argv, char ***operands)
 {
-    char **operands;
     int operand_count;
-    int code = cli_parse(&command, options, argc, argv, &operands, &operand_count);
+    int code = cli_parse(&command, options, argc, argv, operands, &operand_count);
     if (code >= 0) {
         return code;
     }
@@ -330,7 +331,6 @@ int cli_calibrate(int argc, char **argv)
         return cli_usage(&command,
                          "--sure says how surely a purity holds: give --purity or --purity-of too");
     }
-    float own_purity[SMT_CLASS_MAX], given[sizeof purity_of.items / sizeof *purity_of.items];
     for (int i = 0; i < purity_of.count; i++) {
         given[i] = read_purity(purity_of.items[i]);
         if (given[i] <= 0) {
@@ -341,6 +341,29 @@ int cli_calibrate(int argc, char **argv)
     }
     if (purity_of.count && rejection >= 0) {
         return cli_usage(&command, "--purity-of and --max-rejection exclude each other");
+    }
+    return -1;
+}
+
+/* own_purity: filled later, by purities(). */
+static smt_decision_options wanted_decision(const float *own_purity)
+{
+    return (smt_decision_options){.per_class = per_class,
+                                  .target = purity >= 0      ? SMT_REJECT_BY_PURITY
+                                            : rejection >= 0 ? SMT_REJECT_BY_RATE
+                                                             : SMT_REJECT_NONE,
+                                  .value = purity >= 0 ? purity : rejection,
+                                  .sure = sure,
+                                  .purity = purity_of.count ? own_purity : NULL,
+                                  .unfamiliar = unfamiliar};
+}
+
+int cli_calibrate(int argc, char **argv)
+{
+    char **operands;
+    int code = parse(argc, argv, &operands);
+    if (code >= 0) {
+        return code;
     }
     static const smt_split_choice choices[] = {
         SMT_CHOOSE_VAL, SMT_CHOOSE_TEST, SMT_CHOOSE_TRAIN, SMT_CHOOSE_ALL};
@@ -355,14 +378,8 @@ int cli_calibrate(int argc, char **argv)
     how.overrides = overrides.items;
     how.override_count = overrides.count;
     how.resamples = 0;
-    smt_decision_options wanted = {.per_class = per_class};
-    wanted.target = purity >= 0      ? SMT_REJECT_BY_PURITY
-                    : rejection >= 0 ? SMT_REJECT_BY_RATE
-                                     : SMT_REJECT_NONE;
-    wanted.value = purity >= 0 ? purity : rejection;
-    wanted.sure = sure;
-    wanted.purity = purity_of.count ? own_purity : NULL;
-    wanted.unfamiliar = unfamiliar;
+    float own_purity[SMT_CLASS_MAX];
+    smt_decision_options wanted = wanted_decision(own_purity);
     smt_decision decision = {.temperature = 1};
     size_t skipped = 0; /* foreign images */
     smt_calibration calibration;
@@ -378,7 +395,7 @@ int cli_calibrate(int argc, char **argv)
                           info->path,
                           info->format);
     }
-    status = status ? status : purities(info, given, own_purity, &error);
+    status = status ? status : purities(info, own_purity, &error);
     status = status ? status : smt_dataset_scan(operands[1], &dataset, &error);
     if (!status && how.split == SMT_CHOOSE_VAL) {
         status = smt_held_out_again(info, dataset, pool, &error);
