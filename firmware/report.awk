@@ -1,5 +1,5 @@
-# budget.txt, then the firmware's report: instructions by operator, and each figure beside its limit.
-FNR == NR { if ($1 !~ /^#/ && NF == 2) limit[$1] = $2; next }
+# budget.txt or nothing, then the firmware's report: instructions by operator, and each figure beside its limit.
+FILENAME == "budget.txt" { if ($1 !~ /^#/ && NF == 2) limit[$1] = $2; next }
 $1 ~ /^[0-9]+$/ { kind[$2] += $3; times[$2]++; sum += $3; next }
 { value[$1] = $2; order[++n] = $1 }
 END {
