@@ -21,6 +21,6 @@ for model in int8.tflite model.tflite; do
 done
 for model in int8.tflite model.tflite model.safetensors; do
     printf '%s: ' "$model"
-    "$build"/bench/bench_footprint 25 "$build"/semtinel predict "$work/$model" "$image" -o "$work/out.csv" || failed=1
+    "$build"/bench/bench_footprint 25 "$build"/semtinel predict "$work/$model" "$image" -o "$work/out.csv" --quiet || failed=1
 done
 exit $failed

@@ -396,6 +396,7 @@ int cli_calibrate(int argc, char **argv)
                           info->format);
     }
     status = status ? status : purities(info, own_purity, &error);
+    status = status ? status : smt_check_output(output ? output : info->path, false, &error);
     status = status ? status : smt_dataset_scan(operands[1], &dataset, &error);
     if (!status && how.split == SMT_CHOOSE_VAL) {
         status = smt_held_out_again(info, dataset, pool, &error);

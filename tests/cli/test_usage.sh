@@ -186,6 +186,8 @@ if [ ${#as_other[@]} -gt 0 ]; then
     cp -r unreadable closed && chmod 000 closed/b
     expect 1 "deny/p.csv: cannot write: Permission denied" "${as_other[@]}" "$semtinel" predict run images -o deny/p.csv
     expect 1 "deny/e: cannot make the folder: Permission denied" "${as_other[@]}" "$semtinel" evaluate run images -o deny/e
+    expect 1 "run/model.safetensors: cannot write: Permission denied" "${as_other[@]}" "$semtinel" calibrate run images --split all
+    grep -q measuring out && fail "calibrate measures before it finds that it cannot write"
     expect 1 "locked.*: .*Permission denied" "${as_other[@]}" "$semtinel" predict locked images
     expect 3 "unreadable/a/ler_00000.png: cannot read: Permission denied" "${as_other[@]}" "$semtinel" audit unreadable
     expect 1 "closed/b: cannot read the folder: Permission denied" "${as_other[@]}" "$semtinel" audit closed
