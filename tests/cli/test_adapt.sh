@@ -1,18 +1,5 @@
 # adapt from the command line: a run for images of another kind, its int8 file, and bad input.
-set -u
-semtinel=$1
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failures=0
-fail() { echo "FAILED: $*"; failures=$((failures + 1)); }
-run() { # run CODE COMMAND...: checks the exit code; output in $work/out
-    local wanted=$1 got
-    shift
-    "$@" >"$work/out" 2>&1
-    got=$?
-    [ "$got" = "$wanted" ] || { fail "exit code $got instead of $wanted: $*"; cat "$work/out"; }
-}
-says() { grep -q -- "$1" "$work/out" || { fail "no line '$1'"; cat "$work/out"; }; }
+. "$(dirname "$0")/checks.sh"
 
 for part in train val; do
     run 0 "$semtinel" synth "$work/data/$part" --per-class 4 --size 48 --seed ${#part} --quiet
@@ -39,10 +26,10 @@ run 0 "$semtinel" evaluate "$work/three/model-int8.tflite" "$work/foreign" -o "$
 [ -s "$work/three/model.tflite" ] || fail "no float file"
 
 # Bad input: one line each.
-one_line() { [ "$(grep -c '^semtinel: [^w]' "$work/out")" = 1 ] || { fail "not one line: $*"; cat "$work/out"; }; }
+one_line() { [ "$(grep -c '^semtinel: [^w]' "$work/err")" = 1 ] || { fail "not one line: $*"; cat "$work/err"; }; }
 mkdir "$work/empty"
 run 1 "$semtinel" adapt "$work/run" "$work/empty" -o "$work/bad"; one_line empty; says 'no image'
-[ "$(wc -l <"$work/out")" = 1 ] || fail "an empty folder is told more than once: $(cat "$work/out")"
+[ "$(wc -l <"$work/err")" = 1 ] || fail "an empty folder is told more than once: $(cat "$work/err")"
 mkdir "$work/void"
 run 1 "$semtinel" adapt "$work/run" "$work/empty" "$work/void" -o "$work/bad"; one_line void
 says 'warning: .*/empty: no image'; says 'semtinel: .*/void: no image'
@@ -57,4 +44,4 @@ run 2 "$semtinel" adapt "$work/run" "$work/foreign" -o "$work/bad" --calibrate "
 echo junk >"$work/foreign/junk.png"
 run 3 "$semtinel" adapt "$work/run" "$work/foreign" -o "$work/four"; says 'junk.png'
 
-[ "$failures" = 0 ] || { echo "$failures failures"; exit 1; }
+finish

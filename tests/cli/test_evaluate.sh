@@ -1,18 +1,5 @@
 # evaluate and predict: files, figures that agree with each other, foreign class names, bad input and exit codes.
-set -u
-semtinel=$1
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failures=0
-fail() { echo "FAILED: $*"; failures=$((failures + 1)); }
-run() { # run CODE COMMAND...: checks the exit code; output in $work/out, $work/err
-    local wanted=$1 got
-    shift
-    "$@" >"$work/out" 2>"$work/err"
-    got=$?
-    [ "$got" = "$wanted" ] || { fail "exit code $got instead of $wanted: $*"; cat "$work/out" "$work/err"; }
-}
-says() { grep -q -- "$1" "$work/out" "$work/err" || { fail "no line '$1'"; cat "$work/out" "$work/err"; }; }
+. "$(dirname "$0")/checks.sh"
 
 data=$work/data
 run 0 "$semtinel" synth "$data" --per-class 4 --size 48 --quiet
@@ -119,4 +106,4 @@ says '2 class names for a network with 10 outputs'
 [ -e /dev/full ] && { run 1 "$semtinel" predict "$work/run" "$data/vias" -o /dev/full/x; }
 run 1 bash -c "'$semtinel' predict '$work/run' '$data/vias' >/dev/full"
 
-[ "$failures" = 0 ] || { echo "$failures failures"; exit 1; }
+finish

@@ -1,18 +1,5 @@
 # calibrate, review, explain, compare and demo from the command line, with bad input.
-set -u
-semtinel=$1
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failures=0
-fail() { echo "FAILED: $*"; failures=$((failures + 1)); }
-run() { # run CODE COMMAND...: checks the exit code; output in $work/out, $work/err
-    local wanted=$1 got
-    shift
-    "$@" >"$work/out" 2>"$work/err"
-    got=$?
-    [ "$got" = "$wanted" ] || { fail "exit code $got instead of $wanted: $*"; cat "$work/out" "$work/err"; }
-}
-says() { grep -q -- "$1" "$work/out" "$work/err" || { fail "no line '$1'"; cat "$work/out" "$work/err"; }; }
+. "$(dirname "$0")/checks.sh"
 
 for part in train val test; do
     run 0 "$semtinel" synth "$work/data/$part" --per-class 4 --size 48 --seed ${#part} --quiet
@@ -174,4 +161,4 @@ else
 fi
 run 2 "$semtinel" demo "$work/run" "$work/data/test" -o "$work/demo.txt"
 
-[ "$failures" = 0 ] || { echo "$failures failures"; exit 1; }
+finish
