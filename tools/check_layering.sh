@@ -17,10 +17,9 @@ owner() {
     local header=$1
     case "$header" in
     audit | augment | loader | split | sem) echo data ;;
-    optimizer) echo train ;;
+    adapt | optimizer) echo train ;;
     csource) echo format ;;
     precision) echo report ;;
-    adapt) echo train ;;
     *) echo "$header" ;;
     esac
 }

@@ -20,12 +20,12 @@ typedef struct smt_outcome {
     size_t count; /* images; 0 is allowed */
     int class_count;
     const int *truth, *predicted; /* count: 0 .. class_count - 1 */
-    const float
-        *true_probability;   /* count: what the model gave to the true class; NULL: no log loss */
-    const float *confidence; /* count: what it gave to the predicted class, 0 .. 1; NULL: no
-                                calibration error */
-    const bool
-        *in_top2; /* count: the true class is among the two most probable; NULL: not measured */
+    /* count: what the model gave to the true class; NULL: no log loss. */
+    const float *true_probability;
+    /* count: what it gave to the predicted class, 0 .. 1; NULL: no calibration error. */
+    const float *confidence;
+    /* count: the true class is among the two most probable; NULL: not measured. */
+    const bool *in_top2;
 } smt_outcome;
 
 typedef struct smt_class_score {
@@ -241,7 +241,7 @@ typedef struct smt_evaluation {
     smt_pixels *pixels;       /* row i shows image i; owned unless lent */
     bool lent;                /* pixels belong to options.earlier */
     int *truth, *predicted;   /* count: into map->classes; owned */
-    int *top;                 /* count: the most probable of the model\'s classes; owned */
+    int *top;                 /* count: the most probable of the model's classes; owned */
     float *probabilities;     /* count x info.class_count, of the model's own classes; owned */
     float *confidence;        /* count: the largest of the row; owned */
     float *familiarity;       /* count; NaN: not known; owned */
@@ -302,9 +302,9 @@ typedef struct smt_rejection {
     size_t count, accepted, right; /* right: of the accepted */
     double coverage;               /* accepted / count */
     double purity;                 /* right / accepted; 0 when nothing is accepted */
-    size_t escapes,
-        escapes_before; /* defects called clean: among the accepted, and without rejection */
-    size_t defects;     /* images whose true class is no kind of clean */
+    size_t escapes;                /* defects called clean, among the accepted */
+    size_t escapes_before;         /* the same without rejection */
+    size_t defects;                /* images whose true class is no kind of clean */
 } smt_rejection;
 
 typedef struct smt_calibration {

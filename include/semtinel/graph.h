@@ -75,8 +75,8 @@ typedef enum smt_rounding {
     SMT_ROUND_MEAN,    /* after a pool: x is SOURCE[0] / SOURCE[1] times an integer, the sum of
                           SOURCE[1] values; the multiplier is divided by their number, cut off */
     SMT_ROUND_TABLE    /* an element-wise function of a quantised x (hard-swish): q_in = round(x /
-                          SOURCE[0]) +    SOURCE[1], y = scale * SOURCE[2 + q_in + 128] with the
-                          integer    results in the table; backward    uses the node's activation */
+                          SOURCE[0]) + SOURCE[1], y = scale * SOURCE[2 + q_in + 128] with the
+                          integer results in the table; backward uses the node's activation */
 } smt_rounding;
 
 /* Positions in smt_node.param. */

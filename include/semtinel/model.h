@@ -37,17 +37,16 @@ SMT_API smt_status smt_mobilenetv3_small(const smt_mobilenet_options *options,
                                          smt_graph **out,
                                          smt_error *error);
 
-/* How pixels become the network's input: x = (p - mean)
- * / scale on the grey 0..255 image of input_size. */
+/* How pixels become the network's input, from the grey 0..255 image of input_size:
+ * x = (p - mean) / scale. */
 typedef struct smt_preprocess {
     float mean, scale; /* 128, 128 */
     bool normalise; /* integer contrast normalisation per image before that (see docs/formats.md) */
 } smt_preprocess;
 
 typedef struct smt_model {
-    smt_graph *graph; /* owned */
-    smt_mobilenet_options
-        arch; /* what built `graph`; arch.width == 0 when it came from a foreign file */
+    smt_graph *graph;           /* owned */
+    smt_mobilenet_options arch; /* what built `graph`; width 0: it came from a foreign file */
     smt_preprocess preprocess;
     bool size_assumed; /* the file holds weights alone, which fit images of any size; 128 x 128 is
                           taken */

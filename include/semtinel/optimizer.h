@@ -82,7 +82,7 @@ typedef struct smt_schedule_options {
     double start_divisor; /* one-cycle begins at rate / start_divisor; cosine warms up from there
                              too */
     double end_divisor;  /* one-cycle ends at rate / start_divisor / end_divisor; cosine and plateau
-                            stop at  rate / start_divisor / end_divisor too */
+                            stop at rate / start_divisor / end_divisor too */
     bool cycle_momentum; /* one-cycle: momentum (beta1) falls from momentum_high to momentum_low and
                             back */
     double momentum_low, momentum_high;

@@ -22,7 +22,7 @@ typedef enum smt_averaging {
     SMT_AVERAGE_NONE,
     SMT_AVERAGE_EMA, /* exponential moving average of weights and batch statistics, step by step */
     SMT_AVERAGE_SWA  /* mean of the weights at the ends of epochs (Izmailov et al. 2018); batch
-                        statistics are measured  anew on the training images */
+                        statistics are measured anew on the training images */
 } smt_averaging;
 
 typedef enum smt_keep {

@@ -55,22 +55,21 @@ static float element(int type, const uint8_t *raw)
     }
 }
 
-/* The bytes of a tensor that is kept in a file of its
- * own, in the model's folder. Freed by the caller. */
-static smt_status load_external(const char *path,
-                                const Onnx__TensorProto *tensor,
-                                size_t bytes,
-                                uint8_t **out,
-                                smt_error *error)
+/* The file, beside the model, that holds the tensor's bytes from *offset on; for smt_free. */
+static smt_status locate_external(const char *path,
+                                  const Onnx__TensorProto *tensor,
+                                  char **file,
+                                  unsigned long long *offset,
+                                  smt_error *error)
 {
     const char *location = NULL;
-    unsigned long long offset = 0;
+    *offset = 0;
     for (size_t i = 0; i < tensor->n_external_data; i++) {
         const Onnx__StringStringEntryProto *entry = tensor->external_data[i];
         if (entry->key && entry->value && strcmp(entry->key, "location") == 0) {
             location = entry->value;
         } else if (entry->key && entry->value && strcmp(entry->key, "offset") == 0) {
-            offset = strtoull(entry->value, NULL, 10);
+            *offset = strtoull(entry->value, NULL, 10);
         }
     }
     if (!location || !*location || strchr(location, '/') || strchr(location, '\\') ||
@@ -84,20 +83,32 @@ static smt_status load_external(const char *path,
                         location ? location : "");
     }
     char *folder = smt_strdup(path);
-    char *name = NULL;
-    FILE *stream = NULL;
-    uint8_t *data = NULL;
-    smt_status status = SMT_ERR_MEMORY;
     if (folder) {
         char *slash = strrchr(folder, '/');
         if (slash) {
             *slash = 0;
         }
-        name = smt_path_join(slash ? folder : ".", location);
+        *file = smt_path_join(slash ? folder : ".", location);
     }
-    if (!name) {
-        smt_fail(error, status, "%s: out of memory", path);
-        goto done;
+    smt_free(folder);
+    return *file ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
+}
+
+/* The bytes of a tensor that is kept in a file of its
+ * own, in the model's folder. Freed by the caller. */
+static smt_status load_external(const char *path,
+                                const Onnx__TensorProto *tensor,
+                                size_t bytes,
+                                uint8_t **out,
+                                smt_error *error)
+{
+    char *name = NULL;
+    unsigned long long offset;
+    FILE *stream = NULL;
+    uint8_t *data = NULL;
+    smt_status status = locate_external(path, tensor, &name, &offset, error);
+    if (status) {
+        return status;
     }
     stream = fopen(name, "rb");
     if (!stream) {
@@ -146,7 +157,6 @@ done:
     }
     smt_free(data);
     smt_free(name);
-    smt_free(folder);
     return status;
 }
 
@@ -182,13 +192,12 @@ static smt_status take_raw(const char *path,
     return SMT_OK;
 }
 
-smt_status onnx_tensor_decode(const char *path,
-                              const Onnx__TensorProto *tensor,
-                              onnx_constant *out,
-                              smt_error *error)
+static smt_status read_shape(const char *path,
+                             const char *name,
+                             const Onnx__TensorProto *tensor,
+                             onnx_constant *out,
+                             smt_error *error)
 {
-    const char *name = tensor->name ? tensor->name : "";
-    onnx_constant constant = {.rank = (int)tensor->n_dims, .count = 1};
     if (tensor->n_dims > 8) {
         return smt_fail(error,
                         SMT_ERR_UNSUPPORTED,
@@ -199,9 +208,9 @@ smt_status onnx_tensor_decode(const char *path,
     }
     for (size_t i = 0; i < tensor->n_dims; i++) {
         int64_t dim = tensor->dims[i];
-        constant.dim[i] = dim;
+        out->dim[i] = dim;
         if (dim < 0 || dim > ONNX_MAX_ELEMENTS ||
-            (dim && constant.count > (size_t)(ONNX_MAX_ELEMENTS / dim))) {
+            (dim && out->count > (size_t)(ONNX_MAX_ELEMENTS / dim))) {
             return smt_fail(error,
                             SMT_ERR_LIMIT,
                             "%s: tensor '%s' has an absurd shape (dimension %zu is %lld)",
@@ -210,7 +219,40 @@ smt_status onnx_tensor_decode(const char *path,
                             i,
                             (long long)dim);
         }
-        constant.count *= (size_t)dim;
+        out->count *= (size_t)dim;
+    }
+    return SMT_OK;
+}
+
+/* The values of the typed lists, one after another: a sound file fills one of them. */
+static void take_typed(const Onnx__TensorProto *tensor, float *to)
+{
+    for (size_t i = 0; i < tensor->n_float_data; i++) {
+        *to++ = tensor->float_data[i];
+    }
+    for (size_t i = 0; i < tensor->n_double_data; i++) {
+        *to++ = (float)tensor->double_data[i];
+    }
+    for (size_t i = 0; i < tensor->n_int32_data; i++) {
+        *to++ = tensor->data_type == ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16
+                    ? smt_half_to_float((uint16_t)tensor->int32_data[i])
+                    : (float)tensor->int32_data[i];
+    }
+    for (size_t i = 0; i < tensor->n_int64_data; i++) {
+        *to++ = (float)tensor->int64_data[i];
+    }
+}
+
+smt_status onnx_tensor_decode(const char *path,
+                              const Onnx__TensorProto *tensor,
+                              onnx_constant *out,
+                              smt_error *error)
+{
+    const char *name = tensor->name ? tensor->name : "";
+    onnx_constant constant = {.rank = (int)tensor->n_dims, .count = 1};
+    smt_status status = read_shape(path, name, tensor, &constant, error);
+    if (status) {
+        return status;
     }
     if (!element_size(tensor->data_type)) {
         return smt_fail(error,
@@ -240,27 +282,13 @@ smt_status onnx_tensor_decode(const char *path,
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory for tensor '%s'", path, name);
     }
     if (raw) {
-        smt_status status = take_raw(path, tensor, &constant, error);
+        status = take_raw(path, tensor, &constant, error);
         if (status) {
             smt_free(constant.data);
             return status;
         }
     } else {
-        size_t n = 0;
-        for (size_t i = 0; i < tensor->n_float_data; i++) {
-            constant.data[n++] = tensor->float_data[i];
-        }
-        for (size_t i = 0; i < tensor->n_double_data; i++) {
-            constant.data[n++] = (float)tensor->double_data[i];
-        }
-        for (size_t i = 0; i < tensor->n_int32_data; i++) {
-            constant.data[n++] = tensor->data_type == ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16
-                                     ? smt_half_to_float((uint16_t)tensor->int32_data[i])
-                                     : (float)tensor->int32_data[i];
-        }
-        for (size_t i = 0; i < tensor->n_int64_data; i++) {
-            constant.data[n++] = (float)tensor->int64_data[i];
-        }
+        take_typed(tensor, constant.data);
     }
     *out = constant;
     return SMT_OK;

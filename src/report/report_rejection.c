@@ -37,16 +37,15 @@ static void class_table(smt_file *file, const smt_evaluation *e)
     smt_file_printf(file, "</tbody></table></div>\n");
 }
 
-void report_rejection(smt_file *file, const smt_evaluation *e)
+/* Accuracy of the most confident images against their share, and where the model's thresholds
+ * stand. points: e->count; xy: room for twice as many numbers. */
+static void coverage_chart(smt_file *file,
+                           const smt_evaluation *e,
+                           const smt_coverage_point *points,
+                           const smt_rejection *r,
+                           double *xy)
 {
-    smt_coverage_point *points = smt_alloc(e->count, sizeof *points);
-    double *xy = smt_alloc(e->count, 2 * sizeof *xy);
-    if (!points || !xy) {
-        smt_free(points);
-        smt_free(xy);
-        return; /* the section is left out; nothing else depends on it */
-    }
-    double area = smt_coverage_curve(e, points), lowest = 1;
+    double lowest = 1;
     for (size_t i = 0; i < e->count; i++) {
         xy[i] = points[i].coverage;
         xy[e->count + i] = points[i].accuracy;
@@ -58,10 +57,9 @@ void report_rejection(smt_file *file, const smt_evaluation *e)
              "Accuracy of the most confident images against their share; it ends at %.3f for all "
              "images.",
              e->metrics->accuracy);
-    smt_rejection r = smt_rejection_measure(e);
-    const double at_x[1] = {r.coverage}, at_y[1] = {r.purity};
-    const html_series series[2] = {{"accuracy", xy, xy + e->count, e->count, 0, false},
-                                   {"thresholds of the model", at_x, at_y, 1, 1, true}};
+    const html_series series[2] = {
+        {"accuracy", xy, xy + e->count, e->count, 0, false},
+        {"thresholds of the model", &r->coverage, &r->purity, 1, 1, true}};
     const html_chart chart = {.id = "coverage",
                               .title = "Accuracy and coverage",
                               .description = text,
@@ -73,17 +71,17 @@ void report_rejection(smt_file *file, const smt_evaluation *e)
                               .mark_x = (double)NAN,
                               .series = series,
                               .count = e->info.decision.rejects ? 2 : 1};
-    smt_file_printf(
-        file, "<h3 id=\"review\">Leaving doubtful images to review</h3>\n<div class=\"charts\">\n");
     html_draw_chart(file, &chart);
+}
+
+static void coverage_table(smt_file *file, size_t count, const smt_coverage_point *points)
+{
     smt_file_printf(
         file,
-        "<div><p>Mean error over all coverages: <b>%.4f</b>.</p>\n<table><thead><tr><th "
-        "scope=\"col\">decided automatically</th><th scope=\"col\">accuracy</th><th "
-        "scope=\"col\">least confidence</th></tr></thead><tbody>\n",
-        area);
+        "<table><thead><tr><th scope=\"col\">decided automatically</th><th "
+        "scope=\"col\">accuracy</th><th scope=\"col\">least confidence</th></tr></thead><tbody>\n");
     for (size_t part = 5; part <= 10; part++) {
-        size_t index = e->count * part / 10;
+        size_t index = count * part / 10;
         if (index) {
             const smt_coverage_point *p = &points[index - 1];
             smt_file_printf(file,
@@ -94,37 +92,61 @@ void report_rejection(smt_file *file, const smt_evaluation *e)
         }
     }
     smt_file_printf(file, "</tbody></table>\n");
-    if (e->info.decision.rejects && !r.accepted) {
+}
+
+/* What the thresholds do, in a sentence. */
+static void thresholds(smt_file *file, const smt_decision *decision, const smt_rejection *r)
+{
+    if (decision->rejects && !r->accepted) {
         smt_file_printf(file, "<p>The model's thresholds (");
-        html_text(file, e->info.decision.target);
+        html_text(file, decision->target);
         smt_file_printf(file,
                         ", set on validation images) send all of these images to review; without "
                         "it %zu of %zu %s are called clean.</p>\n",
-                        r.escapes_before,
-                        r.defects,
-                        smt_plural(r.defects, "defect", "defects"));
-    } else if (e->info.decision.rejects) {
+                        r->escapes_before,
+                        r->defects,
+                        smt_plural(r->defects, "defect", "defects"));
+    } else if (decision->rejects) {
         smt_file_printf(file, "<p>The model's thresholds (");
-        html_text(file, e->info.decision.target);
+        html_text(file, decision->target);
         smt_file_printf(file,
                         "%s, set on validation images) decide <b>%.1f%%</b> of these images with "
                         "purity <b>%.3f</b> and call <b>%zu</b> of %zu %s clean; without review it "
                         "would be %zu.</p>\n",
-                        e->info.decision.per_class ? " per class" : "",
-                        100 * r.coverage,
-                        r.purity,
-                        r.escapes,
-                        r.defects,
-                        smt_plural(r.defects, "defect", "defects"),
-                        r.escapes_before);
+                        decision->per_class ? " per class" : "",
+                        100 * r->coverage,
+                        r->purity,
+                        r->escapes,
+                        r->defects,
+                        smt_plural(r->defects, "defect", "defects"),
+                        r->escapes_before);
     } else {
         smt_file_printf(file,
                         "<p class=\"soft\">The model has no thresholds; 'semtinel calibrate' sets "
                         "them. %zu of %zu %s are called clean.</p>\n",
-                        r.escapes,
-                        r.defects,
-                        smt_plural(r.defects, "defect", "defects"));
+                        r->escapes,
+                        r->defects,
+                        smt_plural(r->defects, "defect", "defects"));
     }
+}
+
+void report_rejection(smt_file *file, const smt_evaluation *e)
+{
+    smt_coverage_point *points = smt_alloc(e->count, sizeof *points);
+    double *xy = smt_alloc(e->count, 2 * sizeof *xy);
+    if (!points || !xy) {
+        smt_free(points);
+        smt_free(xy);
+        return; /* the section is left out; nothing else depends on it */
+    }
+    double area = smt_coverage_curve(e, points);
+    smt_rejection r = smt_rejection_measure(e);
+    smt_file_printf(
+        file, "<h3 id=\"review\">Leaving doubtful images to review</h3>\n<div class=\"charts\">\n");
+    coverage_chart(file, e, points, &r, xy);
+    smt_file_printf(file, "<div><p>Mean error over all coverages: <b>%.4f</b>.</p>\n", area);
+    coverage_table(file, e->count, points);
+    thresholds(file, &e->info.decision, &r);
     smt_file_printf(file, "</div></div>\n");
     if (smt_decision_by_class(&e->info.decision)) {
         class_table(file, e);

@@ -2,9 +2,12 @@
  * update depends on that weight alone, and the one sum over all weights (the gradients' norm) is
  * added up range by range in a fixed order, so the number of threads does not show in the result.
  *
- * The formulas are those of PyTorch 1.13, in its order of operations; with bias corrections c1 = 1
- * - beta1^t and c2 = 1 - beta2^t: m = beta1 m + (1 - beta1) g,  v = beta2 v + (1 - beta2) g^2,  w
- * -= rate / c1 * m / (sqrt(v / c2) + epsilon). */
+ * The formulas are those of PyTorch 1.13, in its order of operations; Adam's, with the bias
+ * corrections c1 = 1 - beta1^t and c2 = 1 - beta2^t:
+ *
+ *   m = beta1 m + (1 - beta1) g
+ *   v = beta2 v + (1 - beta2) g^2
+ *   w -= rate / c1 * m / (sqrt(v / c2) + epsilon) */
 #include "base/vector.h"
 
 #include <semtinel/optimizer.h>

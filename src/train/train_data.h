@@ -22,8 +22,8 @@ typedef struct smt_train_data {
     smt_pixels *extra; /* or NULL */
     int *extra_labels;
     smt_extra mixed;
-    uint64_t
-        fingerprint; /* of file names, contents and labels, not of where they are; of `mixed` */
+    /* Of file names, contents and labels, not of where they are; of `mixed`. */
+    uint64_t fingerprint;
 } smt_train_data;
 
 /* mixed: what job->extra is known to give, which is then not called, and `extra` stays NULL. */
