@@ -20,6 +20,7 @@ typedef struct smt_sample {
     char *path;      /* owned by the data set; root joined with the relative path */
     int class_index; /* into smt_dataset.classes */
     smt_split split; /* SMT_SPLIT_NONE in a folder of class folders */
+    int added;       /* 0; n: from the n-th smt_dataset_add. Trains, and never validates */
 } smt_sample;
 
 typedef struct smt_dataset {
@@ -27,13 +28,19 @@ typedef struct smt_dataset {
     int class_count;
     char **classes; /* sorted by byte value; the folder names, merged over the splits */
     size_t sample_count;
-    smt_sample *samples;  /* sorted by split, class, name */
+    smt_sample *samples;  /* sorted by split, class, name; then those added, likewise */
+    int added_count;      /* smt_dataset_add calls */
     size_t ignored_count; /* stray files; each was logged as a warning line */
 } smt_dataset;
 
 /* ROOT/class/image, or ROOT/{train,val,validate,valid,validation,test}/class/image (any case).
  * Errors: no such folder, no class folder, no image. */
 SMT_API smt_status smt_dataset_scan(const char *root, smt_dataset **out, smt_error *error);
+/* Adds the images of another folder of class folders as training images, those of its val and test
+ * folders left out. Its classes are those of `dataset` of the same name, else of the same spelling
+ * but for case, punctuation and plural, else of a synonym (smt_class_canonical); others are logged
+ * and left out. Errors: as smt_dataset_scan, and no class in common. */
+SMT_API smt_status smt_dataset_add(smt_dataset *dataset, const char *root, smt_error *error);
 SMT_API void smt_dataset_destroy(smt_dataset **dataset);
 SMT_API const char *smt_split_name(smt_split split); /* "train", "val", "test", "all" */
 

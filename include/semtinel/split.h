@@ -1,4 +1,5 @@
-/* semtinel/split.h: dividing a data set into train, val and test, and writing augmented copies.
+/* semtinel/split.h: dividing a data set into train, val and test, and writing augmented copies and
+ * images labelled by a model.
  *
  * Splits come before augmentation and go by groups of near-duplicates
  * (smt_audit.group): a group never has members on two sides, so that
@@ -35,8 +36,9 @@ SMT_API smt_status smt_split_assign(const smt_dataset *dataset,
 
 /* For training without a val/ folder: moves a stratified part (0 .. 0.5) of the train samples (or
  * of those without a split, which then all become train or val) to SMT_SPLIT_VAL, by groups of
- * near-duplicates, and sorts the samples anew. The images are read once. Says what it did as a log
- * line. A data set that has a val split is left as it is. */
+ * near-duplicates, and sorts the samples anew. Added images are never held out; those of a group
+ * that is become SMT_SPLIT_TEST, so that no copy of a validation image trains. The images are read
+ * once. Says what it did as a log line. A data set that has a val split is left as it is. */
 SMT_API smt_status smt_dataset_hold_out(
     smt_dataset *dataset, double part, uint64_t seed, smt_pool *pool, smt_error *error);
 
@@ -79,6 +81,20 @@ SMT_API smt_status smt_augment_set(const smt_audit *audit,
                                    const char *out,
                                    smt_augment_set_result *result,
                                    smt_error *error);
+
+/* An image that a model has labelled; texts borrowed. */
+typedef struct smt_label {
+    const char *path;
+    const char *class_name;
+    double confidence; /* 0 .. 1 */
+    bool chosen;       /* it is copied */
+} smt_label;
+
+/* Writes OUT/CLASS/NAME for each chosen image and OUT/labels.csv (image_name, predicted_class,
+ * confidence, file: empty if it is not copied) for all. `link`: hard links in the place of copies.
+ * OUT as for smt_split_write. Errors: a class whose name cannot be a folder's too. */
+SMT_API smt_status smt_label_write(
+    const smt_label *labels, size_t count, bool link, const char *out, smt_error *error);
 
 #ifdef __cplusplus
 }

@@ -100,13 +100,16 @@ typedef struct smt_epoch {
 } smt_epoch;
 
 typedef struct smt_train_job {
-    const char *dataset; /* folder */
-    const char *run;     /* folder; made if missing */
-    const char *init;    /* weights to start from: a file or a run's folder; NULL: nothing */
-    bool init_optional;  /* weights that do not fit are named in a line, and training starts from
-                            nothing */
-    bool resume;         /* go on where `run` stopped; from the start if it holds nothing */
-    smt_pool *pool;      /* borrowed */
+    const char *dataset;     /* folder */
+    const char *const *also; /* also_count folders whose training images are added
+                                (smt_dataset_add) */
+    int also_count;
+    const char *run;    /* folder; made if missing */
+    const char *init;   /* weights to start from: a file or a run's folder; NULL: nothing */
+    bool init_optional; /* weights that do not fit are named in a line, and training starts from
+                           nothing */
+    bool resume;        /* go on where `run` stopped; from the start if it holds nothing */
+    smt_pool *pool;     /* borrowed */
     /* Further training images, for instance simulated ones, mixed in by options.extra_share; or
      * NULL. Called at most once, when the classes are known; fills *pixels and *labels (smt_alloc;
      * class or -1), which the training owns then. Where the share is below 0 and there is nothing

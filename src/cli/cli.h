@@ -118,6 +118,7 @@ const char *cli_models_folder(void);
     X(explain)                                                                                     \
     X(export)                                                                                      \
     X(info)                                                                                        \
+    X(label)                                                                                       \
     X(predict)                                                                                     \
     X(quantize)                                                                                    \
     X(run)                                                                                         \

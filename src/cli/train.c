@@ -43,6 +43,7 @@ static const cli_command command = {
 };
 
 static const char *run_folder, *init = "default";
+static cli_list also;
 static bool resume;
 
 /* The command line's view of the options: float and enum fields are parsed beside the struct. */
@@ -50,7 +51,7 @@ typedef struct option_view {
     smt_train_options options;
     double reals[MAX_FIELDS];
     int choices[MAX_FIELDS];
-    cli_option table[MAX_FIELDS + 4];
+    cli_option table[MAX_FIELDS + 5];
 } option_view;
 
 static void make_table(option_view *view)
@@ -72,6 +73,15 @@ static void make_table(option_view *view)
                                         0,
                                         "WEIGHTS",
                                         "default, none, a model file or another RUN"};
+    view->table[count++] = (cli_option){
+        "also",
+        0,
+        CLI_INPUTS,
+        &also,
+        0,
+        0,
+        "DIR",
+        "train on the class folders in DIR as well, for instance from 'label'; repeatable"};
     view->table[count++] =
         (cli_option){"resume", 0, CLI_FLAG, &resume, 0, 0, NULL, "go on where RUN stopped"};
     const smt_train_field *fields = smt_train_fields();
@@ -296,6 +306,7 @@ epoch_done(void *context, const smt_epoch *history, size_t count, int best_epoch
 static int parse(option_view *view, int argc, char **argv, char ***operands)
 {
     int count = 0;
+    also.count = 0;
     make_table(view);
     int code = cli_parse(&command, view->table, argc, argv, operands, &count);
     if (code < 0) {
@@ -344,6 +355,8 @@ int cli_train(int argc, char **argv)
     char *curves = NULL, *backbone = NULL;
     train_context context = {0};
     smt_train_job job = {.dataset = operands[0],
+                         .also = also.items,
+                         .also_count = also.count,
                          .run = run_folder,
                          .init = init,
                          .resume = resume,

@@ -224,16 +224,6 @@ done:
     return status;
 }
 
-/* RFC 4180: quoted, quotes doubled. */
-static void write_field(smt_file *file, const char *text)
-{
-    smt_file_write(file, "\"", 1);
-    for (; *text; text++) {
-        smt_file_write(file, *text == '"' ? "\"\"" : text, *text == '"' ? 2 : 1);
-    }
-    smt_file_write(file, "\"", 1);
-}
-
 static smt_status write_provenance(run *r, smt_error *error)
 {
     const smt_dataset *set = r->audit->dataset;
@@ -251,11 +241,11 @@ static smt_status write_provenance(run *r, smt_error *error)
     smt_file_printf(file, "file,source,class,seed,serial\n");
     for (size_t i = 0; i < r->job_count; i++) {
         const smt_sample *sample = &set->samples[r->jobs[i].sample];
-        write_field(file, r->jobs[i].path + prefix);
+        tree_csv_field(file, r->jobs[i].path + prefix);
         smt_file_write(file, ",", 1);
-        write_field(file, data_relative(set, sample->path));
+        tree_csv_field(file, data_relative(set, sample->path));
         smt_file_write(file, ",", 1);
-        write_field(file, set->classes[sample->class_index]);
+        tree_csv_field(file, set->classes[sample->class_index]);
         smt_file_printf(
             file, ",%llu,%d\n", (unsigned long long)r->options->seed, r->jobs[i].serial);
     }

@@ -14,7 +14,7 @@ void data_plain_name(const char *name, char *out);
 /* The part of a sample's path that follows the data set's root. */
 const char *data_relative(const smt_dataset *dataset, const char *path);
 
-/* Order of smt_dataset.samples, for qsort: split, class, path. */
+/* Order of smt_dataset.samples, for qsort: added, split, class, path. */
 int data_compare_samples(const void *a, const void *b);
 
 #endif

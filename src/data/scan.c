@@ -153,7 +153,8 @@ static smt_status add_sample(scan *s, char *path, int class_index, smt_split spl
         set->samples = larger;
         s->sample_capacity = capacity;
     }
-    set->samples[set->sample_count++] = (smt_sample){path, class_index, split};
+    set->samples[set->sample_count++] =
+        (smt_sample){.path = path, .class_index = class_index, .split = split};
     return SMT_OK;
 }
 
@@ -214,6 +215,13 @@ static bool holds_results(const char *folder)
     return found;
 }
 
+/* What split, augment and label leave beside the folders. */
+static bool own_file(const char *name)
+{
+    return strcmp(name, "split.json") == 0 || strcmp(name, "augmented.csv") == 0 ||
+           strcmp(name, "labels.csv") == 0;
+}
+
 /* The class folders inside ROOT or inside one split. */
 static smt_status scan_classes(scan *s, const char *folder, smt_split split)
 {
@@ -233,7 +241,7 @@ static smt_status scan_classes(scan *s, const char *folder, smt_split split)
             ignore(s, path, "results of semtinel, not images of a class");
         } else if (kind == ENTRY_FOLDER) {
             status = scan_class(s, path, names[i], split);
-        } else if (kind != ENTRY_HIDDEN) {
+        } else if (kind != ENTRY_HIDDEN && !own_file(names[i])) {
             s->images_beside_classes += kind == ENTRY_IMAGE;
             ignore(s,
                    path,
@@ -266,12 +274,6 @@ static bool holds_classes(const char *folder)
     }
     smt_list_free(&names, count);
     return folders || !images;
-}
-
-/* What split and augment leave beside the splits. */
-static bool own_file(const char *name)
-{
-    return strcmp(name, "split.json") == 0 || strcmp(name, "augmented.csv") == 0;
 }
 
 static smt_status scan_root(scan *s)
@@ -346,6 +348,9 @@ static bool splits_without_classes(const smt_dataset *set)
 int data_compare_samples(const void *a, const void *b)
 {
     const smt_sample *x = a, *y = b;
+    if (x->added != y->added) {
+        return x->added < y->added ? -1 : 1;
+    }
     if (x->split != y->split) {
         return x->split < y->split ? -1 : 1;
     }

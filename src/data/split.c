@@ -194,6 +194,37 @@ done:
     return status;
 }
 
+/* Added images that are near-duplicates of a validation image are to be left alone. */
+static smt_status leave_out_copies(const smt_dataset *dataset,
+                                   const uint32_t *group,
+                                   smt_split *assigned,
+                                   smt_error *error)
+{
+    size_t images = dataset->sample_count, copies = 0;
+    bool *held = smt_alloc(images, sizeof *held); /* by group */
+    if (!held) {
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", dataset->root);
+    }
+    for (size_t i = 0; i < images; i++) {
+        held[group[i]] = held[group[i]] || assigned[i] == SMT_SPLIT_VAL;
+    }
+    for (size_t i = 0; i < images; i++) {
+        if (dataset->samples[i].added && held[group[i]]) {
+            assigned[i] = SMT_SPLIT_TEST;
+            copies++;
+        }
+    }
+    if (copies) {
+        smt_log(SMT_LOG_INFO,
+                "%s: %zu added %s left out: near-duplicates of validation images",
+                dataset->root,
+                copies,
+                smt_plural(copies, "image", "images"));
+    }
+    smt_free(held);
+    return SMT_OK;
+}
+
 smt_status smt_dataset_hold_out(
     smt_dataset *dataset, double part, uint64_t seed, smt_pool *pool, smt_error *error)
 {
@@ -207,7 +238,8 @@ smt_status smt_dataset_hold_out(
         if (dataset->samples[i].split == SMT_SPLIT_VAL) {
             return SMT_OK;
         }
-        split = split || dataset->samples[i].split != SMT_SPLIT_NONE;
+        split =
+            split || (dataset->samples[i].split != SMT_SPLIT_NONE && !dataset->samples[i].added);
     }
     smt_audit *audit = NULL;
     smt_split *assigned = smt_alloc(dataset->sample_count, sizeof *assigned);
@@ -221,11 +253,15 @@ smt_status smt_dataset_hold_out(
     if (status == SMT_OK) {
         for (size_t i = 0; i < dataset->sample_count; i++) {
             assigned[i] = dataset->samples[i].split;
-            wanted[i] = assigned[i] == (split ? SMT_SPLIT_TRAIN : SMT_SPLIT_NONE);
+            wanted[i] = !dataset->samples[i].added &&
+                        assigned[i] == (split ? SMT_SPLIT_TRAIN : SMT_SPLIT_NONE);
             train += wanted[i];
         }
         smt_split_options options = {.train = 1 - part, .val = part, .seed = seed};
         status = smt_split_assign(dataset, audit->group, wanted, &options, assigned, error);
+    }
+    if (status == SMT_OK) {
+        status = leave_out_copies(dataset, audit->group, assigned, error);
     }
     if (status == SMT_OK) {
         for (size_t i = 0; i < dataset->sample_count; i++) {

@@ -33,7 +33,7 @@ smt_status smt_split_check_output(const char *source, const char *out, smt_error
     size_t count = 0;
     char *there = smt_path_existing(out);
     smt_status status = there ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", out);
-    if (!status && smt_path_inside(there, source)) {
+    if (!status && source && smt_path_inside(there, source)) {
         status = smt_fail(error,
                           SMT_ERR_ARGUMENT,
                           "%s: lies inside %s; name a folder outside of it",
@@ -174,6 +174,15 @@ smt_status tree_copy(const char *from, const char *to, bool link_it, smt_error *
         status = smt_fail(error, SMT_ERR_IO, "%s: cannot write: %s", to, strerror(errno));
     }
     return status;
+}
+
+void tree_csv_field(smt_file *file, const char *text)
+{
+    smt_file_write(file, "\"", 1);
+    for (; *text; text++) {
+        smt_file_write(file, *text == '"' ? "\"\"" : text, *text == '"' ? 2 : 1);
+    }
+    smt_file_write(file, "\"", 1);
 }
 
 smt_status tree_commit(tree *t, smt_error *error)

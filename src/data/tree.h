@@ -10,7 +10,7 @@ typedef struct tree {
     bool created;  /* out did not exist */
 } tree;
 
-/* Makes OUT if it is missing; refuses one that is not empty or lies inside `source`. */
+/* Makes OUT if it is missing; refuses one that is not empty or lies inside `source` (or NULL). */
 smt_status tree_begin(const char *out, const char *source, tree *t, smt_error *error);
 /* The path of a file of the tree, whose folder is made; freed with smt_free. */
 smt_status tree_path(const tree *t,
@@ -28,6 +28,8 @@ smt_status tree_free_path(const tree *t,
                           char **path,
                           smt_error *error);
 smt_status tree_copy(const char *from, const char *to, bool link_it, smt_error *error);
+/* A field of a CSV file: quoted, quotes doubled (RFC 4180). */
+void tree_csv_field(smt_file *file, const char *text);
 /* Moves the finished entries out of the staging folder.
  * Frees either way; on failure OUT is left as it was. */
 smt_status tree_commit(tree *t, smt_error *error);

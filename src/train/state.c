@@ -371,8 +371,8 @@ same_data(const json_t *root, const smt_state_key *key, const char *run, smt_err
     if (!same || !then || strcmp(then, fingerprint) != 0) {
         return smt_fail(error,
                         SMT_ERR_ARGUMENT,
-                        "%s: cannot resume: the images are not those it was started with%s; train "
-                        "into another folder",
+                        "%s: cannot resume: the images are not those it was started with%s; give "
+                        "the same DATASET and --also, or train into another folder",
                         run,
                         same ? "" : " (other classes)");
     }

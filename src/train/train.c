@@ -609,11 +609,12 @@ smt_status smt_train(const smt_train_job *job,
         if (status == SMT_ERR_INTERRUPTED && run.state && run.state->epoch && dataset && folder) {
             smt_fail(&inner,
                      status,
-                     "interrupted in epoch %d; 'semtinel train %s -o %s --resume' goes on after "
+                     "interrupted in epoch %d; 'semtinel train %s -o %s%s --resume' goes on after "
                      "epoch %d",
                      run.state->epoch + 1,
                      dataset,
                      folder,
+                     job->also_count ? " --also ..." : "",
                      run.state->epoch);
         }
         smt_free(dataset);

@@ -53,7 +53,9 @@ static smt_status take_fingerprint(
     size_t root = strlen(dataset->root);
     for (size_t i = 0; i < dataset->sample_count; i++) {
         if (wanted[i]) {
-            hash = fold_text(hash, dataset->samples[i].path + root);
+            if (!dataset->samples[i].added) {
+                hash = fold_text(hash, dataset->samples[i].path + root);
+            }
             hash = smt_hash64(hash, (uint64_t)dataset->samples[i].class_index);
             hash = smt_hash64(hash, dataset->samples[i].split == SMT_SPLIT_VAL);
             hash = smt_hash64(hash, ((uint64_t)marks[i].size << 32) ^ marks[i].crc);
@@ -226,6 +228,9 @@ smt_status smt_train_data_load(const smt_train_job *job,
     }
     bool has_val = false;
     smt_status status = smt_dataset_scan(job->dataset, &d->dataset, error);
+    for (int i = 0; !status && i < job->also_count; i++) {
+        status = smt_dataset_add(d->dataset, job->also[i], error);
+    }
     if (status) {
         goto done;
     }

@@ -405,6 +405,81 @@ static void holds_out(void **state)
     made_remove(root);
 }
 
+/* ---- adding ---------------------------------------------------------------------------------- */
+
+static size_t count_added(const smt_dataset *set, int class_index, smt_split split)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < set->sample_count; i++) {
+        const smt_sample *sample = &set->samples[i];
+        count += sample->added && sample->class_index == class_index && sample->split == split;
+    }
+    return count;
+}
+
+static void adds_and_keeps_apart(void **state)
+{
+    (void)state;
+    char own[] = "/tmp/semtinel-own-XXXXXX", other[] = "/tmp/semtinel-other-XXXXXX", name[64];
+    made_folder(own);
+    made_folder(other);
+    for (int i = 0; i < 20; i++) {
+        snprintf(name, sizeof name, "%s/%d.png", i < 10 ? "bridge" : "clean", i);
+        made_new_image(own, name, (uint64_t)i);
+        /* Copies of all of them, whatever will be held out, and as many of their own. */
+        snprintf(name, sizeof name, "train/%s/%d.png", i < 10 ? "Bridges" : "clean", i);
+        made_new_image(other, name, (uint64_t)i);
+        snprintf(name, sizeof name, "train/%s/new%d.png", i < 10 ? "Bridges" : "clean", i);
+        made_new_image(other, name, (uint64_t)(100 + i));
+    }
+    made_new_image(other, "train/unheard/1.png", 200);
+    made_new_image(other, "val/clean/1.png", 201);
+    made_new_image(other, "test/clean/1.png", 202);
+    smt_dataset *set = NULL;
+    made_lines lines = {0};
+    smt_log_set(made_keep, &lines);
+    assert_int_equal(smt_dataset_scan(own, &set, NULL), SMT_OK);
+    assert_int_equal(smt_dataset_add(set, other, NULL), SMT_OK);
+    smt_log_set(NULL, NULL);
+    assert_int_equal(set->class_count, 2);
+    assert_int_equal(set->sample_count, 60);
+    assert_int_equal(count_added(set, 0, SMT_SPLIT_TRAIN), 20);
+    assert_int_equal(count_added(set, 1, SMT_SPLIT_TRAIN), 20);
+    assert_true(made_said(&lines, "unheard is no class of"));
+    assert_true(made_said(&lines, "Bridges counts as bridge"));
+    assert_true(made_said(&lines, "40 more training images"));
+
+    /* A fifth of the own images is held out, and the copies of these train no longer. */
+    lines.count = 0;
+    smt_log_set(made_keep, &lines);
+    assert_int_equal(smt_dataset_hold_out(set, 0.2, 1, pool, NULL), SMT_OK);
+    smt_log_set(NULL, NULL);
+    assert_true(made_said(&lines, "4 of 20 training images held out"));
+    assert_true(made_said(&lines, "4 added images left out"));
+    for (int c = 0; c < 2; c++) {
+        assert_int_equal(count_added(set, c, SMT_SPLIT_TRAIN), 18);
+        assert_int_equal(count_added(set, c, SMT_SPLIT_VAL), 0);
+    }
+    for (size_t i = 1; i < set->sample_count; i++) {
+        assert_true(set->samples[i - 1].added <= set->samples[i].added);
+    }
+    smt_dataset_destroy(&set);
+
+    /* No class in common, no folder. */
+    smt_error error = {0};
+    assert_int_equal(smt_dataset_scan(own, &set, NULL), SMT_OK);
+    assert_int_equal(smt_dataset_add(set, "/nowhere", &error), SMT_ERR_IO);
+    made_remove(other);
+    made_folder(strcpy(other, "/tmp/semtinel-other-XXXXXX"));
+    made_new_image(other, "unheard/1.png", 1);
+    assert_int_equal(smt_dataset_add(set, other, &error), SMT_ERR_ARGUMENT);
+    assert_non_null(strstr(error.message, "none of its folders"));
+    assert_int_equal(set->sample_count, 20);
+    smt_dataset_destroy(&set);
+    made_remove(own);
+    made_remove(other);
+}
+
 /* ---- augmenting ------------------------------------------------------------------------------ */
 
 static uint32_t folder_sum(const char *folder)
@@ -523,6 +598,7 @@ int main(void)
         cmocka_unit_test(failures_leave_nothing),
         cmocka_unit_test(failing_allocations),
         cmocka_unit_test(holds_out),
+        cmocka_unit_test(adds_and_keeps_apart),
         cmocka_unit_test(augments_train_only),
         cmocka_unit_test(refuses_to_mix),
     };

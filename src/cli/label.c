@@ -1,0 +1,216 @@
+/* semtinel label: images sorted into class folders by a model's answers, the surest of them. */
+#include "cli/classify.h"
+#include "cli/cli.h"
+#include "cli/gather.h"
+
+#include <semtinel/split.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCK 256 /* images classified between two looks at Ctrl-C */
+
+static const char *output, *names;
+static double surest;
+static bool by_link;
+
+static const cli_option options[] = {
+    {"output", 'o', CLI_FOLDER, &output, 0, 0, "OUT", "folder to write, missing or empty"},
+    {"surest",
+     0,
+     CLI_REAL,
+     &surest,
+     0,
+     1,
+     "X",
+     "share of the images of each predicted class that is copied, surest first; 1: all"},
+    {"link",
+     0,
+     CLI_FLAG,
+     &by_link,
+     0,
+     0,
+     NULL,
+     "make hard links, which take no space, in the place of copies"},
+    CLI_OPTION_CLASSES(&names),
+    {NULL, 0, CLI_FLAG, NULL, 0, 0, NULL, NULL},
+};
+
+static const cli_command command = {
+    .name = "label",
+    .arguments = "MODEL PATH... -o OUT",
+    .summary = "Sort images without labels into class folders.",
+    .details =
+        "Each PATH is an image or a folder, which is searched with all its folders. MODEL "
+        "classifies them, and of each predicted\n"
+        "class the images it is surest of are copied to OUT/CLASS/. OUT/labels.csv lists all "
+        "images with class, confidence,\n"
+        "and the copy where there is one.\n"
+        "\n"
+        "That is how a model learns another microscope's images without labels: train it again, "
+        "from the images it was trained\n"
+        "on and, with --also, from OUT. Look through the folders before, if you have the time: a "
+        "wrong image is moved or\n"
+        "deleted at a glance.",
+    .examples = "  semtinel label run tool2/images -o tool2-labelled\n"
+                "  semtinel train images --also tool2-labelled -o run-tool2\n"
+                "  semtinel label model-int8.tflite inbox -o sorted --surest 1 --link\n",
+    .min_operands = 2,
+    .max_operands = -1,
+};
+
+static smt_status check_output(char *const *paths, int count, smt_error *error)
+{
+    smt_status status = SMT_OK;
+    for (int i = 0; i < count && !status; i++) {
+        status = smt_split_check_output(paths[i], output, error);
+    }
+    return status;
+}
+
+/* Fills class and confidence of labels[i] for the i-th of `pixels`. */
+static smt_status classify(smt_classifier *classifier,
+                           const smt_pixels *pixels,
+                           const cli_paths *list,
+                           smt_label *labels,
+                           smt_error *error)
+{
+    const smt_classifier_info *info = smt_classifier_about(classifier);
+    size_t classes = (size_t)info->class_count, side = (size_t)pixels->size * (size_t)pixels->size;
+    float *rows = smt_alloc(BLOCK * classes, sizeof *rows);
+    smt_status status = rows ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    for (size_t first = 0; first < pixels->count && !status; first += BLOCK) {
+        size_t count = pixels->count - first < BLOCK ? pixels->count - first : BLOCK;
+        status = smt_classifier_run(classifier, pixels->data + first * side, count, rows, error);
+        for (size_t i = 0; i < count && !status; i++) {
+            const float *row = rows + i * classes;
+            int best = smt_argmax(row, info->class_count);
+            labels[first + i] = (smt_label){.path = list->items[pixels->sample[first + i]],
+                                            .class_name = info->classes[best],
+                                            .confidence = (double)row[best]};
+        }
+        smt_progress("labelling", first + count, pixels->count);
+        if (!status && smt_interrupted()) {
+            status = smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted");
+        }
+    }
+    smt_free(rows);
+    return status;
+}
+
+/* By class, then surest first, then by path. */
+static int compare(const void *a, const void *b)
+{
+    const smt_label *x = a, *y = b;
+    int order = strcmp(x->class_name, y->class_name);
+    if (order) {
+        return order;
+    }
+    return x->confidence > y->confidence   ? -1
+           : x->confidence < y->confidence ? 1
+                                           : strcmp(x->path, y->path);
+}
+
+/* Of a class's images the share `surest`, at least one; says so, class by class. Returns how many
+ * in all. */
+static size_t choose(smt_label *labels, size_t count)
+{
+    size_t chosen = 0;
+    qsort(labels, count, sizeof *labels, compare);
+    for (size_t first = 0, end; first < count; first = end) {
+        for (end = first; end < count && strcmp(labels[end].class_name, labels[first].class_name) == 0;) {
+            end++;
+        }
+        size_t some = (size_t)lrint(surest * (double)(end - first));
+        some = some ? some : 1;
+        for (size_t i = 0; i < some; i++) {
+            labels[first + i].chosen = true;
+        }
+        chosen += some;
+        cli_say("  %-*s %5zu of %5zu, confidence %.2f or more",
+                smt_utf8_pad(labels[first].class_name, 24),
+                labels[first].class_name,
+                some,
+                end - first,
+                labels[first + some - 1].confidence);
+    }
+    return chosen;
+}
+
+static smt_status label(smt_classifier *classifier,
+                        const cli_paths *list,
+                        smt_pool *pool,
+                        size_t *skipped,
+                        smt_error *error)
+{
+    smt_pixels *pixels = NULL;
+    smt_label *labels = NULL;
+    smt_sample *samples = smt_alloc(list->count, sizeof *samples);
+    smt_status status = samples ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    for (size_t i = 0; i < list->count && !status; i++) {
+        samples[i] = (smt_sample){.path = list->items[i], .split = SMT_SPLIT_NONE};
+    }
+    const smt_dataset set = {
+        .root = list->items[0], .sample_count = list->count, .samples = samples};
+    status = status ? status
+                    : smt_pixels_load(&set,
+                                      NULL,
+                                      smt_classifier_about(classifier)->input_size,
+                                      pool,
+                                      &pixels,
+                                      error);
+    if (!status) {
+        *skipped = pixels->failed_count;
+        labels = smt_alloc(pixels->count, sizeof *labels);
+        status = labels ? classify(classifier, pixels, list, labels, error)
+                        : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    }
+    if (!status) {
+        size_t chosen = choose(labels, pixels->count);
+        status = smt_label_write(labels, pixels->count, by_link, output, error);
+        if (!status) {
+            cli_say("wrote %zu of %zu %s to %s",
+                    chosen,
+                    pixels->count,
+                    smt_plural(pixels->count, "image", "images"),
+                    output);
+        }
+    }
+    smt_free(labels);
+    smt_free(samples);
+    smt_pixels_destroy(&pixels);
+    return status;
+}
+
+int cli_label(int argc, char **argv)
+{
+    char **operands;
+    int count;
+    surest = 0.6;
+    int code = cli_parse(&command, options, argc, argv, &operands, &count);
+    if (code >= 0) {
+        return code;
+    }
+    if (!output) {
+        return cli_usage(&command, "-o OUT is missing: the folder to sort into");
+    }
+    smt_error error = {0};
+    smt_pool *pool = NULL;
+    smt_classifier *classifier = NULL;
+    cli_paths list = {0};
+    size_t skipped = 0;
+    smt_status status = check_output(operands + 1, count - 1, &error);
+    status = status ? status : smt_pool_create(cli_shared.threads, &pool, &error);
+    status = status ? status : cli_open_classifier(operands[0], names, pool, &classifier, &error);
+    status =
+        status ? status : cli_gather((const char *const *)operands + 1, count - 1, &list, &error);
+    if (!status && !list.count) {
+        status = smt_fail(&error, SMT_ERR_IO, "%s: no image in it", operands[1]);
+    }
+    status = status ? status : label(classifier, &list, pool, &skipped, &error);
+    smt_list_free(&list.items, list.count);
+    smt_classifier_close(&classifier);
+    smt_pool_destroy(&pool);
+    return status ? cli_report(&error) : skipped ? EXIT_SKIPPED : EXIT_DONE;
+}

@@ -1,0 +1,78 @@
+# label, and training on what it sorted: the copies, the list, resuming with --also, and bad input.
+set -u
+semtinel=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failures=0
+fail() { echo "FAILED: $*"; failures=$((failures + 1)); }
+run() { # run CODE COMMAND...: checks the exit code; output in $work/out
+    local wanted=$1 got
+    shift
+    "$@" >"$work/out" 2>&1
+    got=$?
+    [ "$got" = "$wanted" ] || { fail "exit code $got instead of $wanted: $*"; cat "$work/out"; }
+}
+says() { grep -q -- "$1" "$work/out" || { fail "no line '$1'"; cat "$work/out"; }; }
+one_line() { [ "$(grep -c '^semtinel: [^w]' "$work/out")" = 1 ] || { fail "not one line: $*"; cat "$work/out"; }; }
+files() { find "$1" -mindepth 2 -type f | wc -l; }
+
+for part in train val; do
+    run 0 "$semtinel" synth "$work/data/$part" --per-class 4 --size 48 --seed ${#part} --quiet
+done
+run 0 "$semtinel" synth "$work/other" --per-class 5 --size 64 --seed 9 --quiet
+train="--mix-synth 0 --epochs 2 --size 48 --width 0.25 --quiet"
+run 0 "$semtinel" train "$work/data" -o "$work/run" --mix-synth 0 --epochs 8 --rate 3e-3 --size 48 --quiet
+
+# All images, each where 'predict' says, at any number of threads.
+run 0 "$semtinel" label "$work/run" "$work/other" -o "$work/all" --surest 1 --threads 1
+[ "$(files "$work/all")" = 50 ] || fail "$(files "$work/all") of 50 images were sorted"
+run 0 "$semtinel" label "$work/run" "$work/other" -o "$work/again" --surest 1 --threads 3 --link --quiet
+diff -r "$work/all" "$work/again" >/dev/null || fail "the number of threads, or links, changed the folders"
+"$semtinel" predict "$work/run" "$work/other" | tail -n +2 | cut -d, -f1,2 | sort >"$work/predicted"
+tail -n +2 "$work/all/labels.csv" | tr -d '"' | cut -d, -f1,2 | sort >"$work/labelled"
+cmp -s "$work/predicted" "$work/labelled" || fail "other classes than predict's"
+tail -n +2 "$work/all/labels.csv" | tr -d '"' | while IFS=, read -r image class _ file; do
+    [ "$class" = "${file%%/*}" ] && cmp -s "$image" "$work/all/$file" || echo "$image"
+done >"$work/wrong"
+[ -s "$work/wrong" ] && fail "copies in the wrong place: $(cat "$work/wrong")"
+
+# The surest of each class; the others are listed without a copy.
+run 0 "$semtinel" label "$work/run" "$work/other" -o "$work/some" --surest 0.4
+says 'images to'
+tail -n +2 "$work/some/labels.csv" | tr -d '"' |
+    awk -F, '$4 != "" { if (!($2 in low) || $3 < low[$2]) low[$2] = $3; n++ } $4 == "" && $3 > high[$2] { high[$2] = $3 }
+        END { for (c in high) if (!(c in low) || high[c] > low[c]) bad = 1; exit bad || n < 15 || n > 25 }' ||
+    fail "not the surest were chosen"
+[ "$(files "$work/some")" -lt 26 ] || fail "too many copies"
+
+# They train beside the labelled ones, validate nothing, and are part of what is resumed.
+run 0 "$semtinel" train "$work/data" --also "$work/some" -o "$work/more" --init none $train
+run 0 "$semtinel" train "$work/data" --also "$work/some" --also "$work/all/$(ls "$work/all" | head -n 1)/.." \
+    -o "$work/most" --init none --mix-synth 0 --epochs 1 --size 48 --width 0.25
+says "$((40 + $(files "$work/some") + 50)) training images, 40 validation images"
+cmp -s "$work/run/model.safetensors" "$work/more/model.safetensors" && fail "--also changed nothing"
+run 1 "$semtinel" train "$work/data" -o "$work/more" --resume; one_line resume; says '--also'
+run 0 "$semtinel" train "$work/data" --also "$work/some" -o "$work/more" --resume; says 'was complete'
+
+# Folders of other names are told; without any that fits there is nothing to add.
+mkdir "$work/named"
+cp -r "$work/other/bridge" "$work/named/Bridges"
+cp -r "$work/other/crack" "$work/named/unheard"
+run 0 "$semtinel" train "$work/data" --also "$work/named" -o "$work/run3" --init none --mix-synth 0 --epochs 1 --size 48 --width 0.25
+says 'Bridges counts as bridge'; says 'unheard is no class'; says ' 45 training images'
+rm -r "$work/named/Bridges"
+run 1 "$semtinel" train "$work/data" --also "$work/named" -o "$work/run4" --init none; one_line unheard; says 'none of its folders'
+run 1 "$semtinel" train "$work/data" --also "$work/missing" -o "$work/run4"; one_line missing
+
+# Bad input: one line each, and no folder left behind.
+mkdir "$work/empty"
+run 1 "$semtinel" label "$work/run" "$work/empty" -o "$work/bad"; one_line empty; says 'no image'
+run 1 "$semtinel" label "$work/run" "$work/other" -o "$work/some"; one_line full; says 'not empty'
+run 1 "$semtinel" label "$work/run" "$work/other" -o "$work/other/in"; one_line inside; says 'lies inside'
+run 1 "$semtinel" label "$work/run" "$work/other" -o "$work/bad" --classes '../a,../b,../c,../d,../e,../f,../g,../h,../i,../j'; one_line names; says 'cannot be'
+[ -e "$work/bad" ] && fail "a folder is left behind"
+run 2 "$semtinel" label "$work/run" "$work/other"
+echo junk >"$work/other/junk.png"
+run 3 "$semtinel" label "$work/run" "$work/other" -o "$work/skipping"; says 'junk.png'
+
+[ "$failures" = 0 ] || { echo "$failures failures"; exit 1; }
