@@ -36,9 +36,10 @@ SMT_API smt_status smt_split_assign(const smt_dataset *dataset,
 
 /* For training without a val/ folder: moves a stratified part (0 .. 0.5) of the train samples (or
  * of those without a split, which then all become train or val) to SMT_SPLIT_VAL, by groups of
- * near-duplicates, and sorts the samples anew. Added images are never held out; those of a group
- * that is become SMT_SPLIT_TEST, so that no copy of a validation image trains. The images are read
- * once. Says what it did as a log line. A data set that has a val split is left as it is. */
+ * near-duplicates, and sorts the samples anew. Of a data set that
+ * has a val split nothing is held out. Added images never are; those of a group with a validation
+ * image become SMT_SPLIT_TEST, so that no copy of it trains. The images are read once, unless there
+ * is nothing to do. Says what it did as a log line. */
 SMT_API smt_status smt_dataset_hold_out(
     smt_dataset *dataset, double part, uint64_t seed, smt_pool *pool, smt_error *error);
 

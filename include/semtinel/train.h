@@ -102,7 +102,7 @@ typedef struct smt_epoch {
 typedef struct smt_train_job {
     const char *dataset;     /* folder */
     const char *const *also; /* also_count folders whose training images are added
-                                (smt_dataset_add) */
+                                (smt_dataset_add), but for copies of validation images */
     int also_count;
     const char *run;    /* folder; made if missing */
     const char *init;   /* weights to start from: a file or a run's folder; NULL: nothing */

@@ -119,7 +119,8 @@ static size_t choose(smt_label *labels, size_t count)
     size_t chosen = 0;
     qsort(labels, count, sizeof *labels, compare);
     for (size_t first = 0, end; first < count; first = end) {
-        for (end = first; end < count && strcmp(labels[end].class_name, labels[first].class_name) == 0;) {
+        for (end = first;
+             end < count && strcmp(labels[end].class_name, labels[first].class_name) == 0;) {
             end++;
         }
         size_t some = (size_t)lrint(surest * (double)(end - first));
@@ -153,13 +154,11 @@ static smt_status label(smt_classifier *classifier,
     }
     const smt_dataset set = {
         .root = list->items[0], .sample_count = list->count, .samples = samples};
-    status = status ? status
-                    : smt_pixels_load(&set,
-                                      NULL,
-                                      smt_classifier_about(classifier)->input_size,
-                                      pool,
-                                      &pixels,
-                                      error);
+    status =
+        status
+            ? status
+            : smt_pixels_load(
+                  &set, NULL, smt_classifier_about(classifier)->input_size, pool, &pixels, error);
     if (!status) {
         *skipped = pixels->failed_count;
         labels = smt_alloc(pixels->count, sizeof *labels);

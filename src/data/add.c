@@ -83,11 +83,8 @@ smt_status smt_dataset_add(smt_dataset *dataset, const char *root, smt_error *er
         }
     }
     if (count == dataset->sample_count) {
-        status = smt_fail(error,
-                          SMT_ERR_ARGUMENT,
-                          "%s: no training image of a class of %s",
-                          root,
-                          dataset->root);
+        status = smt_fail(
+            error, SMT_ERR_ARGUMENT, "%s: no training image of a class of %s", root, dataset->root);
         goto done;
     }
     smt_log(SMT_LOG_INFO,

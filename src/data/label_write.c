@@ -26,18 +26,15 @@ copy(const tree *t, const smt_label *label, bool link, char **copied, smt_error 
         return SMT_OK;
     }
     smt_status status = check_name(label->class_name, error);
-    status = status ? status
-                    : tree_free_path(t,
-                                     NULL,
-                                     label->class_name,
-                                     smt_path_name(label->path),
-                                     copied,
-                                     error);
+    status =
+        status
+            ? status
+            : tree_free_path(t, NULL, label->class_name, smt_path_name(label->path), copied, error);
     return status ? status : tree_copy(label->path, *copied, link, error);
 }
 
-smt_status smt_label_write(
-    const smt_label *labels, size_t count, bool link, const char *out, smt_error *error)
+smt_status
+smt_label_write(const smt_label *labels, size_t count, bool link, const char *out, smt_error *error)
 {
     tree t;
     smt_file *file = NULL;

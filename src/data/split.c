@@ -229,17 +229,18 @@ smt_status smt_dataset_hold_out(
     smt_dataset *dataset, double part, uint64_t seed, smt_pool *pool, smt_error *error)
 {
     size_t train = 0, held = 0;
-    bool split = false;
+    bool split = false, has_val = false;
     if (!(part > 0 && part <= 0.5)) {
         return smt_fail(
             error, SMT_ERR_ARGUMENT, "hold out %g: the part must be above 0 and at most 0.5", part);
     }
     for (size_t i = 0; i < dataset->sample_count; i++) {
-        if (dataset->samples[i].split == SMT_SPLIT_VAL) {
-            return SMT_OK;
-        }
+        has_val = has_val || dataset->samples[i].split == SMT_SPLIT_VAL;
         split =
             split || (dataset->samples[i].split != SMT_SPLIT_NONE && !dataset->samples[i].added);
+    }
+    if (has_val && !dataset->added_count) {
+        return SMT_OK;
     }
     smt_audit *audit = NULL;
     smt_split *assigned = smt_alloc(dataset->sample_count, sizeof *assigned);
@@ -257,6 +258,8 @@ smt_status smt_dataset_hold_out(
                         assigned[i] == (split ? SMT_SPLIT_TRAIN : SMT_SPLIT_NONE);
             train += wanted[i];
         }
+    }
+    if (status == SMT_OK && !has_val) {
         smt_split_options options = {.train = 1 - part, .val = part, .seed = seed};
         status = smt_split_assign(dataset, audit->group, wanted, &options, assigned, error);
     }
@@ -268,6 +271,8 @@ smt_status smt_dataset_hold_out(
             dataset->samples[i].split = assigned[i];
             held += assigned[i] == SMT_SPLIT_VAL;
         }
+    }
+    if (status == SMT_OK && !has_val) {
         smt_log(SMT_LOG_INFO,
                 "%s: no val/ folder; %zu of %zu training %s held out for validation, by groups of "
                 "near-duplicates",

@@ -240,8 +240,8 @@ smt_status smt_train_data_load(const smt_train_job *job,
         goto done;
     }
     status = choose(d->dataset, &has_val, error);
-    if (!status && !has_val) {
-        d->held_out = true;
+    d->held_out = !has_val;
+    if (!status && (!has_val || job->also_count)) {
         status =
             smt_dataset_hold_out(d->dataset, options->val_share, options->seed, job->pool, error);
     }
