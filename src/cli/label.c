@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK 256 /* images classified between two looks at Ctrl-C */
+#define BLOCK 64 /* images classified at once */
+#define VIEWS 8  /* of an image: its turns by a quarter, and their mirror images */
 
 static const char *output, *names;
 static double surest;
@@ -43,18 +44,19 @@ static const cli_command command = {
     .summary = "Sort images without labels into class folders.",
     .details =
         "Each PATH is an image or a folder, which is searched with all its folders. MODEL "
-        "classifies them, and of each predicted\n"
-        "class the images it is surest of are copied to OUT/CLASS/. OUT/labels.csv lists all "
-        "images with class, confidence,\n"
-        "and the copy where there is one.\n"
+        "classifies each in eight views, turned\n"
+        "and mirrored, and takes the mean; of each predicted class the images it is surest of are "
+        "copied to OUT/CLASS/.\n"
+        "OUT/labels.csv lists all images with class, confidence, and the copy where there is "
+        "one.\n"
         "\n"
-        "That is how a model learns another microscope's images without labels: train it again, "
-        "from the images it was trained\n"
-        "on and, with --also, from OUT. Look through the folders before, if you have the time: a "
+        "That is how a model learns another microscope's images without labels: train it further, "
+        "on the images it was trained\n"
+        "on and, with --also, on OUT. Look through the folders before, if you have the time: a "
         "wrong image is moved or\n"
         "deleted at a glance.",
     .examples = "  semtinel label run tool2/images -o tool2-labelled\n"
-                "  semtinel train images --also tool2-labelled -o run-tool2\n"
+                "  semtinel train images --also tool2-labelled --init run -o run-tool2\n"
                 "  semtinel label model-int8.tflite inbox -o sorted --surest 1 --link\n",
     .min_operands = 2,
     .max_operands = -1,
@@ -69,6 +71,47 @@ static smt_status check_output(char *const *paths, int count, smt_error *error)
     return status;
 }
 
+/* The image as it is (0), mirrored in x (1), in y (2), along the diagonal (4), and their sums. */
+static void turn(const uint8_t *image, int size, int view, uint8_t *out)
+{
+    for (int y = 0; y < size; y++) {
+        int v = view & 2 ? size - 1 - y : y;
+        for (int x = 0; x < size; x++) {
+            int u = view & 1 ? size - 1 - x : x;
+            *out++ = view & 4 ? image[u * size + v] : image[v * size + u];
+        }
+    }
+}
+
+/* sums: count x classes, the probabilities summed over the views. turned: BLOCK images. */
+static smt_status classify_block(smt_classifier *classifier,
+                                 const uint8_t *pixels,
+                                 size_t count,
+                                 uint8_t *turned,
+                                 float *rows,
+                                 float *sums,
+                                 smt_error *error)
+{
+    const smt_classifier_info *info = smt_classifier_about(classifier);
+    size_t values = count * (size_t)info->class_count;
+    size_t side = (size_t)info->input_size * (size_t)info->input_size;
+    memset(sums, 0, values * sizeof *sums);
+    smt_status status = SMT_OK;
+    for (int view = 0; view < VIEWS && !status; view++) {
+        for (size_t i = 0; i < count; i++) {
+            turn(pixels + i * side, info->input_size, view, turned + i * side);
+        }
+        status = smt_classifier_run(classifier, turned, count, rows, error);
+        for (size_t i = 0; i < values && !status; i++) {
+            sums[i] += rows[i];
+        }
+        if (!status && smt_interrupted()) {
+            status = smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted");
+        }
+    }
+    return status;
+}
+
 /* Fills class and confidence of labels[i] for the i-th of `pixels`. */
 static smt_status classify(smt_classifier *classifier,
                            const smt_pixels *pixels,
@@ -79,23 +122,26 @@ static smt_status classify(smt_classifier *classifier,
     const smt_classifier_info *info = smt_classifier_about(classifier);
     size_t classes = (size_t)info->class_count, side = (size_t)pixels->size * (size_t)pixels->size;
     float *rows = smt_alloc(BLOCK * classes, sizeof *rows);
-    smt_status status = rows ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    float *sums = smt_alloc(BLOCK * classes, sizeof *sums);
+    uint8_t *turned = smt_alloc(BLOCK, side);
+    smt_status status =
+        rows && sums && turned ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
     for (size_t first = 0; first < pixels->count && !status; first += BLOCK) {
         size_t count = pixels->count - first < BLOCK ? pixels->count - first : BLOCK;
-        status = smt_classifier_run(classifier, pixels->data + first * side, count, rows, error);
+        status = classify_block(
+            classifier, pixels->data + first * side, count, turned, rows, sums, error);
         for (size_t i = 0; i < count && !status; i++) {
-            const float *row = rows + i * classes;
+            const float *row = sums + i * classes;
             int best = smt_argmax(row, info->class_count);
             labels[first + i] = (smt_label){.path = list->items[pixels->sample[first + i]],
                                             .class_name = info->classes[best],
-                                            .confidence = (double)row[best]};
+                                            .confidence = (double)row[best] / VIEWS};
         }
         smt_progress("labelling", first + count, pixels->count);
-        if (!status && smt_interrupted()) {
-            status = smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted");
-        }
     }
     smt_free(rows);
+    smt_free(sums);
+    smt_free(turned);
     return status;
 }
 

@@ -30,6 +30,7 @@ static const char overview[] =
     "             evaluate    measure a model on labelled images\n"
     "             predict     classify images without labels\n"
     "             adapt       fit a model to another microscope, without labels\n"
+    "             label       sort images without labels into class folders, to train on\n"
     "             calibrate   fit its confidence and its thresholds for review\n"
     "             compare     put evaluations side by side, with McNemar's test\n"
     "             demo        make a video of what a model says about images\n"

@@ -23,18 +23,34 @@ run 0 "$semtinel" synth "$work/other" --per-class 5 --size 64 --seed 9 --quiet
 train="--mix-synth 0 --epochs 2 --size 48 --width 0.25 --quiet"
 run 0 "$semtinel" train "$work/data" -o "$work/run" --mix-synth 0 --epochs 8 --rate 3e-3 --size 48 --quiet
 
-# All images, each where 'predict' says, at any number of threads.
+# All images, each where the list says, at any number of threads; hardly any elsewhere than where 'predict' would put it, which
+# looks at one view of eight.
 run 0 "$semtinel" label "$work/run" "$work/other" -o "$work/all" --surest 1 --threads 1
 [ "$(files "$work/all")" = 50 ] || fail "$(files "$work/all") of 50 images were sorted"
 run 0 "$semtinel" label "$work/run" "$work/other" -o "$work/again" --surest 1 --threads 3 --link --quiet
 diff -r "$work/all" "$work/again" >/dev/null || fail "the number of threads, or links, changed the folders"
 "$semtinel" predict "$work/run" "$work/other" | tail -n +2 | cut -d, -f1,2 | sort >"$work/predicted"
 tail -n +2 "$work/all/labels.csv" | tr -d '"' | cut -d, -f1,2 | sort >"$work/labelled"
-cmp -s "$work/predicted" "$work/labelled" || fail "other classes than predict's"
+[ "$(comm -12 "$work/predicted" "$work/labelled" | wc -l)" -ge 30 ] || fail "other classes than predict's"
 tail -n +2 "$work/all/labels.csv" | tr -d '"' | while IFS=, read -r image class _ file; do
     [ "$class" = "${file%%/*}" ] && cmp -s "$image" "$work/all/$file" || echo "$image"
 done >"$work/wrong"
 [ -s "$work/wrong" ] && fail "copies in the wrong place: $(cat "$work/wrong")"
+
+# An image upside down is the same image to 'label', not to 'predict'. A BMP's height below 0 turns its rows round.
+bitmap() { # bitmap HEIGHT: 48 x 48, 8 bits, grey palette, as pixels some bytes of a file
+    printf 'BM\x36\x0d\0\0\0\0\0\0\x36\x04\0\0\x28\0\0\0\x30\0\0\0%b\x01\0\x08\0\0\0\0\0\0\x09\0\0' "$1"
+    printf '\0\0\0\0\0\0\0\0\0\x01\0\0\0\0\0\0'
+    for i in $(seq 0 255); do printf '%b' "$(printf '\\x%02x\\x%02x\\x%02x\\0' "$i" "$i" "$i")"; done
+    tail -c 2304 "$work/run/model.safetensors"
+}
+mkdir "$work/flipped"
+bitmap '\x30\0\0\0' >"$work/flipped/a.bmp"
+bitmap '\xd0\xff\xff\xff' >"$work/flipped/b.bmp"
+run 0 "$semtinel" label "$work/run" "$work/flipped" -o "$work/flips" --surest 1
+spread() { tr -d '"' | tail -n +2 | cut -d, -f3 | sort -n | awk 'NR == 1 { a = $1 } END { print NR == 2 && $1 - a < 1e-5 ? "same" : "differ" }'; }
+[ "$(spread <"$work/flips/labels.csv")" = same ] || fail "upside down is another image: $(cat "$work/flips/labels.csv")"
+[ "$("$semtinel" predict "$work/run" "$work/flipped" --quiet | spread)" = differ ] || fail "the images are not two"
 
 # The surest of each class; the others are listed without a copy.
 run 0 "$semtinel" label "$work/run" "$work/other" -o "$work/some" --surest 0.4
