@@ -1,9 +1,10 @@
 #!/bin/bash
 # How runs trained on one team's images (sem-a) do on those of others, before and after 'semtinel adapt' with 16, 64 and
-# all images of the other set (two draws of 16 and 64 each, no labels), and after training on from the run with the images
-# that 'semtinel label' sorts by its answers (all images of the other set, no labels); and what each does at home.
+# all images of the other set (two draws of 16 and 64 each, no labels), and after training again with the images
+# that 'semtinel label' sorts by its answers (all images of the other set, no labels) added; and what each does at home.
 #
 # usage: bench/figures/foreign.sh RUN...
+# TRAIN has the options that the runs were trained with ("--init imagenet-sem.safetensors --size 160"; none).
 # SEMTINEL is the command (build/semtinel), SEMTINEL_DATA the folder with sem-a, sem-h and phase3 (../shared/data).
 # Prints a Markdown table: accuracy, in brackets macro F1. Foreign sets are measured whole (train, val and test together);
 # names are matched as 'evaluate' does, and a class that was not trained counts as other.
@@ -11,7 +12,7 @@ set -eu
 here=$(cd "$(dirname "$0")/../.." && pwd)
 semtinel=${SEMTINEL:-$here/build/semtinel}
 data=${SEMTINEL_DATA:-$here/../shared/data}
-[ $# -gt 0 ] || { sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 2; }
+[ $# -gt 0 ] || { sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 2; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -29,7 +30,7 @@ draw() { # draw SET N TURN: links to N images in $work/drawn, chosen by the hash
         while read -r hash file; do ln -s "$1/$file" "$work/drawn/$hash.${file##*.}"; done
 }
 
-echo "| run | foreign set | as trained | adapted to 16 | to 64 | to all | trained on with labelled | home: as trained | adapted | trained on |"
+echo "| run | foreign set | as trained | adapted to 16 | to 64 | to all | trained again with labelled | home: as trained | adapted | trained again |"
 echo "|---|---|---|---|---|---|---|---|---|---|"
 for run in "$@"; do
     for set in sem-h phase3; do
@@ -46,9 +47,10 @@ for run in "$@"; do
         "$semtinel" adapt "$run" "$data/$set" -o "$work/adapted" --threads 1 --quiet 2>/dev/null
         rm -rf "$work/labelled"
         "$semtinel" label "$run" "$data/$set" -o "$work/labelled" --quiet
-        "$semtinel" train "$data/sem-a" --also "$work/labelled" --init "$run" -o "$work/further" --quiet
-        line="$line $(figure "$work/adapted" "$data/$set" all) | $(figure "$work/further" "$data/$set" all) |"
+        # shellcheck disable=SC2086 # several words
+        "$semtinel" train "$data/sem-a" --also "$work/labelled" -o "$work/again" ${TRAIN:-} --quiet
+        line="$line $(figure "$work/adapted" "$data/$set" all) | $(figure "$work/again" "$data/$set" all) |"
         line="$line $(figure "$run" "$data/sem-a" test) | $(figure "$work/adapted" "$data/sem-a" test) |"
-        echo "$line $(figure "$work/further" "$data/sem-a" test) |"
+        echo "$line $(figure "$work/again" "$data/sem-a" test) |"
     done
 done

@@ -50,13 +50,13 @@ static const cli_command command = {
         "OUT/labels.csv lists all images with class, confidence, and the copy where there is "
         "one.\n"
         "\n"
-        "That is how a model learns another microscope's images without labels: train it further, "
+        "That is how a model learns another microscope's images without labels: train it again, "
         "on the images it was trained\n"
         "on and, with --also, on OUT. Look through the folders before, if you have the time: a "
         "wrong image is moved or\n"
         "deleted at a glance.",
     .examples = "  semtinel label run tool2/images -o tool2-labelled\n"
-                "  semtinel train images --also tool2-labelled --init run -o run-tool2\n"
+                "  semtinel train images --also tool2-labelled -o run-tool2\n"
                 "  semtinel label model-int8.tflite inbox -o sorted --surest 1 --link\n",
     .min_operands = 2,
     .max_operands = -1,
