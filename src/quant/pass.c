@@ -23,6 +23,7 @@ smt_status quant_pass(smt_graph *graph,
                 error, SMT_ERR_MEMORY, "out of memory for a pass over the calibration images");
         } else {
             visit(context, exec, first, batch);
+            smt_progress("calibrating", (size_t)(first + batch), (size_t)count);
         }
     }
     smt_exec_destroy(&exec);
