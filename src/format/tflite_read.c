@@ -623,67 +623,70 @@ static smt_status apply_metadata(reader *r, smt_model *model)
     return SMT_OK;
 }
 
+static smt_status open_file(reader *r, const void *data, size_t size)
+{
+    smt_edge_error detail = {SMT_EDGE_OK, ""};
+    smt_edge_status opened = smt_edge_open_to_walk(data, size, &r->file, &detail);
+    if (!opened) {
+        return SMT_OK;
+    }
+    const char *what = opened == SMT_EDGE_ERR_FORMAT ? smt_sniff(data, size) : NULL;
+    bool known = what && !strstr(what, "TensorFlow Lite");
+    return smt_fail(r->error,
+                    opened == SMT_EDGE_ERR_UNSUPPORTED ? SMT_ERR_UNSUPPORTED
+                    : opened == SMT_EDGE_ERR_LIMIT     ? SMT_ERR_LIMIT
+                    : opened == SMT_EDGE_ERR_ARGUMENT  ? SMT_ERR_ARGUMENT
+                                                       : SMT_ERR_FORMAT,
+                    "%s: %s%s%s",
+                    r->path,
+                    detail.message,
+                    known ? "; it is " : "",
+                    known ? what : "");
+}
+
+/* The operators one after another; r->graph then ends with the file's output. */
+static smt_status read_graph(reader *r)
+{
+    r->places = smt_alloc((size_t)r->file.tensor_count, sizeof *r->places);
+    if (!r->places) {
+        return smt_fail(r->error, SMT_ERR_MEMORY, "%s: out of memory", r->path);
+    }
+    for (int32_t i = 0; i < r->file.tensor_count; i++) {
+        r->places[i].node = -1;
+    }
+    smt_status status = smt_graph_create(&r->graph, r->error);
+    status = status ? status : add_input(r);
+    for (int32_t i = 0; !status && i < r->file.operator_count; i++) {
+        status =
+            smt_edge_get_operator(&r->file, i, &r->op)
+                ? add_operator(r)
+                : smt_fail(r->error, SMT_ERR_FORMAT, "%s: operator %d is damaged", r->path, (int)i);
+    }
+    if (status) {
+        return status;
+    }
+    /* A graph ends with its output; whatever a file computes after it is not wanted. */
+    const place *end = &r->places[r->file.outputs[0]];
+    if (end->node < 0 || end->padded || end->node != r->graph->node_count - 1) {
+        return smt_fail(r->error,
+                        SMT_ERR_UNSUPPORTED,
+                        "%s: its output is not what its last operator computes",
+                        r->path);
+    }
+    return SMT_OK;
+}
+
 smt_status smt_tflite_read_memory(
     const void *data, size_t size, const char *path, smt_model **out, smt_error *error)
 {
     smt_error local = {SMT_OK, ""};
-    smt_edge_error detail = {SMT_EDGE_OK, ""};
     reader r = {.path = path, .error = &local};
     smt_graph *folded = NULL;
     smt_model *model = NULL;
-    smt_status status;
-    smt_edge_status opened = smt_edge_open_to_walk(data, size, &r.file, &detail);
-    if (opened) {
-        const char *what = opened == SMT_EDGE_ERR_FORMAT ? smt_sniff(data, size) : NULL;
-        status = opened == SMT_EDGE_ERR_UNSUPPORTED ? SMT_ERR_UNSUPPORTED
-                 : opened == SMT_EDGE_ERR_LIMIT     ? SMT_ERR_LIMIT
-                 : opened == SMT_EDGE_ERR_ARGUMENT  ? SMT_ERR_ARGUMENT
-                                                    : SMT_ERR_FORMAT;
-        bool known = what && !strstr(what, "TensorFlow Lite");
-        smt_fail(&local,
-                 status,
-                 "%s: %s%s%s",
-                 path,
-                 detail.message,
-                 known ? "; it is " : "",
-                 known ? what : "");
-        goto done;
-    }
-    r.places = smt_alloc((size_t)r.file.tensor_count, sizeof *r.places);
-    if (!r.places) {
-        status = smt_fail(&local, SMT_ERR_MEMORY, "%s: out of memory", path);
-        goto done;
-    }
-    for (int32_t i = 0; i < r.file.tensor_count; i++) {
-        r.places[i].node = -1;
-    }
-    status = smt_graph_create(&r.graph, &local);
-    if (!status) {
-        status = add_input(&r);
-    }
-    for (int32_t i = 0; !status && i < r.file.operator_count; i++) {
-        if (!smt_edge_get_operator(&r.file, i, &r.op)) {
-            status = smt_fail(&local, SMT_ERR_FORMAT, "%s: operator %d is damaged", path, (int)i);
-        } else {
-            status = add_operator(&r);
-        }
-    }
-    /* A graph ends with its output; whatever a file computes after it is not wanted. */
-    if (!status) {
-        const place *end = &r.places[r.file.outputs[0]];
-        if (end->node < 0 || end->padded || end->node != r.graph->node_count - 1) {
-            status = smt_fail(&local,
-                              SMT_ERR_UNSUPPORTED,
-                              "%s: its output is not what its last operator computes",
-                              path);
-        }
-    }
-    if (!status) {
-        status = smt_graph_fold(r.graph, &folded, &local);
-    }
-    if (!status) {
-        status = smt_graph_check(folded, &local);
-    }
+    smt_status status = open_file(&r, data, size);
+    status = status ? status : read_graph(&r);
+    status = status ? status : smt_graph_fold(r.graph, &folded, &local);
+    status = status ? status : smt_graph_check(folded, &local);
     if (status) {
         goto done;
     }

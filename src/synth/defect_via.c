@@ -45,7 +45,14 @@ stamp_at(synth_scene *s, synth_kind kind, float x, float y, float a, float b, fl
     synth_stamp(s, s->work[0], &shape);
 }
 
-static void hollow(synth_scene *s, const synth_anchor *a, float y, float half)
+/* Where a plug is hit. */
+typedef struct spot {
+    const synth_anchor *a;
+    float depth, y, half; /* the plug's; the place along it; half the width there */
+    float side;           /* from here to the dielectric, to either side */
+} spot;
+
+static void hollow_at(synth_scene *s, const synth_anchor *a, float y, float half)
 {
     float tall = fminf(half * synth_uniform(s, 0.8f, 3), 0.35f * (a->bottom - a->y));
     stamp_at(s,
@@ -67,8 +74,85 @@ static void hollow(synth_scene *s, const synth_anchor *a, float y, float half)
     synth_paint(s, s->work[0], &look, synth_uniform(s, 0.8f, 1));
 }
 
-static void spongy(synth_scene *s, const synth_anchor *a, float y, float half)
+static void hollow(synth_scene *s, const spot *p)
 {
+    hollow_at(s, p->a, p->y, p->half);
+}
+
+/* Under-etched, or without its foot. */
+static void foot(synth_scene *s, const spot *p)
+{
+    float gone = p->depth * synth_uniform(s, 0.15f, 0.65f);
+    stamp_at(s,
+             SYNTH_BOX,
+             p->a->x,
+             p->a->bottom - 0.5f * gone + 0.05f,
+             1.3f * p->a->half_top,
+             0.5f * gone + 0.05f,
+             p->half * synth_uniform(s, 0, 0.4f));
+    take_away(s, p->side);
+}
+
+/* A break across. */
+static void gap(synth_scene *s, const spot *p)
+{
+    float wide = synth_log(s, 0.008f, 0.06f);
+    stamp_at(
+        s, SYNTH_BOX, p->a->x, p->y, 1.35f * p->half, wide, synth_uniform(s, 0.1f, 0.7f) * wide);
+    if (synth_chance(s, 0.5f)) {
+        synth_look look = {.level = synth_uniform(s, 0, 0.15f), .wall = 0.01f};
+        synth_paint(s, s->work[0], &look, 1);
+    } else {
+        take_away(s, p->side);
+    }
+}
+
+/* A bulge or extrusion. */
+static void bulge(synth_scene *s, const spot *p)
+{
+    float r = p->half * synth_uniform(s, 0.6f, 1.6f);
+    stamp_at(s,
+             SYNTH_ELLIPSE,
+             p->a->x + (synth_chance(s, 0.5f) ? 1 : -1) * p->half * synth_uniform(s, 0.5f, 1.2f),
+             p->y,
+             r,
+             r * synth_uniform(s, 0.6f, 1.6f),
+             0.25f * r);
+    synth_look look = {.level = p->a->level,
+                       .height = 0.002f,
+                       .wall = 0.012f,
+                       .glow_in = 0.08f,
+                       .reach_in = 0.01f};
+    synth_paint(s, s->work[0], &look, 1);
+}
+
+/* A worn side or, on both, a neck. */
+static void worn(synth_scene *s, const spot *p)
+{
+    float r = p->half * synth_uniform(s, 0.5f, 1);
+    stamp_at(s,
+             SYNTH_ELLIPSE,
+             p->a->x + p->half * 1.1f,
+             p->y,
+             r,
+             p->depth * synth_uniform(s, 0.08f, 0.3f),
+             0.3f * r);
+    if (synth_chance(s, 0.5f)) {
+        stamp_at(s,
+                 SYNTH_ELLIPSE,
+                 p->a->x - p->half * 1.1f,
+                 p->y,
+                 r,
+                 p->depth * synth_uniform(s, 0.08f, 0.3f),
+                 0.3f * r);
+    }
+    take_away(s, p->side);
+}
+
+static void spongy(synth_scene *s, const spot *p)
+{
+    const synth_anchor *a = p->a;
+    float y = p->y, half = p->half;
     stamp_at(s,
              SYNTH_BOX,
              a->x,
@@ -82,120 +166,71 @@ static void spongy(synth_scene *s, const synth_anchor *a, float y, float half)
     for (size_t i = 0; i < s->count; i++) {
         s->level[i] += s->work[1][i] * synth_step(0.01f, -0.01f, s->work[0][i]);
     }
+    if (synth_chance(s, 0.5f)) {
+        synth_fill(s, s->work[0], SYNTH_FAR);
+        hollow_at(s, a, y, 0.6f * half);
+    }
 }
 
-static void one(synth_scene *s, const synth_anchor *a, int kind)
+/* Residue and damage at the foot. */
+static void residue(synth_scene *s, const spot *p)
 {
-    float depth = a->bottom - a->y, t = synth_uniform(s, 0.2f, 0.85f), y = a->y + t * depth;
-    float half = synth_lerp(a->half_top, a->half_bottom, t);
+    for (int k = synth_int(s, 4, 14); k > 0; k--) {
+        stamp_at(s,
+                 SYNTH_ELLIPSE,
+                 p->a->x + synth_uniform(s, -2, 2) * p->a->half_top,
+                 p->a->bottom + synth_uniform(s, -0.12f, 0.12f),
+                 synth_log(s, 0.005f, 0.03f),
+                 synth_log(s, 0.005f, 0.02f),
+                 0.005f);
+    }
+    synth_look look = {
+        .level = synth_uniform(s, 0, 1), .wall = 0.01f, .glow_in = 0.15f, .reach_in = 0.006f};
+    synth_paint(s, s->work[0], &look, synth_uniform(s, 0.5f, 1));
+}
+
+/* A crack through it. */
+static void crack(synth_scene *s, const spot *p)
+{
+    synth_crack_path(s,
+                     s->work[0],
+                     p->a->x - p->half * 1.5f,
+                     p->y - p->half,
+                     synth_uniform(s, 0.2f, 1.4f),
+                     synth_uniform(s, 0.2f, 0.6f),
+                     0.01f,
+                     1);
+    synth_look look = {.level = synth_uniform(s, 0, 0.1f), .wall = 0.01f};
+    synth_paint(s, s->work[0], &look, 1);
+}
+
+enum { KINDS = 8 };
+static const float weights[KINDS] = {0.32f, 0.2f, 0.12f, 0.07f, 0.09f, 0.11f, 0.05f, 0.04f};
+static const struct {
+    const char *name;
+    void (*draw)(synth_scene *s, const spot *p); /* work[0] is SYNTH_FAR everywhere */
+} kinds[KINDS] = {
+    {"hollow", hollow},
+    {"foot", foot},
+    {"break", gap},
+    {"bulge", bulge},
+    {"worn", worn},
+    {"spongy", spongy},
+    {"residue", residue},
+    {"crack", crack},
+};
+
+static void hit(synth_scene *s, const synth_anchor *a, int kind)
+{
+    float depth = a->bottom - a->y, t = synth_uniform(s, 0.2f, 0.85f);
     float side = 2.2f * a->half_top + synth_uniform(s, 0, 0.05f);
-    side = synth_chance(s, 0.5f) ? side : -side;
+    spot p = {.a = a,
+              .depth = depth,
+              .y = a->y + t * depth,
+              .half = synth_lerp(a->half_top, a->half_bottom, t),
+              .side = synth_chance(s, 0.5f) ? side : -side};
     synth_fill(s, s->work[0], SYNTH_FAR);
-    switch (kind) {
-    case 0:
-        hollow(s, a, y, half);
-        break;
-    case 1: { /* under-etched or missing foot */
-        float gone = depth * synth_uniform(s, 0.15f, 0.65f);
-        stamp_at(s,
-                 SYNTH_BOX,
-                 a->x,
-                 a->bottom - 0.5f * gone + 0.05f,
-                 1.3f * a->half_top,
-                 0.5f * gone + 0.05f,
-                 half * synth_uniform(s, 0, 0.4f));
-        take_away(s, side);
-        break;
-    }
-    case 2: { /* a break across */
-        float gap = synth_log(s, 0.008f, 0.06f);
-        stamp_at(s, SYNTH_BOX, a->x, y, 1.35f * half, gap, synth_uniform(s, 0.1f, 0.7f) * gap);
-        if (synth_chance(s, 0.5f)) {
-            synth_look look = {.level = synth_uniform(s, 0, 0.15f), .wall = 0.01f};
-            synth_paint(s, s->work[0], &look, 1);
-        } else {
-            take_away(s, side);
-        }
-        break;
-    }
-    case 3: { /* bulge or extrusion */
-        float r = half * synth_uniform(s, 0.6f, 1.6f);
-        stamp_at(s,
-                 SYNTH_ELLIPSE,
-                 a->x + (synth_chance(s, 0.5f) ? 1 : -1) * half * synth_uniform(s, 0.5f, 1.2f),
-                 y,
-                 r,
-                 r * synth_uniform(s, 0.6f, 1.6f),
-                 0.25f * r);
-        synth_look look = {.level = a->level,
-                           .height = 0.002f,
-                           .wall = 0.012f,
-                           .glow_in = 0.08f,
-                           .reach_in = 0.01f};
-        synth_paint(s, s->work[0], &look, 1);
-        break;
-    }
-    case 4: { /* worn side or neck */
-        float r = half * synth_uniform(s, 0.5f, 1);
-        stamp_at(s,
-                 SYNTH_ELLIPSE,
-                 a->x + half * 1.1f,
-                 y,
-                 r,
-                 depth * synth_uniform(s, 0.08f, 0.3f),
-                 0.3f * r);
-        if (synth_chance(s, 0.5f)) {
-            stamp_at(s,
-                     SYNTH_ELLIPSE,
-                     a->x - half * 1.1f,
-                     y,
-                     r,
-                     depth * synth_uniform(s, 0.08f, 0.3f),
-                     0.3f * r);
-        }
-        take_away(s, side);
-        break;
-    }
-    case 5:
-        spongy(s, a, y, half);
-        if (synth_chance(s, 0.5f)) {
-            synth_fill(s, s->work[0], SYNTH_FAR);
-            hollow(s, a, y, 0.6f * half);
-        }
-        break;
-    case 6: /* residue and damage at the foot */
-        for (int k = synth_int(s, 4, 14); k > 0; k--) {
-            stamp_at(s,
-                     SYNTH_ELLIPSE,
-                     a->x + synth_uniform(s, -2, 2) * a->half_top,
-                     a->bottom + synth_uniform(s, -0.12f, 0.12f),
-                     synth_log(s, 0.005f, 0.03f),
-                     synth_log(s, 0.005f, 0.02f),
-                     0.005f);
-        }
-        {
-            synth_look look = {.level = synth_uniform(s, 0, 1),
-                               .wall = 0.01f,
-                               .glow_in = 0.15f,
-                               .reach_in = 0.006f};
-            synth_paint(s, s->work[0], &look, synth_uniform(s, 0.5f, 1));
-        }
-        break;
-    default: /* a crack through it */
-        synth_crack_path(s,
-                         s->work[0],
-                         a->x - half * 1.5f,
-                         y - half,
-                         synth_uniform(s, 0.2f, 1.4f),
-                         synth_uniform(s, 0.2f, 0.6f),
-                         0.01f,
-                         1);
-        {
-            synth_look look = {.level = synth_uniform(s, 0, 0.1f), .wall = 0.01f};
-            synth_paint(s, s->work[0], &look, 1);
-        }
-        break;
-    }
+    kinds[kind].draw(s, &p);
 }
 
 void synth_defect_via(synth_scene *s)
@@ -204,19 +239,16 @@ void synth_defect_via(synth_scene *s)
         synth_defect_delamination(s);
         return;
     }
-    static const float kinds[] = {0.32f, 0.2f, 0.12f, 0.07f, 0.09f, 0.11f, 0.05f, 0.04f};
-    static const char *const names[] = {
-        "hollow", "foot", "break", "bulge", "worn", "spongy", "residue", "crack"};
-    int kind = synth_weighted(s, kinds, 8);
-    synth_kind_is(s, names[kind]);
-    bool all = synth_chance(s, 0.4f) &&
-               s->anchor_count <= 4; /* a fault of the process rather than of one hole */
-    int hit = synth_int(s, 0, s->anchor_count - 1);
+    int kind = synth_weighted(s, weights, KINDS);
+    synth_kind_is(s, kinds[kind].name);
+    /* All: a fault of the process rather than of one hole. */
+    bool all = synth_chance(s, 0.4f) && s->anchor_count <= 4;
+    int chosen = synth_int(s, 0, s->anchor_count - 1);
     for (int k = 0; k < s->anchor_count; k++) {
-        if (all || k == hit) {
-            one(s, &s->anchors[k], kind);
+        if (all || k == chosen) {
+            hit(s, &s->anchors[k], kind);
             if (synth_chance(s, 0.25f)) {
-                one(s, &s->anchors[k], synth_weighted(s, kinds, 8));
+                hit(s, &s->anchors[k], synth_weighted(s, weights, KINDS));
             }
         }
     }
