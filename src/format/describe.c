@@ -181,10 +181,47 @@ describe_keras(const void *data, size_t size, const char *path, json_t *root, sm
     return status;
 }
 
+static smt_status describe_file(const smt_model_format *format,
+                                const char *path,
+                                const void *data,
+                                size_t size,
+                                json_t *root,
+                                smt_error *error)
+{
+    smt_model *model = NULL;
+    smt_status status;
+    if (strcmp(format->name, "tflite") == 0) {
+        status = smt_describe_tflite(data, size, path, root, error);
+        /* A file whose shapes were left unset: the importer infers them. */
+        if (!status && json_object_get(root, "cannot_run") &&
+            format->read(path, &model, NULL) == SMT_OK) {
+            describe_model(model, root);
+        }
+    } else if (strcmp(format->name, "safetensors") == 0) {
+        status = describe_safetensors(data, size, path, root, error);
+    } else if (strcmp(format->name, "keras") == 0) {
+        status = describe_keras(data, size, path, root, error);
+    } else if (strcmp(format->name, "onnx") == 0) {
+        status = smt_onnx_read_quantised(path, data, size, &model, error);
+        if (!status) {
+            describe_model(model, root);
+        }
+    } else if (!format->read) {
+        status = smt_fail(
+            error, SMT_ERR_UNSUPPORTED, "%s: %s files are written only", path, format->title);
+    } else {
+        status = format->read(path, &model, error);
+        if (!status) {
+            describe_model(model, root);
+        }
+    }
+    smt_model_destroy(&model);
+    return status;
+}
+
 smt_status smt_describe(const char *path, char **json, smt_error *error)
 {
     smt_status status;
-    smt_model *model = NULL;
     void *data = NULL;
     size_t size = 0;
     char *file = NULL, *name = NULL, *dumped = NULL;
@@ -215,31 +252,7 @@ smt_status smt_describe(const char *path, char **json, smt_error *error)
     json_object_set_new(root, "format", json_string(format->title));
     json_object_set_new(root, "bytes", json_integer((json_int_t)size));
     json_object_set_new(root, "crc32", json_sprintf("%08x", (unsigned)smt_crc32(0, data, size)));
-    if (strcmp(format->name, "tflite") == 0) {
-        status = smt_describe_tflite(data, size, path, root, error);
-        /* A file whose shapes were left unset: the importer infers them. */
-        if (!status && json_object_get(root, "cannot_run") &&
-            format->read(path, &model, NULL) == SMT_OK) {
-            describe_model(model, root);
-        }
-    } else if (strcmp(format->name, "safetensors") == 0) {
-        status = describe_safetensors(data, size, path, root, error);
-    } else if (strcmp(format->name, "keras") == 0) {
-        status = describe_keras(data, size, path, root, error);
-    } else if (strcmp(format->name, "onnx") == 0) {
-        status = smt_onnx_read_quantised(path, data, size, &model, error);
-        if (!status) {
-            describe_model(model, root);
-        }
-    } else if (!format->read) {
-        status = smt_fail(
-            error, SMT_ERR_UNSUPPORTED, "%s: %s files are written only", path, format->title);
-    } else {
-        status = format->read(path, &model, error);
-        if (!status) {
-            describe_model(model, root);
-        }
-    }
+    status = describe_file(format, path, data, size, root, error);
     if (!status) {
         dumped = json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
         char *copy = dumped ? smt_strdup(dumped) : NULL;
@@ -252,7 +265,6 @@ smt_status smt_describe(const char *path, char **json, smt_error *error)
 done:
     free(dumped);
     json_decref(root);
-    smt_model_destroy(&model);
     smt_free(name);
     smt_free(data);
     smt_free(file);

@@ -171,9 +171,66 @@ float tf_element(int type, uint32_t bits)
     return type == TF_INT32 ? (float)(int32_t)bits : value;
 }
 
+static float element_at(int type, const uint8_t *at)
+{
+    return tf_element(type,
+                      (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 |
+                          (uint32_t)at[3] << 24);
+}
+
+static smt_status
+read_type_and_shape(tf_reader *r, const tf_node *node, pb_span tensor, tf_constant *c)
+{
+    pb_field f;
+    c->type = pb_find(tensor, TF_TENSOR_TYPE, &f) ? (int)f.value : 0;
+    if (c->type != TF_FLOAT && c->type != TF_INT32) {
+        return tf_fail(
+            r, SMT_ERR_UNSUPPORTED, "reads a constant that is not float32 or int32, ", node->name);
+    }
+    c->rank = pb_find(tensor, TF_TENSOR_SHAPE, &f) && f.wire == PB_BYTES
+                  ? tf_read_shape(f.bytes, c->dim)
+                  : 0;
+    if (c->rank < 0) {
+        return tf_fail(
+            r, SMT_ERR_LIMIT, "reads a constant of more than 4 dimensions, ", node->name);
+    }
+    c->count = 1;
+    for (int i = 0; i < c->rank; i++) {
+        if (c->dim[i] < 1 || (uint64_t)c->dim[i] > SMT_PARAM_MAX / c->count) {
+            return tf_fail(r, SMT_ERR_LIMIT, "reads a constant of absurd shape, ", node->name);
+        }
+        c->count *= (size_t)c->dim[i];
+    }
+    return tf_spend(r, c->count);
+}
+
+/* Takes what one field of the tensor holds of its values, after the `have` earlier ones, and gives
+ * their new number: one value, a packed list of them, or their bytes. */
+static size_t take_values(tf_constant *c, size_t have, pb_field *f)
+{
+    bool floats = f->number == TF_TENSOR_FLOATS && c->type == TF_FLOAT,
+         ints = f->number == TF_TENSOR_INTS && c->type == TF_INT32,
+         content = f->number == TF_TENSOR_CONTENT;
+    if ((floats && f->wire == PB_FIXED32) || (ints && f->wire == PB_VARINT)) {
+        if (have < c->count) {
+            c->data[have++] = tf_element(c->type, (uint32_t)f->value);
+        }
+    } else if ((floats || content) && f->wire == PB_BYTES) {
+        for (size_t i = 0; i + 4 <= f->bytes.size && have < c->count; i += 4) {
+            c->data[have++] = element_at(c->type, f->bytes.at + i);
+        }
+    } else if (ints && f->wire == PB_BYTES) {
+        uint64_t number;
+        while (have < c->count && pb_next_varint(&f->bytes, &number) == PB_FIELD) {
+            c->data[have++] = tf_element(c->type, (uint32_t)number);
+        }
+    }
+    return have;
+}
+
 static smt_status decode(tf_reader *r, tf_node *node)
 {
-    pb_span value, tensor;
+    pb_span value;
     pb_field f;
     tf_constant *c = onnx_take(r->b, sizeof *c);
     if (!c) {
@@ -183,71 +240,27 @@ static smt_status decode(tf_reader *r, tf_node *node)
         f.wire != PB_BYTES) {
         return tf_fail(r, SMT_ERR_FORMAT, "reads a constant without a value, ", node->name);
     }
-    tensor = f.bytes;
-    c->type = pb_find(tensor, TF_TENSOR_TYPE, &f) ? (int)f.value : 0;
-    if (c->type != TF_FLOAT && c->type != TF_INT32) {
-        return tf_fail(
-            r, SMT_ERR_UNSUPPORTED, "reads a constant that is not float32 or int32, ", node->name);
-    }
-    c->rank = pb_find(tensor, TF_TENSOR_SHAPE, &f) && f.wire == PB_BYTES
-                  ? tf_read_shape(f.bytes, c->dim)
-                  : 0;
-    c->count = 1;
-    for (int i = 0; i < c->rank; i++) {
-        if (c->dim[i] < 1 || (uint64_t)c->dim[i] > SMT_PARAM_MAX / c->count) {
-            return tf_fail(r, SMT_ERR_LIMIT, "reads a constant of absurd shape, ", node->name);
-        }
-        c->count *= (size_t)c->dim[i];
-    }
-    smt_status status =
-        c->rank < 0
-            ? tf_fail(r, SMT_ERR_LIMIT, "reads a constant of more than 4 dimensions, ", node->name)
-            : tf_spend(r, c->count);
+    pb_span rest = f.bytes;
+    smt_status status = read_type_and_shape(r, node, rest, c);
     c->data = status ? NULL : onnx_take(r->b, c->count * sizeof *c->data);
     if (!c->data) {
         return status ? status : onnx_builder_status(r->b);
     }
-    /* Raw bytes; or a list of numbers, of which the last is repeated. */
     size_t have = 0;
-    pb_span rest = tensor;
     while (pb_next(&rest, &f) == PB_FIELD) {
-        bool floats = f.number == TF_TENSOR_FLOATS && c->type == TF_FLOAT,
-             ints = f.number == TF_TENSOR_INTS && c->type == TF_INT32;
-        if (f.number == TF_TENSOR_CONTENT && f.wire == PB_BYTES && f.bytes.size) {
-            if (f.bytes.size != 4 * c->count) {
-                return tf_fail(r,
-                               SMT_ERR_FORMAT,
-                               "reads a constant whose bytes do not fit its shape, ",
-                               node->name);
-            }
-            for (; have < c->count; have++) {
-                const uint8_t *at = f.bytes.at + 4 * have;
-                c->data[have] = tf_element(c->type,
-                                           (uint32_t)at[0] | (uint32_t)at[1] << 8 |
-                                               (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24);
-            }
-        } else if ((floats && f.wire == PB_FIXED32) || (ints && f.wire == PB_VARINT)) {
-            if (have < c->count) {
-                c->data[have++] = tf_element(c->type, (uint32_t)f.value);
-            }
-        } else if (floats && f.wire == PB_BYTES) {
-            for (size_t i = 0; i + 4 <= f.bytes.size && have < c->count; i += 4) {
-                const uint8_t *at = f.bytes.at + i;
-                c->data[have++] = tf_element(c->type,
-                                             (uint32_t)at[0] | (uint32_t)at[1] << 8 |
-                                                 (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24);
-            }
-        } else if (ints && f.wire == PB_BYTES) {
-            uint64_t number;
-            while (have < c->count && pb_next_varint(&f.bytes, &number) == PB_FIELD) {
-                c->data[have++] = tf_element(c->type, (uint32_t)number);
-            }
+        if (f.number == TF_TENSOR_CONTENT && f.wire == PB_BYTES && f.bytes.size &&
+            f.bytes.size != 4 * c->count) {
+            return tf_fail(r,
+                           SMT_ERR_FORMAT,
+                           "reads a constant whose bytes do not fit its shape, ",
+                           node->name);
         }
+        have = take_values(c, have, &f);
     }
     if (!have) {
         return tf_fail(r, SMT_ERR_FORMAT, "reads a constant without values, ", node->name);
     }
-    for (; have < c->count; have++) {
+    for (; have < c->count; have++) { /* the last number stands for all that follow */
         c->data[have] = c->data[have - 1];
     }
     node->constant = c;

@@ -175,6 +175,37 @@ take_first(smt_graph *dst, int d, const smt_graph *src, int s, const double A[3]
     }
 }
 
+/* Adds a batch norm's input, n images, to the sums of each channel and of its squares. */
+static void add_sums(const smt_node *node, const float *x, int n, double *sum)
+{
+    size_t channels = (size_t)node->shape.c;
+    size_t rows = (size_t)n * smt_shape_count(node->shape) / channels;
+    double *square = sum + channels;
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t c = 0; c < channels; c++) {
+            double value = (double)x[r * channels + c];
+            sum[c] += value;
+            square[c] += value * value;
+        }
+    }
+}
+
+/* The norm with the statistics of `count` images that leaves the function as it is. */
+static void set_norm(smt_graph *g, const smt_node *node, const double *sum, int count)
+{
+    double n = (double)count * node->shape.h * node->shape.w;
+    for (int c = 0; c < node->shape.c; c++) {
+        double mean = sum[c] / n;
+        double variance = sum[node->shape.c + c] / n - mean * mean;
+        float kept = (float)fmax(variance, VARIANCE_FLOOR);
+        g->params[node->param[SMT_MEAN]].data[c] = (float)mean;
+        g->params[node->param[SMT_VARIANCE]].data[c] = kept;
+        g->params[node->param[SMT_GAMMA]].data[c] =
+            (float)sqrt((double)kept + (double)node->epsilon);
+        g->params[node->param[SMT_BETA]].data[c] += (float)mean;
+    }
+}
+
 /* Mean and variance of every batch norm's input over the images; then the norm around them. */
 static smt_status
 restore_norms(smt_graph *g, const float *images, int count, smt_pool *pool, smt_error *error)
@@ -220,34 +251,13 @@ restore_norms(smt_graph *g, const float *images, int count, smt_pool *pool, smt_
                 status = smt_fail(error, SMT_ERR_MEMORY, "unfolding: out of memory");
                 goto done;
             }
-            size_t channels = (size_t)node->shape.c;
-            size_t rows = (size_t)n * smt_shape_count(node->shape) / channels;
-            double *sum = sums + start[i], *square = sum + channels;
-            for (size_t r = 0; r < rows; r++) {
-                for (size_t c = 0; c < channels; c++) {
-                    double value = (double)x[r * channels + c];
-                    sum[c] += value;
-                    square[c] += value * value;
-                }
-            }
+            add_sums(node, x, n, sums + start[i]);
         }
     }
     smt_progress("reading statistics", (size_t)count, (size_t)count);
     for (int i = 0; i < g->node_count; i++) {
-        const smt_node *node = &g->nodes[i];
-        if (node->op != SMT_OP_BATCH_NORM) {
-            continue;
-        }
-        double n = (double)count * node->shape.h * node->shape.w;
-        for (int c = 0; c < node->shape.c; c++) {
-            double mean = sums[start[i] + (size_t)c] / n;
-            double variance = sums[start[i] + (size_t)node->shape.c + (size_t)c] / n - mean * mean;
-            float kept = (float)fmax(variance, VARIANCE_FLOOR);
-            g->params[node->param[SMT_MEAN]].data[c] = (float)mean;
-            g->params[node->param[SMT_VARIANCE]].data[c] = kept;
-            g->params[node->param[SMT_GAMMA]].data[c] =
-                (float)sqrt((double)kept + (double)node->epsilon);
-            g->params[node->param[SMT_BETA]].data[c] += (float)mean;
+        if (g->nodes[i].op == SMT_OP_BATCH_NORM) {
+            set_norm(g, &g->nodes[i], sums + start[i], count);
         }
     }
 done:
