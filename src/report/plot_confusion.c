@@ -63,24 +63,9 @@ draw_cell(cairo_t *cr, double x, double y, double cell, size_t count, size_t sup
     draw_text(cr, x + cell / 2, y + cell * 0.78, DRAW_CENTRE, cell - 2, text);
 }
 
-smt_status smt_plot_confusion(const smt_evaluation *e, const char *path, smt_error *error)
+static void draw_heading(cairo_t *cr, const smt_evaluation *e, double width)
 {
     const smt_metrics *m = e->metrics;
-    int shown = 0;
-    for (int c = 0; c < m->class_count; c++) {
-        shown += smt_metrics_active(m, c);
-    }
-    double cell = shown > 40 ? 28 : shown > 20 ? 44 : 62;
-    double names = measure(e, 14), left = MARGIN + 28 + names + 10;
-    double bottom = names * 0.75 + 60, totals = 76;
-    double width = fmax(left + shown * cell + totals + MARGIN, 560);
-    double height = TOP + shown * cell + bottom;
-    draw_canvas canvas;
-    smt_status status = draw_open(path, (int)ceil(width), (int)ceil(height), &canvas, error);
-    if (status) {
-        return status;
-    }
-    cairo_t *cr = canvas.cr;
     char line[256];
     draw_colour_set(cr, draw_ink);
     draw_font(cr, 17, true);
@@ -99,37 +84,39 @@ smt_status smt_plot_confusion(const smt_evaluation *e, const char *path, smt_err
              m->macro_f1_95.low,
              m->macro_f1_95.high);
     draw_text(cr, MARGIN, 54, DRAW_LEFT, width - 2 * MARGIN, line);
+}
 
-    int row = 0;
-    for (int t = 0; t < m->class_count; t++) {
-        if (!smt_metrics_active(m, t)) {
-            continue;
-        }
-        double y = TOP + row * cell;
-        draw_colour_set(cr, draw_ink);
-        draw_font(cr, 14, false);
-        draw_text(cr, left - 8, y + cell / 2 + 5, DRAW_RIGHT, NAME_ROOM, e->map->classes[t]);
-        int column = 0;
-        for (int p = 0; p < m->class_count; p++) {
-            if (smt_metrics_active(m, p)) {
-                size_t count = m->confusion[(size_t)t * (size_t)m->class_count + (size_t)p];
-                draw_cell(cr, left + column * cell, y, cell, count, m->classes[t].support, t == p);
-                column++;
-            }
-        }
-        draw_colour_set(cr, draw_soft);
-        draw_font(cr, 13, false);
-        snprintf(line, sizeof line, "%zu", m->classes[t].support);
-        draw_text(cr, left + shown * cell + 10, y + cell / 2 + 5, DRAW_LEFT, 0, line);
-        row++;
-    }
-    draw_font(cr, 12, false);
-    draw_text(cr, left + shown * cell + 10, TOP - 6, DRAW_LEFT, 0, "images");
+/* The true class t: its name, its cells, and at `right` its number of images. */
+static void draw_row(
+    cairo_t *cr, const smt_evaluation *e, int t, double left, double right, double y, double cell)
+{
+    const smt_metrics *m = e->metrics;
+    draw_colour_set(cr, draw_ink);
+    draw_font(cr, 14, false);
+    draw_text(cr, left - 8, y + cell / 2 + 5, DRAW_RIGHT, NAME_ROOM, e->map->classes[t]);
     int column = 0;
     for (int p = 0; p < m->class_count; p++) {
         if (smt_metrics_active(m, p)) {
+            size_t count = m->confusion[(size_t)t * (size_t)m->class_count + (size_t)p];
+            draw_cell(cr, left + column * cell, y, cell, count, m->classes[t].support, t == p);
+            column++;
+        }
+    }
+    char line[32];
+    draw_colour_set(cr, draw_soft);
+    draw_font(cr, 13, false);
+    snprintf(line, sizeof line, "%zu", m->classes[t].support);
+    draw_text(cr, right + 10, y + cell / 2 + 5, DRAW_LEFT, 0, line);
+}
+
+/* The predicted classes, slanted under their columns. */
+static void draw_names(cairo_t *cr, const smt_evaluation *e, double left, double y, double cell)
+{
+    int column = 0;
+    for (int p = 0; p < e->metrics->class_count; p++) {
+        if (smt_metrics_active(e->metrics, p)) {
             cairo_save(cr);
-            cairo_translate(cr, left + (column + 0.5) * cell + 4, TOP + shown * cell + 14);
+            cairo_translate(cr, left + (column + 0.5) * cell + 4, y);
             cairo_rotate(cr, -0.7);
             draw_colour_set(cr, draw_ink);
             draw_font(cr, 14, false);
@@ -138,6 +125,36 @@ smt_status smt_plot_confusion(const smt_evaluation *e, const char *path, smt_err
             column++;
         }
     }
+}
+
+smt_status smt_plot_confusion(const smt_evaluation *e, const char *path, smt_error *error)
+{
+    int shown = 0;
+    for (int c = 0; c < e->metrics->class_count; c++) {
+        shown += smt_metrics_active(e->metrics, c);
+    }
+    double cell = shown > 40 ? 28 : shown > 20 ? 44 : 62;
+    double names = measure(e, 14), left = MARGIN + 28 + names + 10;
+    double right = left + shown * cell, end = TOP + shown * cell;
+    double totals = 76, width = fmax(right + totals + MARGIN, 560);
+    double height = end + names * 0.75 + 60;
+    draw_canvas canvas;
+    smt_status status = draw_open(path, (int)ceil(width), (int)ceil(height), &canvas, error);
+    if (status) {
+        return status;
+    }
+    cairo_t *cr = canvas.cr;
+    draw_heading(cr, e, width);
+    int row = 0;
+    for (int t = 0; t < e->metrics->class_count; t++) {
+        if (smt_metrics_active(e->metrics, t)) {
+            draw_row(cr, e, t, left, right, TOP + row * cell, cell);
+            row++;
+        }
+    }
+    draw_font(cr, 12, false);
+    draw_text(cr, right + 10, TOP - 6, DRAW_LEFT, 0, "images");
+    draw_names(cr, e, left, end + 14, cell);
     draw_colour_set(cr, draw_soft);
     draw_font(cr, 13, false);
     draw_text(cr, left + shown * cell / 2, height - 14, DRAW_CENTRE, 0, "predicted");
