@@ -17,25 +17,14 @@ static double surest;
 static bool by_link;
 
 static const cli_option options[] = {
-    {"output", 'o', CLI_FOLDER, &output, 0, 0, "OUT", "folder to write, missing or empty"},
+    {"output", 'o', CLI_FOLDER(&output, "OUT"), "folder to write, missing or empty"},
     {"surest",
      0,
-     CLI_REAL,
-     &surest,
-     0,
-     1,
-     "X",
+     CLI_REAL(&surest, 0, 1, "X"),
      "share of the images of each predicted class that is copied, surest first; 1: all"},
-    {"link",
-     0,
-     CLI_FLAG,
-     &by_link,
-     0,
-     0,
-     NULL,
-     "make hard links, which take no space, in the place of copies"},
+    {"link", 0, CLI_FLAG(&by_link), "make hard links, which take no space, in the place of copies"},
     CLI_OPTION_CLASSES(&names),
-    {NULL, 0, CLI_FLAG, NULL, 0, 0, NULL, NULL},
+    {0},
 };
 
 static const cli_command command = {
