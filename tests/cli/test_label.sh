@@ -1,19 +1,6 @@
 # label, and training on what it sorted: the copies, the list, resuming with --also, and bad input.
-set -u
-semtinel=$1
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failures=0
-fail() { echo "FAILED: $*"; failures=$((failures + 1)); }
-run() { # run CODE COMMAND...: checks the exit code; output in $work/out
-    local wanted=$1 got
-    shift
-    "$@" >"$work/out" 2>&1
-    got=$?
-    [ "$got" = "$wanted" ] || { fail "exit code $got instead of $wanted: $*"; cat "$work/out"; }
-}
-says() { grep -q -- "$1" "$work/out" || { fail "no line '$1'"; cat "$work/out"; }; }
-one_line() { [ "$(grep -c '^semtinel: [^w]' "$work/out")" = 1 ] || { fail "not one line: $*"; cat "$work/out"; }; }
+. "$(dirname "$0")/checks.sh"
+
 files() { find "$1" -mindepth 2 -type f | wc -l; }
 
 for part in train val; do
@@ -67,7 +54,7 @@ run 0 "$semtinel" train "$work/data" --also "$work/some" --also "$work/all/$(ls 
     -o "$work/most" --init none --mix-synth 0 --epochs 1 --size 48 --width 0.25
 says "$((40 + $(files "$work/some") + 50)) training images, 40 validation images"
 cmp -s "$work/run/model.safetensors" "$work/more/model.safetensors" && fail "--also changed nothing"
-run 1 "$semtinel" train "$work/data" -o "$work/more" --resume; one_line resume; says '--also'
+run 1 "$semtinel" train "$work/data" -o "$work/more" --resume; says_one_line; says '--also'
 run 0 "$semtinel" train "$work/data" --also "$work/some" -o "$work/more" --resume; says 'was complete'
 
 # Folders of other names are told; without any that fits there is nothing to add.
@@ -77,18 +64,18 @@ cp -r "$work/other/crack" "$work/named/unheard"
 run 0 "$semtinel" train "$work/data" --also "$work/named" -o "$work/run3" --init none --mix-synth 0 --epochs 1 --size 48 --width 0.25
 says 'Bridges counts as bridge'; says 'unheard is no class'; says ' 45 training images'
 rm -r "$work/named/Bridges"
-run 1 "$semtinel" train "$work/data" --also "$work/named" -o "$work/run4" --init none; one_line unheard; says 'none of its folders'
-run 1 "$semtinel" train "$work/data" --also "$work/missing" -o "$work/run4"; one_line missing
+run 1 "$semtinel" train "$work/data" --also "$work/named" -o "$work/run4" --init none; says_one_line; says 'none of its folders'
+run 1 "$semtinel" train "$work/data" --also "$work/missing" -o "$work/run4"; says_one_line
 
 # Bad input: one line each, and no folder left behind.
 mkdir "$work/empty"
-run 1 "$semtinel" label "$work/run" "$work/empty" -o "$work/bad"; one_line empty; says 'no image'
-run 1 "$semtinel" label "$work/run" "$work/other" -o "$work/some"; one_line full; says 'not empty'
-run 1 "$semtinel" label "$work/run" "$work/other" -o "$work/other/in"; one_line inside; says 'lies inside'
-run 1 "$semtinel" label "$work/run" "$work/other" -o "$work/bad" --classes '../a,../b,../c,../d,../e,../f,../g,../h,../i,../j'; one_line names; says 'cannot be'
+run 1 "$semtinel" label "$work/run" "$work/empty" -o "$work/bad"; says_one_line; says 'no image'
+run 1 "$semtinel" label "$work/run" "$work/other" -o "$work/some"; says_one_line; says 'not empty'
+run 1 "$semtinel" label "$work/run" "$work/other" -o "$work/other/in"; says_one_line; says 'lies inside'
+run 1 "$semtinel" label "$work/run" "$work/other" -o "$work/bad" --classes '../a,../b,../c,../d,../e,../f,../g,../h,../i,../j'; says_one_line; says 'cannot be'
 [ -e "$work/bad" ] && fail "a folder is left behind"
 run 2 "$semtinel" label "$work/run" "$work/other"
 echo junk >"$work/other/junk.png"
 run 3 "$semtinel" label "$work/run" "$work/other" -o "$work/skipping"; says 'junk.png'
 
-[ "$failures" = 0 ] || { echo "$failures failures"; exit 1; }
+finish
