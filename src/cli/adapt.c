@@ -145,6 +145,22 @@ static smt_status write_int8(const smt_model *model,
     return status;
 }
 
+/* An adapted run would be adapted once more the next time, and the run that it came from is gone.
+ */
+static smt_status keep_source(const char *path, smt_error *error)
+{
+    char *target = smt_path_join(output, "model.safetensors");
+    smt_status status = target ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    if (target && smt_path_inside(path, target)) {
+        status = smt_fail(error,
+                          SMT_ERR_ARGUMENT,
+                          "%s: would overwrite the run that is adapted; name another folder",
+                          output);
+    }
+    smt_free(target);
+    return status;
+}
+
 static smt_status run(char **operands, int count, smt_pool *pool, size_t *skipped, smt_error *error)
 {
     smt_model *model = NULL;
@@ -154,6 +170,7 @@ static smt_status run(char **operands, int count, smt_pool *pool, size_t *skippe
     char *path = NULL;
     smt_error inner = {0};
     smt_status status = smt_model_file(operands[0], &path, error);
+    status = status ? status : keep_source(path, error);
     status = status ? status : smt_model_load(path, &model, error);
     if (!status) {
         status = cli_load_images((const char *const *)operands + 1,

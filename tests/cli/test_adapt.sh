@@ -39,6 +39,9 @@ head -c 5000 "$work/run/model.safetensors" >"$work/cut.safetensors"
 run 1 "$semtinel" adapt "$work/cut.safetensors" "$work/foreign" -o "$work/bad"; one_line cut; says 'it was cut'
 [ -e "$work/bad" ] && fail "a folder is left behind"
 run 1 "$semtinel" adapt "$work/run" "$work/foreign" -o /proc/none; one_line unwritable
+cp "$work/one/model.safetensors" "$work/kept"
+run 1 "$semtinel" adapt "$work/one" "$work/foreign" -o "$work/run/../one"; says_one_line; says 'would overwrite'
+cmp -s "$work/one/model.safetensors" "$work/kept" || fail "a refused run was overwritten"
 run 2 "$semtinel" adapt "$work/run" "$work/foreign"
 run 2 "$semtinel" adapt "$work/run" "$work/foreign" -o "$work/bad" --calibrate "$work/data"
 echo junk >"$work/foreign/junk.png"
