@@ -37,25 +37,19 @@ void synth_crack_path(synth_scene *s,
             return;
         }
         if (depth > 0 && k > 0 && synth_chance(s, 0.16f)) {
-            float turn = synth_uniform(s, 0.4f, 1.2f) * (synth_chance(s, 0.5f) ? 1 : -1);
-            synth_crack_path(s,
-                             field,
-                             x,
-                             y,
-                             mean + turn,
-                             length * synth_uniform(s, 0.2f, 0.6f),
-                             here * synth_uniform(s, 0.4f, 0.8f),
-                             depth - 1);
+            float turn = synth_uniform(s, 0.4f, 1.2f), sign = synth_chance(s, 0.5f) ? 1 : -1;
+            float narrow = here * synth_uniform(s, 0.4f, 0.8f),
+                  branch = length * synth_uniform(s, 0.2f, 0.6f);
+            synth_crack_path(s, field, x, y, mean + turn * sign, branch, narrow, depth - 1);
         }
     }
 }
 
 static void paint_crack(synth_scene *s, float *field, float width)
 {
-    synth_look look = {.level = synth_uniform(s, 0, 0.5f) * s->body_level,
-                       .height = -0.004f,
-                       .wall = fmaxf(fminf(width, 0.015f), s->pixel),
-                       .reach_out = synth_log(s, 0.004f, 0.02f)};
+    synth_look look = {.height = -0.004f, .wall = fmaxf(fminf(width, 0.015f), s->pixel)};
+    look.level = synth_uniform(s, 0, 0.5f) * s->body_level;
+    look.reach_out = synth_log(s, 0.004f, 0.02f);
     if (synth_chance(s, 0.45f)) {
         look.glow_out = synth_uniform(s, 0.05f, 0.5f);
     }
@@ -135,15 +129,12 @@ static void voids(synth_scene *s, float *field, int count, float smallest, float
 {
     for (int i = 0; i < count; i++) {
         float r = synth_log(s, smallest, largest);
-        synth_shape hole = {.kind = SYNTH_ELLIPSE,
-                            .x = synth_uniform(s, s->crack_box[0], s->crack_box[2]),
-                            .y = synth_uniform(s, s->crack_box[1], s->crack_box[3]),
-                            .a = r,
-                            .b = r * synth_uniform(s, 0.4f, 1),
-                            .angle = synth_uniform(s, 0, 3.1f),
-                            .wobble = 0.3f * r,
-                            .wobble_scale = 20,
-                            .seed = (uint32_t)smt_rng_next(&s->rng)};
+        synth_shape hole = {.kind = SYNTH_ELLIPSE, .a = r, .wobble = 0.3f * r, .wobble_scale = 20};
+        hole.x = synth_uniform(s, s->crack_box[0], s->crack_box[2]);
+        hole.y = synth_uniform(s, s->crack_box[1], s->crack_box[3]);
+        hole.b = r * synth_uniform(s, 0.4f, 1);
+        hole.angle = synth_uniform(s, 0, 3.1f);
+        hole.seed = (uint32_t)smt_rng_next(&s->rng);
         synth_stamp(s, field, &hole);
     }
 }
@@ -166,14 +157,10 @@ void synth_defect_crack(synth_scene *s)
               a = synth_uniform(s, 0, 6.28f);
         int arms = synth_int(s, 3, 6);
         for (int k = 0; k < arms; k++) {
-            synth_crack_path(s,
-                             field,
-                             x,
-                             y,
-                             a + ((float)k + synth_uniform(s, -0.3f, 0.3f)) * 6.2832f / (float)arms,
-                             synth_uniform(s, 0.25f, 0.7f),
-                             width * synth_uniform(s, 0.5f, 1.2f),
-                             2);
+            float wide = width * synth_uniform(s, 0.5f, 1.2f),
+                  length = synth_uniform(s, 0.25f, 0.7f);
+            float turn = ((float)k + synth_uniform(s, -0.3f, 0.3f)) * 6.2832f / (float)arms;
+            synth_crack_path(s, field, x, y, a + turn, length, wide, 2);
         }
     } else {
         synth_kind_is(s, "path");
@@ -210,23 +197,12 @@ void synth_defect_delamination(synth_scene *s)
         synth_kind_is(s, "interface");
         float y = synth_chance(s, 0.5f) ? y0 + 0.06f * (y1 - y0) : y1 - 0.06f * (y1 - y0);
         float from = synth_chance(s, 0.5f) ? x0 : synth_uniform(s, x0, synth_lerp(x0, x1, 0.4f));
-        synth_crack_path(s,
-                         field,
-                         from,
-                         y,
-                         synth_uniform(s, -0.08f, 0.08f),
-                         span * synth_uniform(s, 0.4f, 1),
-                         width * 1.3f,
-                         1);
+        float length = span * synth_uniform(s, 0.4f, 1), heading = synth_uniform(s, -0.08f, 0.08f);
+        synth_crack_path(s, field, from, y, heading, length, width * 1.3f, 1);
         if (synth_chance(s, 0.4f)) {
-            synth_crack_path(s,
-                             field,
-                             x1,
-                             y,
-                             3.1416f + synth_uniform(s, -0.1f, 0.1f),
-                             span * synth_uniform(s, 0.2f, 0.5f),
-                             width,
-                             1);
+            length = span * synth_uniform(s, 0.2f, 0.5f);
+            heading = 3.1416f + synth_uniform(s, -0.1f, 0.1f);
+            synth_crack_path(s, field, x1, y, heading, length, width, 1);
         }
     } else if (kind < 0.75f) { /* through the body */
         synth_kind_is(s, "through");
@@ -247,14 +223,9 @@ void synth_defect_delamination(synth_scene *s)
         synth_kind_is(s, "surface");
         int count = synth_int(s, 2, 7);
         for (int i = 0; i < count; i++) {
-            synth_crack_path(s,
-                             field,
-                             synth_uniform(s, x0, x1),
-                             y0,
-                             1.5708f + synth_uniform(s, -0.4f, 0.4f),
-                             (y1 - y0) * synth_uniform(s, 0.2f, 0.9f),
-                             width * 0.6f,
-                             1);
+            float length = (y1 - y0) * synth_uniform(s, 0.2f, 0.9f),
+                  heading = 1.5708f + synth_uniform(s, -0.4f, 0.4f), x = synth_uniform(s, x0, x1);
+            synth_crack_path(s, field, x, y0, heading, length, width * 0.6f, 1);
         }
     }
     paint_crack(s, field, width);

@@ -22,17 +22,16 @@ static bool stray_wire(synth_scene *s, float x, float y, float dx, float dy, flo
           after = half / c + synth_uniform(s, 0.03f, 0.35f);
     float radius = synth_log(s, 0.004f, 0.045f);
     synth_kind_is(s, "wire");
-    mark->shape =
-        (synth_shape){.kind = SYNTH_CAPSULE,
-                      .x = x - ux * before,
-                      .y = y - uy * before,
-                      .a = x + ux * after,
-                      .b = y + uy * after,
-                      .round = radius,
-                      .taper = synth_uniform(s, 0.6f, 1.2f),
-                      .wobble = synth_chance(s, 0.4f) ? radius * synth_uniform(s, 0.1f, 0.5f) : 0,
-                      .wobble_scale = synth_log(s, 8, 30),
-                      .seed = (uint32_t)smt_rng_next(&s->rng)};
+    mark->shape = (synth_shape){.kind = SYNTH_CAPSULE,
+                                .x = x - ux * before,
+                                .y = y - uy * before,
+                                .a = x + ux * after,
+                                .b = y + uy * after,
+                                .round = radius};
+    mark->shape.taper = synth_uniform(s, 0.6f, 1.2f);
+    mark->shape.wobble = synth_chance(s, 0.4f) ? radius * synth_uniform(s, 0.1f, 0.5f) : 0;
+    mark->shape.wobble_scale = synth_log(s, 8, 30);
+    mark->shape.seed = (uint32_t)smt_rng_next(&s->rng);
     mark->look =
         synth_look_of(s, synth_clamp(s->look.level + synth_uniform(s, -0.05f, 0.4f), 0.1f, 1));
     mark->look.height = radius * synth_uniform(s, 0.5f, 1.5f);
@@ -53,12 +52,12 @@ static void blob_bridge(synth_scene *s, float x, float y, float dx, float dy, fl
                         .y = y - uy * reach,
                         .a = x + ux * reach,
                         .b = y + uy * reach,
-                        .round = fmaxf(thick, 0.9f * s->pixel),
-                        .taper = synth_uniform(s, 0.6f, 1.6f),
-                        .wobble = thick * synth_uniform(s, 0, 0.5f),
-                        .wobble_scale = synth_log(s, 8, 40),
-                        .seed = (uint32_t)smt_rng_next(&s->rng),
-                        .blend = half * synth_uniform(s, 0.3f, 2.5f)};
+                        .round = fmaxf(thick, 0.9f * s->pixel)};
+    blob.taper = synth_uniform(s, 0.6f, 1.6f);
+    blob.wobble = thick * synth_uniform(s, 0, 0.5f);
+    blob.wobble_scale = synth_log(s, 8, 40);
+    blob.seed = (uint32_t)smt_rng_next(&s->rng);
+    blob.blend = half * synth_uniform(s, 0.3f, 2.5f);
     bool rung = synth_chance(s, 0.2f); /* without fillets */
     synth_kind_is(s, rung ? "rung" : "blob");
     if (rung) {
@@ -88,16 +87,13 @@ void synth_defect_bridge(synth_scene *s)
         if (kind > 0.93f) { /* a large patch that drowns several lines */
             synth_kind_is(s, "patch");
             float r = fmaxf(half * synth_uniform(s, 2, 5), 0.04f);
-            synth_shape patch = {.kind = SYNTH_ELLIPSE,
-                                 .x = x,
-                                 .y = y,
-                                 .a = fminf(r, 0.3f),
-                                 .b = fminf(r * synth_uniform(s, 0.5f, 1.5f), 0.35f),
-                                 .angle = synth_uniform(s, 0, 3.1f),
-                                 .wobble = r * synth_uniform(s, 0.05f, 0.4f),
-                                 .wobble_scale = synth_log(s, 6, 25),
-                                 .seed = (uint32_t)smt_rng_next(&s->rng),
-                                 .blend = half};
+            synth_shape patch = {
+                .kind = SYNTH_ELLIPSE, .x = x, .y = y, .a = fminf(r, 0.3f), .blend = half};
+            patch.b = fminf(r * synth_uniform(s, 0.5f, 1.5f), 0.35f);
+            patch.angle = synth_uniform(s, 0, 3.1f);
+            patch.wobble = r * synth_uniform(s, 0.05f, 0.4f);
+            patch.wobble_scale = synth_log(s, 6, 25);
+            patch.seed = (uint32_t)smt_rng_next(&s->rng);
             synth_stamp(s, s->field, &patch);
         } else {
             blob_bridge(s, x, y, dx, dy, half);
@@ -116,20 +112,16 @@ static void burn(synth_scene *s, float x, float y, float dx, float dy, float hal
     if (!mark) {
         return;
     }
-    mark->shape = (synth_shape){.kind = SYNTH_ELLIPSE,
-                                .x = x,
-                                .y = y,
-                                .a = half * synth_uniform(s, 0.8f, 1.8f),
-                                .b = gap * synth_uniform(s, 0.7f, 1.3f),
-                                .angle = atan2f(dy, dx),
-                                .wobble = half * synth_uniform(s, 0.1f, 0.6f),
-                                .wobble_scale = synth_log(s, 8, 40),
-                                .seed = (uint32_t)smt_rng_next(&s->rng)};
-    mark->look = (synth_look){.level = synth_uniform(s, 0, 0.12f),
-                              .height = -0.01f,
-                              .wall = synth_log(s, 0.005f, 0.03f),
-                              .glow_out = synth_chance(s, 0.4f) ? synth_uniform(s, 0, 0.4f) : 0,
-                              .reach_out = 0.008f};
+    mark->shape = (synth_shape){.kind = SYNTH_ELLIPSE, .x = x, .y = y, .angle = atan2f(dy, dx)};
+    mark->shape.a = half * synth_uniform(s, 0.8f, 1.8f);
+    mark->shape.b = gap * synth_uniform(s, 0.7f, 1.3f);
+    mark->shape.wobble = half * synth_uniform(s, 0.1f, 0.6f);
+    mark->shape.wobble_scale = synth_log(s, 8, 40);
+    mark->shape.seed = (uint32_t)smt_rng_next(&s->rng);
+    mark->look = (synth_look){.height = -0.01f, .reach_out = 0.008f};
+    mark->look.level = synth_uniform(s, 0, 0.12f);
+    mark->look.wall = synth_log(s, 0.005f, 0.03f);
+    mark->look.glow_out = synth_chance(s, 0.4f) ? synth_uniform(s, 0, 0.4f) : 0;
     mark->alpha = synth_uniform(s, 0.6f, 1);
 }
 
@@ -179,18 +171,17 @@ void synth_defect_open(synth_scene *s)
         bool block = kind > 0.85f; /* a patch where several lines are gone */
         synth_kind_is(s, block ? "patch" : "cut");
         float across = block ? half * synth_uniform(s, 2, 7) : half * synth_uniform(s, 1.15f, 1.8f);
-        synth_shape cut = {.kind = synth_chance(s, 0.5f) ? SYNTH_BOX : SYNTH_ELLIPSE,
-                           .x = x,
+        synth_shape cut = {.x = x,
                            .y = y,
                            .a = fminf(across, 0.35f),
                            .b = block ? fmaxf(gap, 0.4f * across) : gap,
-                           .angle = atan2f(dy, dx) +
-                                    (synth_chance(s, 0.7f) ? 0 : synth_uniform(s, -0.5f, 0.5f)),
-                           .wobble = synth_chance(s, 0.5f) ? gap * synth_uniform(s, 0, 0.5f) : 0,
-                           .wobble_scale = synth_log(s, 8, 40),
-                           .seed = (uint32_t)smt_rng_next(&s->rng),
-                           .subtract = true,
-                           .blend = half * synth_uniform(s, 0, 1.6f)};
+                           .subtract = true};
+        cut.kind = synth_chance(s, 0.5f) ? SYNTH_BOX : SYNTH_ELLIPSE;
+        cut.angle = atan2f(dy, dx) + (synth_chance(s, 0.7f) ? 0 : synth_uniform(s, -0.5f, 0.5f));
+        cut.wobble = synth_chance(s, 0.5f) ? gap * synth_uniform(s, 0, 0.5f) : 0;
+        cut.wobble_scale = synth_log(s, 8, 40);
+        cut.seed = (uint32_t)smt_rng_next(&s->rng);
+        cut.blend = half * synth_uniform(s, 0, 1.6f);
         synth_stamp(s, s->field, &cut);
         if (synth_chance(s, 0.3f)) {
             burn(s, x, y, dx, dy, half, gap);

@@ -8,15 +8,14 @@ static void stain(synth_scene *s)
     float r = synth_log(s, 0.1f, 0.4f), rim = synth_uniform(s, -0.2f, 0.25f),
           change = synth_uniform(s, -0.3f, 0.2f);
     synth_fill(s, s->work[0], SYNTH_FAR);
-    synth_shape shape = {.kind = SYNTH_ELLIPSE,
-                         .x = synth_uniform(s, 0.3f, 0.7f),
-                         .y = synth_uniform(s, 0.3f, 0.7f),
-                         .a = r,
-                         .b = r * synth_uniform(s, 0.5f, 1.2f),
-                         .angle = synth_uniform(s, 0, 3.1f),
-                         .wobble = r * synth_uniform(s, 0, 0.3f),
-                         .wobble_scale = synth_log(s, 3, 12),
-                         .seed = (uint32_t)smt_rng_next(&s->rng)};
+    synth_shape shape = {.kind = SYNTH_ELLIPSE, .a = r};
+    shape.x = synth_uniform(s, 0.3f, 0.7f);
+    shape.y = synth_uniform(s, 0.3f, 0.7f);
+    shape.b = r * synth_uniform(s, 0.5f, 1.2f);
+    shape.angle = synth_uniform(s, 0, 3.1f);
+    shape.wobble = r * synth_uniform(s, 0, 0.3f);
+    shape.wobble_scale = synth_log(s, 3, 12);
+    shape.seed = (uint32_t)smt_rng_next(&s->rng);
     synth_stamp(s, s->work[0], &shape);
     float soft = synth_log(s, 0.01f, 0.15f), width = synth_log(s, 0.01f, 0.05f);
     for (size_t i = 0; i < s->count; i++) {
@@ -37,14 +36,14 @@ static void debris(synth_scene *s)
     for (int i = 0; i < count; i++) {
         float r = typical * synth_log(s, 0.5f, 2.5f);
         synth_shape bit = {.kind = SYNTH_ELLIPSE,
-                           .x = synth_uniform(s, 0, 1),
-                           .y = synth_uniform(s, 0, 1),
                            .a = r,
                            .b = r * stretch,
-                           .angle = angle + synth_uniform(s, -0.5f, 0.5f),
                            .wobble = 0.4f * r,
                            .wobble_scale = 40,
                            .seed = (uint32_t)i};
+        bit.x = synth_uniform(s, 0, 1);
+        bit.y = synth_uniform(s, 0, 1);
+        bit.angle = angle + synth_uniform(s, -0.5f, 0.5f);
         synth_stamp(s, s->work[0], &bit);
     }
     synth_look look =
@@ -61,22 +60,22 @@ static void craters(synth_scene *s)
     synth_fill(s, s->work[0], SYNTH_FAR);
     for (int i = 0; i < count; i++) {
         float r = synth_log(s, 0.04f, 0.2f) / sqrtf((float)count);
-        synth_shape hole = {.kind = synth_chance(s, 0.8f) ? SYNTH_ELLIPSE : SYNTH_BOX,
-                            .x = synth_uniform(s, 0.15f, 0.85f),
-                            .y = synth_uniform(s, 0.15f, 0.85f),
-                            .a = r,
-                            .b = r * synth_uniform(s, 0.5f, 1),
-                            .angle = synth_uniform(s, -0.3f, 0.3f),
-                            .wobble = r * synth_uniform(s, 0, 0.4f),
-                            .wobble_scale = synth_log(s, 6, 30),
-                            .seed = (uint32_t)smt_rng_next(&s->rng)};
+        synth_shape hole = {.a = r};
+        hole.kind = synth_chance(s, 0.8f) ? SYNTH_ELLIPSE : SYNTH_BOX;
+        hole.x = synth_uniform(s, 0.15f, 0.85f);
+        hole.y = synth_uniform(s, 0.15f, 0.85f);
+        hole.b = r * synth_uniform(s, 0.5f, 1);
+        hole.angle = synth_uniform(s, -0.3f, 0.3f);
+        hole.wobble = r * synth_uniform(s, 0, 0.4f);
+        hole.wobble_scale = synth_log(s, 6, 30);
+        hole.seed = (uint32_t)smt_rng_next(&s->rng);
         synth_stamp(s, s->work[0], &hole);
     }
-    synth_look look = {.level = synth_uniform(s, 0, 0.7f) * s->body_level,
-                       .height = -0.02f,
-                       .wall = synth_log(s, 0.01f, 0.06f),
-                       .glow_out = synth_uniform(s, 0, 0.5f),
-                       .reach_out = synth_log(s, 0.005f, 0.03f)};
+    synth_look look = {.height = -0.02f};
+    look.level = synth_uniform(s, 0, 0.7f) * s->body_level;
+    look.wall = synth_log(s, 0.01f, 0.06f);
+    look.glow_out = synth_uniform(s, 0, 0.5f);
+    look.reach_out = synth_log(s, 0.005f, 0.03f);
     synth_paint(s, s->work[0], &look, synth_uniform(s, 0.7f, 1));
 }
 
@@ -87,15 +86,13 @@ static void foreign(synth_scene *s)
     synth_fill(s, s->work[0], patch ? SYNTH_FAR : -SYNTH_FAR);
     if (patch) {
         float r = synth_log(s, 0.12f, 0.4f);
-        synth_shape shape = {.kind = SYNTH_ELLIPSE,
-                             .x = synth_uniform(s, 0.3f, 0.7f),
-                             .y = synth_uniform(s, 0.3f, 0.7f),
-                             .a = r,
-                             .b = r * synth_uniform(s, 0.3f, 1),
-                             .angle = synth_uniform(s, 0, 3.1f),
-                             .wobble = 0.35f * r,
-                             .wobble_scale = synth_log(s, 5, 20),
-                             .seed = (uint32_t)smt_rng_next(&s->rng)};
+        synth_shape shape = {.kind = SYNTH_ELLIPSE, .a = r, .wobble = 0.35f * r};
+        shape.x = synth_uniform(s, 0.3f, 0.7f);
+        shape.y = synth_uniform(s, 0.3f, 0.7f);
+        shape.b = r * synth_uniform(s, 0.3f, 1);
+        shape.angle = synth_uniform(s, 0, 3.1f);
+        shape.wobble_scale = synth_log(s, 5, 20);
+        shape.seed = (uint32_t)smt_rng_next(&s->rng);
         synth_stamp(s, s->work[0], &shape);
     }
     memset(s->work[1], 0, s->count * sizeof(float));
@@ -160,10 +157,9 @@ void synth_defect_other(synth_scene *s)
         break;
     default:
         stain(s);
-        synth_particle_at(s,
-                          synth_uniform(s, 0.2f, 0.8f),
-                          synth_uniform(s, 0.2f, 0.8f),
-                          synth_log(s, 0.05f, 0.2f));
+        float radius = synth_log(s, 0.05f, 0.2f), y = synth_uniform(s, 0.2f, 0.8f),
+              x = synth_uniform(s, 0.2f, 0.8f);
+        synth_particle_at(s, x, y, radius);
         break;
     }
 }

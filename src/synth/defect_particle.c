@@ -124,13 +124,10 @@ static void flake(synth_scene *s, float x, float y, float radius)
         points[i][0] = x + ca * u - sa * v;
         points[i][1] = y + sa * u + ca * v;
     }
+    uint32_t seed = (uint32_t)smt_rng_next(&s->rng);
+    float wobble = radius * synth_uniform(s, 0, 0.12f);
     synth_fill(s, s->work[0], SYNTH_FAR);
-    synth_stamp_polygon(s,
-                        s->work[0],
-                        (const float(*)[2])points,
-                        count,
-                        radius * synth_uniform(s, 0, 0.12f),
-                        (uint32_t)smt_rng_next(&s->rng));
+    synth_stamp_polygon(s, s->work[0], (const float(*)[2])points, count, wobble, seed);
     synth_look look = synth_look_of(s, synth_uniform(s, 0.2f, 0.85f));
     look.glow_in = synth_uniform(s, 0.1f, 0.5f);
     look.height = 0.01f;

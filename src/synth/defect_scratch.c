@@ -74,14 +74,16 @@ grooves(synth_scene *s, int count, float narrow, float wide, float shortest, flo
         float length = synth_log(s, shortest, longest),
               heading = angle + synth_uniform(s, -spread, spread);
         float cx = synth_uniform(s, 0.2f, 0.8f), cy = synth_uniform(s, 0.2f, 0.8f);
+        bool broken = synth_chance(s, 0.25f);
+        float wide_half = half * synth_uniform(s, 0.7f, 1.3f);
         groove(s,
                cx - 0.5f * length * cosf(heading),
                cy - 0.5f * length * sinf(heading),
                heading,
                length,
-               half * synth_uniform(s, 0.7f, 1.3f),
+               wide_half,
                bend,
-               synth_chance(s, 0.25f));
+               broken);
     }
     synth_paint(s, s->work[0], &look, synth_uniform(s, 0.65f, 1));
 }
@@ -97,14 +99,16 @@ static void torn_track(synth_scene *s)
     for (int k = 0; k < rails; k++) {
         float off = rails > 1 ? ((float)k - 0.5f) * half * synth_uniform(s, 3, 5) : 0;
         float cx = x - sinf(angle) * off, cy = y + cosf(angle) * off;
+        bool broken = synth_chance(s, 0.2f);
+        float heading = angle + synth_uniform(s, -0.05f, 0.05f);
         groove(s,
                cx - 0.5f * length * cosf(angle),
                cy - 0.5f * length * sinf(angle),
-               angle + synth_uniform(s, -0.05f, 0.05f),
+               heading,
                length,
                half / (float)rails,
                0,
-               synth_chance(s, 0.2f));
+               broken);
     }
     float *grain = s->work[1];
     memset(grain, 0, s->count * sizeof *grain);
@@ -171,7 +175,8 @@ static void chatter(synth_scene *s)
     synth_look look = groove_look(s, 2 * thick);
     if (synth_chance(s, 0.5f)) { /* bright on one side, dark on the other */
         look.level = s->body_level;
-        look.height = thick * synth_uniform(s, 0.5f, 1.5f) * (synth_chance(s, 0.5f) ? 1 : -1);
+        look.height = thick * synth_uniform(s, 0.5f, 1.5f);
+        look.height *= synth_chance(s, 0.5f) ? 1 : -1;
         s->relief_gain = fmaxf(s->relief_gain, synth_uniform(s, 0.15f, 0.5f));
     }
     synth_paint(s, field, &look, synth_uniform(s, 0.6f, 1));
@@ -183,15 +188,14 @@ static void pits(synth_scene *s)
     float angle = synth_uniform(s, 0, 3.14f), a = synth_log(s, 0.03f, 0.2f);
     synth_fill(s, s->work[0], SYNTH_FAR);
     for (int i = 0; i < count; i++) {
-        synth_shape pit = {.kind = SYNTH_ELLIPSE,
-                           .x = synth_uniform(s, 0.3f, 0.7f),
-                           .y = synth_uniform(s, 0.3f, 0.7f),
-                           .a = a,
-                           .b = a * synth_uniform(s, 0.15f, 0.7f),
-                           .angle = angle + synth_uniform(s, -0.2f, 0.2f),
-                           .wobble = a * synth_uniform(s, 0, 0.2f),
-                           .wobble_scale = synth_log(s, 6, 25),
-                           .seed = (uint32_t)smt_rng_next(&s->rng)};
+        synth_shape pit = {.kind = SYNTH_ELLIPSE, .a = a};
+        pit.x = synth_uniform(s, 0.3f, 0.7f);
+        pit.y = synth_uniform(s, 0.3f, 0.7f);
+        pit.b = a * synth_uniform(s, 0.15f, 0.7f);
+        pit.angle = angle + synth_uniform(s, -0.2f, 0.2f);
+        pit.wobble = a * synth_uniform(s, 0, 0.2f);
+        pit.wobble_scale = synth_log(s, 6, 25);
+        pit.seed = (uint32_t)smt_rng_next(&s->rng);
         synth_stamp(s, s->work[0], &pit);
     }
     synth_look look = groove_look(s, a);
@@ -219,12 +223,10 @@ void synth_residue(synth_scene *s)
         synth_stamp_polygon(
             s, field, (const float(*)[2])points, n, 0.01f, (uint32_t)smt_rng_next(&s->rng));
         for (int k = 0; k < 5 && synth_chance(s, 0.5f); k++) {
-            synth_shape hole = {.kind = SYNTH_ELLIPSE,
-                                .x = x + synth_uniform(s, -0.5f, 0.5f) * radius,
-                                .y = y + synth_uniform(s, -0.5f, 0.5f) * radius,
-                                .a = 0.12f * radius,
-                                .b = 0.09f * radius,
-                                .subtract = true};
+            synth_shape hole = {
+                .kind = SYNTH_ELLIPSE, .a = 0.12f * radius, .b = 0.09f * radius, .subtract = true};
+            hole.x = x + synth_uniform(s, -0.5f, 0.5f) * radius;
+            hole.y = y + synth_uniform(s, -0.5f, 0.5f) * radius;
             synth_stamp(s, field, &hole);
         }
     }
@@ -247,14 +249,14 @@ static void skipping(synth_scene *s)
     for (int k = 0; k < count; k++) {
         float long_half = step * synth_uniform(s, 0.15f, 0.6f);
         synth_shape dash = {.kind = SYNTH_ELLIPSE,
-                            .x = x + synth_uniform(s, -0.01f, 0.01f),
-                            .y = y + synth_uniform(s, -0.01f, 0.01f),
                             .a = long_half,
                             .b = half,
                             .angle = each,
                             .wobble = 0.5f * half,
                             .wobble_scale = 40,
                             .seed = (uint32_t)k};
+        dash.x = x + synth_uniform(s, -0.01f, 0.01f);
+        dash.y = y + synth_uniform(s, -0.01f, 0.01f);
         synth_stamp(s, s->work[0], &dash);
         x += cosf(angle) * step;
         y += sinf(angle) * step;

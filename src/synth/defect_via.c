@@ -38,10 +38,10 @@ stamp_at(synth_scene *s, synth_kind kind, float x, float y, float a, float b, fl
                          .a = a,
                          .b = b,
                          .round = kind == SYNTH_BOX ? 0.15f * fminf(a, b) : 0,
-                         .angle = synth_uniform(s, -0.15f, 0.15f),
-                         .wobble = wobble,
-                         .wobble_scale = synth_log(s, 10, 35),
-                         .seed = (uint32_t)smt_rng_next(&s->rng)};
+                         .wobble = wobble};
+    shape.angle = synth_uniform(s, -0.15f, 0.15f);
+    shape.wobble_scale = synth_log(s, 10, 35);
+    shape.seed = (uint32_t)smt_rng_next(&s->rng);
     synth_stamp(s, s->work[0], &shape);
 }
 
@@ -55,18 +55,13 @@ typedef struct spot {
 static void hollow_at(synth_scene *s, const synth_anchor *a, float y, float half)
 {
     float tall = fminf(half * synth_uniform(s, 0.8f, 3), 0.35f * (a->bottom - a->y));
-    stamp_at(s,
-             synth_chance(s, 0.3f) ? SYNTH_BOX : SYNTH_ELLIPSE,
-             a->x + synth_uniform(s, -0.25f, 0.25f) * half,
-             y,
-             half * synth_uniform(s, 0.4f, 0.85f),
-             tall,
-             half * synth_uniform(s, 0, 0.5f));
-    synth_look look = {.level = synth_uniform(s, 0, 0.12f),
-                       .height = -0.003f,
-                       .wall = 0.012f,
-                       .glow_out = synth_uniform(s, -0.05f, 0.35f),
-                       .reach_out = 0.012f};
+    float wobble = half * synth_uniform(s, 0, 0.5f), wide = half * synth_uniform(s, 0.4f, 0.85f);
+    float x = a->x + synth_uniform(s, -0.25f, 0.25f) * half;
+    synth_kind kind = synth_chance(s, 0.3f) ? SYNTH_BOX : SYNTH_ELLIPSE;
+    stamp_at(s, kind, x, y, wide, tall, wobble);
+    synth_look look = {.height = -0.003f, .wall = 0.012f, .reach_out = 0.012f};
+    look.level = synth_uniform(s, 0, 0.12f);
+    look.glow_out = synth_uniform(s, -0.05f, 0.35f);
     if (a->level < 0.35f) { /* dark plugs have light voids */
         look.level = synth_uniform(s, 0.4f, 0.95f);
         look.glow_out = 0;
@@ -111,13 +106,9 @@ static void gap(synth_scene *s, const spot *p)
 static void bulge(synth_scene *s, const spot *p)
 {
     float r = p->half * synth_uniform(s, 0.6f, 1.6f);
-    stamp_at(s,
-             SYNTH_ELLIPSE,
-             p->a->x + (synth_chance(s, 0.5f) ? 1 : -1) * p->half * synth_uniform(s, 0.5f, 1.2f),
-             p->y,
-             r,
-             r * synth_uniform(s, 0.6f, 1.6f),
-             0.25f * r);
+    float tall = r * synth_uniform(s, 0.6f, 1.6f);
+    float sign = synth_chance(s, 0.5f) ? 1 : -1, away = synth_uniform(s, 0.5f, 1.2f);
+    stamp_at(s, SYNTH_ELLIPSE, p->a->x + sign * p->half * away, p->y, r, tall, 0.25f * r);
     synth_look look = {.level = p->a->level,
                        .height = 0.002f,
                        .wall = 0.012f,
@@ -176,13 +167,10 @@ static void spongy(synth_scene *s, const spot *p)
 static void residue(synth_scene *s, const spot *p)
 {
     for (int k = synth_int(s, 4, 14); k > 0; k--) {
-        stamp_at(s,
-                 SYNTH_ELLIPSE,
-                 p->a->x + synth_uniform(s, -2, 2) * p->a->half_top,
-                 p->a->bottom + synth_uniform(s, -0.12f, 0.12f),
-                 synth_log(s, 0.005f, 0.03f),
-                 synth_log(s, 0.005f, 0.02f),
-                 0.005f);
+        float tall = synth_log(s, 0.005f, 0.02f), wide = synth_log(s, 0.005f, 0.03f);
+        float y = p->a->bottom + synth_uniform(s, -0.12f, 0.12f),
+              x = p->a->x + synth_uniform(s, -2, 2) * p->a->half_top;
+        stamp_at(s, SYNTH_ELLIPSE, x, y, wide, tall, 0.005f);
     }
     synth_look look = {
         .level = synth_uniform(s, 0, 1), .wall = 0.01f, .glow_in = 0.15f, .reach_in = 0.006f};
@@ -192,14 +180,9 @@ static void residue(synth_scene *s, const spot *p)
 /* A crack through it. */
 static void crack(synth_scene *s, const spot *p)
 {
-    synth_crack_path(s,
-                     s->work[0],
-                     p->a->x - p->half * 1.5f,
-                     p->y - p->half,
-                     synth_uniform(s, 0.2f, 1.4f),
-                     synth_uniform(s, 0.2f, 0.6f),
-                     0.01f,
-                     1);
+    float length = synth_uniform(s, 0.2f, 0.6f), heading = synth_uniform(s, 0.2f, 1.4f);
+    synth_crack_path(
+        s, s->work[0], p->a->x - p->half * 1.5f, p->y - p->half, heading, length, 0.01f, 1);
     synth_look look = {.level = synth_uniform(s, 0, 0.1f), .wall = 0.01f};
     synth_paint(s, s->work[0], &look, 1);
 }

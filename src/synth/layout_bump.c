@@ -11,12 +11,11 @@ specks(synth_scene *s, const float *mask, float level, int count, float smallest
     synth_fill(s, field, SYNTH_FAR);
     for (int i = 0; i < count; i++) {
         float r = synth_log(s, smallest, largest);
-        synth_shape speck = {.kind = SYNTH_ELLIPSE,
-                             .x = synth_uniform(s, 0, 1),
-                             .y = synth_uniform(s, 0, 1),
-                             .a = r,
-                             .b = r * synth_uniform(s, 0.5f, 1),
-                             .angle = synth_uniform(s, 0, 3.1f)};
+        synth_shape speck = {.kind = SYNTH_ELLIPSE, .a = r};
+        speck.x = synth_uniform(s, 0, 1);
+        speck.y = synth_uniform(s, 0, 1);
+        speck.b = r * synth_uniform(s, 0.5f, 1);
+        speck.angle = synth_uniform(s, 0, 3.1f);
         synth_stamp(s, field, &speck);
     }
     if (mask) {
@@ -33,8 +32,8 @@ static void texture_inside(synth_scene *s, const float *mask, float amount)
 {
     memset(s->work[1], 0, s->count * sizeof(float));
     float f = synth_log(s, 10, 45);
-    synth_fractal_add(
-        s, s->work[1], f, f * synth_log(s, 0.5f, 2), synth_uniform(s, 0, 3.1f), amount, 2, 0.7f);
+    float angle = synth_uniform(s, 0, 3.1f), aspect = synth_log(s, 0.5f, 2);
+    synth_fractal_add(s, s->work[1], f, f * aspect, angle, amount, 2, 0.7f);
     bool patches = synth_chance(s, 0.35f); /* grains of two phases, as in a eutectic */
     for (size_t i = 0; i < s->count; i++) {
         if (mask[i] < 0) {
@@ -49,14 +48,10 @@ bump_field(synth_scene *s, float *field, float x, float top, float bottom, float
 {
     float middle = 0.5f * (top + bottom), tall = 0.5f * (bottom - top);
     synth_fill(s, field, SYNTH_FAR);
-    synth_shape body = {.kind = SYNTH_ELLIPSE,
-                        .x = x,
-                        .y = middle,
-                        .a = half,
-                        .b = tall * 1.35f,
-                        .wobble = synth_chance(s, 0.4f) ? synth_uniform(s, 0, 0.012f) : 0,
-                        .wobble_scale = synth_log(s, 5, 20),
-                        .seed = (uint32_t)smt_rng_next(&s->rng)};
+    synth_shape body = {.kind = SYNTH_ELLIPSE, .x = x, .y = middle, .a = half, .b = tall * 1.35f};
+    body.wobble = synth_chance(s, 0.4f) ? synth_uniform(s, 0, 0.012f) : 0;
+    body.wobble_scale = synth_log(s, 5, 20);
+    body.seed = (uint32_t)smt_rng_next(&s->rng);
     if (kind == 1) { /* a dome on its pad */
         body.y = bottom - 0.35f * tall;
         body.b = bottom - 0.35f * tall - top;
@@ -93,16 +88,15 @@ static void coating(synth_scene *s)
                                   .y = at + cosf(angle) * 1.5f,
                                   .a = 3,
                                   .b = 1.5f,
-                                  .angle = angle,
-                                  .wobble = synth_log(s, 0.002f, 0.02f),
-                                  .wobble_scale = synth_log(s, 4, 30),
-                                  .seed = (uint32_t)smt_rng_next(&s->rng)};
+                                  .angle = angle};
+        half_plane.wobble = synth_log(s, 0.002f, 0.02f);
+        half_plane.wobble_scale = synth_log(s, 4, 30);
+        half_plane.seed = (uint32_t)smt_rng_next(&s->rng);
         synth_stamp(s, s->work[0], &half_plane);
-        synth_look look = {.level = k ? synth_uniform(s, 0.3f, 0.95f) : film,
-                           .height = 0.002f,
-                           .wall = synth_log(s, 0.008f, 0.02f),
-                           .glow_in = synth_uniform(s, -0.05f, 0.15f),
-                           .reach_in = 0.01f};
+        synth_look look = {.height = 0.002f, .reach_in = 0.01f};
+        look.level = k ? synth_uniform(s, 0.3f, 0.95f) : film;
+        look.wall = synth_log(s, 0.008f, 0.02f);
+        look.glow_in = synth_uniform(s, -0.05f, 0.15f);
         synth_paint(s, s->work[0], &look, 1);
         texture_inside(s, s->work[0], synth_log(s, 0.01f, 0.12f));
     }
@@ -146,22 +140,17 @@ void synth_layout_bump(synth_scene *s)
     for (int k = 0; k < count; k++) {
         float x = count == 1 ? synth_uniform(s, 0.45f, 0.55f) : ((float)k + 0.5f) / (float)count;
         bump_field(s, field, x, top, bottom, half, kind);
-        synth_look look = {.level = body,
-                           .height = 0.004f,
-                           .wall = synth_log(s, 0.008f, 0.03f),
-                           .glow_in = outline,
-                           .reach_in = synth_log(s, 0.006f, 0.03f)};
+        synth_look look = {.level = body, .height = 0.004f, .glow_in = outline};
+        look.wall = synth_log(s, 0.008f, 0.03f);
+        look.reach_in = synth_log(s, 0.006f, 0.03f);
         synth_paint(s, field, &look, 1);
         if (amount > 0) {
             texture_inside(s, field, amount);
         }
         if (synth_chance(s, 0.3f)) {
-            specks(s,
-                   field,
-                   synth_chance(s, 0.5f) ? 0.1f : 0.95f,
-                   synth_int(s, 5, 50),
-                   0.003f,
-                   0.012f);
+            int speck_count = synth_int(s, 5, 50);
+            float speck_level = synth_chance(s, 0.5f) ? 0.1f : 0.95f;
+            specks(s, field, speck_level, speck_count, 0.003f, 0.012f);
         }
         for (int side = 0; side < 2; side++) {
             if (side ? !has_bottom : !has_top) {
@@ -175,10 +164,10 @@ void synth_layout_bump(synth_scene *s)
                                  .y = y,
                                  .a = wide,
                                  .b = 0.5f * pad_thick,
-                                 .round = 0.01f,
-                                 .wobble = synth_log(s, 0.001f, 0.012f),
-                                 .wobble_scale = synth_log(s, 8, 30),
-                                 .seed = (uint32_t)smt_rng_next(&s->rng)};
+                                 .round = 0.01f};
+            plate.wobble = synth_log(s, 0.001f, 0.012f);
+            plate.wobble_scale = synth_log(s, 8, 30);
+            plate.seed = (uint32_t)smt_rng_next(&s->rng);
             synth_stamp(s, s->work[2], &plate);
             look.level = synth_clamp(pad_level + synth_uniform(s, -0.1f, 0.1f), 0, 1);
             synth_paint(s, s->work[2], &look, 1);

@@ -14,9 +14,9 @@ void synth_layout_film(synth_scene *s)
         synth_fractal_add(s, s->level, f, f, 0, synth_log(s, 0.01f, 0.08f), 3, 0.6f);
     }
     if (kind >= 2) { /* grain that has relief */
-        float f = synth_log(s, 12, 60);
-        synth_fractal_add(
-            s, s->height, f, f, synth_uniform(s, 0, 1.5f), synth_log(s, 0.0006f, 0.006f), 3, 0.7f);
+        float f = synth_log(s, 12, 60), amplitude = synth_log(s, 0.0006f, 0.006f),
+              angle = synth_uniform(s, 0, 1.5f);
+        synth_fractal_add(s, s->height, f, f, angle, amplitude, 3, 0.7f);
     }
     if (kind ==
         4) { /* a directional texture: fine parallel lines of a hidden pattern or of grinding */
@@ -24,15 +24,13 @@ void synth_layout_film(synth_scene *s)
         synth_fractal_add(s, s->height, f, 3, angle, synth_log(s, 0.0006f, 0.004f), 2, 0.6f);
     }
     if (synth_chance(s, 0.12f)) { /* a lower layer beside */
-        synth_shape side = {.kind = SYNTH_BOX,
-                            .x = synth_uniform(s, 0, 1),
-                            .y = synth_chance(s, 0.5f) ? -0.1f : 1.1f,
-                            .a = 2,
-                            .b = synth_uniform(s, 0.2f, 0.6f),
-                            .angle = synth_uniform(s, -0.2f, 0.2f),
-                            .wobble = synth_uniform(s, 0, 0.02f),
-                            .wobble_scale = 8,
-                            .seed = (uint32_t)smt_rng_next(&s->rng)};
+        synth_shape side = {.kind = SYNTH_BOX, .a = 2, .wobble_scale = 8};
+        side.x = synth_uniform(s, 0, 1);
+        side.y = synth_chance(s, 0.5f) ? -0.1f : 1.1f;
+        side.b = synth_uniform(s, 0.2f, 0.6f);
+        side.angle = synth_uniform(s, -0.2f, 0.2f);
+        side.wobble = synth_uniform(s, 0, 0.02f);
+        side.seed = (uint32_t)smt_rng_next(&s->rng);
         synth_fill(s, s->work[0], SYNTH_FAR);
         synth_stamp(s, s->work[0], &side);
         synth_look look =
@@ -51,18 +49,19 @@ void synth_layout_brushed(synth_scene *s)
     float angle = synth_chance(s, 0.7f) ? 0 : synth_uniform(s, 0, 3.14f);
     synth_fill(s, s->level, base);
     float strength = synth_log(s, 0.03f, 0.2f);
-    synth_fractal_add(
-        s, s->level, synth_log(s, 4, 10), synth_uniform(s, 0.5f, 2), angle, strength, 2, 0.8f);
-    synth_fractal_add(
-        s, s->level, synth_log(s, 30, 90), synth_uniform(s, 0.5f, 3), angle, strength, 2, 0.6f);
+    float along = synth_uniform(s, 0.5f, 2), across = synth_log(s, 4, 10);
+    synth_fractal_add(s, s->level, across, along, angle, strength, 2, 0.8f);
+    along = synth_uniform(s, 0.5f, 3);
+    across = synth_log(s, 30, 90);
+    synth_fractal_add(s, s->level, across, along, angle, strength, 2, 0.6f);
     if (synth_chance(s, 0.6f)) { /* fine specks along the streaks */
         memset(s->work[0], 0, s->count * sizeof(float));
         synth_noise_add(s, s->work[0], 90, 90, angle, 1);
         memset(s->work[1], 0, s->count * sizeof(float));
         synth_noise_add(s, s->work[1], 50, 1, angle, 1);
         for (size_t i = 0; i < s->count; i++) {
-            float along = s->work[1][i] > 0.45f ? (s->work[1][i] - 0.45f) : 0;
-            s->level[i] += strength * 2.5f * along * (1 + s->work[0][i]);
+            float streak = s->work[1][i] > 0.45f ? (s->work[1][i] - 0.45f) : 0;
+            s->level[i] += strength * 2.5f * streak * (1 + s->work[0][i]);
         }
     }
     if (synth_chance(s, 0.6f)) { /* uneven light and the border of the plate */
@@ -75,16 +74,15 @@ void synth_layout_brushed(synth_scene *s)
         if (synth_chance(s, 0.7f)) {
             float margin = synth_uniform(s, 0.01f, 0.14f), dark = synth_uniform(s, 0.02f, 0.15f);
             synth_shape plate = {.kind = SYNTH_BOX,
-                                 .x = 0.5f + synth_uniform(s, -0.03f, 0.03f),
                                  .y = 0.5f,
                                  .a = 0.5f - margin,
-                                 .b = synth_chance(s, 0.5f) ? 0.5f - synth_uniform(s, 0, 0.07f)
-                                                            : 0.8f,
                                  .round = 0.05f,
-                                 .angle = synth_uniform(s, -0.04f, 0.04f),
                                  .wobble = 0.01f,
-                                 .wobble_scale = 5,
-                                 .seed = (uint32_t)smt_rng_next(&s->rng)};
+                                 .wobble_scale = 5};
+            plate.x = 0.5f + synth_uniform(s, -0.03f, 0.03f);
+            plate.b = synth_chance(s, 0.5f) ? 0.5f - synth_uniform(s, 0, 0.07f) : 0.8f;
+            plate.angle = synth_uniform(s, -0.04f, 0.04f);
+            plate.seed = (uint32_t)smt_rng_next(&s->rng);
             synth_fill(s, s->work[0], SYNTH_FAR);
             synth_stamp(s, s->work[0], &plate);
             float soft = synth_uniform(s, 0.02f, 0.12f);

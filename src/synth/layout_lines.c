@@ -228,12 +228,10 @@ void synth_layout_lines(synth_scene *s)
         cut_ends(s, &l);
     }
     if (synth_chance(s, 0.06f)) { /* a second, wide line across or a block at the side */
-        synth_shape block = {.kind = SYNTH_BOX,
-                             .x = synth_chance(s, 0.5f) ? 0.0f : 1.0f,
-                             .y = 0.5f,
-                             .a = synth_uniform(s, 0.08f, 0.3f),
-                             .b = 1.5f,
-                             .subtract = synth_chance(s, 0.6f)};
+        synth_shape block = {.kind = SYNTH_BOX, .y = 0.5f, .b = 1.5f};
+        block.x = synth_chance(s, 0.5f) ? 0.0f : 1.0f;
+        block.a = synth_uniform(s, 0.08f, 0.3f);
+        block.subtract = synth_chance(s, 0.6f);
         synth_stamp(s, s->field, &block);
     }
     choose_look(s, pitch);

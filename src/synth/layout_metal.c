@@ -36,8 +36,8 @@ static void bus(synth_scene *s)
     int count = synth_int(s, 1, 7);
     float half = synth_log(s, 0.008f, 0.06f) / (count > 3 ? 1.6f : 1);
     float pitch = 2 * half * synth_uniform(s, 1.4f, 4);
-    float heading = (float)synth_int(s, 0, 7) * 0.785398f +
-                    (synth_chance(s, 0.3f) ? synth_uniform(s, -0.4f, 0.4f) : 0);
+    float heading = (float)synth_int(s, 0, 7) * 0.785398f;
+    heading += synth_chance(s, 0.3f) ? synth_uniform(s, -0.4f, 0.4f) : 0;
     float x = synth_uniform(s, 0.25f, 0.75f) - 0.9f * cosf(heading),
           y = synth_uniform(s, 0.25f, 0.75f) - 0.9f * sinf(heading);
     float run = synth_uniform(s, 0.55f, 1.1f);
@@ -45,8 +45,8 @@ static void bus(synth_scene *s)
     int legs = synth_int(s, 1, 3);
     float turns[3] = {0, 0, 0};
     for (int k = 1; k < legs; k++) {
-        turns[k] =
-            (synth_chance(s, 0.7f) ? 0.785398f : 1.570796f) * (synth_chance(s, 0.5f) ? 1 : -1);
+        turns[k] = synth_chance(s, 0.7f) ? 0.785398f : 1.570796f;
+        turns[k] *= synth_chance(s, 0.5f) ? 1 : -1;
     }
     for (int leg = 0; leg < legs; leg++) {
         float next_heading = leg + 1 < legs ? heading + turns[leg + 1] : heading;
@@ -163,13 +163,13 @@ void synth_layout_routed(synth_scene *s)
             bus(s);
         }
         if (synth_chance(s, 0.4f)) {
-            synth_shape pad = {.kind = SYNTH_BOX,
-                               .x = synth_uniform(s, 0, 1),
-                               .y = synth_chance(s, 0.5f) ? 0 : 1,
-                               .a = synth_uniform(s, 0.1f, 0.3f),
-                               .b = synth_uniform(s, 0.1f, 0.3f),
-                               .round = synth_uniform(s, 0, 0.05f),
-                               .angle = synth_chance(s, 0.5f) ? 0 : 0.7854f};
+            synth_shape pad = {.kind = SYNTH_BOX};
+            pad.x = synth_uniform(s, 0, 1);
+            pad.y = synth_chance(s, 0.5f) ? 0 : 1;
+            pad.a = synth_uniform(s, 0.1f, 0.3f);
+            pad.b = synth_uniform(s, 0.1f, 0.3f);
+            pad.round = synth_uniform(s, 0, 0.05f);
+            pad.angle = synth_chance(s, 0.5f) ? 0 : 0.7854f;
             synth_stamp(s, s->field, &pad);
         }
     } else if (kind < 5) {
@@ -218,7 +218,8 @@ void synth_layout_pads(synth_scene *s)
         synth_stamp(s, s->field, &pad);
     }
     if (synth_chance(s, 0.3f)) {
-        wire(s, synth_uniform(s, 0, 1), -0.1f, synth_uniform(s, 0, 1), 1.1f, 0.3f * unit, true);
+        float lower = synth_uniform(s, 0, 1), upper = synth_uniform(s, 0, 1);
+        wire(s, upper, -0.1f, lower, 1.1f, 0.3f * unit, true);
     }
     choose_look(s);
     if (synth_chance(s, 0.6f)) { /* under planarised oxide only the relief of edges remains */
@@ -247,12 +248,12 @@ void synth_layout_gap(synth_scene *s)
                                  .x = cx + ca * u - sa * off,
                                  .y = cy + sa * u + ca * off,
                                  .a = 1,
-                                 .b = half * synth_uniform(s, 0.8f, 1.25f),
-                                 .round = synth_uniform(s, 0, 0.5f) * half,
                                  .angle = angle,
-                                 .wobble = synth_chance(s, 0.4f) ? synth_uniform(s, 0, 0.01f) : 0,
-                                 .wobble_scale = 20,
-                                 .seed = (uint32_t)smt_rng_next(&s->rng)};
+                                 .wobble_scale = 20};
+            block.b = half * synth_uniform(s, 0.8f, 1.25f);
+            block.round = synth_uniform(s, 0, 0.5f) * half;
+            block.wobble = synth_chance(s, 0.4f) ? synth_uniform(s, 0, 0.01f) : 0;
+            block.seed = (uint32_t)smt_rng_next(&s->rng);
             synth_stamp(s, s->field, &block);
         }
     }

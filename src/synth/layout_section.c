@@ -1,5 +1,5 @@
 /* Cross-sections: plugs through dielectric films, and stacks of interconnect levels. What looks
- * like brightness here is material contrast; edges are outlined by the cut's relief. */
+ * like brightness here is material contrast; edges are bar_outline by the cut's relief. */
 #include "scene.h"
 
 static void wavy_band(synth_scene *s, float y, float level, float line, float wobble)
@@ -31,11 +31,11 @@ static synth_look cut_look(synth_scene *s, float level, float outline)
 {
     synth_look look = {.level = level,
                        .height = 0.002f,
-                       .wall = synth_log(s, 0.006f, 0.03f),
                        .glow_in = outline,
                        .glow_out = 0.2f * outline,
-                       .reach_in = synth_log(s, 0.005f, 0.018f),
                        .reach_out = 0.006f};
+    look.wall = synth_log(s, 0.006f, 0.03f);
+    look.reach_in = synth_log(s, 0.005f, 0.018f);
     return look;
 }
 
@@ -46,19 +46,19 @@ static void bands(synth_scene *s, float base, float spread)
     float y = synth_uniform(s, 0.05f, 0.3f);
     for (int i = 0; i < count && y < 1; i++) {
         float line = synth_chance(s, 0.5f) ? synth_uniform(s, -0.08f, 0.25f) : 0;
-        wavy_band(s,
-                  y,
-                  synth_clamp(base + synth_uniform(s, -spread, spread), 0.02f, 0.98f),
-                  line,
-                  synth_chance(s, 0.5f) ? synth_log(s, 0.002f, 0.03f) : 0);
+        float wobble = synth_chance(s, 0.5f) ? synth_log(s, 0.002f, 0.03f) : 0;
+        float level = synth_clamp(base + synth_uniform(s, -spread, spread), 0.02f, 0.98f);
+        wavy_band(s, y, level, line, wobble);
         y += synth_log(s, 0.04f, 0.35f);
     }
     if (synth_chance(
             s, 0.5f)) { /* the uneven light of a milled face, and curtains from the ion beam */
-        synth_noise_add(s, s->level, synth_log(s, 2, 10), 1, 0, synth_uniform(s, 0, 0.08f));
+        float amplitude = synth_uniform(s, 0, 0.08f), cells = synth_log(s, 2, 10);
+        synth_noise_add(s, s->level, cells, 1, 0, amplitude);
     }
     if (synth_chance(s, 0.35f)) {
-        synth_noise_add(s, s->level, synth_log(s, 20, 70), 1.5f, 0, synth_uniform(s, 0, 0.05f));
+        float amplitude = synth_uniform(s, 0, 0.05f), cells = synth_log(s, 20, 70);
+        synth_noise_add(s, s->level, cells, 1.5f, 0, amplitude);
     }
 }
 
@@ -75,9 +75,9 @@ static void foot_row(synth_scene *s, float y, float base, float bright)
                             .x = phase + (float)k * pitch,
                             .y = y + 0.5f * depth,
                             .a = half,
-                            .b = half * synth_uniform(s, 0.7f, 1.2f),
-                            .height = 0.5f * depth,
-                            .round = synth_uniform(s, 0, 0.7f) * half};
+                            .height = 0.5f * depth};
+        foot.b = half * synth_uniform(s, 0.7f, 1.2f);
+        foot.round = synth_uniform(s, 0, 0.7f) * half;
         synth_stamp(s, s->work[0], &foot);
     }
     float level = shining ? bright * synth_uniform(s, 0.7f, 1)
@@ -111,10 +111,10 @@ static void plug(synth_scene *s,
                             .a = width,
                             .b = low,
                             .height = 0.5f * (end - y),
-                            .round = synth_uniform(s, 0.02f, 0.35f) * low,
-                            .wobble = synth_chance(s, 0.3f) ? synth_uniform(s, 0, 0.008f) : 0,
-                            .wobble_scale = 25,
-                            .seed = (uint32_t)smt_rng_next(&s->rng)};
+                            .wobble_scale = 25};
+        part.round = synth_uniform(s, 0.02f, 0.35f) * low;
+        part.wobble = synth_chance(s, 0.3f) ? synth_uniform(s, 0, 0.008f) : 0;
+        part.seed = (uint32_t)smt_rng_next(&s->rng);
         synth_stamp(s, s->work[0], &part);
         synth_look look = cut_look(s, here, outline);
         synth_paint(s, s->work[0], &look, 1);
@@ -159,18 +159,15 @@ void synth_layout_vias(synth_scene *s)
     if (synth_chance(s, 0.6f)) { /* metal or resist on top */
         float y = top + synth_uniform(s, -0.02f, 0.06f), thick = synth_uniform(s, 0.03f, 0.2f);
         synth_fill(s, s->work[0], SYNTH_FAR);
-        synth_shape bar = {.kind = SYNTH_BOX,
-                           .x = 0.5f,
-                           .y = y - thick * 0.5f,
-                           .a = synth_chance(s, 0.8f) ? 1 : synth_uniform(s, 0.3f, 0.6f),
-                           .b = 0.5f * thick,
-                           .wobble = synth_uniform(s, 0, 0.02f),
-                           .wobble_scale = synth_log(s, 3, 15),
-                           .seed = (uint32_t)smt_rng_next(&s->rng)};
+        synth_shape bar = {.kind = SYNTH_BOX, .x = 0.5f, .y = y - thick * 0.5f, .b = 0.5f * thick};
+        bar.a = synth_chance(s, 0.8f) ? 1 : synth_uniform(s, 0.3f, 0.6f);
+        bar.wobble = synth_uniform(s, 0, 0.02f);
+        bar.wobble_scale = synth_log(s, 3, 15);
+        bar.seed = (uint32_t)smt_rng_next(&s->rng);
         synth_stamp(s, s->work[0], &bar);
-        synth_look look = cut_look(s,
-                                   synth_clamp(bright + synth_uniform(s, -0.25f, 0.2f), 0, 1),
-                                   synth_uniform(s, 0, 0.25f));
+        float bar_outline = synth_uniform(s, 0, 0.25f),
+              level = synth_clamp(bright + synth_uniform(s, -0.25f, 0.2f), 0, 1);
+        synth_look look = cut_look(s, level, bar_outline);
         synth_paint(s, s->work[0], &look, 1);
     }
     s->section = true;

@@ -25,7 +25,8 @@ print(synth_scene *s, float *image, float x, float y, float tall, int letters, f
 {
     float dot = tall / 5;
     for (int k = 0; k < letters; k++) {
-        uint32_t bits = (uint32_t)smt_rng_next(&s->rng) | (uint32_t)smt_rng_next(&s->rng);
+        uint32_t bits = (uint32_t)smt_rng_next(&s->rng);
+        bits |= (uint32_t)smt_rng_next(&s->rng);
         for (int m = 0; m < 15; m++) {
             if (bits >> m & 1) {
                 float px = x + ((float)k * 4 + (float)(m % 3)) * dot, py = y + (float)(m / 3) * dot;
@@ -115,13 +116,11 @@ void synth_overlay(synth_scene *s, float *image)
         print(s, image, x, 0.955f, 0.035f, synth_int(s, 2, 5), value);
     }
     if (synth_chance(s, 0.012f * scale)) {
-        print(s,
-              image,
-              synth_uniform(s, 0, 0.6f),
-              synth_uniform(s, 0, 0.9f),
-              synth_uniform(s, 0.03f, 0.07f),
-              synth_int(s, 3, 9),
-              synth_chance(s, 0.7f) ? 255 : 0);
+        float ink = synth_chance(s, 0.7f) ? 255 : 0;
+        int letters = synth_int(s, 3, 9);
+        float tall = synth_uniform(s, 0.03f, 0.07f), y = synth_uniform(s, 0, 0.9f),
+              x = synth_uniform(s, 0, 0.6f);
+        print(s, image, x, y, tall, letters, ink);
     }
     if (synth_chance(s, 0.06f * scale)) {
         frame(s, image);

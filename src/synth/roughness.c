@@ -131,11 +131,11 @@ typedef struct stretch {
 
 static stretch choose_stretch(synth_scene *s, int lines)
 {
-    stretch w = {.last = lines - 1,
-                 .middle = synth_uniform(s, 0.25f, 0.75f),
-                 .reach = synth_log(s, 0.06f, 0.3f),
-                 .left = synth_uniform(s, -1, 1) * s->bulge,
-                 .right = synth_uniform(s, -1, 1) * s->bulge};
+    stretch w = {.last = lines - 1};
+    w.middle = synth_uniform(s, 0.25f, 0.75f);
+    w.reach = synth_log(s, 0.06f, 0.3f);
+    w.left = synth_uniform(s, -1, 1) * s->bulge;
+    w.right = synth_uniform(s, -1, 1) * s->bulge;
     if (s->bulge > 0 || synth_chance(s, 0.6f)) { /* one or two, in the middle of the frame */
         w.first = synth_int(s, lines / 3, 2 * lines / 3);
         w.first = w.first < lines ? w.first : lines - 1;

@@ -215,16 +215,14 @@ void synth_paint(synth_scene *s, const float *field, const synth_look *look, flo
 
 synth_look synth_look_of(synth_scene *s, float level)
 {
-    synth_look look = {
-        .level = level,
-        .height = synth_log(s, 0.004f, 0.04f),
-        .wall = synth_log(s, 0.004f, 0.02f),
-        .glow_in = synth_uniform(s, 0, 0.35f),
-        .glow_out = synth_uniform(s, 0, 0.12f),
-        .reach_in = synth_log(s, 0.004f, 0.02f),
-        .reach_out = synth_log(s, 0.003f, 0.015f),
-        .grain = synth_uniform(s, 0, 0.1f),
-    };
+    synth_look look = {.level = level};
+    look.height = synth_log(s, 0.004f, 0.04f);
+    look.wall = synth_log(s, 0.004f, 0.02f);
+    look.glow_in = synth_uniform(s, 0, 0.35f);
+    look.glow_out = synth_uniform(s, 0, 0.12f);
+    look.reach_in = synth_log(s, 0.004f, 0.02f);
+    look.reach_out = synth_log(s, 0.003f, 0.015f);
+    look.grain = synth_uniform(s, 0, 0.1f);
     return look;
 }
 
