@@ -44,11 +44,12 @@ format: packages
 format-check: packages
 	@git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror
 
-# What the compiler does not check: directions of includes, headers alone, exported symbols.
+# What the compiler does not check: directions of includes, headers alone, exported symbols, order of random draws.
 check: build
 	@tools/check_layering.sh
 	@tools/check_headers.sh
 	@tools/check_symbols.sh $(BUILD)
+	@tools/check_draws.sh
 
 # The whole test suite under AddressSanitizer and UndefinedBehaviorSanitizer.
 sanitize: packages
