@@ -68,7 +68,6 @@ SMT_API void smt_loader_destroy(smt_loader **loader);
 
 SMT_API size_t smt_loader_batches(const smt_loader *loader); /* an epoch; the same for all epochs */
 SMT_API int smt_loader_count(const smt_loader *loader, size_t batch); /* images of this batch */
-SMT_API int smt_loader_size(const smt_loader *loader);                /* pixels a side */
 
 /* Makes the order of an epoch and goes to its first batch. Not while other threads fill. */
 SMT_API void smt_loader_start(smt_loader *loader, uint64_t epoch);

@@ -46,49 +46,33 @@ static const char *run_folder, *init = "default";
 static cli_list also;
 static bool resume;
 
-/* The command line's view of the options: float and enum fields are parsed beside the struct. */
+static const cli_option own_options[] = {
+    {"output", 'o', CLI_FOLDER(&run_folder, "RUN"), "folder of the run, made if missing"},
+    {"init", 0, CLI_TEXT(&init, "WEIGHTS"), "default, none, a model file or another RUN"},
+    {"also",
+     0,
+     CLI_INPUTS(&also, "DIR"),
+     "train on the class folders in DIR as well, for instance from 'label'; repeatable"},
+    {"resume", 0, CLI_FLAG(&resume), "go on where RUN stopped"},
+};
+#define OWN_OPTIONS (sizeof own_options / sizeof *own_options)
+
+/* The command line's view of the options; enum fields are parsed beside the struct. */
 typedef struct option_view {
     smt_train_options options;
-    double reals[MAX_FIELDS];
     int choices[MAX_FIELDS];
-    cli_option table[MAX_FIELDS + 5];
+    cli_option table[OWN_OPTIONS + MAX_FIELDS + 1];
 } option_view;
 
 static void make_table(option_view *view)
 {
-    int count = 0;
-    view->table[count++] = (cli_option){"output",
-                                        'o',
-                                        CLI_FOLDER,
-                                        (void *)&run_folder,
-                                        0,
-                                        0,
-                                        "RUN",
-                                        "folder of the run, made if missing"};
-    view->table[count++] = (cli_option){"init",
-                                        0,
-                                        CLI_TEXT,
-                                        (void *)&init,
-                                        0,
-                                        0,
-                                        "WEIGHTS",
-                                        "default, none, a model file or another RUN"};
-    view->table[count++] = (cli_option){
-        "also",
-        0,
-        CLI_INPUTS,
-        &also,
-        0,
-        0,
-        "DIR",
-        "train on the class folders in DIR as well, for instance from 'label'; repeatable"};
-    view->table[count++] =
-        (cli_option){"resume", 0, CLI_FLAG, &resume, 0, 0, NULL, "go on where RUN stopped"};
+    size_t count = OWN_OPTIONS;
+    memcpy(view->table, own_options, sizeof own_options);
     const smt_train_field *fields = smt_train_fields();
     for (int i = 0; fields[i].name && i < MAX_FIELDS; i++) {
         const smt_train_field *f = &fields[i];
         void *at = (char *)&view->options + f->offset;
-        cli_option o = {f->name, 0, CLI_REAL, at, f->low, f->high, "X", f->help};
+        cli_option o = {f->name, 0, CLI_REAL(at, f->low, f->high, "X"), f->help};
         switch (f->kind) {
         case SMT_FIELD_INT:
             o.kind = CLI_INT;
@@ -97,8 +81,7 @@ static void make_table(option_view *view)
         case SMT_FIELD_REAL:
             break;
         case SMT_FIELD_FLOAT:
-            view->reals[i] = smt_train_field_get(&view->options, f);
-            o.target = &view->reals[i];
+            o.kind = CLI_FLOAT;
             break;
         case SMT_FIELD_FLAG:
             o.kind = CLI_FLAG;
@@ -113,16 +96,14 @@ static void make_table(option_view *view)
         }
         view->table[count++] = o;
     }
-    view->table[count] = (cli_option){NULL, 0, CLI_FLAG, NULL, 0, 0, NULL, NULL};
+    view->table[count] = (cli_option){0};
 }
 
 static void take_table(option_view *view)
 {
     const smt_train_field *fields = smt_train_fields();
     for (int i = 0; fields[i].name && i < MAX_FIELDS; i++) {
-        if (fields[i].kind == SMT_FIELD_FLOAT) {
-            smt_train_field_set(&view->options, &fields[i], view->reals[i]);
-        } else if (fields[i].kind == SMT_FIELD_CHOICE) {
+        if (fields[i].kind == SMT_FIELD_CHOICE) {
             smt_train_field_set(&view->options, &fields[i], view->choices[i]);
         }
     }

@@ -54,11 +54,6 @@ size_t smt_loader_batches(const smt_loader *loader)
     return loader->batches;
 }
 
-int smt_loader_size(const smt_loader *loader)
-{
-    return loader->size;
-}
-
 int smt_loader_count(const smt_loader *loader, size_t batch)
 {
     size_t parts[2];
