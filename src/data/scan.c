@@ -24,6 +24,7 @@ typedef struct scan {
     int class_capacity;
     size_t stray_lines;
     size_t images_beside_classes; /* image files where class folders are expected */
+    char *nested;                 /* the first class folder that holds folders; or NULL */
     bool flat;                    /* ROOT holds no folder: one thing to say, not one of each file */
     smt_error *error;
 } scan;
@@ -188,6 +189,7 @@ static smt_status scan_class(scan *s, const char *folder, const char *class_name
             continue;
         }
         if (kind == ENTRY_FOLDER) {
+            s->nested = s->nested ? s->nested : smt_strdup(folder);
             ignore(s, path, "a folder inside a class folder");
         } else if (kind == ENTRY_STRAY) {
             ignore(s, path, "not an image file (png, jpg, tif, bmp)");
@@ -387,6 +389,34 @@ static smt_status finish(scan *s)
     return SMT_OK;
 }
 
+static smt_status no_images(const scan *s)
+{
+    const char *root = s->set->root;
+    if (s->nested) {
+        return smt_fail(s->error,
+                        SMT_ERR_FORMAT,
+                        "%s: its folders hold folders, not images; name one that holds class "
+                        "folders, such as %s ('train --also' takes further ones)",
+                        root,
+                        s->nested);
+    }
+    if (s->images_beside_classes) {
+        return smt_fail(s->error,
+                        SMT_ERR_FORMAT,
+                        "%s: %zu %s but no class folders; put the images of each class into a "
+                        "folder named after it",
+                        root,
+                        s->images_beside_classes,
+                        smt_plural(s->images_beside_classes, "image", "images"));
+    }
+    return smt_fail(s->error,
+                    SMT_ERR_FORMAT,
+                    "%s: no images; expected %s/CLASS/IMAGE.png or %s/train/CLASS/IMAGE.png",
+                    root,
+                    root,
+                    root);
+}
+
 smt_status smt_dataset_scan(const char *root, smt_dataset **out, smt_error *error)
 {
     scan s = {.error = error};
@@ -406,11 +436,11 @@ smt_status smt_dataset_scan(const char *root, smt_dataset **out, smt_error *erro
     s.set->root = smt_strdup(root);
     if (!s.set->root) {
         status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", root);
-        goto fail;
+        goto done;
     }
     status = scan_root(&s);
     if (status) {
-        goto fail;
+        goto done;
     }
     if (s.stray_lines > STRAY_LINES) {
         size_t more = s.stray_lines - STRAY_LINES;
@@ -421,22 +451,8 @@ smt_status smt_dataset_scan(const char *root, smt_dataset **out, smt_error *erro
                 smt_plural(more, "file", "files"));
     }
     if (!s.set->sample_count) {
-        status =
-            s.images_beside_classes
-                ? smt_fail(error,
-                           SMT_ERR_FORMAT,
-                           "%s: %zu %s but no class folders; put the images of each class into a "
-                           "folder named after it",
-                           root,
-                           s.images_beside_classes,
-                           smt_plural(s.images_beside_classes, "image", "images"))
-                : smt_fail(error,
-                           SMT_ERR_FORMAT,
-                           "%s: no images; expected %s/CLASS/IMAGE.png or %s/train/CLASS/IMAGE.png",
-                           root,
-                           root,
-                           root);
-        goto fail;
+        status = no_images(&s);
+        goto done;
     }
     if (splits_without_classes(s.set)) {
         status = smt_fail(error,
@@ -447,15 +463,16 @@ smt_status smt_dataset_scan(const char *root, smt_dataset **out, smt_error *erro
                           s.set->classes[0],
                           root,
                           s.set->classes[0]);
-        goto fail;
+        goto done;
     }
     status = finish(&s);
     if (status) {
-        goto fail;
+        goto done;
     }
     *out = s.set;
-    return SMT_OK;
-fail:
+    s.set = NULL;
+done:
+    smt_free(s.nested);
     smt_dataset_destroy(&s.set);
     return status;
 }

@@ -199,6 +199,10 @@ static void refuses(void **state)
     char root[] = "/tmp/semtinel-scan-XXXXXX", path[256];
     made_folder(root);
     expect_failure(root, SMT_ERR_FORMAT, "no images");
+    made_file(root, "lot1/bridge/1.png", "");
+    expect_failure(root, SMT_ERR_FORMAT, "such as /tmp/semtinel-scan-");
+    snprintf(path, sizeof path, "%s/lot1", root);
+    made_remove(path);
     made_file(root, "file", "x");
     snprintf(path, sizeof path, "%s/file", root);
     expect_failure(path, SMT_ERR_IO, "is a file");
