@@ -153,13 +153,13 @@ int cli_run(int argc, char **argv)
     bool trace = false;
     int set = 0;
     const cli_option options[] = {
-        {"input", 'i', CLI_TEXT(&input, "FILE"), "raw bytes of the inputs."},
-        {"output", 'o', CLI_FILE(&output, "FILE"), "raw bytes of the outputs."},
-        {"trace", 0, CLI_FLAG(&trace), "print a line per operator."},
+        {"input", 'i', CLI_TEXT(&input, "FILE"), "raw bytes of the inputs"},
+        {"output", 'o', CLI_FILE(&output, "FILE"), "raw bytes of the outputs"},
+        {"trace", 0, CLI_FLAG(&trace), "print a line per operator"},
         {"kernels",
          0,
          CLI_CHOICE(&set, "best|reference"),
-         "the fastest for this processor, or portable C."},
+         "the fastest for this processor, or portable C"},
         {0}};
     char **operands;
     int count;
