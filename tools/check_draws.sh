@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-git ls-files 'src/*.c' 'src/*.h' | xargs awk '
+git ls-files '*.c' '*.h' | xargs awk '
 function clear(level) { run[level] = before[level] = earlier[level] = 0; part[level] = "" }
 # run: draws in the running operand; before: in other operands of ?: && ||; earlier: in other items of the list.
 function draw(level) {

@@ -60,8 +60,8 @@ damage_change(damage_reader reader, const uint8_t *data, size_t size, size_t edg
         memcpy(copy, data, size);
         for (int i = 0; i < 4; i++) {
             size_t from = round % 3 == 1 ? size - edge : 0, span = round % 3 == 2 ? size : edge;
-            copy[from + smt_rng_below(&rng, (uint32_t)span)] ^=
-                (uint8_t)(1 + smt_rng_below(&rng, 255));
+            uint8_t change = (uint8_t)(1 + smt_rng_below(&rng, 255));
+            copy[from + smt_rng_below(&rng, (uint32_t)span)] ^= change;
         }
         refused += damage_read(reader, "changed.file", copy, size) != SMT_OK;
     }

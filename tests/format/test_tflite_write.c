@@ -211,11 +211,10 @@ static void test_paddings(void **state)
         smt_model *model = NULL;
         smt_rng rng = smt_rng_seed(77, (uint64_t)kind);
         int k = 1 + (int)smt_rng_below(&rng, 5), side = 6 + (int)smt_rng_below(&rng, 4);
-        smt_conv_spec spec = {.filters = 4,
-                              .kernel_h = k,
-                              .kernel_w = 1 + (int)smt_rng_below(&rng, 5),
-                              .stride = 1 + (int)smt_rng_below(&rng, 3),
-                              .padding = kind % 5 ? SMT_PAD_EXPLICIT : SMT_PAD_SAME};
+        smt_conv_spec spec = {
+            .filters = 4, .kernel_h = k, .padding = kind % 5 ? SMT_PAD_EXPLICIT : SMT_PAD_SAME};
+        spec.kernel_w = 1 + (int)smt_rng_below(&rng, 5);
+        spec.stride = 1 + (int)smt_rng_below(&rng, 3);
         for (int i = 0; i < 4; i++) {
             int limit = i % 2 ? spec.kernel_w : spec.kernel_h;
             spec.pad[i] = (int)smt_rng_below(&rng, (uint32_t)limit);

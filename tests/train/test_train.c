@@ -514,7 +514,8 @@ static void test_resume_refuses(void **state)
         uint8_t *copy = smt_alloc(size, 1);
         assert_non_null(copy);
         memcpy(copy, bytes, size);
-        copy[8 + smt_rng_below(&rng, 4000)] ^= (uint8_t)(1u << smt_rng_below(&rng, 8));
+        uint8_t bit = (uint8_t)(1u << smt_rng_below(&rng, 8));
+        copy[8 + smt_rng_below(&rng, 4000)] ^= bit;
         assert_int_equal(smt_file_save(path, copy, size, NULL), SMT_OK);
         smt_train_options read;
         smt_train_run_options(a.run, &read, NULL);
