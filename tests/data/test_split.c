@@ -327,6 +327,28 @@ static void failures_leave_nothing(void **state)
     remove_place(&p);
 }
 
+/* The what-th of five functions that allocate; the last grows the set. */
+static smt_status attempt(int what, place *p, smt_pool *one)
+{
+    smt_split_options options = smt_split_defaults();
+    smt_augment_set_options augment = smt_augment_set_defaults();
+    smt_split assigned[3] = {SMT_SPLIT_TRAIN, SMT_SPLIT_VAL, SMT_SPLIT_TEST};
+    const smt_label label = {p->set->samples[0].path, "a", 0.5, true};
+    augment.per_class = 2;
+    switch (what) {
+    case 0:
+        return smt_split_assign(p->set, p->audit->group, NULL, &options, assigned, NULL);
+    case 1:
+        return smt_split_write(p->audit, assigned, &options, p->out, NULL);
+    case 2:
+        return smt_augment_set(p->audit, &augment, one, p->out, NULL, NULL);
+    case 3:
+        return smt_label_write(&label, 1, false, p->out, NULL);
+    default:
+        return smt_dataset_add(p->set, p->source, NULL);
+    }
+}
+
 static void failing_allocations(void **state)
 {
     (void)state;
@@ -338,21 +360,15 @@ static void failing_allocations(void **state)
     smt_pool *one = NULL;
     open_set(&p, p.source);
     assert_int_equal(smt_pool_create(1, &one, NULL), SMT_OK);
-    for (int what = 0; what < 3; what++) {
+    for (int what = 0; what < 5; what++) {
         smt_status status = SMT_ERR_MEMORY;
-        smt_split_options options = smt_split_defaults();
-        smt_augment_set_options augment = smt_augment_set_defaults();
-        smt_split assigned[3] = {SMT_SPLIT_TRAIN, SMT_SPLIT_VAL, SMT_SPLIT_TEST};
-        augment.per_class = 2;
         for (long n = 0; status; n++) {
             smt_alloc_fail_after(n);
-            status = what == 0
-                         ? smt_split_assign(p.set, p.audit->group, NULL, &options, assigned, NULL)
-                     : what == 1 ? smt_split_write(p.audit, assigned, &options, p.out, NULL)
-                                 : smt_augment_set(p.audit, &augment, one, p.out, NULL, NULL);
+            status = attempt(what, &p, one);
             smt_alloc_fail_after(-1);
             assert_true(status == SMT_OK || status == SMT_ERR_MEMORY);
             assert_true(status == SMT_OK || !smt_path_exists(p.out));
+            assert_int_equal(p.set->sample_count, what == 4 && !status ? 5 : 3);
             assert_true(n < 1000);
         }
         made_remove(p.out);
