@@ -88,11 +88,15 @@ SMT_API char *smt_classification_report(const smt_metrics *metrics, const char *
 
 /* ---- decisions ------------------------------------------------------------------------------ */
 
+#define SMT_VIEWS 8 /* of an image: its turns by a quarter, and their mirror images */
+
 /* What turns outputs into decisions; fitted on validation images by smt_decision_fit, kept in the
  * model's provenance under "decision", and so carried along by every export. */
 typedef struct smt_decision {
     float temperature; /* probabilities are softmax(logits / temperature) (Guo et al. 2017); 1: as
                           they are */
+    int views;         /* SMT_VIEWS: probabilities are the mean over that many views of an image,
+                          before the temperature; else of the image as it is */
     bool rejects;      /* thresholds are in force */
     float threshold[SMT_CLASS_MAX]; /* per class of the model: a prediction with less confidence
                                        goes to review */

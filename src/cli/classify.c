@@ -61,6 +61,20 @@ smt_status cli_open_classifier(
     return SMT_OK;
 }
 
+void cli_choose_views(smt_classifier *classifier, int choice)
+{
+    smt_decision decision = smt_classifier_about(classifier)->decision;
+    int wanted = choice == 2 ? SMT_VIEWS : 1;
+    if (choice && decision.views != wanted && decision.rejects) {
+        smt_log(SMT_LOG_WARNING,
+                "%s: its thresholds were fitted with --views %d",
+                smt_classifier_about(classifier)->path,
+                decision.views);
+    }
+    decision.views = choice ? wanted : decision.views;
+    smt_classifier_decide(classifier, &decision);
+}
+
 smt_status cli_open_explainer(const char *source,
                               const char *model,
                               const char *layer,

@@ -11,6 +11,15 @@
             "the model's class names in output order, for a file without them"                     \
     }
 
+/* The row for cli_choose_views; choice: int. */
+#define CLI_OPTION_VIEWS(choice)                                                                   \
+    {                                                                                              \
+        "views", 0, CLI_CHOICE(choice, "auto|1|8"),                                                \
+            "of an image, turned and mirrored, whose mean probabilities count; auto: as "          \
+            "'calibrate --views' had it, else 1"                                                   \
+    }
+void cli_choose_views(smt_classifier *classifier, int choice);
+
 /* Opens the model; `names` ("A,B,...", or NULL) replaces its class names. */
 smt_status cli_open_classifier(
     const char *path, const char *names, smt_pool *pool, smt_classifier **out, smt_error *error);

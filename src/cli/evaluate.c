@@ -11,7 +11,7 @@
 static const char *output;
 static const char *names;
 static bool with_audit;
-static int split;
+static int split, views;
 static int resamples = SMT_BOOTSTRAP_RESAMPLES;
 static cli_list overrides;
 
@@ -26,6 +26,7 @@ static const cli_option options[] = {
      CLI_PAIRS(&overrides, "FROM=TO"),
      "count class FROM as TO, on either side; may be repeated"},
     CLI_OPTION_CLASSES(&names),
+    CLI_OPTION_VIEWS(&views),
     {"resamples",
      0,
      CLI_INT(&resamples, 0, 100000, "N"),
@@ -281,6 +282,9 @@ int cli_evaluate(int argc, char **argv)
     status = status ? status : start_log(&log, line, &error);
     status = status ? status : smt_pool_create(cli_shared.threads, &pool, &error);
     status = status ? status : cli_open_classifier(operands[0], names, pool, &classifier, &error);
+    if (!status) {
+        cli_choose_views(classifier, views);
+    }
     status = status ? status : smt_dataset_scan(operands[1], &dataset, &error);
     if (!status && how.split == SMT_CHOOSE_VAL) {
         status = smt_held_out_again(smt_classifier_about(classifier), dataset, pool, &error);

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #define BLOCK 64 /* images classified at once */
-#define VIEWS 8  /* of an image: its turns by a quarter, and their mirror images */
 
 static const char *output, *names;
 static double surest;
@@ -60,47 +59,6 @@ static smt_status check_output(char *const *paths, int count, smt_error *error)
     return status;
 }
 
-/* The image as it is (0), mirrored in x (1), in y (2), along the diagonal (4), and their sums. */
-static void turn(const uint8_t *image, int size, int view, uint8_t *out)
-{
-    for (int y = 0; y < size; y++) {
-        int v = view & 2 ? size - 1 - y : y;
-        for (int x = 0; x < size; x++) {
-            int u = view & 1 ? size - 1 - x : x;
-            *out++ = view & 4 ? image[u * size + v] : image[v * size + u];
-        }
-    }
-}
-
-/* sums: count x classes, the probabilities summed over the views. turned: BLOCK images. */
-static smt_status classify_block(smt_classifier *classifier,
-                                 const uint8_t *pixels,
-                                 size_t count,
-                                 uint8_t *turned,
-                                 float *rows,
-                                 float *sums,
-                                 smt_error *error)
-{
-    const smt_classifier_info *info = smt_classifier_about(classifier);
-    size_t values = count * (size_t)info->class_count;
-    size_t side = (size_t)info->input_size * (size_t)info->input_size;
-    memset(sums, 0, values * sizeof *sums);
-    smt_status status = SMT_OK;
-    for (int view = 0; view < VIEWS && !status; view++) {
-        for (size_t i = 0; i < count; i++) {
-            turn(pixels + i * side, info->input_size, view, turned + i * side);
-        }
-        status = smt_classifier_run(classifier, turned, count, rows, error);
-        for (size_t i = 0; i < values && !status; i++) {
-            sums[i] += rows[i];
-        }
-        if (!status && smt_interrupted()) {
-            status = smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted");
-        }
-    }
-    return status;
-}
-
 /* Fills class and confidence of labels[i] for the i-th of `pixels`. */
 static smt_status classify(smt_classifier *classifier,
                            const smt_pixels *pixels,
@@ -110,27 +68,24 @@ static smt_status classify(smt_classifier *classifier,
 {
     const smt_classifier_info *info = smt_classifier_about(classifier);
     size_t classes = (size_t)info->class_count, side = (size_t)pixels->size * (size_t)pixels->size;
-    float *rows = smt_alloc(BLOCK * classes, sizeof *rows);
-    float *sums = smt_alloc(BLOCK * classes, sizeof *sums);
-    uint8_t *turned = smt_alloc(BLOCK, side);
-    smt_status status =
-        rows && sums && turned ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    float *rows = smt_alloc(BLOCK, classes * sizeof *rows);
+    smt_status status = rows ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    smt_decision decision = info->decision;
+    decision.views = SMT_VIEWS;
+    smt_classifier_decide(classifier, &decision);
     for (size_t first = 0; first < pixels->count && !status; first += BLOCK) {
         size_t count = pixels->count - first < BLOCK ? pixels->count - first : BLOCK;
-        status = classify_block(
-            classifier, pixels->data + first * side, count, turned, rows, sums, error);
+        status = smt_classifier_run(classifier, pixels->data + first * side, count, rows, error);
         for (size_t i = 0; i < count && !status; i++) {
-            const float *row = sums + i * classes;
+            const float *row = rows + i * classes;
             int best = smt_argmax(row, info->class_count);
             labels[first + i] = (smt_label){.path = list->items[pixels->sample[first + i]],
                                             .class_name = info->classes[best],
-                                            .confidence = (double)row[best] / VIEWS};
+                                            .confidence = (double)row[best]};
         }
         smt_progress("labelling", first + count, pixels->count);
     }
     smt_free(rows);
-    smt_free(sums);
-    smt_free(turned);
     return status;
 }
 

@@ -9,12 +9,14 @@
 #include <unistd.h>
 
 static const char *output, *names;
+static int views;
 static bool as_json;
 
 static const cli_option options[] = {
     {"output", 'o', CLI_STREAM(&output, "FILE"), "write there instead of to standard output"},
     {"json", 0, CLI_FLAG(&as_json), "a JSON array with all probabilities instead of CSV"},
     CLI_OPTION_CLASSES(&names),
+    CLI_OPTION_VIEWS(&views),
     {0},
 };
 
@@ -271,6 +273,9 @@ int cli_predict(int argc, char **argv)
     int threads = threads_for(operands + 1, operand_count - 1);
     smt_status status = smt_pool_create(threads, &pool, &error);
     status = status ? status : cli_open_classifier(operands[0], names, pool, &classifier, &error);
+    if (!status) {
+        cli_choose_views(classifier, views);
+    }
     status = status
                  ? status
                  : cli_gather((const char *const *)operands + 1, operand_count - 1, &list, &error);

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define VIEW_BLOCK 64 /* images whose turned copies are held at once */
+
 struct smt_classifier {
     runner *runner;
     runner_facts facts;
@@ -276,6 +278,84 @@ static smt_status measure_familiarity(smt_classifier *classifier,
     return status;
 }
 
+/* probabilities: softmax(outputs / temperature). */
+static smt_status run_once(smt_classifier *classifier,
+                           const uint8_t *pixels,
+                           size_t count,
+                           double temperature,
+                           float *probabilities,
+                           smt_error *error)
+{
+    int classes = classifier->info.class_count;
+    smt_status status = classifier->runner->run(
+        classifier->runner, &classifier->facts.preprocess, pixels, count, probabilities, error);
+    for (size_t i = 0; i < count && !status; i++) {
+        float *row = probabilities + i * (size_t)classes;
+        if (!all_finite(row, (size_t)classes)) {
+            return smt_fail(error,
+                            SMT_ERR_FORMAT,
+                            "%s: the network's output is not finite; its weights are damaged",
+                            classifier->path);
+        }
+        smt_to_probabilities(row, classes, classifier->facts.probabilities, temperature);
+    }
+    return status;
+}
+
+/* The image as it is (0), mirrored in x (1), in y (2), along the diagonal (4), and their sums. */
+static void turn(const uint8_t *image, int size, int view, uint8_t *out)
+{
+    for (int y = 0; y < size; y++) {
+        int v = view & 2 ? size - 1 - y : y;
+        for (int x = 0; x < size; x++) {
+            int u = view & 1 ? size - 1 - x : x;
+            *out++ = view & 4 ? image[u * size + v] : image[v * size + u];
+        }
+    }
+}
+
+/* The temperature is that of the mean, as it was fitted. */
+static smt_status run_views(smt_classifier *classifier,
+                            const uint8_t *pixels,
+                            size_t count,
+                            float *probabilities,
+                            smt_error *error)
+{
+    const smt_classifier_info *info = &classifier->info;
+    size_t classes = (size_t)info->class_count;
+    size_t side = (size_t)info->input_size * (size_t)info->input_size;
+    size_t most = count < VIEW_BLOCK ? count : VIEW_BLOCK;
+    uint8_t *turned = smt_alloc(most, side);
+    float *rows = smt_alloc(most, classes * sizeof *rows);
+    smt_status status =
+        turned && rows ? SMT_OK
+                       : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", classifier->path);
+    memset(probabilities, 0, count * classes * sizeof *probabilities);
+    for (size_t first = 0; first < count && !status; first += most) {
+        size_t some = count - first < most ? count - first : most;
+        float *sums = probabilities + first * classes;
+        for (int view = 0; view < SMT_VIEWS && !status; view++) {
+            for (size_t i = 0; i < some; i++) {
+                turn(pixels + (first + i) * side, info->input_size, view, turned + i * side);
+            }
+            status = run_once(classifier, turned, some, 1, rows, error);
+            for (size_t i = 0; i < some * classes && !status; i++) {
+                sums[i] += rows[i] / SMT_VIEWS;
+            }
+        }
+        for (size_t i = 0; i < some && !status; i++) {
+            smt_to_probabilities(
+                sums + i * classes, info->class_count, true, (double)info->decision.temperature);
+        }
+        if (!status && smt_interrupted()) {
+            status = smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted");
+        }
+    }
+    smt_free(turned);
+    smt_free(rows);
+    return status;
+}
+
 smt_status smt_classifier_run_scored(smt_classifier *classifier,
                                      const uint8_t *pixels,
                                      size_t count,
@@ -283,26 +363,15 @@ smt_status smt_classifier_run_scored(smt_classifier *classifier,
                                      float *familiarity,
                                      smt_error *error)
 {
-    size_t classes = (size_t)classifier->info.class_count;
-    bool soft = classifier->facts.probabilities;
-    smt_status status = classifier->runner->run(
-        classifier->runner, &classifier->facts.preprocess, pixels, count, probabilities, error);
-    if (status) {
-        return status;
-    }
-    for (size_t i = 0; i < count; i++) {
-        float *row = probabilities + i * classes;
-        if (!all_finite(row, classes)) {
-            return smt_fail(error,
-                            SMT_ERR_FORMAT,
-                            "%s: the network's output is not finite; its weights are damaged",
-                            classifier->path);
-        }
-        smt_to_probabilities(
-            row, (int)classes, soft, (double)classifier->info.decision.temperature);
-    }
-    return familiarity ? measure_familiarity(classifier, pixels, count, familiarity, error)
-                       : SMT_OK;
+    const smt_decision *decision = &classifier->info.decision;
+    smt_status status =
+        decision->views == SMT_VIEWS
+            ? run_views(classifier, pixels, count, probabilities, error)
+            : run_once(
+                  classifier, pixels, count, (double)decision->temperature, probabilities, error);
+    return !status && familiarity
+               ? measure_familiarity(classifier, pixels, count, familiarity, error)
+               : status;
 }
 
 smt_status smt_classifier_run(smt_classifier *classifier,

@@ -36,9 +36,11 @@ static json_t *by_class(const float *values, float none, const smt_evaluation *e
 static json_t *
 describe(const smt_decision *decision, const smt_calibration *c, const smt_evaluation *e)
 {
-    json_t *json = json_pack("{s:f,s:o,s:s,s:I,s:[f,f],s:[f,f]}",
+    json_t *json = json_pack("{s:f,s:i,s:o,s:s,s:I,s:[f,f],s:[f,f]}",
                              "temperature",
                              (double)decision->temperature,
+                             "views",
+                             decision->views,
                              "fitted_on",
                              text(e->set),
                              "split",
@@ -108,12 +110,15 @@ smt_status smt_decision_store(const char *provenance,
 
 smt_decision smt_decision_load(const char *provenance, const char *const *classes, int class_count)
 {
-    smt_decision d = {.temperature = 1};
+    smt_decision d = {.temperature = 1, .views = 1};
     json_t *root = json_loads(provenance, 0, NULL);
     const json_t *json = json_object_get(root, "decision");
     double temperature = json_number_value(json_object_get(json, "temperature"));
     if (temperature >= 0.01 && temperature <= 100) {
         d.temperature = (float)temperature;
+    }
+    if (json_integer_value(json_object_get(json, "views")) == SMT_VIEWS) {
+        d.views = SMT_VIEWS;
     }
     const json_t *rejection = json_object_get(json, "rejection");
     const json_t *thresholds = json_object_get(rejection, "thresholds");

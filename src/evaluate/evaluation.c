@@ -252,9 +252,10 @@ smt_status smt_evaluate(smt_classifier *classifier,
     }
     if (!options->earlier) {
         smt_log(SMT_LOG_INFO,
-                "measuring on %s of %s",
+                "measuring on %s of %s%s",
                 split == SMT_SPLIT_COUNT ? "all images" : e->split,
-                dataset->root);
+                dataset->root,
+                e->info.decision.views == SMT_VIEWS ? ", the mean of eight views of each" : "");
     }
     status = status ? status : load_pixels(e, dataset, split, options->earlier, pool, error);
     status = status ? status : allocate(e, dataset, error);

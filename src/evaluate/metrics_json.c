@@ -187,6 +187,7 @@ smt_status smt_save_metrics(const smt_evaluation *e, const char *path, smt_error
                   {"model", text(e->model)},
                   {"format", text(e->info.format)},
                   {"precision", text(e->info.precision)},
+                  {"views", whole((size_t)e->info.decision.views)},
                   {"dataset", text(e->set)},
                   {"split", text(e->split)},
                   {"images", whole(m->count)},

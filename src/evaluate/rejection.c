@@ -360,7 +360,8 @@ smt_status smt_decision_fit(const smt_evaluation *e,
     if (!confidence) {
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", e->set);
     }
-    smt_decision d = {.temperature = 1, .per_class = options->per_class};
+    smt_decision d = {
+        .temperature = 1, .views = e->info.decision.views, .per_class = options->per_class};
     smt_calibration c = {.loss_before = smt_loss_at(e, 1),
                          .error_before = smt_error_at(e, 1, confidence)};
     if (!options->keep_temperature) {

@@ -37,7 +37,16 @@ bitmap '\xd0\xff\xff\xff' >"$work/flipped/b.bmp"
 run 0 "$semtinel" label "$work/run" "$work/flipped" -o "$work/flips" --surest 1
 spread() { tr -d '"' | tail -n +2 | cut -d, -f3 | sort -n | awk 'NR == 1 { a = $1 } END { print NR == 2 && $1 - a < 1e-5 ? "same" : "differ" }'; }
 [ "$(spread <"$work/flips/labels.csv")" = same ] || fail "upside down is another image: $(cat "$work/flips/labels.csv")"
-[ "$("$semtinel" predict "$work/run" "$work/flipped" --quiet | spread)" = differ ] || fail "the images are not two"
+flips() { "$semtinel" predict "$work/$1" "$work/flipped" --quiet --views "$2" | spread; }
+[ "$(flips run auto)$(flips run 1)$(flips run 8)" = differdiffersame ] || fail "predict --views"
+cp -r "$work/run" "$work/eight"
+run 0 "$semtinel" calibrate "$work/eight" "$work/data" --views 8 --max-rejection 0.2
+[ "$(flips eight auto)$(flips eight 8)" = samesame ] || fail "calibrate --views is not kept"
+run 0 "$semtinel" predict "$work/eight" "$work/flipped" --views 1; says 'fitted with --views 8'
+run 0 "$semtinel" evaluate "$work/eight" "$work/data" -o "$work/measured"; says 'the mean of eight views'
+grep -q '"views": 8' "$work/measured/metrics.json" || fail "metrics.json says nothing of views"
+run 0 "$semtinel" calibrate "$work/eight" "$work/data"
+[ "$(flips eight auto)" = differ ] || fail "calibrate without --views keeps the old ones"
 
 # The surest of each class; the others are listed without a copy.
 run 0 "$semtinel" label "$work/run" "$work/other" -o "$work/some" --surest 0.4
