@@ -76,7 +76,8 @@ void report_summary(smt_file *file, const smt_evaluation *e)
     card_number(file,
                 "%.2f ms",
                 1e3 * e->seconds / (double)(m->count ? m->count : 1),
-                "an image, network only");
+                e->info.decision.views == SMT_VIEWS ? "an image, network only, for eight views"
+                                                    : "an image, network only");
     smt_file_printf(file, "</ul>\n");
     if (e->map->line_count) {
         smt_file_printf(file,
