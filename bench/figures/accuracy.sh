@@ -31,7 +31,10 @@ one() { # set from seed
     esac
     if [ ! -e "$run/test/metrics.json" ]; then
         "$build/semtinel" train "$data/$1" -o "$run" --resume --seed "$3" --threads 1 --quiet "${options[@]}"
-        "$build/semtinel" evaluate "$run" "$test" -o "$run/test" --threads 1 --quiet
+        "$build/semtinel" evaluate "$run" "$test" -o "$run/test" --threads 1 --quiet --views 1
+    fi
+    if [ ! -e "$run/test-views/metrics.json" ]; then
+        "$build/semtinel" evaluate "$run" "$test" -o "$run/test-views" --threads 1 --quiet --views 8
     fi
 }
 export -f one
@@ -48,14 +51,16 @@ for set in $sets; do
 done >"$out/jobs"
 xargs -P "$(nproc)" -L 1 bash -c 'one "$@"' one <"$out/jobs"
 
-printf '%-8s %-14s %-9s %-9s %s\n' set from accuracy macro-F1 'accuracy of each seed'
+printf '%-8s %-14s %-5s %-9s %-9s %s\n' set from views accuracy macro-F1 'accuracy of each seed'
 while read -r set start _; do
-    echo "$set $start"
-done <"$out/jobs" | uniq | while read -r set start; do
+    echo "$set $start 1 test"
+    echo "$set $start 8 test-views"
+done <"$out/jobs" | awk '!seen[$0]++' | while read -r set start views folder; do
     for seed in $seeds; do
-        tr -d ' \n' <"$out/$set-$start-$seed/test/metrics.json" |
+        tr -d ' \n' <"$out/$set-$start-$seed/$folder/metrics.json" |
             sed -E 's/.*"accuracy":([0-9.]+).*"macro_avg":\{[^}]*"f1":([0-9.]+).*/\1 \2/'
         echo
-    done | awk -v set="$set" -v start="$start" \
-        'NF {n++; a += $1; f += $2; all = all sprintf(" %.3f", $1)} END {printf "%-8s %-14s %-9.3f %-9.3f%s\n", set, start, a / n, f / n, all}'
+    done | awk -v set="$set" -v start="$start" -v views="$views" \
+        'NF {n++; a += $1; f += $2; all = all sprintf(" %.3f", $1)}
+         END {printf "%-8s %-14s %-5s %-9.3f %-9.3f%s\n", set, start, views, a / n, f / n, all}'
 done
