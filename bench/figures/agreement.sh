@@ -1,0 +1,18 @@
+#!/bin/bash
+# agreement.sh RUN FILE TREE...: the share of the images under the trees to which FILE, an int8 model say, gives the class that RUN
+# gives. Labels are not needed. int8.sh measures it with one view of each image; this with VIEWS (8).
+#
+#     bench/figures/agreement.sh run out/run/int8.tflite sem-a sem-h phase3
+#
+# SEMTINEL: the command (default build/semtinel).
+set -eu -o pipefail
+[ $# -ge 3 ] || { sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 2; }
+semtinel=${SEMTINEL:-$(cd "$(dirname "$0")/../.." && pwd)/build/semtinel}
+run=$1 file=$2
+shift 2
+classes() { # MODEL TREE...: a line for each image
+    "$semtinel" predict "$@" --views "${VIEWS:-8}" --json --quiet | awk -F'"' '/"predicted_class"/ { print $4 }'
+}
+paste -d '\n' <(classes "$run" "$@") <(classes "$file" "$@") |
+    awk 'NR % 2 { first = $0; next } { images++; same += $0 == first }
+         END { if (!images) exit 1; printf "%s: %d images, same class %.2f%%\n", file, images, 100 * same / images }' file="$file"
