@@ -194,53 +194,20 @@ done:
     return status;
 }
 
-/* Added images that are near-duplicates of a validation image are to be left alone. */
-static smt_status leave_out_copies(const smt_dataset *dataset,
-                                   const uint32_t *group,
-                                   smt_split *assigned,
-                                   smt_error *error)
-{
-    size_t images = dataset->sample_count, copies = 0;
-    bool *held = smt_alloc(images, sizeof *held); /* by group */
-    if (!held) {
-        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", dataset->root);
-    }
-    for (size_t i = 0; i < images; i++) {
-        held[group[i]] = held[group[i]] || assigned[i] == SMT_SPLIT_VAL;
-    }
-    for (size_t i = 0; i < images; i++) {
-        if (dataset->samples[i].added && held[group[i]]) {
-            assigned[i] = SMT_SPLIT_TEST;
-            copies++;
-        }
-    }
-    if (copies) {
-        smt_log(SMT_LOG_INFO,
-                "%s: %zu added %s left out: near-duplicates of validation images",
-                dataset->root,
-                copies,
-                smt_plural(copies, "image", "images"));
-    }
-    smt_free(held);
-    return SMT_OK;
-}
-
 smt_status smt_dataset_hold_out(
     smt_dataset *dataset, double part, uint64_t seed, smt_pool *pool, smt_error *error)
 {
     size_t train = 0, held = 0;
-    bool split = false, has_val = false;
+    bool split = false;
     if (!(part > 0 && part <= 0.5)) {
         return smt_fail(
             error, SMT_ERR_ARGUMENT, "hold out %g: the part must be above 0 and at most 0.5", part);
     }
     for (size_t i = 0; i < dataset->sample_count; i++) {
-        has_val = has_val || dataset->samples[i].split == SMT_SPLIT_VAL;
-        split =
-            split || (dataset->samples[i].split != SMT_SPLIT_NONE && !dataset->samples[i].added);
-    }
-    if (has_val && !dataset->added_count) {
-        return SMT_OK;
+        if (dataset->samples[i].split == SMT_SPLIT_VAL) {
+            return SMT_OK;
+        }
+        split = split || dataset->samples[i].split != SMT_SPLIT_NONE;
     }
     smt_audit *audit = NULL;
     smt_split *assigned = smt_alloc(dataset->sample_count, sizeof *assigned);
@@ -254,28 +221,20 @@ smt_status smt_dataset_hold_out(
     if (status == SMT_OK) {
         for (size_t i = 0; i < dataset->sample_count; i++) {
             assigned[i] = dataset->samples[i].split;
-            wanted[i] = !dataset->samples[i].added &&
-                        assigned[i] == (split ? SMT_SPLIT_TRAIN : SMT_SPLIT_NONE);
+            wanted[i] = assigned[i] == (split ? SMT_SPLIT_TRAIN : SMT_SPLIT_NONE);
             train += wanted[i];
         }
-    }
-    if (status == SMT_OK && !has_val) {
         smt_split_options options = {.train = 1 - part, .val = part, .seed = seed};
         status = smt_split_assign(dataset, audit->group, wanted, &options, assigned, error);
-    }
-    if (status == SMT_OK) {
-        status = leave_out_copies(dataset, audit->group, assigned, error);
     }
     if (status == SMT_OK) {
         for (size_t i = 0; i < dataset->sample_count; i++) {
             dataset->samples[i].split = assigned[i];
             held += assigned[i] == SMT_SPLIT_VAL;
         }
-    }
-    if (status == SMT_OK && !has_val) {
         smt_log(SMT_LOG_INFO,
-                "%s: no val/ folder; %zu of %zu training %s held out for validation, by groups of "
-                "near-duplicates",
+                "%s: no val/ folder; %zu of %zu training %s held out for validation, by groups "
+                "of near-duplicates",
                 dataset->root,
                 held,
                 train,
@@ -290,5 +249,34 @@ smt_status smt_dataset_hold_out(
     }
     smt_free(assigned);
     smt_free(wanted);
+    return status;
+}
+
+smt_status smt_dataset_leave_out_copies(smt_dataset *dataset, smt_pool *pool, smt_error *error)
+{
+    size_t images = dataset->sample_count, copies = 0;
+    smt_audit *audit = NULL;
+    bool *held = smt_alloc(images, sizeof *held); /* by group */
+    smt_status status = held ? smt_audit_run(dataset, NULL, pool, &audit, error)
+                             : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", dataset->root);
+    for (size_t i = 0; i < images && !status; i++) {
+        bool validates = dataset->samples[i].split == SMT_SPLIT_VAL;
+        held[audit->group[i]] = held[audit->group[i]] || validates;
+    }
+    for (size_t i = 0; i < images && !status; i++) {
+        if (dataset->samples[i].added && held[audit->group[i]]) {
+            dataset->samples[i].split = SMT_SPLIT_TEST;
+            copies++;
+        }
+    }
+    if (copies) {
+        smt_log(SMT_LOG_INFO,
+                "%s: %zu added %s left out: near-duplicates of validation images",
+                dataset->root,
+                copies,
+                smt_plural(copies, "image", "images"));
+    }
+    smt_audit_destroy(&audit);
+    smt_free(held);
     return status;
 }

@@ -30,9 +30,11 @@ static bool same_counts(const smt_dataset *dataset, const json_t *data)
         }
         char *name = smt_utf8(dataset->classes[c]);
         const json_t *train = name ? json_object_get(json_object_get(data, "train"), name) : NULL;
+        const json_t *added = name ? json_object_get(json_object_get(data, "added"), name) : NULL;
         const json_t *val = name ? json_object_get(json_object_get(data, "val"), name) : NULL;
         smt_free(name);
-        if (json_integer_value(train) != images[0] || json_integer_value(val) != images[1]) {
+        if (json_integer_value(train) - json_integer_value(added) != images[0] ||
+            json_integer_value(val) != images[1]) {
             return false;
         }
     }

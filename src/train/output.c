@@ -66,6 +66,10 @@ static char *provenance(const smt_run *run)
         "val_macro_f1",
         figure(best->val_macro_f1));
     char *text = NULL;
+    if (root && d->dataset->added_count) {
+        json_object_set_new(
+            json_object_get(root, "data"), "added", counts_json(d, d->added_images));
+    }
     if (root) {
         char *dumped = json_dumps(root, JSON_COMPACT);
         text = dumped ? smt_strdup(dumped) : NULL;

@@ -150,13 +150,16 @@ static smt_status count_images(smt_train_data *d, smt_error *error)
 {
     size_t classes = (size_t)d->class_count;
     d->train_images = smt_alloc(classes, sizeof *d->train_images);
+    d->added_images = smt_alloc(classes, sizeof *d->added_images);
     d->val_images = smt_alloc(classes, sizeof *d->val_images);
-    if (!d->train_images || !d->val_images) {
+    if (!d->train_images || !d->added_images || !d->val_images) {
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", d->dataset->root);
     }
     for (size_t i = 0; i < d->pixels->count; i++) {
         if (d->train_labels[i] >= 0) {
             d->train_images[d->train_labels[i]]++;
+            d->added_images[d->train_labels[i]] +=
+                d->dataset->samples[d->pixels->sample[i]].added > 0;
             d->train_count++;
         }
         if (d->val_labels[i] >= 0) {
@@ -228,8 +231,19 @@ smt_status smt_train_data_load(const smt_train_job *job,
     }
     bool has_val = false;
     smt_status status = smt_dataset_scan(job->dataset, &d->dataset, error);
+    if (!status) {
+        status = choose(d->dataset, &has_val, error);
+    }
+    if (!status && !has_val) {
+        d->held_out = true;
+        status =
+            smt_dataset_hold_out(d->dataset, options->val_share, options->seed, job->pool, error);
+    }
     for (int i = 0; !status && i < job->also_count; i++) {
         status = smt_dataset_add(d->dataset, job->also[i], error);
+    }
+    if (!status && job->also_count) {
+        status = smt_dataset_leave_out_copies(d->dataset, job->pool, error);
     }
     if (status) {
         goto done;
@@ -238,12 +252,6 @@ smt_status smt_train_data_load(const smt_train_job *job,
     if (!wanted) {
         status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", job->dataset);
         goto done;
-    }
-    status = choose(d->dataset, &has_val, error);
-    d->held_out = !has_val;
-    if (!status && (!has_val || job->also_count)) {
-        status =
-            smt_dataset_hold_out(d->dataset, options->val_share, options->seed, job->pool, error);
     }
     for (size_t i = 0; i < d->dataset->sample_count; i++) {
         wanted[i] = d->dataset->samples[i].split != SMT_SPLIT_TEST;
@@ -291,6 +299,7 @@ void smt_train_data_free(smt_train_data **data)
     smt_free(d->train_labels);
     smt_free(d->val_labels);
     smt_free(d->train_images);
+    smt_free(d->added_images);
     smt_free(d->val_images);
     smt_free(d->extra_labels);
     smt_pixels_destroy(&d->extra);

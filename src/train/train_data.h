@@ -17,6 +17,7 @@ typedef struct smt_train_data {
     int class_count;                /* classes with at least one training image */
     char **classes;                 /* class_count; UTF-8 */
     size_t *train_images, *val_images; /* class_count */
+    size_t *added_images;              /* class_count: those of train_images that were added */
     size_t train_count, val_count;
     bool held_out;     /* val was taken from train */
     smt_pixels *extra; /* or NULL */

@@ -66,6 +66,11 @@ cmp -s "$work/run/model.safetensors" "$work/more/model.safetensors" && fail "--a
 run 1 "$semtinel" train "$work/data" -o "$work/more" --resume; says_one_line; says '--also'
 run 0 "$semtinel" train "$work/data" --also "$work/some" -o "$work/more" --resume; says 'was complete'
 
+# Of a set without val/ the part that was held out is found again for calibrating, whatever was added.
+run 0 "$semtinel" train "$work/data/train" --also "$work/some" -o "$work/held" --init none --mix-synth 0 --epochs 1 --size 48 --width 0.25
+says 'held out'
+run 0 "$semtinel" calibrate "$work/held" "$work/data/train"
+
 # Folders of other names are told; without any that fits there is nothing to add.
 mkdir "$work/named"
 cp -r "$work/other/bridge" "$work/named/Bridges"
