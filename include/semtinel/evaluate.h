@@ -180,6 +180,8 @@ SMT_API smt_status smt_classifier_run_scored(smt_classifier *classifier,
                                              smt_error *error);
 /* Replaces temperature and thresholds. */
 SMT_API void smt_classifier_decide(smt_classifier *classifier, const smt_decision *decision);
+/* The decision's views alone: 1 or SMT_VIEWS. */
+SMT_API void smt_classifier_set_views(smt_classifier *classifier, int views);
 /* Features by info.layout, count x *width, freed with smt_free; SMT_ERR_UNSUPPORTED where the
  * network does not show them (a .tflite, a graph without a last pooling). */
 SMT_API smt_status smt_classifier_features(smt_classifier *classifier,

@@ -63,16 +63,18 @@ smt_status cli_open_classifier(
 
 void cli_choose_views(smt_classifier *classifier, int choice)
 {
-    smt_decision decision = smt_classifier_about(classifier)->decision;
-    int wanted = choice == 2 ? SMT_VIEWS : 1;
-    if (choice && decision.views != wanted && decision.rejects) {
+    const smt_classifier_info *info = smt_classifier_about(classifier);
+    if (!choice) {
+        return;
+    }
+    int views = choice == 2 ? SMT_VIEWS : 1;
+    if (info->decision.views != views && info->decision.rejects) {
         smt_log(SMT_LOG_WARNING,
                 "%s: its thresholds were fitted with --views %d",
-                smt_classifier_about(classifier)->path,
-                decision.views);
+                info->path,
+                info->decision.views);
     }
-    decision.views = choice ? wanted : decision.views;
-    smt_classifier_decide(classifier, &decision);
+    smt_classifier_set_views(classifier, views);
 }
 
 smt_status cli_open_explainer(const char *source,

@@ -2,6 +2,7 @@
 #include "cli/classify.h"
 #include "cli/cli.h"
 #include "cli/gather.h"
+#include "cli/pixels.h"
 
 #include <semtinel/split.h>
 
@@ -70,9 +71,7 @@ static smt_status classify(smt_classifier *classifier,
     size_t classes = (size_t)info->class_count, side = (size_t)pixels->size * (size_t)pixels->size;
     float *rows = smt_alloc(BLOCK, classes * sizeof *rows);
     smt_status status = rows ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
-    smt_decision decision = info->decision;
-    decision.views = SMT_VIEWS;
-    smt_classifier_decide(classifier, &decision);
+    smt_classifier_set_views(classifier, SMT_VIEWS);
     for (size_t first = 0; first < pixels->count && !status; first += BLOCK) {
         size_t count = pixels->count - first < BLOCK ? pixels->count - first : BLOCK;
         status = smt_classifier_run(classifier, pixels->data + first * side, count, rows, error);
@@ -137,20 +136,14 @@ static smt_status label(smt_classifier *classifier,
 {
     smt_pixels *pixels = NULL;
     smt_label *labels = NULL;
-    smt_sample *samples = smt_alloc(list->count, sizeof *samples);
-    smt_status status = samples ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
-    for (size_t i = 0; i < list->count && !status; i++) {
-        samples[i] = (smt_sample){.path = list->items[i], .split = SMT_SPLIT_NONE};
-    }
-    const smt_dataset set = {
-        .root = list->items[0], .sample_count = list->count, .samples = samples};
-    status =
-        status
-            ? status
-            : smt_pixels_load(
-                  &set, NULL, smt_classifier_about(classifier)->input_size, pool, &pixels, error);
+    smt_status status = cli_load_paths(list->items,
+                                       list->count,
+                                       smt_classifier_about(classifier)->input_size,
+                                       pool,
+                                       &pixels,
+                                       skipped,
+                                       error);
     if (!status) {
-        *skipped = pixels->failed_count;
         labels = smt_alloc(pixels->count, sizeof *labels);
         status = labels ? classify(classifier, pixels, list, labels, error)
                         : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
@@ -167,7 +160,6 @@ static smt_status label(smt_classifier *classifier,
         }
     }
     smt_free(labels);
-    smt_free(samples);
     smt_pixels_destroy(&pixels);
     return status;
 }
@@ -194,9 +186,6 @@ int cli_label(int argc, char **argv)
     status = status ? status : cli_open_classifier(operands[0], names, pool, &classifier, &error);
     status =
         status ? status : cli_gather((const char *const *)operands + 1, count - 1, &list, &error);
-    if (!status && !list.count) {
-        status = smt_fail(&error, SMT_ERR_IO, "%s: no image in it", operands[1]);
-    }
     status = status ? status : label(classifier, &list, pool, &skipped, &error);
     smt_list_free(&list.items, list.count);
     smt_classifier_close(&classifier);

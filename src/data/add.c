@@ -3,31 +3,13 @@
 
 #include <string.h>
 
-/* The class of `set` that `name` means; -1: none. */
-static int same_class(const smt_dataset *set, const char *name)
-{
-    char wanted[SMT_CANONICAL], own[SMT_CANONICAL];
-    smt_class_canonical(name, wanted);
-    for (int level = 0; level < 3; level++) {
-        for (int c = 0; c < set->class_count; c++) {
-            smt_class_canonical(set->classes[c], own);
-            if (level == 0   ? strcmp(set->classes[c], name) == 0
-                : level == 1 ? data_same_spelling(set->classes[c], name)
-                             : strcmp(own, wanted) == 0) {
-                return c;
-            }
-        }
-    }
-    return -1;
-}
-
 /* to[c]: the class of `set` for each of `more`. */
 static smt_status
 match_classes(const smt_dataset *set, const smt_dataset *more, int *to, smt_error *error)
 {
     int known = 0;
     for (int c = 0; c < more->class_count; c++) {
-        to[c] = same_class(set, more->classes[c]);
+        to[c] = data_find_class(set, more->classes[c], true);
         known += to[c] >= 0;
     }
     if (!known) {

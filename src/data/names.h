@@ -8,6 +8,9 @@
  * one another, or in the plural's s only. Synonyms do not count:
  * within one data set "short" and "bridge" may be two classes. */
 bool data_same_spelling(const char *a, const char *b);
+/* The class of `set` of this name, else of the same spelling (data_same_spelling), else, with
+ * `synonyms`, of the same canonical name; -1: none. */
+int data_find_class(const smt_dataset *set, const char *name, bool synonyms);
 /* Lower case, without blanks and ASCII punctuation, without the plural's s; other bytes (UTF-8)
  * stay. `out` holds SMT_CANONICAL bytes; a longer name is cut. */
 void data_plain_name(const char *name, char *out);

@@ -109,17 +109,12 @@ static smt_status no_memory(scan *s)
 static smt_status find_class(scan *s, const char *name, const char *path, int *out)
 {
     smt_dataset *set = s->set;
-    for (int pass = 0; pass < 2; pass++) {
-        for (int i = 0; i < set->class_count; i++) {
-            if (pass ? data_same_spelling(set->classes[i], name)
-                     : strcmp(set->classes[i], name) == 0) {
-                if (pass) {
-                    smt_log(SMT_LOG_INFO, "%s: taken as class %s", path, set->classes[i]);
-                }
-                *out = i;
-                return SMT_OK;
-            }
+    *out = data_find_class(set, name, false);
+    if (*out >= 0) {
+        if (strcmp(set->classes[*out], name) != 0) {
+            smt_log(SMT_LOG_INFO, "%s: taken as class %s", path, set->classes[*out]);
         }
+        return SMT_OK;
     }
     if (set->class_count == s->class_capacity) {
         int capacity = s->class_capacity ? 2 * s->class_capacity : 16;

@@ -157,6 +157,11 @@ void smt_classifier_decide(smt_classifier *classifier, const smt_decision *decis
     classifier->info.decision = *decision;
 }
 
+void smt_classifier_set_views(smt_classifier *classifier, int views)
+{
+    classifier->info.decision.views = views;
+}
+
 const smt_classifier_info *smt_classifier_about(const smt_classifier *classifier)
 {
     return &classifier->info;

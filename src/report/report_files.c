@@ -30,9 +30,8 @@ static bool measure(const char *path, const smt_evaluation *e, smt_pool *pool, s
     size_t n = e->count < IMAGES ? e->count : IMAGES, same = 0, right = 0;
     float *probabilities = smt_alloc(n * (size_t)info->class_count, sizeof *probabilities);
     bool good = probabilities && n && same_classes(info, &e->info);
-    smt_decision decision = info->decision;
-    decision.views = e->info.decision.views; /* as the model beside them was measured */
-    smt_classifier_decide(classifier, &decision);
+    /* As the model that they are compared with. */
+    smt_classifier_set_views(classifier, e->info.decision.views);
     double start = smt_clock();
     good =
         good && smt_classifier_run(classifier, e->pixels->data, n, probabilities, NULL) == SMT_OK;
