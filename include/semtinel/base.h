@@ -159,8 +159,13 @@ SMT_API double smt_clock(void); /* seconds, monotonic */
  * it leads to is replaced; a device or pipe is written straight away. */
 typedef struct smt_file smt_file;
 SMT_API smt_status smt_file_create(const char *path, smt_file **out, smt_error *error);
+/* Standard output in its place, which stays open behind the commit. */
+SMT_API smt_status smt_file_standard_output(smt_file **out, smt_error *error);
 SMT_API void smt_file_write(smt_file *file, const void *data, size_t size);
 SMT_API void smt_file_printf(smt_file *file, const char *format, ...) SMT_PRINTF(2, 3);
+/* One field of CSV, quoted where it needs it (RFC 4180), and where blanks at its ends would be
+ * trimmed by many readers. */
+SMT_API void smt_file_csv_field(smt_file *file, const char *text);
 /* The path to write to meanwhile, for a library that
  * insists on opening the file itself; owned by `file`. */
 SMT_API const char *smt_file_temporary(const smt_file *file);

@@ -460,9 +460,6 @@ SMT_API smt_status smt_compare(const smt_prediction_table *const *tables,
                                smt_error *error);
 SMT_API void smt_comparison_destroy(smt_comparison **comparison);
 
-/* Writes one field of CSV, quoted if it needs it. */
-SMT_API void smt_csv_field(smt_file *file, const char *text);
-
 #ifdef __cplusplus
 }
 #endif

@@ -115,6 +115,20 @@ smt_status smt_file_create(const char *path, smt_file **out, smt_error *error)
     return SMT_OK;
 }
 
+smt_status smt_file_standard_output(smt_file **out, smt_error *error)
+{
+    smt_file *file = smt_alloc(1, sizeof *file);
+    char *path = smt_strdup("standard output");
+    if (!file || !path) {
+        smt_free(file);
+        smt_free(path);
+        return smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    }
+    *file = (smt_file){.path = path, .stream = stdout, .slot = -1, .bulk = true};
+    *out = file;
+    return SMT_OK;
+}
+
 void smt_file_write(smt_file *file, const void *data, size_t size)
 {
     if (!file->error && size && fwrite(data, 1, size, file->stream) != size) {
@@ -131,6 +145,25 @@ void smt_file_printf(smt_file *file, const char *format, ...)
     if (written < 0 && !file->error) {
         file->error = errno ? errno : EIO;
     }
+}
+
+void smt_file_csv_field(smt_file *file, const char *text)
+{
+    size_t length = strlen(text);
+    bool quote =
+        strpbrk(text, ",\"\r\n") || (length && (text[0] == ' ' || text[length - 1] == ' '));
+    if (!quote) {
+        smt_file_write(file, text, length);
+        return;
+    }
+    smt_file_write(file, "\"", 1);
+    for (; *text; text++) {
+        smt_file_write(file, text, 1);
+        if (*text == '"') {
+            smt_file_write(file, text, 1);
+        }
+    }
+    smt_file_write(file, "\"", 1);
 }
 
 const char *smt_file_temporary(const smt_file *file)
@@ -150,7 +183,7 @@ smt_status smt_file_commit(smt_file **file, smt_error *error)
         /* fsync refuses pipes and some file systems; only a lack of space is an error there. */
         f->error = errno == EINVAL || errno == EROFS ? 0 : errno;
     }
-    if (fclose(f->stream) && !f->error) {
+    if (f->stream != stdout && fclose(f->stream) && !f->error) {
         f->error = errno;
     }
     if (!f->error && f->temporary && rename(f->temporary, f->target)) {
@@ -170,7 +203,9 @@ smt_status smt_file_commit(smt_file **file, smt_error *error)
 void smt_file_abandon(smt_file **file)
 {
     if (file && *file) {
-        fclose((*file)->stream);
+        if ((*file)->stream != stdout) {
+            fclose((*file)->stream);
+        }
         if ((*file)->temporary) {
             unlink((*file)->temporary);
         }

@@ -85,11 +85,11 @@ static smt_status explain_pixels(
     status = status ? status : smt_overlay_save(image, &explanation, path, error);
     if (!status) {
         int best = smt_argmax(probabilities, info->class_count);
-        smt_csv_field(w->csv, file);
+        smt_file_csv_field(w->csv, file);
         smt_file_printf(w->csv, ",");
-        smt_csv_field(w->csv, info->classes[best]);
+        smt_file_csv_field(w->csv, info->classes[best]);
         smt_file_printf(w->csv, ",");
-        smt_csv_field(w->csv, info->classes[shown]);
+        smt_file_csv_field(w->csv, info->classes[shown]);
         smt_file_printf(w->csv,
                         ",%.6f,%.4f,%.4f,%.4f,%.4f,%.4f,%.6g,",
                         (double)probabilities[shown],
@@ -99,7 +99,7 @@ static smt_status explain_pixels(
                         (double)explanation.centre_y,
                         (double)explanation.area,
                         (double)explanation.strength);
-        smt_csv_field(w->csv, smt_path_name(path));
+        smt_file_csv_field(w->csv, smt_path_name(path));
         smt_file_printf(w->csv, "\n");
     }
     smt_explanation_free(&explanation);

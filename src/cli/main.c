@@ -327,7 +327,7 @@ int main(int argc, char **argv)
     catch_signals();
     int code = dispatch(argc, argv);
     close_bar();
-    if (fflush(stdout) || ferror(stdout)) {
+    if (code != EXIT_FAILED && (fflush(stdout) || ferror(stdout))) {
         fprintf(stderr, "semtinel: cannot write to standard output\n");
         return EXIT_FAILED;
     }

@@ -68,30 +68,10 @@ static void read_one(void *context, int task, int worker)
 }
 
 typedef struct sink {
-    smt_file *file; /* NULL: standard output */
-    json_t *rows;   /* NULL: CSV */
-    bool begun;     /* of CSV: the header is written */
+    smt_file *file;
+    json_t *rows; /* NULL: CSV */
+    bool begun;   /* of CSV: the header is written */
 } sink;
-
-static void write_text(sink *s, const char *text)
-{
-    if (s->file) {
-        smt_file_write(s->file, text, strlen(text));
-    } else {
-        fputs(text, stdout);
-    }
-}
-
-static void write_field(sink *s, const char *text)
-{
-    bool quote = strpbrk(text, ",\"\r\n");
-    write_text(s, quote ? "\"" : "");
-    for (const char *p = text; *p; p++) {
-        char piece[3] = {*p, quote && *p == '"' ? '"' : '\0', 0};
-        write_text(s, piece);
-    }
-    write_text(s, quote ? "\"" : "");
-}
 
 static smt_status emit(sink *s,
                        const smt_classifier_info *info,
@@ -106,23 +86,21 @@ static smt_status emit(sink *s,
                               ? info->classes[best]
                               : REVIEW;
     if (!s->rows) {
-        char number[32];
         if (!s->begun) {
-            write_text(s,
-                       rejects ? "image_name,predicted_class,confidence,suggested_class\n"
-                               : "image_name,predicted_class,confidence\n");
+            smt_file_printf(s->file,
+                            "image_name,predicted_class,confidence%s\n",
+                            rejects ? ",suggested_class" : "");
             s->begun = true;
         }
-        write_field(s, path);
-        write_text(s, ",");
-        write_field(s, decided);
-        snprintf(number, sizeof number, ",%.6f", (double)row[best]);
-        write_text(s, number);
+        smt_file_csv_field(s->file, path);
+        smt_file_printf(s->file, ",");
+        smt_file_csv_field(s->file, decided);
+        smt_file_printf(s->file, ",%.6f", (double)row[best]);
         if (rejects) {
-            write_text(s, ",");
-            write_field(s, info->classes[best]);
+            smt_file_printf(s->file, ",");
+            smt_file_csv_field(s->file, info->classes[best]);
         }
-        write_text(s, "\n");
+        smt_file_printf(s->file, "\n");
         return SMT_OK;
     }
     char *name = smt_utf8(path);
@@ -232,11 +210,10 @@ static smt_status finish(sink *s, smt_error *error)
         if (!text) {
             return smt_fail(error, SMT_ERR_MEMORY, "out of memory");
         }
-        write_text(s, text);
-        write_text(s, "\n");
+        smt_file_printf(s->file, "%s\n", text);
         free(text);
     }
-    return s->file ? smt_file_commit(&s->file, error) : SMT_OK;
+    return smt_file_commit(&s->file, error);
 }
 
 /* A thread more than images would only take memory, as each has its own arena. */
@@ -279,8 +256,9 @@ int cli_predict(int argc, char **argv)
     status = status
                  ? status
                  : cli_gather((const char *const *)operands + 1, operand_count - 1, &list, &error);
-    if (!status && to_file) {
-        status = smt_file_create(output, &s.file, &error);
+    if (!status) {
+        status = to_file ? smt_file_create(output, &s.file, &error)
+                         : smt_file_standard_output(&s.file, &error);
     }
     if (!status && as_json) {
         s.rows = json_array();

@@ -241,11 +241,11 @@ static smt_status write_provenance(run *r, smt_error *error)
     smt_file_printf(file, "file,source,class,seed,serial\n");
     for (size_t i = 0; i < r->job_count; i++) {
         const smt_sample *sample = &set->samples[r->jobs[i].sample];
-        tree_csv_field(file, r->jobs[i].path + prefix);
+        smt_file_csv_field(file, r->jobs[i].path + prefix);
         smt_file_write(file, ",", 1);
-        tree_csv_field(file, data_relative(set, sample->path));
+        smt_file_csv_field(file, data_relative(set, sample->path));
         smt_file_write(file, ",", 1);
-        tree_csv_field(file, set->classes[sample->class_index]);
+        smt_file_csv_field(file, set->classes[sample->class_index]);
         smt_file_printf(
             file, ",%llu,%d\n", (unsigned long long)r->options->seed, r->jobs[i].serial);
     }

@@ -55,11 +55,11 @@ smt_label_write(const smt_label *labels, size_t count, bool link, const char *ou
         status = smt_interrupted() ? smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted")
                                    : copy(&t, &labels[i], link, &copied, error);
         if (!status) {
-            tree_csv_field(file, labels[i].path);
+            smt_file_csv_field(file, labels[i].path);
             smt_file_write(file, ",", 1);
-            tree_csv_field(file, labels[i].class_name);
+            smt_file_csv_field(file, labels[i].class_name);
             smt_file_printf(file, ",%.6f,", labels[i].confidence);
-            tree_csv_field(file, copied ? copied + prefix : "");
+            smt_file_csv_field(file, copied ? copied + prefix : "");
             smt_file_write(file, "\n", 1);
             smt_progress("copying", i + 1, count);
         }

@@ -176,15 +176,6 @@ smt_status tree_copy(const char *from, const char *to, bool link_it, smt_error *
     return status;
 }
 
-void tree_csv_field(smt_file *file, const char *text)
-{
-    smt_file_write(file, "\"", 1);
-    for (; *text; text++) {
-        smt_file_write(file, *text == '"' ? "\"\"" : text, *text == '"' ? 2 : 1);
-    }
-    smt_file_write(file, "\"", 1);
-}
-
 smt_status tree_commit(tree *t, smt_error *error)
 {
     char **names = NULL, **from = NULL, **to = NULL;

@@ -28,8 +28,6 @@ smt_status tree_free_path(const tree *t,
                           char **path,
                           smt_error *error);
 smt_status tree_copy(const char *from, const char *to, bool link_it, smt_error *error);
-/* A field of a CSV file: quoted, quotes doubled (RFC 4180). */
-void tree_csv_field(smt_file *file, const char *text);
 /* Moves the finished entries out of the staging folder.
  * Frees either way; on failure OUT is left as it was. */
 smt_status tree_commit(tree *t, smt_error *error);

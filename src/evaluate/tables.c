@@ -3,26 +3,6 @@
 
 #include <string.h>
 
-void smt_csv_field(smt_file *file, const char *text)
-{
-    /* RFC 4180; blanks at the ends are quoted too, because many readers trim them. */
-    size_t length = strlen(text);
-    bool quote =
-        strpbrk(text, ",\"\r\n") || (length && (text[0] == ' ' || text[length - 1] == ' '));
-    if (!quote) {
-        smt_file_write(file, text, length);
-        return;
-    }
-    smt_file_write(file, "\"", 1);
-    for (; *text; text++) {
-        smt_file_write(file, text, 1);
-        if (*text == '"') {
-            smt_file_write(file, text, 1);
-        }
-    }
-    smt_file_write(file, "\"", 1);
-}
-
 smt_status smt_save_predictions(const smt_evaluation *e, const char *path, smt_error *error)
 {
     smt_file *file = NULL;
@@ -34,15 +14,15 @@ smt_status smt_save_predictions(const smt_evaluation *e, const char *path, smt_e
     smt_file_printf(file, "file,true,predicted,confidence");
     for (int c = 0; c < classes; c++) {
         smt_file_printf(file, ",");
-        smt_csv_field(file, e->info.classes[c]);
+        smt_file_csv_field(file, e->info.classes[c]);
     }
     smt_file_printf(file, "\n");
     for (size_t i = 0; i < e->count; i++) {
-        smt_csv_field(file, e->files[i]);
+        smt_file_csv_field(file, e->files[i]);
         smt_file_printf(file, ",");
-        smt_csv_field(file, e->map->classes[e->truth[i]]);
+        smt_file_csv_field(file, e->map->classes[e->truth[i]]);
         smt_file_printf(file, ",");
-        smt_csv_field(file, e->map->classes[e->predicted[i]]);
+        smt_file_csv_field(file, e->map->classes[e->predicted[i]]);
         smt_file_printf(file, ",%.6f", (double)e->confidence[i]);
         for (int c = 0; c < classes; c++) {
             smt_file_printf(
@@ -62,11 +42,11 @@ smt_status smt_save_confusion(const smt_evaluation *e, const char *path, smt_err
     }
     const smt_metrics *m = e->metrics;
     for (int part = 0; part < 2; part++) {
-        smt_csv_field(file, part ? "row percent: true\\predicted" : "count: true\\predicted");
+        smt_file_csv_field(file, part ? "row percent: true\\predicted" : "count: true\\predicted");
         for (int c = 0; c < m->class_count; c++) {
             if (smt_metrics_active(m, c)) {
                 smt_file_printf(file, ",");
-                smt_csv_field(file, e->map->classes[c]);
+                smt_file_csv_field(file, e->map->classes[c]);
             }
         }
         smt_file_printf(file, "\n");
@@ -74,7 +54,7 @@ smt_status smt_save_confusion(const smt_evaluation *e, const char *path, smt_err
             if (!smt_metrics_active(m, t)) {
                 continue;
             }
-            smt_csv_field(file, e->map->classes[t]);
+            smt_file_csv_field(file, e->map->classes[t]);
             for (int p = 0; p < m->class_count; p++) {
                 size_t count = m->confusion[(size_t)t * (size_t)m->class_count + (size_t)p];
                 size_t support = m->classes[t].support;

@@ -186,6 +186,28 @@ static void test_pool(void **state)
     smt_pool_destroy(&pool);
 }
 
+static void test_file_csv(void **state)
+{
+    (void)state;
+    smt_error error;
+    char *path = smt_path_join(folder, "fields.csv");
+    smt_file *file = NULL;
+    assert_int_equal(smt_file_create(path, &file, &error), SMT_OK);
+    const char *fields[] = {"plain", "a,b", "say \"x\"", "two\nlines", " blank", "", NULL};
+    for (int i = 0; fields[i]; i++) {
+        smt_file_csv_field(file, fields[i]);
+        smt_file_write(file, ",", 1);
+    }
+    assert_int_equal(smt_file_commit(&file, &error), SMT_OK);
+    void *data = NULL;
+    size_t size = 0;
+    assert_int_equal(smt_file_load(path, 0, &data, &size, &error), SMT_OK);
+    assert_string_equal(data, "plain,\"a,b\",\"say \"\"x\"\"\",\"two\nlines\",\" blank\",,");
+    smt_free(data);
+    assert_int_equal(unlink(path), 0);
+    smt_free(path);
+}
+
 static void test_file_whole(void **state)
 {
     (void)state;
@@ -415,6 +437,7 @@ int main(void)
         cmocka_unit_test(test_rng_distributions),
         cmocka_unit_test(test_rng_shuffle),
         cmocka_unit_test(test_pool),
+        cmocka_unit_test_setup_teardown(test_file_csv, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_file_whole, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_file_errors, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_file_links, make_folder, remove_folder),
