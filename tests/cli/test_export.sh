@@ -1,27 +1,8 @@
 #!/bin/bash
 # semtinel export and info: every format of a small PyTorch network, what the files say of themselves, and refusals.
-set -u
-semtinel=$1
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+. "$here/checks.sh"
 model=$here/../golden/format/torchvision.pth
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failed=0
-
-fail() {
-    echo "FAILED: $*"
-    failed=1
-}
-
-expect() { # CODE WORD COMMAND...: exit code, and a word in the output
-    local code=$1 word=$2
-    shift 2
-    local text
-    text=$("$@" 2>&1)
-    local got=$?
-    [ $got -eq "$code" ] || fail "exit code $got instead of $code: $*: $text"
-    grep -q -- "$word" <<< "$text" || fail "no '$word' in the output of $*: $text"
-}
 
 expect 0 "usage: semtinel export" "$semtinel" export --help
 expect 0 "usage: semtinel info" "$semtinel" info --help
@@ -29,7 +10,7 @@ expect 2 "give -o FILE or --all" "$semtinel" export "$model"
 expect 2 "suffix names no format" "$semtinel" export "$model" -o "$work/x.foo"
 expect 1 "none.onnx: no such model" "$semtinel" export "$work/none.onnx" -o "$work/x.tflite"
 expect 1 "text file" "$semtinel" info "$here/test_export.sh"
-expect 1 "Is a directory\|cannot\|No such" "$semtinel" export "$model" -o "$work/no/such/folder/x.tflite"
+expect 1 "Is a directory|cannot|No such" "$semtinel" export "$model" -o "$work/no/such/folder/x.tflite"
 
 # A name that is not a model of semtinel's own cannot be a checkpoint: skipped and named, the rest is written.
 expect 3 "not written" "$semtinel" export "$model" --all "$work/all"
@@ -79,9 +60,9 @@ done
 [ "$(grep -c 'scale its input' "$work/notes")" -eq 3 ] || fail "no warning of unscaled files: $(cat "$work/notes")"
 for kind in tflite onnx pb; do
     expect 0 "raw.$kind" "$semtinel" export "$work/all/model.onnx" -o "$work/raw.$kind" --raw-input
-    expect 0 "x = (p - 0) / 1" "$semtinel" info --brief "$work/raw.$kind"
+    expect 0 "x = \(p - 0\) / 1" "$semtinel" info --brief "$work/raw.$kind"
 done
 
 # Nothing is left behind by failures.
 [ -z "$(find "$work" -name '*.tmp.*')" ] || fail "temporary files are left"
-exit $failed
+finish

@@ -1,25 +1,7 @@
 #!/usr/bin/env bash
 # semtinel train: runs killed at random moments resume to the same bytes; Ctrl-C; bad input; exit codes.
-set -u
-semtinel=$1
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+. "$(dirname "$0")/checks.sh"
 cd "$work" || exit 1
-failures=0
-fail() {
-    echo "FAILED: $*"
-    failures=$((failures + 1))
-}
-# expect CODE PATTERN command...: the exit code, and a line of the output that matches
-expect() {
-    local code=$1 pattern=$2
-    shift 2
-    "$@" >out.txt 2>&1
-    local got=$?
-    [ $got = "$code" ] || fail "exit code $got, not $code: $* ($(tail -1 out.txt))"
-    [ -z "$pattern" ] || grep -qE -- "$pattern" out.txt || fail "no line matches '$pattern': $* ($(tail -2 out.txt))"
-    [ -z "$(find . -name '*.tmp.*')" ] || fail "left behind: $(find . -name '*.tmp.*' | head -1)"
-}
 
 # Images of the simulator, few and small.
 "$semtinel" synth all --preset phase1 --per-class 12 --size 32 --seed 3 --quiet || fail "synth"
@@ -39,11 +21,11 @@ kills=0
 for attempt in $(seq 1 30); do # parts of an unbroken run, longer each time, so that a machine that grows slow gets through too
     wait=$((unbroken * (4 + attempt * attempt + RANDOM % 4) / 100))
     { timeout -s KILL "$((wait / 1000000)).$(printf %06d $((wait % 1000000)))" "$semtinel" train images \
-        -o broken $small --epochs 20 --threads 2 --resume >out.txt 2>&1; } 2>/dev/null
+        -o broken $small --epochs 20 --threads 2 --resume >out 2>&1; } 2>/dev/null
     code=$?
     [ $code = 0 ] && break
     kills=$((kills + 1))
-    [ $code = 137 ] || fail "attempt $attempt: exit code $code: $(tail -1 out.txt)"
+    [ $code = 137 ] || fail "attempt $attempt: exit code $code: $(tail -1 out)"
     # `timeout` is killed with its child, which may not have ended yet: its lock goes when it has.
     [ ! -e broken/log.txt ] || flock -w 60 broken/log.txt true || fail "attempt $attempt: the killed run keeps its lock"
 done
@@ -66,7 +48,7 @@ expect 1 "started with --seed 1, not 5" "$semtinel" train images -o broken --ini
 cmp whole/model.safetensors broken/model.safetensors || fail "resuming a complete run changed it"
 
 # Ctrl-C keeps the state and says how to go on.
-"$semtinel" train images -o stopped $small --epochs 200 >out.txt 2>&1 &
+"$semtinel" train images -o stopped $small --epochs 200 >out 2>&1 &
 process=$!
 for i in $(seq 1 100); do
     [ -s stopped/checkpoint.safetensors ] && break
@@ -76,7 +58,7 @@ kill -INT $process
 wait $process
 code=$?
 [ $code = 130 ] || fail "Ctrl-C: exit code $code"
-grep -q -- "train images -o stopped --resume" out.txt || fail "Ctrl-C: $(tail -1 out.txt)"
+grep -q -- "train images -o stopped --resume" out || fail "Ctrl-C: $(tail -1 out)"
 [ -s stopped/checkpoint.safetensors ] || fail "Ctrl-C: no checkpoint"
 expect 1 "checkpoint.safetensors: the state of a training run" "$semtinel" predict stopped/checkpoint.safetensors images
 [ -z "$(find stopped -name '*.tmp.*')" ] || fail "Ctrl-C: a temporary is left"
@@ -105,7 +87,7 @@ expect 1 "cut.safetensors" "$semtinel" train images -o run --size 32 --init cut.
 # A wrong --init costs an earlier run nothing; a right one replaces it, its log too.
 cp -r whole earlier
 expect 1 "cut.safetensors" "$semtinel" train images -o earlier --size 32 --init cut.safetensors --width 0.25
-grep -q "is replaced" out.txt && fail "said to be replaced before the weights were there"
+grep -q "is replaced" out && fail "said to be replaced before the weights were there"
 for file in model.safetensors checkpoint.safetensors history.csv curves.png; do
     cmp whole/$file earlier/$file || fail "a wrong --init lost the earlier run's $file"
 done
@@ -141,7 +123,7 @@ fi
 
 # Weights of another run with other classes; simulated images mixed in.
 expect 0 "weights: from whole" "$semtinel" train images -o again --batch 8 --width 0.25 --init whole --epochs 1
-grep -q "mixed in:" out.txt && fail "simulated images were mixed in beside weights of the user's own"
+grep -q "mixed in:" out && fail "simulated images were mixed in beside weights of the user's own"
 expect 0 "32 x 32" "$semtinel" info again # the size of the run that it started from
 # Where the shipped weights do not fit, training begins with random ones.
 expect 0 "160 x 160 pixels, 1 epoch .* up to 0.0006" "$semtinel" train images -o shipped --batch 8 --epochs 1 --mix-synth 0
@@ -155,7 +137,7 @@ mixed="--size 32 --batch 8 --width 0.25 --init none --synth-per-class 5"
 expect 0 "mixed in: 20 further images, 20%" "$semtinel" train images -o mixed $mixed --epochs 4
 cp mixed/model.safetensors whole.safetensors
 expect 0 "was complete" "$semtinel" train images -o mixed --init none --resume
-grep -q "simulating" out.txt && fail "images were simulated for a complete run"
+grep -q "simulating" out && fail "images were simulated for a complete run"
 expect 1 "started with --mix-synth 0.2, not 0.5" "$semtinel" train images -o mixed --init none --resume --mix-synth 0.5
 cmp -s mixed/model.safetensors whole.safetensors || fail "resuming a run with simulated images changed it"
 cp -r images named
@@ -163,13 +145,13 @@ mv named/train/open named/train/dent
 expect 0 "mixed in: 15 further" "$semtinel" train named -o mixed-named $mixed --epochs 1
 mv named/train/crack named/train/hump
 expect 0 "knows 2 of 4 classes only" "$semtinel" train named -o mixed-named $mixed --epochs 1
-grep -q "mixed in:" out.txt && fail "simulated images of half the classes were mixed in"
+grep -q "mixed in:" out && fail "simulated images of half the classes were mixed in"
 expect 0 "mixed in: 10 further images, 30%" "$semtinel" train named -o mixed-named $mixed --epochs 1 --mix-synth 0.3
 mv named/train/clean named/train/haze
 mv named/train/bridge named/train/ripple
 expect 0 "" "$semtinel" train named -o mixed-named $mixed --epochs 1
-grep -q "mixed in:" out.txt && fail "simulated images were mixed in where the simulator knows no class"
+grep -q "mixed in:" out && fail "simulated images were mixed in where the simulator knows no class"
 expect 1 "none of the classes" "$semtinel" train named -o mixed-named $mixed --epochs 1 --mix-synth 0.3
 
-[ $failures = 0 ] && echo "train: ok"
-exit $((failures > 0))
+[ -z "$(find . -name '*.tmp.*')" ] || fail "left behind: $(find . -name '*.tmp.*' | head -1)"
+finish

@@ -1,24 +1,8 @@
 #!/usr/bin/env bash
 # What every subcommand owes its user: help that fits the page, one clear line on wrong usage, the right exit code,
 # output that goes where it was sent, nothing left behind by a signal.
-set -u
-semtinel=$(realpath "$1")
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir" || exit 1
-failed=0
-fail() {
-    echo "FAILED: $*"
-    failed=1
-}
-expect() { # code, pattern of what is printed, command...
-    local code=$1 pattern=$2
-    shift 2
-    "$@" >out 2>err </dev/null
-    local got=$?
-    [ $got -eq "$code" ] || { fail "exit code $got, not $code: $*"; cat err; }
-    [ -z "$pattern" ] || grep -qE -- "$pattern" err out || { fail "does not say '$pattern': $*"; cat err; }
-}
+. "$(dirname "$0")/checks.sh"
+cd "$work" || exit 1
 
 # ---- the command itself
 commands=$("$semtinel" --help | sed -nE 's/^ {2}[a-z ]{9}  ([a-z]+) .*/\1/p' | sort)
@@ -40,7 +24,7 @@ for command in $commands; do
     expect 0 "" "$semtinel" "$command" --help
     [ -s err ] && fail "$command --help writes to standard error"
     sed '/^Examples:/,$d' out | awk -v c="$command" 'length > 80 {print "FAILED: " c " --help: " $0; bad = 1} END {exit bad}' ||
-        failed=1
+        failures=$((failures + 1))
     grep -q "^Examples:" out || fail "$command --help has no examples"
     twice=$(sed -nE 's/^  -(.), --.*/\1/p' out | sort | uniq -d)
     [ -z "$twice" ] || fail "$command: two options have the letter $twice"
@@ -117,7 +101,7 @@ complete_words() {
 # ---- where output goes
 "$semtinel" synth images --per-class 8 --size 32 --quiet || fail "synth"
 "$semtinel" train images -o run --init none --mix-synth 0 --width 0.25 --size 32 --epochs 1 --quiet || fail "train"
-expect 1 "cannot write to standard output" bash -c '"$0" predict run images >/dev/full' "$semtinel"
+expect 1 "standard output: cannot write: No space" bash -c '"$0" predict run images >/dev/full' "$semtinel"
 expect 1 "cannot write to standard output" bash -c '"$0" audit images --json - >/dev/full' "$semtinel"
 "$semtinel" predict run images -o /dev/stdout --quiet | cat >piped.csv
 [ "$(wc -l <piped.csv)" -eq 81 ] || fail "-o /dev/stdout: $(wc -l <piped.csv) lines"
@@ -173,7 +157,7 @@ rm junk.png
 expect 1 "run: is not empty" "$semtinel" split images run
 mkdir deny && chmod 500 deny
 if [ "$(id -u)" -eq 0 ] && setpriv --reuid=65534 --regid=65534 --clear-groups true 2>/dev/null; then
-    chmod 755 "$dir"
+    chmod 755 "$work"
     as_other=(setpriv --reuid=65534 --regid=65534 --clear-groups)
     "${as_other[@]}" test -x "$semtinel" || as_other=()
 else
@@ -243,5 +227,4 @@ done
 kill -HUP $process 2>/dev/null
 wait $process || fail "nohup does not hold"
 
-[ $failed = 0 ] && echo "usage: ok"
-exit $failed
+finish
