@@ -206,6 +206,11 @@ struct smt_tensor_file;
 SMT_API smt_status smt_familiarity_store(const smt_classifier_info *info,
                                          struct smt_tensor_file **out,
                                          smt_error *error);
+/* What a device without logarithm and exponential computes confidences with, from an int8 softmax,
+ * q + 128 of 256. table[s], 0 <= s <= 255 * views: p^(1 / temperature) times one constant, with p
+ * the mean probability that the sum s of q + 128 over the views stands for. A class's confidence is
+ * its entry divided by the sum of those of all classes. */
+SMT_API void smt_decision_powers(const smt_decision *decision, float *table);
 /* True unless the prediction (class of the model, calibrated
  * confidence, familiarity or NaN) is one to review. */
 SMT_API bool smt_decision_accepts(const smt_decision *decision,

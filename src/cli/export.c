@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include <semtinel/csource.h>
+#include <semtinel/evaluate.h>
 #include <semtinel/format.h>
 
 #include <stdio.h>
@@ -35,16 +36,19 @@ static const cli_command command = {
     .name = "export",
     .arguments = "MODEL -o FILE... | --all OUT",
     .summary = "Write a model for another runtime.",
-    .details = "MODEL is a run's folder or a model file. Formats by suffix: .onnx, .tflite, .pb "
-               "(TensorFlow graph),\n"
-               "saved_model.pb (TensorFlow SavedModel), .h5 (Keras weights), .safetensors, "
-               "labels.txt, .json (class map and\n"
-               "metadata). Networks have batch norm folded, take (p - 128) / 128, or pixels with "
-               "--raw-input, and end with\n"
-               "softmax; .h5 and .safetensors hold the weights as trained, which never take raw "
-               "pixels: with --all the table says\n"
-               "which file takes what. Int8 files are made by 'quantize'.\n"
-               "-o FOLDER/ writes an int8 .tflite as C99 source for a microcontroller.",
+    .details =
+        "MODEL is a run's folder or a model file. Formats by suffix: .onnx, .tflite, .pb "
+        "(TensorFlow graph),\n"
+        "saved_model.pb (TensorFlow SavedModel), .h5 (Keras weights), .safetensors, "
+        "labels.txt, .json (class map and\n"
+        "metadata). Networks have batch norm folded, take (p - 128) / 128, or pixels with "
+        "--raw-input, and end with\n"
+        "softmax; .h5 and .safetensors hold the weights as trained, which never take raw "
+        "pixels: with --all the table says\n"
+        "which file takes what. Int8 files are made by 'quantize'.\n"
+        "-o FOLDER/ writes an int8 .tflite as C99 source for a microcontroller, which decides "
+        "as 'predict' does: with the\n"
+        "model's views, temperature and thresholds (see calibrate).",
     .examples = "  semtinel export run -o model.onnx -o model.tflite\n"
                 "  semtinel export run -o model.tflite --float16 --raw-input\n"
                 "  semtinel export run --all out\n"
@@ -191,6 +195,47 @@ static bool names_folder(const char *path)
     return length > 0 && (path[length - 1] == '/' || smt_path_is_directory(path));
 }
 
+/* The decision is that of the classifier which `predict` runs; what it refuses has none. */
+static smt_status write_c_source(const char *tflite, const char *folder, smt_error *error)
+{
+    static float powers[255 * SMT_VIEWS + 1];
+    smt_pool *pool = NULL;
+    smt_classifier *classifier = NULL;
+    smt_csource_decision decision = {0};
+    smt_error why = {0};
+    const char *reason = why.message;
+    smt_status status = smt_pool_create(1, &pool, error);
+    if (status) {
+        return status;
+    }
+    if (smt_classifier_open(tflite, pool, &classifier, &why) == SMT_OK) {
+        const smt_classifier_info *info = smt_classifier_about(classifier);
+        const smt_decision *d = &info->decision;
+        bool heated = d->temperature < 1 || d->temperature > 1;
+        smt_decision_powers(d, powers);
+        decision = (smt_csource_decision){.class_count = info->class_count,
+                                          .classes = info->classes,
+                                          .preprocess = info->preprocess,
+                                          .views = d->views,
+                                          .temperature = d->temperature,
+                                          .powers = heated ? powers : NULL,
+                                          .thresholds = d->rejects ? d->threshold : NULL,
+                                          .watches = d->watches};
+    } else if (strncmp(reason, tflite, strlen(tflite)) == 0 && reason[strlen(tflite)] == ':') {
+        reason += strlen(tflite) + strlen(": ");
+    }
+    status = smt_csource_export(tflite, folder, classifier ? &decision : NULL, reason, error);
+    if (!status && decision.watches) {
+        smt_log(SMT_LOG_WARNING,
+                "%s: only the checkpoint knows which images are unfamiliar; on a board confidence "
+                "alone sends to review",
+                tflite);
+    }
+    smt_classifier_close(&classifier);
+    smt_pool_destroy(&pool);
+    return status;
+}
+
 static int export_c_source(const char *tflite)
 {
     smt_error error = {SMT_OK, ""};
@@ -202,7 +247,7 @@ static int export_c_source(const char *tflite)
                          outputs.items[0],
                          tflite);
     }
-    if (smt_csource_export(tflite, outputs.items[0], &error)) {
+    if (write_c_source(tflite, outputs.items[0], &error)) {
         return cli_report(&error);
     }
     cli_say("%s: C source of %s; its README.md says what to add to a project",

@@ -1,5 +1,5 @@
 /* A decision as JSON inside a model's provenance, under "decision". */
-#include <semtinel/evaluate.h>
+#include "evaluate/scores.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -114,7 +114,7 @@ smt_decision smt_decision_load(const char *provenance, const char *const *classe
     json_t *root = json_loads(provenance, 0, NULL);
     const json_t *json = json_object_get(root, "decision");
     double temperature = json_number_value(json_object_get(json, "temperature"));
-    if (temperature >= 0.01 && temperature <= 100) {
+    if (temperature >= SMT_LEAST_TEMPERATURE && temperature <= SMT_MOST_TEMPERATURE) {
         d.temperature = (float)temperature;
     }
     if (json_integer_value(json_object_get(json, "views")) == SMT_VIEWS) {

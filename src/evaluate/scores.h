@@ -16,6 +16,9 @@ smt_status smt_bootstrap(smt_metrics *metrics,
 
 /* In place: logits, or probabilities at temperature 1, become probabilities at `temperature`. */
 void smt_to_probabilities(float *row, int classes, bool probabilities, double temperature);
+/* Between these a temperature is fitted, and believed. */
+#define SMT_LEAST_TEMPERATURE 0.05
+#define SMT_MOST_TEMPERATURE 20.0
 /* Log loss, and calibration error with the confidences
  * behind it (count of them), at another temperature. */
 double smt_loss_at(const smt_evaluation *e, double temperature);

@@ -30,6 +30,17 @@ void smt_to_probabilities(float *row, int classes, bool probabilities, double te
     }
 }
 
+void smt_decision_powers(const smt_decision *decision, float *table)
+{
+    int most = 255 * decision->views;
+    for (int s = 0; s <= most; s++) {
+        double p = fmax((double)s / (256 * decision->views), LEAST);
+        /* The most probable class has p >= 1 / 2048: at the least temperature its power, so scaled,
+         * is no denormal yet. */
+        table[s] = (float)ldexp(pow(p, 1 / (double)decision->temperature), 100);
+    }
+}
+
 /* Probabilities of image i at another temperature than the evaluation's. */
 static void reheat(const smt_evaluation *e, size_t i, double temperature, float *row)
 {
@@ -89,7 +100,7 @@ double smt_uncalibrated_error(const smt_evaluation *e)
 double smt_fit_temperature(const smt_evaluation *e)
 {
     const double golden = 0.6180339887498949;
-    double low = log(0.05), high = log(20.0);
+    double low = log(SMT_LEAST_TEMPERATURE), high = log(SMT_MOST_TEMPERATURE);
     double a = high - golden * (high - low), b = low + golden * (high - low);
     double at_a = smt_loss_at(e, exp(a)), at_b = smt_loss_at(e, exp(b));
     while (high - low > 1e-5) {

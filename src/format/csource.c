@@ -8,24 +8,34 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-static smt_status write_file(csource_writer *w,
-                             const char *suffix,
-                             smt_status (*write)(csource_writer *, smt_error *),
-                             smt_error *error)
+/* A file of the folder; one of the decision is removed where there is none, as it would not fit the
+ * other files. */
+typedef struct source_file {
+    const char *suffix;
+    smt_status (*write)(csource_writer *, smt_error *);
+    bool decides;
+} source_file;
+
+static smt_status write_file(csource_writer *w, const source_file *file, smt_error *error)
 {
-    char *path = strcmp(suffix, "README.md") == 0
-                     ? smt_format("%s/%s", w->folder, suffix)
-                     : smt_format("%s/%s%s", w->folder, w->name, suffix);
+    bool named = strcmp(file->suffix, "README.md") != 0;
+    char *path = smt_format("%s/%s%s", w->folder, named ? w->name : "", file->suffix);
     if (!path)
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", w->tflite);
-    smt_status status = smt_file_create(path, &w->c, error);
-    if (!status) {
-        status = write(w, error);
-        if (status)
-            smt_file_abandon(&w->c);
-        else
-            status = smt_file_commit(&w->c, error);
+    smt_status status = SMT_OK;
+    if (file->decides && w->undecided) {
+        unlink(path);
+    } else {
+        status = smt_file_create(path, &w->c, error);
+        if (!status) {
+            status = file->write(w, error);
+            if (status)
+                smt_file_abandon(&w->c);
+            else
+                status = smt_file_commit(&w->c, error);
+        }
     }
     smt_free(path);
     return status;
@@ -120,25 +130,34 @@ static void choose_name(csource_writer *w)
         w->upper[i] = (char)(w->name[i] >= 'a' && w->name[i] <= 'z' ? w->name[i] - 32 : w->name[i]);
 }
 
-smt_status smt_csource_export(const char *tflite, const char *folder, smt_error *error)
+smt_status smt_csource_export(const char *tflite,
+                              const char *folder,
+                              const smt_csource_decision *decision,
+                              const char *undecided,
+                              smt_error *error)
 {
-    static const struct {
-        const char *suffix;
-        smt_status (*write)(csource_writer *, smt_error *);
-    } files[] = {{".c", csource_network},
-                 {".h", csource_header},
-                 {"_check.c", csource_check},
-                 {"_example.c", csource_example},
-                 {"README.md", csource_readme}};
-    csource_writer w = {.tflite = tflite, .folder = folder};
+    static const source_file files[] = {{".c", csource_network, false},
+                                        {".h", csource_header, false},
+                                        {"_check.c", csource_check, false},
+                                        {"_decide.c", csource_decide, true},
+                                        {"_example.c", csource_example, true},
+                                        {"README.md", csource_readme, false}};
+    csource_writer w = {.tflite = tflite,
+                        .folder = folder,
+                        .decision = decision,
+                        .undecided = decision ? NULL : undecided};
     choose_name(&w);
     smt_status status = open_network(&w, error);
     if (!status)
         status = run_network(&w, error);
+    if (!status && decision)
+        csource_examine(&w);
     if (!status)
         status = smt_make_directory(folder, error);
     for (size_t i = 0; i < sizeof files / sizeof *files && !status; i++)
-        status = write_file(&w, files[i].suffix, files[i].write, error);
+        status = write_file(&w, &files[i], error);
+    if (!status && w.undecided)
+        smt_log(SMT_LOG_WARNING, "%s: no %s_decide.c: %s", folder, w.name, w.undecided);
     smt_free(w.arena);
     smt_free(w.crcs);
     smt_free(w.places);

@@ -1,5 +1,5 @@
 /* Exported C, the files around the network: its header,
- * the check of a board, an example, a page to read. */
+ * the check of a board, a page to read. */
 #include "format/csource_internal.h"
 
 #include <string.h>
@@ -25,7 +25,33 @@ static void define(csource_writer *w, const char *what, int64_t value, const cha
 
 static void define_real(csource_writer *w, const char *what, float value, const char *rest)
 {
-    smt_file_printf(w->c, "#define %s_%s %.9gf%s\n", w->upper, what, (double)value, rest);
+    smt_file_printf(w->c, "#define %s_%s ", w->upper, what);
+    csource_float(w, value);
+    smt_file_printf(w->c, "%s\n", rest);
+}
+
+static void declare_decision(csource_writer *w)
+{
+    define(w, "CLASSES", w->decision->class_count, "");
+    define(w, "VIEWS", w->decision->views, " /* of an image, each a run; their mean counts */\n");
+    csource_fill(w,
+                 "/* In UTF-8, in the order of the outputs. */\n"
+                 "extern const char *const @n_class_names[@N_CLASSES];\n"
+                 "\n"
+                 "typedef struct @n_decision {\n"
+                 "    int32_t class_index; /* 0 .. @N_CLASSES - 1 */\n"
+                 "    int32_t review;      /* 1: not sure enough of that, a person should look; "
+                 "else 0 */\n"
+                 "    float confidence;    /* 0 .. 1 */\n"
+                 "} @n_decision;\n"
+                 "\n"
+                 "/* Decides of an image as `semtinel predict` does with the .tflite. pixels: "
+                 "@N_INPUT_HEIGHT rows of @N_INPUT_WIDTH grey\n"
+                 " * bytes (0 black, 255 white), outside the arena, kept by the caller and only "
+                 "read. arena: @N_ARENA_BYTES,\n"
+                 " * overwritten. Takes @N_VIEWS runs of the network. In @n_decide.c. */\n"
+                 "void @n_decide(uint8_t *arena, const uint8_t *pixels, @n_decision *decision);\n"
+                 "\n");
 }
 
 smt_status csource_header(csource_writer *w, smt_error *error)
@@ -78,7 +104,10 @@ smt_status csource_header(csource_writer *w, smt_error *error)
                  "-1 when all are equal, else the\n"
                  " * first operator that differs. In @n_check.c. */\n"
                  "int32_t @n_check(uint8_t *arena);\n"
-                 "\n"
+                 "\n");
+    if (!w->undecided)
+        declare_decision(w);
+    csource_fill(w,
                  "#ifdef __cplusplus\n"
                  "}\n"
                  "#endif\n"
@@ -133,40 +162,52 @@ smt_status csource_check(csource_writer *w, smt_error *error)
     return SMT_OK;
 }
 
-smt_status csource_example(csource_writer *w, smt_error *error)
+static void tell_decision(csource_writer *w)
 {
-    (void)error;
-    csource_fill(
-        w,
-        "/* How to call the network: grey pixels in, class out. No main: call it from your own. "
-        "*/\n"
-        "#include \"@n.h\"\n"
-        "\n"
-        "#if defined(__GNUC__)\n"
-        "__attribute__((aligned(16))) /* on an i.MX RT put it into DTCM */\n"
-        "#endif\n"
-        "static uint8_t arena[@N_ARENA_BYTES];\n"
-        "\n"
-        "int @n_classify(const uint8_t *pixels, int8_t *probability);\n"
-        "\n"
-        "/* pixels: @N_INPUT_HEIGHT rows of @N_INPUT_WIDTH grey bytes (each repeated for every "
-        "channel). Returns the class;\n"
-        " * *probability: its output, real = @N_OUTPUT_SCALE * (q - @N_OUTPUT_ZERO). */\n"
-        "int @n_classify(const uint8_t *pixels, int8_t *probability)\n"
-        "{\n"
-        "    const int8_t *out = (const int8_t *)arena + @N_OUTPUT_AT;\n"
-        "    int best = 0;\n"
-        "    for (uint32_t i = 0; i < @N_INPUT_BYTES; i++) /* (p - 128) / 128 at scale 1 / 128 is "
-        "p - 128 */\n"
-        "        arena[@N_INPUT_AT + i] = (uint8_t)(pixels[i / @N_INPUT_CHANNELS] ^ 128);\n"
-        "    @n_run(arena, 0, 0);\n"
-        "    for (int i = 1; i < (int)@N_OUTPUT_BYTES; i++)\n"
-        "        if (out[i] > out[best])\n"
-        "            best = i;\n"
-        "    *probability = out[best];\n"
-        "    return best;\n"
-        "}\n");
-    return SMT_OK;
+    const smt_csource_decision *d = w->decision;
+    csource_fill(w,
+                 "    @n_decision decision;\n"
+                 "    @n_decide(arena, pixels, &decision);\n"
+                 "\n"
+                 "decides of an image as `semtinel predict` does with @t: `pixels` are "
+                 "@N_INPUT_HEIGHT rows of @N_INPUT_WIDTH\n"
+                 "grey bytes, kept by you; the result is a class (`@n_class_names`), its "
+                 "confidence, and whether a person should look.\n"
+                 "`@n_example.c` shows it, `@n.h` says it exactly. What the model carries for it:\n"
+                 "\n");
+    if (d->views == 1)
+        smt_file_printf(w->c, "- one view: the network runs once an image;\n");
+    else
+        smt_file_printf(
+            w->c,
+            "- %d views: the image is turned by quarters and mirrored, the network runs "
+            "%d times, the mean counts;\n",
+            d->views,
+            d->views);
+    if (d->powers)
+        smt_file_printf(w->c,
+                        "- temperature %.6g, as a table of %d bytes of flash;\n",
+                        (double)d->temperature,
+                        4 * (255 * d->views + 1));
+    else
+        smt_file_printf(w->c, "- temperature 1: confidence is the softmax's output;\n");
+    smt_file_printf(w->c,
+                    d->thresholds ? "- a threshold for each class: less confidence goes to review"
+                                  : "- no thresholds: nothing goes to review");
+    smt_file_printf(w->c,
+                    d->watches ? ";\n- not here: which images are unfamiliar. Only the checkpoint "
+                                 "knows that; confidence alone sends to review.\n"
+                               : ".\n");
+}
+
+/* Without a decision. */
+static void tell_use(csource_writer *w)
+{
+    csource_fill(w,
+                 "Write the input at `arena + @N_INPUT_AT`, call `@n_run(arena, 0, 0)`, read the "
+                 "output at `arena + @N_OUTPUT_AT`.\n"
+                 "There is no `@n_decide.c`, which would take grey bytes and give a class: ");
+    smt_file_printf(w->c, "%s.\n", w->undecided);
 }
 
 smt_status csource_readme(csource_writer *w, smt_error *error)
@@ -195,23 +236,32 @@ smt_status csource_readme(csource_writer *w, smt_error *error)
                     w->model.operator_count,
                     w->plan.activation_bytes,
                     w->flash);
-    csource_fill(w,
-                 "Add to your project `@n.c` and, from semtinel's edge/ folder, `kernels/ref/*.c` "
-                 "and `kernels/arm_dsp/*.c` (the linker\n"
-                 "drops what is not called), with edge/ and edge/include/ as include folders:\n"
-                 "\n"
-                 "    cc -std=c99 -O2 -ffreestanding -ffunction-sections -I$EDGE -I$EDGE/include "
-                 "-c @n.c $EDGE/kernels/ref/*.c $EDGE/kernels/arm_dsp/*.c\n"
-                 "\n"
-                 "On a Cortex-M with the DSP extension (M4, M7, M33) the fast kernels are chosen "
-                 "by the compiler's target, elsewhere\n"
-                 "the portable ones; results are the same bytes. No allocation, no globals, no "
-                 "stdio, no libm.\n"
-                 "\n"
-                 "`@n_example.c` shows a call. `@n_check.c` is for the first day on a board: "
-                 "`@n_check(arena)` runs a fixed input\n"
-                 "and compares the CRC-32 of every operator's output with those computed when this "
-                 "was written; -1 means all are equal,\n"
-                 "otherwise it names the first operator that is not.\n");
+    csource_fill(
+        w,
+        "Add to your project the sources of this folder and, from semtinel's edge/ folder, "
+        "`kernels/ref/*.c` and\n"
+        "`kernels/arm_dsp/*.c` (the linker drops what is not called), with edge/ and "
+        "edge/include/ as include folders:\n"
+        "\n"
+        "    cc -std=c99 -O2 -ffreestanding -ffunction-sections -fdata-sections -I$EDGE "
+        "-I$EDGE/include -c *.c $EDGE/kernels/ref/*.c $EDGE/kernels/arm_dsp/*.c\n"
+        "\n"
+        "On a Cortex-M with the DSP extension (M4, M7, M33) the fast kernels are chosen "
+        "by the compiler's target, elsewhere\n"
+        "the portable ones; results are the same bytes. No allocation, no globals, no "
+        "stdio, no libm.\n"
+        "\n"
+        "`@n_check.c` is for the first day on a board: `@n_check(arena)` runs a fixed "
+        "input and compares the CRC-32 of every\n"
+        "operator's output with those computed when this was written; -1 means all are "
+        "equal, otherwise it names the first\n"
+        "operator that is not.\n"
+        "\n"
+        "## The decision\n"
+        "\n");
+    if (w->undecided)
+        tell_use(w);
+    else
+        tell_decision(w);
     return SMT_OK;
 }

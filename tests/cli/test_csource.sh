@@ -35,7 +35,7 @@ C
 check() { # MODEL
     rm -rf "$work/net"
     "$semtinel" export "$1" -o "$work/net/" --quiet
-    for file in net.c net.h net_check.c net_example.c README.md; do
+    for file in net.c net.h net_check.c README.md; do
         test -s "$work/net/$file" || fail "$file was not written"
     done
     flags="-std=c99 -O1 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -I$root/edge -I$root/edge/include -I$work/net"

@@ -1,5 +1,5 @@
 /* Temperature, thresholds, the coverage curve, and their way through a model's provenance. */
-#include <semtinel/evaluate.h>
+#include "evaluate/scores.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -91,6 +91,38 @@ static void test_no_temperature(void **state)
     e = claiming(2.5, 100);
     assert_int_equal(smt_decision_fit(&e, &options, &decision, &calibration, NULL), SMT_OK);
     assert_true(calibration.temperature > 1.5);
+}
+
+/* A board's confidence, of sums of int8 outputs and in float, is that of the host. */
+static void test_powers(void **state)
+{
+    (void)state;
+    static float table[255 * SMT_VIEWS + 1];
+    static const double temperatures[] = {SMT_LEAST_TEMPERATURE, 0.6, 1.7, SMT_MOST_TEMPERATURE};
+    static const int sizes[] = {2, 10, SMT_CLASS_MAX};
+    smt_rng rng = smt_rng_seed(12, 0);
+    for (size_t trial = 0; trial < 3000; trial++) {
+        const smt_decision d = {.temperature = (float)temperatures[trial % 4],
+                                .views = trial % 2 ? 1 : SMT_VIEWS};
+        int count = sizes[trial / 4 % 3], sums[SMT_CLASS_MAX] = {0}, best = 0;
+        /* from all equal to nearly all in one class; the last: a single step above nothing */
+        for (int left = trial < 2990 ? 255 * d.views : 1; left > 0; left--) {
+            double at = pow(smt_rng_uniform(&rng, 0, 1), (double)(trial % 7));
+            sums[(int)(at * 0.999 * count)]++;
+        }
+        float row[SMT_CLASS_MAX], others = 0;
+        smt_decision_powers(&d, table);
+        for (int c = 0; c < count; c++) {
+            row[c] = (float)sums[c] / (float)(256 * d.views);
+            best = sums[c] > sums[best] ? c : best;
+        }
+        for (int c = 0; c < count; c++) {
+            others += c == best ? 0 : table[sums[c]];
+        }
+        smt_to_probabilities(row, count, true, (double)d.temperature);
+        assert_true(isnormal(table[sums[best]]));
+        assert_float_equal(table[sums[best]] / (table[sums[best]] + others), row[best], 1e-5);
+    }
 }
 
 static void test_temperature(void **state)
@@ -505,6 +537,7 @@ static void test_familiarity(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_temperature),
+                                       cmocka_unit_test(test_powers),
                                        cmocka_unit_test(test_no_temperature),
                                        cmocka_unit_test(test_thresholds),
                                        cmocka_unit_test(test_shown),
