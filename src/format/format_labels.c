@@ -18,18 +18,22 @@ static smt_status write_labels(const smt_model *model,
                                smt_error *error)
 {
     (void)options;
-    smt_file *file = NULL;
     if (!model->class_count) {
         return no_classes(path, error);
     }
-    smt_status status = smt_file_create(path, &file, error);
-    if (status) {
-        return status;
-    }
     for (int i = 0; i < model->class_count; i++) {
-        smt_file_printf(file, "%s\n", model->classes[i]);
+        if (strpbrk(model->classes[i], "\r\n")) {
+            smt_log(SMT_LOG_WARNING,
+                    "%s: a line end in the name of class %s is written as a space",
+                    path,
+                    model->classes[i]);
+        }
     }
-    return smt_file_commit(&file, error);
+    char *lines = smt_classes_to_lines(model);
+    smt_status status = lines ? smt_file_save(path, lines, strlen(lines), error)
+                              : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
+    smt_free(lines);
+    return status;
 }
 
 /* {"class_map": {"bridge": 0, ...}, "classes": [...], "preprocess": ..., "provenance": ...} */

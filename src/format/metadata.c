@@ -141,6 +141,25 @@ json_t *smt_classes_to_json(const smt_model *model)
     return list;
 }
 
+char *smt_classes_to_lines(const smt_model *model)
+{
+    size_t size = 1;
+    for (int i = 0; i < model->class_count; i++) {
+        size += strlen(model->classes[i]) + 1;
+    }
+    char *lines = smt_alloc(size, 1), *to = lines;
+    for (int i = 0; lines && i < model->class_count; i++) {
+        for (const char *p = model->classes[i]; *p; p++) {
+            *to++ = *p;
+            if (*p == '\n' || *p == '\r') {
+                to[-1] = ' ';
+            }
+        }
+        *to++ = '\n';
+    }
+    return lines;
+}
+
 smt_status smt_classes_from_json(
     const json_t *json, const char *path, const char ***classes, int *count, smt_error *error)
 {

@@ -15,6 +15,9 @@ smt_status smt_architecture_from_json(const json_t *json,
                                       smt_mobilenet_options *arch,
                                       smt_error *error);
 json_t *smt_classes_to_json(const smt_model *model);
+/* The names for formats that hold one a line, each with its line end. A line end within a name
+ * becomes a space, so that every line is a class. Freed with smt_free; NULL: no memory. */
+char *smt_classes_to_lines(const smt_model *model);
 /* *classes is an array of *count strings that belong to `json`; free the array with smt_free. */
 smt_status smt_classes_from_json(
     const json_t *json, const char *path, const char ***classes, int *count, smt_error *error);

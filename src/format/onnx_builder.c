@@ -362,15 +362,10 @@ static void property(onnx_builder *b, const char *key, const char *value)
 
 smt_status onnx_metadata(onnx_builder *b, const smt_model *model, bool raw_input)
 {
-    size_t length = 1;
-    for (int i = 0; i < model->class_count; i++) {
-        length += strlen(model->classes[i]) + 1;
-    }
-    char *classes = onnx_take(b, length);
+    char *classes = smt_classes_to_lines(model);
     if (classes) {
-        for (int i = 0; i < model->class_count; i++) {
-            strcat(strcat(classes, i ? "\n" : ""), model->classes[i]);
-        }
+        size_t length = strlen(classes);
+        classes[length ? length - 1 : 0] = 0; /* between the names only */
         property(b, "classes", classes);
         const smt_preprocess *p = &model->preprocess;
         property(b,
@@ -386,10 +381,12 @@ smt_status onnx_metadata(onnx_builder *b, const smt_model *model, bool raw_input
     char *all = smt_metadata_text(model, raw_input);
     if (all) {
         property(b, "semtinel", all);
-        smt_free(all);
-    } else {
+    }
+    if (!classes || !all) {
         onnx_builder_fail(b, SMT_ERR_MEMORY, "out of memory");
     }
+    smt_free(classes);
+    smt_free(all);
     b->model.producer_name = take_text(b, "semtinel");
     b->model.producer_version = take_text(b, smt_version());
     b->model.doc_string = take_text(b, "SEM wafer-defect classifier");

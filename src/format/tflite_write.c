@@ -586,20 +586,13 @@ static void write_metadata(writer *w, const smt_model *model, bool raw)
     }
     tfl_add_metadata(&w->file, SMT_TFLITE_METADATA, text, strlen(text));
     smt_free(text);
-    size_t size = 0;
-    for (int i = 0; i < model->class_count; i++) {
-        size += strlen(model->classes[i]) + 1;
-    }
-    char *labels = smt_alloc(size + 1, 1);
+    char *labels = smt_classes_to_lines(model);
     if (!labels) {
         w->file.failed = true;
         return;
     }
-    for (int i = 0, at = 0; i < model->class_count; i++) {
-        at += snprintf(labels + at, size + 1 - (size_t)at, "%s\n", model->classes[i]);
-    }
-    if (size) {
-        tfl_add_metadata(&w->file, "labels.txt", labels, size);
+    if (*labels) {
+        tfl_add_metadata(&w->file, "labels.txt", labels, strlen(labels));
     }
     smt_free(labels);
 }

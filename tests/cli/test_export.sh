@@ -20,6 +20,16 @@ done
 [ -e "$work/all/model.safetensors" ] && fail "a foreign network became a checkpoint"
 [ "$(wc -l < "$work/all/labels.txt")" -eq 5 ] || fail "labels.txt does not hold five names"
 
+# A class whose folder's name holds a line end is one line all the same, in labels.txt and where other files hold names in lines.
+mkdir -p "$work/odd" && "$semtinel" synth "$work/odd" --per-class 2 --size 32 --quiet && mv "$work/odd/crack" "$work/odd/cra
+ck" || fail "no images"
+expect 0 "wrote" "$semtinel" train "$work/odd" -o "$work/odd-run" --init none --mix-synth 0 --epochs 1 --size 32 --width 0.25
+expect 0 "labels.txt: a line end in the name of class cra.*ck is written as a space" "$semtinel" export "$work/odd-run" --all "$work/lines"
+cat "$work/lines/model.tflite" "$work/lines/model.onnx" | grep -a -c '^cra ck$' | grep -qx 2 || fail "a name of two lines in a model's labels"
+[ "$(grep -n '^cra ck$' "$work/lines/labels.txt" | cut -d: -f1)" = 4 ] && [ "$(wc -l <"$work/lines/labels.txt")" = 10 ] ||
+    fail "not a line a class in labels.txt"
+for file in model.tflite model.onnx; do expect 0 'cra\\nck' "$semtinel" info --json "$work/lines/$file"; done
+
 expect 0 "TensorFlow Lite" "$semtinel" info "$work/all/model.tflite"
 expect 0 "HARD_SWISH" "$semtinel" info "$work/all/model.tflite"
 expect 0 "arena" "$semtinel" info --brief "$work/all/model.tflite"
