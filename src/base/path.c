@@ -171,6 +171,23 @@ smt_status smt_check_output(const char *path, bool folder, smt_error *error)
     return status;
 }
 
+smt_status smt_check_apart(const char *path, const char *source, smt_error *error)
+{
+    char *there = smt_path_existing(path);
+    smt_status status = SMT_OK;
+    if (!there) {
+        status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
+    } else if (smt_path_inside(there, source)) {
+        status = smt_fail(error,
+                          SMT_ERR_ARGUMENT,
+                          "%s: lies inside %s; name a folder outside of it",
+                          path,
+                          source);
+    }
+    smt_free(there);
+    return status;
+}
+
 static int compare_names(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);

@@ -392,10 +392,15 @@ static bool has_suffix(const char *path)
     return dot && dot > name && isalpha((unsigned char)dot[1]);
 }
 
-/* What would only be found after minutes of work otherwise. */
+/* What would only be found after minutes of work otherwise; and a folder among the class folders
+ * would be taken for a class. */
 static smt_status check_output(bool folder, smt_error *error)
 {
+    const char *const read[] = {calibrate, qat, evaluate};
     smt_status status = smt_check_output(output, folder, error);
+    for (size_t i = 0; i < sizeof read / sizeof *read && folder && !status; i++) {
+        status = read[i] ? smt_check_apart(output, read[i], error) : SMT_OK;
+    }
     char *rows = sensitivity ? smt_format("%s.txt", sensitivity) : NULL;
     if (!status && sensitivity) {
         status = rows ? smt_check_output(rows, false, error)

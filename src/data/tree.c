@@ -31,16 +31,7 @@ smt_status smt_split_check_output(const char *source, const char *out, smt_error
 {
     char **names = NULL;
     size_t count = 0;
-    char *there = smt_path_existing(out);
-    smt_status status = there ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", out);
-    if (!status && source && smt_path_inside(there, source)) {
-        status = smt_fail(error,
-                          SMT_ERR_ARGUMENT,
-                          "%s: lies inside %s; name a folder outside of it",
-                          out,
-                          source);
-    }
-    smt_free(there);
+    smt_status status = source ? smt_check_apart(out, source, error) : SMT_OK;
     status = status ? status : smt_check_output(out, true, error);
     if (!status && smt_path_exists(out)) {
         status = smt_list_directory(out, &names, &count, error);

@@ -58,6 +58,10 @@ says 'torn.png'
 grep -q '"skipped": 1' "$work/skipped/metrics.json" || fail "skipped images are not counted"
 
 # All precisions beside each other: images are read, and what is to be said of them is said, once.
+for folder in "$data/" "$data/train/new"; do
+    run 1 "$semtinel" quantize "$work/run" --calibrate "$data" -o "$folder"
+    says 'lies inside .*; name a folder outside of it'
+done
 run 3 "$semtinel" quantize "$work/run" --calibrate "$data" --evaluate "$work/spoilt" -o "$work/precisions/"
 [ "$(grep -c 'measuring on' "$work/out")" = 1 ] || fail "quantize --evaluate says more than once what it measures on"
 [ "$(grep -c 'torn.png' "$work/err")" = 1 ] || fail "quantize --evaluate names an unreadable image more than once"
