@@ -46,6 +46,7 @@ run 0 "$semtinel" predict "$work/eight" "$work/flipped" --views 1; says 'fitted 
 run 0 "$semtinel" evaluate "$work/eight" "$work/data" -o "$work/measured"; says 'the mean of eight views'
 grep -q '"views": 8' "$work/measured/metrics.json" || fail "metrics.json says nothing of views"
 run 0 "$semtinel" calibrate "$work/eight" "$work/data"
+says '^--views 8 would have  *accuracy [01].* in eight times the time'
 [ "$(flips eight auto)" = differ ] || fail "calibrate without --views keeps the old ones"
 
 # The surest of each class; the others are listed without a copy.
