@@ -20,8 +20,11 @@ static smt_status rename_classes(smt_classifier *classifier, const char *names, 
             *comma = 0;
         }
         if (!*name || count == SMT_CLASS_MAX) {
-            status = smt_fail(
-                error, SMT_ERR_ARGUMENT, "--classes %s: an empty name, or more than 256", names);
+            status = smt_fail(error,
+                              SMT_ERR_ARGUMENT,
+                              "--classes %s: an empty name, or more than %d",
+                              names,
+                              SMT_CLASS_MAX);
         } else {
             list[count++] = name;
         }
