@@ -2,6 +2,7 @@
  * and called only where the processor has it (kernels.c). */
 #if defined(__x86_64__)
 #include <immintrin.h>
+#include <stddef.h>
 #include <string.h>
 
 #if defined(__clang__)

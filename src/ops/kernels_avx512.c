@@ -2,6 +2,7 @@
  * called only where the processor has it (kernels.c). */
 #if defined(__x86_64__)
 #include <immintrin.h>
+#include <stddef.h>
 
 #if defined(__clang__)
 #pragma clang attribute push(                                                                      \
