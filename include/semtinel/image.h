@@ -22,7 +22,7 @@ typedef struct smt_image_limits {
 SMT_API smt_status smt_image_create(int width, int height, smt_image *out, smt_error *error);
 SMT_API void smt_image_free(smt_image *image);
 
-/* PNG, JPEG, TIFF or BMP by content, not by name. Alpha is ignored, colour
+/* PNG, JPEG, TIFF (the first page) or BMP by content, not by name. Alpha is ignored, colour
  * becomes grey (Rec. 601 luma, as PIL's "L"), 16-bit samples are stretched from
  * the 0.1st to the 99.9th percentile. limits NULL: the defaults. `name` stands in
  * messages. SMT_ERR_FORMAT, SMT_ERR_UNSUPPORTED, SMT_ERR_LIMIT, SMT_ERR_IO. */
@@ -57,6 +57,30 @@ SMT_API smt_status smt_image_load(const char *path,
                                   const smt_image_limits *limits,
                                   smt_image *out,
                                   smt_error *error);
+
+/* A file of one or several images, read once: a TIFF has an image a page (each of its directories
+ * counts, in the order of their chain), files of other kinds hold one. */
+typedef struct smt_image_file {
+    char *path;
+    const char *suffix; /* of its content, whatever it is called: ".tif", ".png", ... ; static */
+    size_t count;       /* images, at least 1 */
+    void *data;         /* the file's bytes */
+    size_t size;
+    uint64_t *pages; /* count: where a TIFF's directories lie; NULL: not a TIFF */
+} smt_image_file;
+
+/* At most 1 GiB. Errors: SMT_ERR_IO, SMT_ERR_LIMIT; SMT_ERR_FORMAT: no image by its first bytes, or
+ * a TIFF without a page or whose pages lead back to an earlier one. Where the chain of pages leaves
+ * the file, those before count, and a warning is logged. */
+SMT_API smt_status smt_image_file_open(const char *path, smt_image_file **out, smt_error *error);
+/* Image `index`, from 0, as smt_image_load gives it: its own info strip is cut off. Several threads
+ * may load from one file. SMT_ERR_ARGUMENT: there is no such image; else as smt_image_decode. */
+SMT_API smt_status smt_image_file_load(const smt_image_file *file,
+                                       size_t index,
+                                       const smt_image_limits *limits,
+                                       smt_image *out,
+                                       smt_error *error);
+SMT_API void smt_image_file_close(smt_image_file **file);
 
 /* True if the name's suffix is one that smt_image_load
  * reads (.png .jpg .jpeg .tif .tiff .bmp, any case). */

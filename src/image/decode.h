@@ -6,12 +6,24 @@
 
 #include <semtinel/image.h>
 
+#define SMT_IMAGE_MAX_BYTES ((size_t)1 << 30) /* of a file */
+
 typedef struct image_source {
     const uint8_t *data;
     size_t size;
     const char *name;        /* stands in messages */
     smt_image_limits limits; /* with the defaults filled in */
+    uint64_t page;           /* of a TIFF: where the page's directory lies; 0: the first page */
 } image_source;
+
+/* Decodes by content, not by name; limits of 0 become the defaults. */
+smt_status smt_decode(image_source *source, smt_image *out, smt_error *error);
+/* The suffix that files of this content usually have; NULL, with a message that says what the file
+ * is instead: not one of ours. */
+const char *smt_decode_suffix(const image_source *source, smt_error *error);
+/* Where the directories of a TIFF's pages lie, freed with smt_free. */
+smt_status
+smt_tiff_pages(const image_source *source, uint64_t **pages, size_t *count, smt_error *error);
 
 smt_status smt_decode_png(const image_source *source, smt_image *out, smt_error *error);
 smt_status smt_decode_jpeg(const image_source *source, smt_image *out, smt_error *error);

@@ -115,6 +115,53 @@ static smt_status fail_unknown(const image_source *source, smt_error *error)
                     source->name);
 }
 
+static const struct {
+    const char *magic;
+    size_t length;
+    const char *suffix;
+    smt_status (*decode)(const image_source *source, smt_image *out, smt_error *error);
+} kinds[] = {
+    {"\x89PNG\r\n\x1a\n", 8, ".png", smt_decode_png},
+    {"\xff\xd8\xff", 3, ".jpg", smt_decode_jpeg},
+    {"II*\0", 4, ".tif", smt_decode_tiff},
+    {"MM\0*", 4, ".tif", smt_decode_tiff},
+    {"II+\0", 4, ".tif", smt_decode_tiff},
+    {"MM\0+", 4, ".tif", smt_decode_tiff},
+    {"BM", 2, ".bmp", smt_decode_bmp},
+};
+#define KINDS (sizeof kinds / sizeof *kinds)
+
+static size_t kind_of(const image_source *source)
+{
+    size_t kind = 0;
+    while (kind < KINDS && !begins(source, kinds[kind].magic, kinds[kind].length)) {
+        kind++;
+    }
+    return kind;
+}
+
+const char *smt_decode_suffix(const image_source *source, smt_error *error)
+{
+    size_t kind = kind_of(source);
+    if (kind == KINDS) {
+        fail_unknown(source, error);
+        return NULL;
+    }
+    return kinds[kind].suffix;
+}
+
+smt_status smt_decode(image_source *source, smt_image *out, smt_error *error)
+{
+    if (source->limits.max_side <= 0) {
+        source->limits.max_side = DEFAULT_MAX_SIDE;
+    }
+    if (source->limits.max_pixels == 0) {
+        source->limits.max_pixels = DEFAULT_MAX_PIXELS;
+    }
+    size_t kind = kind_of(source);
+    return kind < KINDS ? kinds[kind].decode(source, out, error) : fail_unknown(source, error);
+}
+
 smt_status smt_image_decode(const void *data,
                             size_t size,
                             const char *name,
@@ -126,26 +173,7 @@ smt_status smt_image_decode(const void *data,
     if (limits) {
         source.limits = *limits;
     }
-    if (source.limits.max_side <= 0) {
-        source.limits.max_side = DEFAULT_MAX_SIDE;
-    }
-    if (source.limits.max_pixels == 0) {
-        source.limits.max_pixels = DEFAULT_MAX_PIXELS;
-    }
-    if (begins(&source, "\x89PNG\r\n\x1a\n", 8)) {
-        return smt_decode_png(&source, out, error);
-    }
-    if (begins(&source, "\xff\xd8\xff", 3)) {
-        return smt_decode_jpeg(&source, out, error);
-    }
-    if (begins(&source, "II*\0", 4) || begins(&source, "MM\0*", 4) || begins(&source, "II+\0", 4) ||
-        begins(&source, "MM\0+", 4)) {
-        return smt_decode_tiff(&source, out, error);
-    }
-    if (begins(&source, "BM", 2)) {
-        return smt_decode_bmp(&source, out, error);
-    }
-    return fail_unknown(&source, error);
+    return smt_decode(&source, out, error);
 }
 
 bool smt_image_suffix(const char *name)

@@ -4,6 +4,15 @@
 
 #include "image/decode.h"
 
+/* smt_image_load_sem of a file in memory, or of a page of it; what lies beside it is looked for at
+ * `path`. metadata may be NULL. */
+smt_status smt_sem_decode(image_source *source,
+                          const char *path,
+                          bool crop,
+                          smt_image *out,
+                          smt_sem_metadata *metadata,
+                          smt_error *error);
+
 /* From the private tags of a TIFF file. `found` is filled only if a vendor's metadata are there;
  * damaged ones are ignored. False: no memory. */
 bool smt_sem_read_tags(const image_source *source, int width, int height, smt_sem_metadata *found);

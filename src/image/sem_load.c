@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#define MAX_FILE_BYTES ((size_t)1 << 30)
 #define MAX_SIDECAR_BYTES ((size_t)1 << 20)
 
 /* A panel's rows consist mostly of one grey level: 0.47 to
@@ -77,8 +76,10 @@ read_sidecar(const char *path, const smt_image *image, bool tescan, smt_sem_meta
     return status != SMT_ERR_MEMORY;
 }
 
-static bool
-read_metadata(const image_source *source, const smt_image *image, smt_sem_metadata *found)
+static bool read_metadata(const image_source *source,
+                          const char *path,
+                          const smt_image *image,
+                          smt_sem_metadata *found)
 {
     bool tiff = source->size >= 4 &&
                 (memcmp(source->data, "II", 2) == 0 || memcmp(source->data, "MM", 2) == 0);
@@ -86,7 +87,7 @@ read_metadata(const image_source *source, const smt_image *image, smt_sem_metada
         return false;
     }
     for (int tescan = 1; tescan >= 0 && !found->vendor[0]; tescan--) {
-        if (!read_sidecar(source->name, image, tescan != 0, found)) {
+        if (!read_sidecar(path, image, tescan != 0, found)) {
             return false;
         }
     }
@@ -107,6 +108,39 @@ read_metadata(const image_source *source, const smt_image *image, smt_sem_metada
     return true;
 }
 
+smt_status smt_sem_decode(image_source *source,
+                          const char *path,
+                          bool crop,
+                          smt_image *out,
+                          smt_sem_metadata *metadata,
+                          smt_error *error)
+{
+    smt_image image = {0};
+    smt_sem_metadata found = {0};
+    smt_status status = smt_decode(source, &image, error);
+    if (status != SMT_OK) {
+        return status;
+    }
+    if (!read_metadata(source, path, &image, &found)) {
+        smt_image_free(&image);
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory for the metadata", source->name);
+    }
+    if (crop && found.databar_height > 0) {
+        smt_log(SMT_LOG_DEBUG,
+                "%s: %d %s of %s's info strip cut off",
+                source->name,
+                found.databar_height,
+                smt_plural((size_t)found.databar_height, "row", "rows"),
+                found.vendor);
+        image.height -= found.databar_height;
+    }
+    *out = image;
+    if (metadata) {
+        *metadata = found;
+    }
+    return SMT_OK;
+}
+
 smt_status smt_image_load_sem(const char *path,
                               const smt_image_limits *limits,
                               bool crop,
@@ -116,33 +150,15 @@ smt_status smt_image_load_sem(const char *path,
 {
     void *data = NULL;
     size_t size = 0;
-    smt_image image = {0};
-    smt_sem_metadata found = {0};
-    smt_status status = smt_file_load(path, MAX_FILE_BYTES, &data, &size, error);
+    smt_status status = smt_file_load(path, SMT_IMAGE_MAX_BYTES, &data, &size, error);
     if (status != SMT_OK) {
         return status;
     }
-    status = smt_image_decode(data, size, path, limits, &image, error);
     image_source source = {.data = data, .size = size, .name = path};
-    if (status == SMT_OK && !read_metadata(&source, &image, &found)) {
-        status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory for the metadata", path);
-        smt_image_free(&image);
+    if (limits) {
+        source.limits = *limits;
     }
-    if (status == SMT_OK) {
-        if (crop && found.databar_height > 0) {
-            smt_log(SMT_LOG_DEBUG,
-                    "%s: %d %s of %s's info strip cut off",
-                    path,
-                    found.databar_height,
-                    smt_plural((size_t)found.databar_height, "row", "rows"),
-                    found.vendor);
-            image.height -= found.databar_height;
-        }
-        *out = image;
-        if (metadata) {
-            *metadata = found;
-        }
-    }
+    status = smt_sem_decode(&source, path, crop, out, metadata, error);
     smt_free(data);
     return status;
 }

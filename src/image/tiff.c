@@ -1,4 +1,4 @@
-/* TIFF, first page. libtiff decompresses strips and tiles; what the samples mean is decided here,
+/* TIFF, one page. libtiff decompresses strips and tiles; what the samples mean is decided here,
  * because its own RGBA interface cuts 16-bit samples to 8 bits by shifting, which turns a 12-bit
  * microscope image black.
  *

@@ -77,7 +77,7 @@ bool smt_tiff_open(const image_source *source, tiff_memory *file)
     TIFFOpenOptionsSetWarningHandlerExtR(options, on_warning, file);
     TIFFOpenOptionsSetMaxSingleMemAlloc(options, (tmsize_t)TIFF_MAX_BLOCK);
     file->tiff = TIFFClientOpenExt(source->name,
-                                   "rm",
+                                   source->page ? "rmh" : "rm", /* h: no page yet */
                                    file,
                                    read_bytes,
                                    refuse_write,
@@ -88,5 +88,9 @@ bool smt_tiff_open(const image_source *source, tiff_memory *file)
                                    NULL,
                                    options);
     TIFFOpenOptionsFree(options);
+    if (file->tiff && source->page && !TIFFSetSubDirectory(file->tiff, source->page)) {
+        TIFFClose(file->tiff);
+        file->tiff = NULL;
+    }
     return file->tiff != NULL;
 }

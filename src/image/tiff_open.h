@@ -1,4 +1,5 @@
-/* A TIFF file in memory, opened with libtiff; its errors are kept, its warnings logged. */
+/* A page of a TIFF file in memory, opened with libtiff; its errors are kept, its warnings logged.
+ */
 #ifndef SMT_IMAGE_TIFF_OPEN_H
 #define SMT_IMAGE_TIFF_OPEN_H
 
