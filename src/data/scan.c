@@ -212,11 +212,11 @@ static bool holds_results(const char *folder)
     return found;
 }
 
-/* What split, augment and label leave beside the folders. */
+/* What split, augment, label and klarf leave beside the folders. */
 static bool own_file(const char *name)
 {
     return strcmp(name, "split.json") == 0 || strcmp(name, "augmented.csv") == 0 ||
-           strcmp(name, "labels.csv") == 0;
+           strcmp(name, "labels.csv") == 0 || strcmp(name, "defects.csv") == 0;
 }
 
 /* The class folders inside ROOT or inside one split. */

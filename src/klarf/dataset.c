@@ -1,0 +1,324 @@
+/* The images of KLARFs as class folders. */
+#include "data/tree.h"
+
+#include <semtinel/klarf.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#define LOST_LINES 20 /* lost images beyond these are counted, not named */
+#define NAME_BYTES 100
+
+typedef struct writer {
+    const smt_klarf *k;
+    const smt_klarf_dataset_options *options;
+    smt_klarf_dataset_result *result;
+    tree out;
+    size_t prefix; /* bytes of the staging folder's path */
+    smt_file *list;
+    smt_klarf_finder *finder;
+    const char *name;     /* the file in hand as the KLARF calls it */
+    smt_image_file *file; /* NULL: it is not to be had */
+    smt_error *error;
+} writer;
+
+static bool of_type(const smt_klarf_image *image, const char *type)
+{
+    return !type || strcasecmp(image->type, type) == 0;
+}
+
+/* Letters, digits and what is harmless in a file's name; the rest becomes '_'. */
+static void plain_part(const char *text, char out[NAME_BYTES])
+{
+    size_t used = 0;
+    for (; *text && used < NAME_BYTES - 1; text++) {
+        unsigned char c = (unsigned char)*text;
+        bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+                     c == '-' || c >= 0x80 || (c == '.' && used);
+        out[used++] = plain ? (char)c : '_';
+    }
+    out[used] = 0;
+}
+
+/* The name of a class as a folder's. */
+static char *folder_of(const char *name, int number)
+{
+    char *folder = *name ? smt_format("%.200s", name) : smt_format("class_%d", number);
+    for (char *c = folder; c && *c; c++) {
+        bool bad = *c == '/' || *c == '\\' || (unsigned char)*c < ' ' || (*c == '.' && c == folder);
+        *c = bad ? '_' : *c;
+    }
+    return folder;
+}
+
+static void lose(writer *w, const char *reason)
+{
+    if (w->result->lost++ < LOST_LINES) {
+        smt_log(SMT_LOG_WARNING, "skipped %s", reason);
+    }
+}
+
+/* Takes the image's file in hand. Only a lack of memory is an error: w->file is NULL if the file is
+ * not to be had, which is told once. */
+static smt_status take_file(writer *w, const smt_klarf_image *image)
+{
+    const char *klarf = smt_klarf_about(w->k)->path;
+    if (w->name == image->file) {
+        return SMT_OK;
+    }
+    smt_image_file_close(&w->file);
+    w->name = image->file;
+    char *path = NULL;
+    smt_error why = {0};
+    smt_status status = smt_klarf_find(w->finder, image->file, &path, w->error);
+    if (!status && path) {
+        smt_status opened = smt_image_file_open(path, &w->file, &why);
+        status = opened == SMT_ERR_MEMORY ? smt_fail(w->error, opened, "%s", why.message) : SMT_OK;
+    } else if (!status) {
+        smt_fail(&why,
+                 SMT_ERR_IO,
+                 "%s: the image %s is not there",
+                 klarf,
+                 *image->file ? image->file : "file, which is not named,");
+    }
+    if (!status && !w->file && w->result->lost < LOST_LINES) {
+        smt_log(SMT_LOG_WARNING, "skipped %s", why.message);
+    }
+    smt_free(path);
+    return status;
+}
+
+static smt_status save_copy(const smt_image_file *file, const char *path, smt_error *error)
+{
+    smt_file *copy = NULL;
+    smt_status status = smt_file_create(path, &copy, error);
+    if (status) {
+        return status;
+    }
+    smt_file_bulk(copy);
+    smt_file_write(copy, file->data, file->size);
+    return smt_file_commit(&copy, error);
+}
+
+static void list_image(writer *w,
+                       const smt_klarf_defect *defect,
+                       const smt_klarf_image *image,
+                       int number,
+                       const char *path)
+{
+    smt_file *list = w->list;
+    const char *texts[] = {path + w->prefix,
+                           w->file->path,
+                           NULL,
+                           smt_klarf_about(w->k)->path,
+                           defect->lot,
+                           defect->wafer,
+                           defect->id};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (texts[i]) {
+            smt_file_csv_field(list, texts[i]);
+        } else {
+            smt_file_printf(list, "%d", image->page);
+        }
+        smt_file_write(list, ",", 1);
+    }
+    smt_file_printf(list, number == SMT_KLARF_NONE ? "," : "%d,", number);
+    smt_file_printf(list, isnan(defect->x) ? "," : "%.4f,", defect->x);
+    smt_file_printf(list, isnan(defect->y) ? "\n" : "%.4f\n", defect->y);
+}
+
+/* Copies the image, the n-th of its defect, into the folder of its class. */
+static smt_status write_image(writer *w,
+                              const smt_klarf_defect *defect,
+                              const smt_klarf_image *image,
+                              int n,
+                              int number,
+                              const char *folder)
+{
+    smt_image page = {0};
+    smt_error why = {0};
+    char lot[NAME_BYTES], wafer[NAME_BYTES], id[NAME_BYTES], *name = NULL, *path = NULL;
+    bool pages = w->file->count > 1;
+    if (image->page < 1 || (size_t)image->page > w->file->count) {
+        smt_fail(&why,
+                 SMT_ERR_FORMAT,
+                 "%s: holds %zu %s, not the number %d of defect %s",
+                 w->file->path,
+                 w->file->count,
+                 smt_plural(w->file->count, "image", "images"),
+                 image->page,
+                 defect->id);
+        lose(w, why.message);
+        return SMT_OK;
+    }
+    smt_status status = SMT_OK;
+    if (pages && smt_image_file_load(w->file, (size_t)image->page - 1, NULL, &page, &why)) {
+        if (why.status == SMT_ERR_MEMORY) {
+            return smt_fail(w->error, why.status, "%s", why.message);
+        }
+        lose(w, why.message);
+        return SMT_OK;
+    }
+    plain_part(defect->lot, lot);
+    plain_part(defect->wafer, wafer);
+    plain_part(defect->id, id);
+    name = smt_format("%s%s%s%s%s_%d%s",
+                      lot,
+                      *lot ? "_" : "",
+                      wafer,
+                      *wafer ? "_" : "",
+                      id,
+                      n,
+                      pages ? ".png" : w->file->suffix);
+    status = name ? tree_free_path(&w->out, NULL, folder, name, &path, w->error)
+                  : smt_fail(w->error, SMT_ERR_MEMORY, "%s: out of memory", w->file->path);
+    if (!status) {
+        status =
+            pages ? smt_image_save_png(path, &page, w->error) : save_copy(w->file, path, w->error);
+    }
+    if (!status) {
+        list_image(w, defect, image, number, path);
+        w->result->images++;
+    }
+    smt_image_free(&page);
+    smt_free(name);
+    smt_free(path);
+    return status;
+}
+
+static smt_status write_defect(writer *w, size_t index)
+{
+    smt_klarf_defect defect;
+    smt_klarf_image image;
+    smt_klarf_dataset_result *result = w->result;
+    smt_klarf_defect_at(w->k, index, &defect);
+    int n = 0, number = smt_klarf_number(w->k, index, result->column);
+    size_t before = result->images;
+    for (size_t i = 0; i < defect.image_count; i++) {
+        smt_klarf_image_at(w->k, defect.first_image + i, &image);
+        n += of_type(&image, w->options->type);
+    }
+    if (!n) {
+        result->without++;
+        return SMT_OK;
+    }
+    const char *name = number > 0 ? smt_klarf_class_name(w->k, index, number) : NULL;
+    if (!name) {
+        result->unclassified++;
+        if (!w->options->keep_unclassified) {
+            return SMT_OK;
+        }
+        name = SMT_KLARF_UNCLASSIFIED;
+    }
+    char *folder = folder_of(name, number);
+    smt_status status =
+        folder ? SMT_OK : smt_fail(w->error, SMT_ERR_MEMORY, "%s: out of memory", w->out.out);
+    n = 0;
+    for (size_t i = 0; i < defect.image_count && !status; i++) {
+        smt_klarf_image_at(w->k, defect.first_image + i, &image);
+        if (!of_type(&image, w->options->type)) {
+            continue;
+        }
+        n++;
+        status = take_file(w, &image);
+        if (!status && !w->file) {
+            result->lost++;
+        } else if (!status) {
+            status = write_image(w, &defect, &image, n, number, folder);
+        }
+    }
+    result->copied += result->images > before;
+    smt_free(folder);
+    return status;
+}
+
+static const char *choose_column(smt_klarf *const *files, size_t count, const char *asked)
+{
+    bool all = true, says = false;
+    for (size_t f = 0; f < count && !asked; f++) {
+        all = all && smt_klarf_has_column(files[f], "MANSEMCLASS");
+        size_t defects = smt_klarf_about(files[f])->defect_count;
+        for (size_t i = 0; i < defects && all && !says; i++) {
+            says = smt_klarf_number(files[f], i, "MANSEMCLASS") > 0;
+        }
+    }
+    return asked ? asked : all && says ? "MANSEMCLASS" : "CLASSNUMBER";
+}
+
+static smt_status write_file(writer *w, size_t done, size_t total)
+{
+    size_t count = smt_klarf_about(w->k)->defect_count;
+    smt_status status = smt_klarf_finder_create(w->k, w->options->folder, &w->finder, w->error);
+    w->name = NULL;
+    for (size_t i = 0; i < count && !status; i++) {
+        status = smt_interrupted() ? smt_fail(w->error, SMT_ERR_INTERRUPTED, "interrupted")
+                                   : write_defect(w, i);
+        smt_progress("copying", done + i + 1, total);
+    }
+    smt_image_file_close(&w->file);
+    smt_klarf_finder_destroy(&w->finder);
+    return status;
+}
+
+static smt_status begin_list(writer *w)
+{
+    char *path = NULL;
+    smt_status status = tree_path(&w->out, NULL, NULL, "defects.csv", &path, w->error);
+    status = status ? status : smt_file_create(path, &w->list, w->error);
+    smt_free(path);
+    if (!status) {
+        smt_file_printf(w->list,
+                        "file,source,page,klarf,lot,wafer,defect_id,class_number,x_um,y_um\n");
+    }
+    return status;
+}
+
+smt_status smt_klarf_write_dataset(smt_klarf *const *files,
+                                   size_t count,
+                                   const smt_klarf_dataset_options *options,
+                                   const char *out,
+                                   smt_klarf_dataset_result *result,
+                                   smt_error *error)
+{
+    writer w = {.options = options, .result = result, .error = error};
+    *result = (smt_klarf_dataset_result){.column = choose_column(files, count, options->column)};
+    smt_status status = SMT_OK;
+    for (size_t f = 0; f < count && !status; f++) {
+        status = smt_klarf_check_column(files[f], result->column, error);
+        result->defects += smt_klarf_about(files[f])->defect_count;
+    }
+    status = status ? status : tree_begin(out, NULL, &w.out, error);
+    if (status) {
+        return status;
+    }
+    w.prefix = strlen(w.out.staging) + 1;
+    status = begin_list(&w);
+    size_t done = 0;
+    for (size_t f = 0; f < count && !status; f++) {
+        w.k = files[f];
+        status = write_file(&w, done, result->defects);
+        done += smt_klarf_about(w.k)->defect_count;
+    }
+    if (!status && !result->images) {
+        status =
+            smt_fail(error,
+                     SMT_ERR_FORMAT,
+                     "%s: no image to copy: of %zu defects %zu name no image, %zu have no class "
+                     "in %s, %zu images are lost",
+                     smt_klarf_about(files[0])->path,
+                     result->defects,
+                     result->without,
+                     result->unclassified,
+                     result->column,
+                     result->lost);
+    }
+    status = status ? status : smt_file_commit(&w.list, error);
+    smt_file_abandon(&w.list);
+    if (status) {
+        tree_abandon(&w.out);
+        return status;
+    }
+    return tree_commit(&w.out, error);
+}

@@ -1,0 +1,226 @@
+/* Writing back: what is not asked to change keeps its bytes. */
+#include "format/damage.h"
+#include "klarf/samples.h"
+
+/* `from`, which stands once in *text, becomes `to`; *text is grown in place of it. */
+static void replace(char **text, const char *from, const char *to)
+{
+    char *at = strstr(*text, from);
+    assert_non_null(at);
+    assert_null(strstr(at + 1, from));
+    char *longer = smt_format("%.*s%s%s", (int)(at - *text), *text, to, at + strlen(from));
+    assert_non_null(longer);
+    smt_free(*text);
+    *text = longer;
+}
+
+static char *rewritten(const smt_klarf *klarf,
+                       const char *column,
+                       const char *const *classes,
+                       int class_count,
+                       const int *numbers,
+                       const int *answer,
+                       int *written)
+{
+    char *text = NULL;
+    size_t size = 0;
+    smt_error error = {0};
+    smt_klarf_answers answers = {.column = column,
+                                 .classes = classes,
+                                 .class_count = class_count,
+                                 .numbers = numbers,
+                                 .answer = answer};
+    if (smt_klarf_rewrite(klarf, &answers, &text, &size, written, &error)) {
+        fail_msg("%s", error.message);
+    }
+    assert_int_equal(size, strlen(text));
+    return text;
+}
+
+static const char *const classes[] = {"bridge", "particle", "clean", "scratch \"deep\""};
+
+static void keeps_every_byte(void **state)
+{
+    (void)state;
+    static const char *const names[] = {
+        "flat12.klarf", "flat11.klarf", "tree18.klarf", "bare18.klarf"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        size_t size = 0;
+        char *before = sample_text(names[i], &size);
+        smt_klarf *klarf = parsed(before, size);
+        int answer[8] = {-1, -1, -1, -1, -1, -1, -1, -1};
+        char *after = rewritten(klarf, "CLASSNUMBER", classes, 4, NULL, answer, NULL);
+        assert_string_equal(before, after);
+        smt_free(after);
+        smt_klarf_destroy(&klarf);
+        smt_free(before);
+    }
+}
+
+/* Names meet as everywhere: bridge is Bridges; particle has no row of its own, for "Particle /
+ * residue" is another name. */
+static void changes_cells_and_lookup(void **state)
+{
+    (void)state;
+    size_t size = 0;
+    char *expected = sample_text("flat12.klarf", &size);
+    smt_klarf *klarf = parsed(expected, size);
+    const int answer[] = {0, 1, -1, 3, 1};
+    int written[5];
+    char *after = rewritten(klarf, "AUTOSEMCLASS", classes, 4, NULL, answer, written);
+    /* Behind the largest number in the file, 99; clean has 101, and no row, as nothing is clean. */
+    static const int numbers[] = {10, 100, SMT_KLARF_NONE, 102, 100};
+    assert_memory_equal(written, numbers, sizeof numbers);
+    replace(&expected, "10 0 0 2 2 1 0 2 0", "10 0 10 2 2 1 0 2 0");
+    replace(&expected, "31 0 NA 1 1\n", "31 0 100 1 1\n");
+    replace(&expected, "10 31 0 1 1 1 0;", "10 31 102 1 1 1 0;");
+    replace(&expected, "99 0 0 1 1 4 0;", "99 0 100 1 1 4 0;");
+    replace(&expected, "ClassLookup 3", "ClassLookup 5");
+    replace(&expected, "residue\";", "residue\"\n  100 \"particle\"\n  102 \"scratch 'deep'\";");
+    assert_string_equal(after, expected);
+    /* What was written is what is read, and writing it again changes nothing. */
+    smt_klarf *again = parsed(after, strlen(after));
+    assert_int_equal(smt_klarf_number(again, 3, "AUTOSEMCLASS"), 102);
+    assert_string_equal(smt_klarf_class_name(again, 3, 102), "scratch 'deep'");
+    char *twice = rewritten(again, "AUTOSEMCLASS", classes, 4, NULL, answer, written);
+    assert_string_equal(twice, after);
+    smt_free(twice);
+    smt_free(after);
+    smt_klarf_destroy(&again);
+    /* Numbers of one's own: one that ClassLookup has, and one that it has not. */
+    const int own[] = {31, 7, SMT_KLARF_NONE, SMT_KLARF_NONE};
+    const int two[] = {0, 1, -1, -1, -1};
+    after = rewritten(klarf, "CLASSNUMBER", classes, 4, own, two, written);
+    assert_int_equal(written[0], 31);
+    assert_non_null(strstr(after, "25.1 5.0 31 0 0 2 2 1 0 2 0"));
+    assert_non_null(strstr(after, "1 1 7 0 NA 1 1\n 3 1"));
+    assert_non_null(strstr(after, "ClassLookup 4\n"));
+    assert_non_null(strstr(after, "residue\"\n  7 \"particle\";"));
+    smt_free(after);
+    smt_klarf_destroy(&klarf);
+    smt_free(expected);
+}
+
+static void adds_a_lookup(void **state)
+{
+    (void)state;
+    size_t size = 0;
+    char *expected = sample_text("flat11.klarf", &size);
+    smt_klarf *klarf = parsed(expected, size);
+    const int answer[] = {2, -1};
+    char *after = rewritten(klarf, "CLASSNUMBER", classes, 4, NULL, answer, NULL);
+    replace(&expected, "7 3 1.5", "7 6 1.5"); /* 3 is taken */
+    replace(&expected,
+            "DefectRecordSpec",
+            "ClassLookup 2\r\n 0 \"Unclassified\"\r\n 6 \"clean\";\r\nDefectRecordSpec");
+    assert_string_equal(after, expected);
+    smt_free(after);
+    smt_free(expected);
+    smt_klarf_destroy(&klarf);
+    klarf = sample("bare18.klarf");
+    after = rewritten(klarf, "CLASSNUMBER", classes, 4, NULL, answer, NULL);
+    smt_klarf *again = parsed(after, strlen(after));
+    assert_int_equal(smt_klarf_number(again, 0, "CLASSNUMBER"), 3);
+    assert_string_equal(smt_klarf_class_name(again, 0, 3), "clean");
+    assert_string_equal(smt_klarf_class_name(again, 0, 0), "Unclassified");
+    smt_klarf_destroy(&again);
+    smt_klarf_destroy(&klarf);
+    smt_free(after);
+}
+
+static void changes_trees(void **state)
+{
+    (void)state;
+    size_t size = 0;
+    char *expected = sample_text("tree18.klarf", &size);
+    smt_klarf *klarf = parsed(expected, size);
+    const int answer[] = {0, 1, -1, 3};
+    int written[4];
+    char *after = rewritten(klarf, "CLASSNUMBER", classes, 4, NULL, answer, written);
+    /* Short is a synonym of bridge. 91 stands in a row, without a name. */
+    replace(&expected, "1950 -2 1 0 Images", "1950 -2 1 2 Images");
+    replace(&expected, "0 0 91\n", "0 0 92\n");
+    replace(&expected, "{ 1 2 Images 2", "{ 1 94 Images 2");
+    replace(&expected, "Data 3\n      {", "Data 5\n      {");
+    replace(&expected,
+            "\"SH\";",
+            "\"SH\";\n        92 \"particle\" \"\";\n        94 \"scratch 'deep'\" \"\";");
+    assert_string_equal(after, expected);
+    smt_free(after);
+    smt_free(expected);
+    /* A column that only some of the lists have cannot be written. */
+    smt_error error = {0};
+    smt_klarf_answers answers = {
+        .column = "AUTOOFFSEMCLASS", .classes = classes, .class_count = 4, .answer = answer};
+    assert_int_equal(smt_klarf_rewrite(klarf, &answers, &after, &size, NULL, &error),
+                     SMT_ERR_ARGUMENT);
+    smt_klarf_destroy(&klarf);
+}
+
+/* Number 0 means unclassified, whatever it is called: a class is never written as 0. */
+static void leaves_zero_alone(void **state)
+{
+    (void)state;
+    static const char text[] = "FileVersion 1 2;ClassLookup 2 0 \"clean\" 5 \"open\";"
+                               "DefectRecordSpec 2 DEFECTID CLASSNUMBER;DefectList 1 5;EndOfFile;";
+    smt_klarf *klarf = parsed(text, sizeof text - 1);
+    const int answer[] = {2};
+    char *after = rewritten(klarf, "CLASSNUMBER", classes, 4, NULL, answer, NULL);
+    assert_string_equal(after,
+                        "FileVersion 1 2;ClassLookup 3 0 \"clean\" 5 \"open\"\n 8 \"clean\";"
+                        "DefectRecordSpec 2 DEFECTID CLASSNUMBER;DefectList 1 8;EndOfFile;");
+    smt_free(after);
+    smt_klarf_destroy(&klarf);
+}
+
+/* A number takes the place of a quoted text without growing together with what stands beside it. */
+static void replaces_quoted_cells(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "FileVersion 1 2;ClassLookup 1 5 \"clean\";"
+        "DefectRecordSpec 3 ID CLASSNUMBER A;DefectList 1\"x\"2 \"\"\"\"3;EndOfFile;";
+    smt_klarf *klarf = parsed(text, sizeof text - 1);
+    const int answer[] = {2, 2};
+    char *after = rewritten(klarf, "CLASSNUMBER", classes, 4, NULL, answer, NULL);
+    assert_non_null(strstr(after, "DefectList 1 5 2 \"\" 5 3;EndOfFile;"));
+    smt_free(after);
+    smt_klarf_destroy(&klarf);
+}
+
+static smt_status rewrite_sample(void *context, smt_error *error)
+{
+    const int answer[] = {0, 1, -1, 3, 1};
+    smt_klarf_answers answers = {
+        .column = "CLASSNUMBER", .classes = classes, .class_count = 4, .answer = answer};
+    char *text = NULL;
+    size_t size = 0;
+    smt_status status = smt_klarf_rewrite(context, &answers, &text, &size, NULL, error);
+    smt_free(text);
+    return status;
+}
+
+static void stands_a_lack_of_memory(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"flat12.klarf", "tree18.klarf", "bare18.klarf"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        smt_klarf *klarf = sample(names[i]);
+        damage_memory(rewrite_sample, klarf, NULL, 1000, 1);
+        smt_klarf_destroy(&klarf);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(keeps_every_byte),
+        cmocka_unit_test(changes_cells_and_lookup),
+        cmocka_unit_test(adds_a_lookup),
+        cmocka_unit_test(changes_trees),
+        cmocka_unit_test(leaves_zero_alone),
+        cmocka_unit_test(replaces_quoted_cells),
+        cmocka_unit_test(stands_a_lack_of_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
