@@ -118,6 +118,7 @@ const char *cli_models_folder(void);
     X(explain)                                                                                     \
     X(export)                                                                                      \
     X(info)                                                                                        \
+    X(klarf)                                                                                       \
     X(label)                                                                                       \
     X(predict)                                                                                     \
     X(quantize)                                                                                    \

@@ -25,6 +25,7 @@ static const char overview[] =
     "  data       synth       simulate SEM images of ten or eleven defect classes\n"
     "             audit       find duplicates, leaks, label conflicts and unreadable files\n"
     "             split       make train/ val/ test/ by groups of near-duplicates\n"
+    "             klarf       read a fab's defect files, and write classes back into them\n"
     "             augment     write a balanced, augmented copy of the training part\n"
     "  network    train       train MobileNetV3-Small on folders of images\n"
     "             evaluate    measure a model on labelled images\n"

@@ -77,6 +77,8 @@ missing --calibrate adapt run images -o a --quantize
 missing --foreign calibrate run images
 missing --also train images -o run
 missing --source explain run images -o e
+missing --model klarf lot.001 -o x
+missing --images klarf lot.001 -o x
 missing --source demo run images -o d.gif
 
 # ---- manual page and completion come from the same tables
@@ -133,7 +135,7 @@ cmp -s run/log.txt trained.txt || fail "evaluate -o RUN overwrote the log of the
 # What cannot be written is told before the work: none of these reads a model or an image.
 for line in "adapt none none -o /proc/x" "augment images /proc/x" "audit none --json /proc/x" "audit none --sheet /proc/x" \
     "calibrate none none -o /proc/x" "compare none none -o /proc/x" "demo none none -o /proc/x.mp4" "evaluate none none -o /proc/x" \
-    "explain none none -o /proc/x" "label none none -o /proc/x" "export none --all /proc/x" "export none -o /proc/x.onnx" "predict none none -o /proc/x" \
+    "explain none none -o /proc/x" "klarf none -o /proc/x" "klarf none --model . -o /proc/x" "klarf none -o x --model . --csv /proc/x" "label none none -o /proc/x" "export none --all /proc/x" "export none -o /proc/x.onnx" "predict none none -o /proc/x" \
     "quantize none --calibrate . -o /proc/x" "quantize none --calibrate . -o q.tflite --sensitivity /proc/x" \
     "run none -i none -o /proc/x" "split images /proc/x" "synth --sheet /proc/x.png" "train none -o /proc/x"; do
     # shellcheck disable=SC2086
@@ -141,7 +143,7 @@ for line in "adapt none none -o /proc/x" "augment images /proc/x" "audit none --
 done
 # "-" is standard output where results go there, and a name nowhere.
 for line in "adapt none none -o -" "augment images -" "audit none --sheet -" "calibrate none none -o -" "compare none none -o -" \
-    "evaluate none none -o -" "explain none none -o -" "label none none -o -" "export none --all -" "quantize none --calibrate . -o -" \
+    "evaluate none none -o -" "explain none none -o -" "klarf none -o -" "klarf none --model . -o -" "label none none -o -" "export none --all -" "quantize none --calibrate . -o -" \
     "split images -" "synth -" "train none -o -"; do
     # shellcheck disable=SC2086
     expect 1 "semtinel: -: the name of a (file|folder) is needed; ./- is one" "$semtinel" $line

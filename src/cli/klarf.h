@@ -1,0 +1,28 @@
+/* semtinel klarf --model: a KLARF whose defects a model classifies. */
+#ifndef SEMTINEL_CLI_KLARF_H
+#define SEMTINEL_CLI_KLARF_H
+
+#include "cli/cli.h"
+
+#include <semtinel/klarf.h>
+
+typedef struct klarf_options {
+    const char *output, *model;
+    const char *column, *folder, *type; /* NULL: the default */
+    const char *csv, *names;            /* or NULL */
+    int views;
+    cli_list numbers; /* NAME=NUMBER */
+    bool keep_unclassified;
+} klarf_options;
+
+/* "lot.001: KLARF 1.2, 2 wafers, 120 defects, 230 images". */
+void cli_klarf_introduce(const smt_klarf *klarf);
+
+/* Writes the KLARF with the model's classes to options->output. *lost: images that are not there or
+ * cannot be read, each of which was named. */
+smt_status cli_klarf_classify(const smt_klarf *klarf,
+                              const klarf_options *options,
+                              size_t *lost,
+                              smt_error *error);
+
+#endif
