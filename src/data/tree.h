@@ -19,8 +19,8 @@ smt_status tree_path(const tree *t,
                      const char *name,
                      char **path,
                      smt_error *error);
-/* A file name that no file of the folder has yet: NAME,
- * or NAME with "-2", "-3", ... before the suffix. */
+/* A file name that no file of the folder has yet: NAME, or NAME with "-2", "-3", ... before the
+ * suffix, which are given in order. */
 smt_status tree_free_path(const tree *t,
                           const char *split,
                           const char *class_name,
