@@ -71,6 +71,11 @@ SMT_API bool smt_klarf_has_column(const smt_klarf *klarf, const char *column);
 SMT_API smt_status smt_klarf_check_column(const smt_klarf *klarf,
                                           const char *column,
                                           smt_error *error);
+/* The same for a column to write: SMT_ERR_ARGUMENT for one that says which defect it is, where, how
+ * large, or what images it has. */
+SMT_API smt_status smt_klarf_check_writable(const smt_klarf *klarf,
+                                            const char *column,
+                                            smt_error *error);
 /* The whole number, 0 or more, in that column of a defect; SMT_KLARF_NONE otherwise. */
 SMT_API int smt_klarf_number(const smt_klarf *klarf, size_t defect, const char *column);
 /* The name that the defect's ClassLookup gives to a number; NULL: it does not stand there. */

@@ -433,7 +433,7 @@ smt_status cli_klarf_classify(const smt_klarf *klarf,
 {
     const char *column = choose_column(klarf, options->column);
     int numbers[SMT_CLASS_MAX];
-    smt_status status = smt_klarf_check_column(klarf, column, error);
+    smt_status status = smt_klarf_check_writable(klarf, column, error);
     job *j = status ? NULL : smt_alloc(1, sizeof *j);
     if (!j) {
         return status ? status : smt_fail(error, SMT_ERR_MEMORY, "out of memory");

@@ -82,8 +82,8 @@ char *klarf_copy(const char *text, size_t size)
     char *copy = smt_alloc(size + 1, 1);
     if (copy) {
         memcpy(copy, text, size);
-        for (size_t i = 0; i < size; i++) { /* one text to all who read it */
-            copy[i] = copy[i] ? copy[i] : '?';
+        for (size_t i = 0; i < size; i++) { /* one text to all who read it, and no terminal's */
+            copy[i] = (unsigned char)copy[i] < ' ' || copy[i] == 0x7f ? '_' : copy[i];
         }
     }
     return copy;

@@ -34,6 +34,7 @@ typedef struct klarf_lookup {
     size_t declared_size;
     size_t row_at;    /* where the last row begins; 0: there is none */
     size_t insert_at; /* behind the last row; of an absent table: where it would stand */
+    bool unended;     /* of a tree: no semicolon stands behind the last row */
     bool absent;      /* the file has none */
 } klarf_lookup;
 
@@ -98,7 +99,8 @@ smt_status klarf_unexpected(const klarf_reader *r, token t, const char *expected
 /* The same block, or a larger one where there is memory for it. */
 void *klarf_grown(void *items, size_t *room, size_t count, size_t size);
 
-char *klarf_copy(const char *text, size_t size); /* without blanks at its ends */
+/* Without blanks at its ends, and with '_' for control characters. */
+char *klarf_copy(const char *text, size_t size);
 /* The new one's index, or SIZE_MAX: no memory. */
 size_t klarf_new_spec(smt_klarf *klarf);
 size_t klarf_new_lookup(smt_klarf *klarf);

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 static void free_spec(klarf_spec *spec)
 {
@@ -231,6 +232,39 @@ smt_status smt_klarf_check_column(const smt_klarf *k, const char *column, smt_er
                     k->path,
                     column,
                     smt_hint(&guess, hint, "--column names another"));
+}
+
+smt_status smt_klarf_check_writable(const smt_klarf *k, const char *column, smt_error *error)
+{
+    static const char *const kept[] = {"DEFECTID",
+                                       "XREL",
+                                       "YREL",
+                                       "XINDEX",
+                                       "YINDEX",
+                                       "XSIZE",
+                                       "YSIZE",
+                                       "DEFECTAREA",
+                                       "DSIZE",
+                                       "TEST",
+                                       "IMAGECOUNT",
+                                       "IMAGELIST"};
+    smt_status status = smt_klarf_check_column(k, column, error);
+    bool keep = false;
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+        keep = keep || strcasecmp(column, kept[i]) == 0;
+    }
+    for (size_t i = 0; i < k->spec_count; i++) {
+        int place = klarf_find_column(&k->specs[i], column);
+        keep = keep || (place >= 0 && k->specs[i].columns[place].images);
+    }
+    return status || !keep
+               ? status
+               : smt_fail(error,
+                          SMT_ERR_ARGUMENT,
+                          "%s: column '%s' is not for classes, which would take the place of what "
+                          "it says; --column names another",
+                          k->path,
+                          column);
 }
 
 int smt_klarf_number(const smt_klarf *k, size_t defect, const char *column)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* `length` bytes of the text become `text`, or if that is NULL `number`. */
 typedef struct edit {
@@ -36,7 +37,8 @@ static void find_largest(rewriter *w)
 {
     const smt_klarf *k = w->k;
     const char *const columns[] = {
-        w->answers->column, "CLASSNUMBER", "MANSEMCLASS", "AUTOSEMCLASS"};
+        w->answers->column, "CLASSNUMBER", "MANSEMCLASS", "AUTOSEMCLASS", "AUTOONSEMCLASS",
+ "AUTOOFFSEMCLASS"};
     int largest = 0;
     for (size_t i = 0; i < k->lookup_count; i++) {
         for (size_t c = 0; c < k->lookups[i].count; c++) {
@@ -197,8 +199,8 @@ static char *make_row(const smt_klarf *k, const klarf_lookup *lookup, int number
         const klarf_column *column = &lookup->spec.columns[c];
         const char *blank = c ? " " : "";
         char *longer =
-            strcmp(column->name, "CLASSNUMBER") == 0 ? smt_format("%s%s%d", row, blank, number)
-            : strcmp(column->name, "CLASSNAME") == 0 ? smt_format("%s%s%s", row, blank, text)
+            strcasecmp(column->name, "CLASSNUMBER") == 0 ? smt_format("%s%s%d", row, blank, number)
+            : strcasecmp(column->name, "CLASSNAME") == 0 ? smt_format("%s%s%s", row, blank, text)
                                                      : smt_format("%s%s%s",
                                                                   row,
                                                                   blank,
@@ -253,7 +255,7 @@ static smt_status edit_lookup(rewriter *w, size_t index)
     indent_of(k, lookup, indent);
     snprintf(
         before, sizeof before, "%s%s", line_end(k), lookup->absent && k->tree ? "     " : indent);
-    char *rows = smt_strdup("");
+    char *rows = smt_strdup(lookup->unended ? ";" : "");
     for (int c = 0; c < w->answers->class_count; c++) {
         bool twice = false; /* two classes of one number are given one row */
         for (int d = 0; d < c; d++) {
@@ -331,7 +333,7 @@ smt_status smt_klarf_rewrite(const smt_klarf *k,
                              smt_error *error)
 {
     rewriter w = {.k = k, .answers = answers, .error = error};
-    smt_status status = smt_klarf_check_column(k, answers->column, error);
+    smt_status status = smt_klarf_check_writable(k, answers->column, error);
     if (status) {
         return status;
     }

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define NANOMETRES 1e-3 /* lengths of 1.8 in micrometres */
 
@@ -325,9 +326,9 @@ static smt_status read_class(tree *t, klarf_lookup *lookup)
         if (got.kind != TOKEN_WORD && got.kind != TOKEN_STRING) {
             return klarf_unexpected(r, got, "a value of a class");
         }
-        if (strcmp(column, "CLASSNUMBER") == 0) {
+        if (strcasecmp(column, "CLASSNUMBER") == 0) {
             number = got;
-        } else if (strcmp(column, "CLASSNAME") == 0) {
+        } else if (strcasecmp(column, "CLASSNAME") == 0) {
             name = got;
         }
         if (c == 0) {
@@ -396,6 +397,7 @@ static smt_status read_data(tree *t, list_kind kind, size_t index)
         }
         if (kind == LIST_CLASSES) {
             k->lookups[index].insert_at = place(t, r->from.at);
+            k->lookups[index].unended = end.kind == TOKEN_CLOSE;
         }
     }
     if (rows != count) {

@@ -188,6 +188,50 @@ static void replaces_quoted_cells(void **state)
     smt_klarf_destroy(&klarf);
 }
 
+/* The last row may end with the list's brace; one that is put behind it may not grow into it. Column
+ * names meet in any case. */
+static void ends_the_last_row(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "Record FileRecord \"1.8\" { List DefectList { Columns 2 { int32 DEFECTID, int32 CLASSNUMBER "
+        "} Data 1 { 1 0 } } List ClassLookupList { Columns 2 { int32 ClassNumber, string ClassName } "
+        "Data 1 { 0 \"none\" } } } EndOfFile;";
+    smt_klarf *klarf = parsed(text, sizeof text - 1);
+    const int answer[] = {2};
+    char *after = rewritten(klarf, "CLASSNUMBER", classes, 4, NULL, answer, NULL);
+    assert_non_null(strstr(after, "Data 2 { 0 \"none\";\n 3 \"clean\"; } } }"));
+    smt_klarf *again = parsed(after, strlen(after));
+    assert_string_equal(smt_klarf_class_name(again, 0, 3), "clean");
+    smt_klarf_destroy(&again);
+    smt_free(after);
+    smt_klarf_destroy(&klarf);
+}
+
+/* What says where a defect is, or what images it has, cannot take a class. */
+static void keeps_other_columns(void **state)
+{
+    (void)state;
+    const int answer[] = {0, 1, -1, 3, 1};
+    char *text = NULL;
+    size_t size = 0;
+    static const char *const columns[] = {"DEFECTID", "xrel", "IMAGECOUNT", "IMAGELIST"};
+    smt_klarf *klarf = sample("flat12.klarf");
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
+        smt_error error = {0};
+        smt_klarf_answers answers = {
+            .column = columns[i], .classes = classes, .class_count = 4, .answer = answer};
+        assert_int_equal(smt_klarf_rewrite(klarf, &answers, &text, &size, NULL, &error),
+                         SMT_ERR_ARGUMENT);
+        assert_non_null(strstr(error.message, "is not for classes"));
+    }
+    smt_klarf_destroy(&klarf);
+    klarf = sample("tree18.klarf");
+    assert_int_equal(smt_klarf_check_writable(klarf, "IMAGEINFO", NULL), SMT_ERR_ARGUMENT);
+    assert_int_equal(smt_klarf_check_writable(klarf, "CLASSNUMBER", NULL), SMT_OK);
+    smt_klarf_destroy(&klarf);
+}
+
 static smt_status rewrite_sample(void *context, smt_error *error)
 {
     const int answer[] = {0, 1, -1, 3, 1};
@@ -220,6 +264,8 @@ int main(void)
         cmocka_unit_test(changes_trees),
         cmocka_unit_test(leaves_zero_alone),
         cmocka_unit_test(replaces_quoted_cells),
+        cmocka_unit_test(ends_the_last_row),
+        cmocka_unit_test(keeps_other_columns),
         cmocka_unit_test(stands_a_lack_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
