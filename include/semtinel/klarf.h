@@ -8,6 +8,7 @@
 #define SEMTINEL_KLARF_H
 
 #include <semtinel/base.h>
+#include <semtinel/image.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -96,6 +97,29 @@ SMT_API smt_status smt_klarf_find(const smt_klarf_finder *finder,
                                   char **path,
                                   smt_error *error);
 SMT_API void smt_klarf_finder_destroy(smt_klarf_finder **finder);
+
+/* The image files of a KLARF, opened as its defects ask for them. Those that were asked for stay
+ * open, up to 64 or beyond 1 GiB of them: defects take turns between files of many pages. */
+typedef struct smt_klarf_images smt_klarf_images;
+/* folder: as for the finder. *lost, which the caller keeps, is raised by each image that is not to
+ * be had; while it is below 20, each is logged. */
+SMT_API smt_status smt_klarf_images_create(const smt_klarf *klarf,
+                                           const char *folder,
+                                           size_t *lost,
+                                           smt_klarf_images **out,
+                                           smt_error *error);
+/* The file of an image, which has the image's page; *file is NULL if it is not to be had, which is
+ * told once of a file. `defect` is named in messages. Errors: SMT_ERR_MEMORY alone. */
+SMT_API smt_status smt_klarf_images_take(smt_klarf_images *images,
+                                         const smt_klarf_image *image,
+                                         const char *defect,
+                                         const smt_image_file **file,
+                                         smt_error *error);
+/* True if to take this image closes all the files that were given before. */
+SMT_API bool smt_klarf_images_closes(const smt_klarf_images *images, const smt_klarf_image *image);
+/* Counts, and logs as above, an image whose file is there and that cannot be read. */
+SMT_API void smt_klarf_images_lose(smt_klarf_images *images, const char *reason);
+SMT_API void smt_klarf_images_destroy(smt_klarf_images **images);
 
 /* ---- writing back --------------------------------------------------------------------------- */
 

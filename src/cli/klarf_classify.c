@@ -6,12 +6,12 @@
 
 #include <limits.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#define BLOCK 64      /* images decoded and classified at once */
-#define LOST_LINES 20 /* lost images beyond these are counted, not named */
+#define BLOCK 64 /* images decoded and classified at once */
 
 typedef enum outcome { WITHOUT_IMAGE, LOST, REVIEW, DECIDED } outcome;
 
@@ -25,7 +25,7 @@ typedef struct verdict {
 /* An image of the block in hand. */
 typedef struct item {
     size_t defect;
-    smt_image_file *file; /* one of job.open */
+    const smt_image_file *file;
     size_t page;
     bool good;
     smt_error why;
@@ -37,7 +37,7 @@ typedef struct job {
     smt_classifier *classifier;
     const smt_classifier_info *info;
     smt_pool *pool;
-    smt_klarf_finder *finder;
+    smt_klarf_images *images;
     verdict *verdicts; /* one a defect */
     size_t lost;
     /* The block. */
@@ -46,23 +46,12 @@ typedef struct job {
     uint8_t *pixels;      /* BLOCK x size x size */
     float *probabilities; /* BLOCK x classes */
     float familiarity[BLOCK];
-    smt_image_file *open[BLOCK + 1]; /* the last one may serve the next block, too */
-    int open_count;
-    const char *name; /* the last file as the KLARF calls it */
-    smt_image_file *last;
     /* The defect whose images are coming in. */
     size_t defect;
     int views; /* of its images, so far */
     double sum[SMT_CLASS_MAX], familiar;
     smt_error *error;
 } job;
-
-static void lose(job *j, const char *reason)
-{
-    if (j->lost++ < LOST_LINES) {
-        smt_log(SMT_LOG_WARNING, "skipped %s", reason);
-    }
-}
 
 /* ---- images ---------------------------------------------------------------------------------- */
 
@@ -113,7 +102,7 @@ static smt_status run_block(job *j)
         } else if (j->items[i].why.status == SMT_ERR_MEMORY) {
             return smt_fail(j->error, SMT_ERR_MEMORY, "%s", j->items[i].why.message);
         } else {
-            lose(j, j->items[i].why.message);
+            smt_klarf_images_lose(j->images, j->items[i].why.message);
         }
     }
     smt_status status =
@@ -137,72 +126,21 @@ static smt_status run_block(job *j)
         j->views++;
         row += j->info->class_count;
     }
-    /* The last file stays, as the next block often goes on in it. */
-    for (int i = 0; i < j->open_count; i++) {
-        if (j->open[i] != j->last) {
-            smt_image_file_close(&j->open[i]);
-        }
-    }
-    j->open[0] = j->last;
-    j->open_count = j->last != NULL;
     j->count = 0;
     return status;
 }
 
-/* Takes the image's file in hand; j->last is NULL if it is not to be had, which is told once. */
-static smt_status take_file(job *j, const char *name)
+static smt_status add_image(job *j, size_t index, const char *defect, const smt_klarf_image *image)
 {
-    if (name == j->name) {
-        return SMT_OK;
+    const smt_image_file *file = NULL;
+    bool closes = smt_klarf_images_closes(j->images, image);
+    smt_status status = closes || j->count == BLOCK ? run_block(j) : SMT_OK;
+    status = status ? status : smt_klarf_images_take(j->images, image, defect, &file, j->error);
+    if (file) {
+        j->items[j->count++] =
+            (item){.defect = index, .file = file, .page = (size_t)image->page - 1};
     }
-    char *path = NULL;
-    smt_error why = {0};
-    j->name = name;
-    j->last = NULL;
-    smt_status status = j->open_count > BLOCK ? run_block(j) : SMT_OK; /* closes them */
-    status = status ? status : smt_klarf_find(j->finder, name, &path, j->error);
-    if (!status && path) {
-        smt_status opened = smt_image_file_open(path, &j->last, &why);
-        if (!opened) {
-            j->open[j->open_count++] = j->last;
-        }
-        status = opened == SMT_ERR_MEMORY ? smt_fail(j->error, opened, "%s", why.message) : SMT_OK;
-    } else if (!status) {
-        smt_fail(&why,
-                 SMT_ERR_IO,
-                 "%s: the image %s is not there",
-                 smt_klarf_about(j->klarf)->path,
-                 *name ? name : "file, which is not named,");
-    }
-    if (!status && !j->last && j->lost < LOST_LINES) {
-        smt_log(SMT_LOG_WARNING, "skipped %s", why.message);
-    }
-    smt_free(path);
     return status;
-}
-
-static smt_status add_image(job *j, size_t defect, const smt_klarf_image *image)
-{
-    smt_status status = take_file(j, image->file);
-    if (status || !j->last) {
-        j->lost += !status;
-        return status;
-    }
-    if (image->page < 1 || (size_t)image->page > j->last->count) {
-        smt_error why;
-        smt_fail(&why,
-                 SMT_ERR_FORMAT,
-                 "%s: holds %zu %s, not a number %d",
-                 j->last->path,
-                 j->last->count,
-                 smt_plural(j->last->count, "image", "images"),
-                 image->page);
-        lose(j, why.message);
-        return SMT_OK;
-    }
-    j->items[j->count++] =
-        (item){.defect = defect, .file = j->last, .page = (size_t)image->page - 1};
-    return j->count == BLOCK ? run_block(j) : SMT_OK;
 }
 
 static smt_status classify_all(job *j)
@@ -217,7 +155,7 @@ static smt_status classify_all(job *j)
             smt_klarf_image_at(j->klarf, defect.first_image + n, &image);
             if (!j->options->type || strcasecmp(image.type, j->options->type) == 0) {
                 j->verdicts[i].outcome = LOST; /* until one comes in */
-                status = add_image(j, i, &image);
+                status = add_image(j, i, defect.id, &image);
             }
         }
         smt_progress("classifying", i + 1, count);
@@ -225,7 +163,7 @@ static smt_status classify_all(job *j)
             status = smt_fail(j->error, SMT_ERR_INTERRUPTED, "interrupted");
         }
     }
-    status = status || !j->count ? status : run_block(j);
+    status = status ? status : run_block(j);
     finish_defect(j);
     return status;
 }
@@ -308,38 +246,79 @@ static void write_list(const job *j, smt_file *file, const int *written)
     }
 }
 
-static void say_summary(const job *j, const char *column, const int *written)
+/* A defect's class and the number that it got. */
+typedef struct tally {
+    int best, number;
+    size_t defect;
+} tally;
+
+static int by_class(const void *a, const void *b)
+{
+    const tally *x = a, *y = b;
+    return x->best != y->best       ? (x->best > y->best) - (x->best < y->best)
+           : x->number != y->number ? (x->number > y->number) - (x->number < y->number)
+                                    : (x->defect > y->defect) - (x->defect < y->defect);
+}
+
+/* A line for each class and number: a file with several ClassLookups may have several for a class.
+ */
+static void say_classes(const job *j, tally *answers, size_t count)
+{
+    if (count) {
+        qsort(answers, count, sizeof *answers, by_class);
+    }
+    for (size_t from = 0, to; from < count; from = to) {
+        const tally *a = &answers[from];
+        for (to = from + 1;
+             to < count && answers[to].best == a->best && answers[to].number == a->number;
+             to++) {
+        }
+        const char *class_name = j->info->classes[a->best];
+        const char *name = smt_klarf_class_name(j->klarf, a->defect, a->number);
+        cli_say("  %-*s %6zu as %d, %s",
+                smt_utf8_pad(class_name, 24),
+                class_name,
+                to - from,
+                a->number,
+                name ? name : "new in ClassLookup");
+    }
+}
+
+static smt_status say_summary(const job *j, const char *column, const int *written)
 {
     size_t defects = smt_klarf_about(j->klarf)->defect_count, counts[DECIDED + 1] = {0};
+    tally *answers = smt_alloc(defects + 1, sizeof *answers);
+    if (!answers) {
+        return smt_fail(j->error, SMT_ERR_MEMORY, "out of memory");
+    }
     for (size_t i = 0; i < defects; i++) {
-        counts[j->verdicts[i].outcome]++;
-    }
-    for (int c = 0; c < j->info->class_count; c++) {
-        size_t count = 0, first = 0;
-        for (size_t i = 0; i < defects; i++) {
-            if (j->verdicts[i].outcome == DECIDED && j->verdicts[i].best == c) {
-                first = count++ ? first : i;
-            }
+        const verdict *v = &j->verdicts[i];
+        if (v->outcome == DECIDED) {
+            answers[counts[DECIDED]] = (tally){v->best, written[i], i};
         }
-        if (count) {
-            const char *name = smt_klarf_class_name(j->klarf, first, written[first]);
-            cli_say("  %-*s %6zu as %d, %s",
-                    smt_utf8_pad(j->info->classes[c], 24),
-                    j->info->classes[c],
-                    count,
-                    written[first],
-                    name ? name : "new in ClassLookup");
-        }
+        counts[v->outcome]++;
     }
-    cli_say("%zu of %zu %s classified, %zu for review, %zu without an image, %zu whose images are "
-            "lost",
+    say_classes(j, answers, counts[DECIDED]);
+    smt_free(answers);
+    char review[48] = "", without[48] = "", lost[48] = "";
+    if (counts[REVIEW]) {
+        snprintf(review, sizeof review, ", %zu for review", counts[REVIEW]);
+    }
+    if (counts[WITHOUT_IMAGE]) {
+        snprintf(without, sizeof without, ", %zu without an image", counts[WITHOUT_IMAGE]);
+    }
+    if (counts[LOST]) {
+        snprintf(lost, sizeof lost, ", %zu whose images are lost", counts[LOST]);
+    }
+    cli_say("%zu of %zu %s classified%s%s%s",
             counts[DECIDED],
             defects,
             smt_plural(defects, "defect", "defects"),
-            counts[REVIEW],
-            counts[WITHOUT_IMAGE],
-            counts[LOST]);
+            review,
+            without,
+            lost);
     cli_say("wrote %s, column %s", j->options->output, column);
+    return SMT_OK;
 }
 
 static smt_status write_results(const job *j, const char *column, const int numbers[SMT_CLASS_MAX])
@@ -365,13 +344,12 @@ static smt_status write_results(const job *j, const char *column, const int numb
         status = smt_file_create(j->options->csv, &list, j->error);
         if (!status) {
             write_list(j, list, written);
-            status = smt_file_commit(&list, j->error);
         }
     }
     status = status ? status : smt_file_save(j->options->output, text, size, j->error);
-    if (!status) {
-        say_summary(j, column, written);
-    }
+    status = status || !list ? status : smt_file_commit(&list, j->error);
+    smt_file_abandon(&list);
+    status = status ? status : say_summary(j, column, written);
     smt_free(text);
     smt_free(answer);
     smt_free(written);
@@ -399,18 +377,15 @@ static smt_status prepare(job *j)
     if (!j->pixels || !j->probabilities || !j->verdicts) {
         return smt_fail(j->error, SMT_ERR_MEMORY, "out of memory");
     }
-    return smt_klarf_finder_create(j->klarf, o->folder, &j->finder, j->error);
+    return smt_klarf_images_create(j->klarf, o->folder, &j->lost, &j->images, j->error);
 }
 
 static void release(job *j)
 {
-    for (int i = 0; i < j->open_count; i++) {
-        smt_image_file_close(&j->open[i]);
-    }
     smt_free(j->pixels);
     smt_free(j->probabilities);
     smt_free(j->verdicts);
-    smt_klarf_finder_destroy(&j->finder);
+    smt_klarf_images_destroy(&j->images);
     smt_classifier_close(&j->classifier);
     smt_pool_destroy(&j->pool);
     smt_free(j);
@@ -447,9 +422,10 @@ smt_status cli_klarf_classify(const smt_klarf *klarf,
     if (!status && all_lost(j)) {
         status = smt_fail(error,
                           SMT_ERR_FORMAT,
-                          "%s: no image of %zu could be read; --images names their folder",
+                          "%s: none of its %zu %s could be read; --images names their folder",
                           smt_klarf_about(klarf)->path,
-                          j->lost);
+                          j->lost,
+                          smt_plural(j->lost, "image", "images"));
     }
     status = status ? status : write_results(j, column, numbers);
     *lost = j->lost;

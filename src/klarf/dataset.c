@@ -8,7 +8,6 @@
 #include <string.h>
 #include <strings.h>
 
-#define LOST_LINES 20 /* lost images beyond these are counted, not named */
 #define NAME_BYTES 100
 
 typedef struct writer {
@@ -18,9 +17,8 @@ typedef struct writer {
     tree out;
     size_t prefix; /* bytes of the staging folder's path */
     smt_file *list;
-    smt_klarf_finder *finder;
-    const char *name;     /* the file in hand as the KLARF calls it */
-    smt_image_file *file; /* NULL: it is not to be had */
+    smt_klarf_images *images;
+    const smt_image_file *file; /* of the image in hand */
     smt_error *error;
 } writer;
 
@@ -51,43 +49,6 @@ static char *folder_of(const char *name, int number)
         *c = bad ? '_' : *c;
     }
     return folder;
-}
-
-static void lose(writer *w, const char *reason)
-{
-    if (w->result->lost++ < LOST_LINES) {
-        smt_log(SMT_LOG_WARNING, "skipped %s", reason);
-    }
-}
-
-/* Takes the image's file in hand. Only a lack of memory is an error: w->file is NULL if the file is
- * not to be had, which is told once. */
-static smt_status take_file(writer *w, const smt_klarf_image *image)
-{
-    const char *klarf = smt_klarf_about(w->k)->path;
-    if (w->name == image->file) {
-        return SMT_OK;
-    }
-    smt_image_file_close(&w->file);
-    w->name = image->file;
-    char *path = NULL;
-    smt_error why = {0};
-    smt_status status = smt_klarf_find(w->finder, image->file, &path, w->error);
-    if (!status && path) {
-        smt_status opened = smt_image_file_open(path, &w->file, &why);
-        status = opened == SMT_ERR_MEMORY ? smt_fail(w->error, opened, "%s", why.message) : SMT_OK;
-    } else if (!status) {
-        smt_fail(&why,
-                 SMT_ERR_IO,
-                 "%s: the image %s is not there",
-                 klarf,
-                 *image->file ? image->file : "file, which is not named,");
-    }
-    if (!status && !w->file && w->result->lost < LOST_LINES) {
-        smt_log(SMT_LOG_WARNING, "skipped %s", why.message);
-    }
-    smt_free(path);
-    return status;
 }
 
 static smt_status save_copy(const smt_image_file *file, const char *path, smt_error *error)
@@ -141,24 +102,12 @@ static smt_status write_image(writer *w,
     smt_error why = {0};
     char lot[NAME_BYTES], wafer[NAME_BYTES], id[NAME_BYTES], *name = NULL, *path = NULL;
     bool pages = w->file->count > 1;
-    if (image->page < 1 || (size_t)image->page > w->file->count) {
-        smt_fail(&why,
-                 SMT_ERR_FORMAT,
-                 "%s: holds %zu %s, not the number %d of defect %s",
-                 w->file->path,
-                 w->file->count,
-                 smt_plural(w->file->count, "image", "images"),
-                 image->page,
-                 defect->id);
-        lose(w, why.message);
-        return SMT_OK;
-    }
     smt_status status = SMT_OK;
     if (pages && smt_image_file_load(w->file, (size_t)image->page - 1, NULL, &page, &why)) {
         if (why.status == SMT_ERR_MEMORY) {
             return smt_fail(w->error, why.status, "%s", why.message);
         }
-        lose(w, why.message);
+        smt_klarf_images_lose(w->images, why.message);
         return SMT_OK;
     }
     plain_part(defect->lot, lot);
@@ -222,10 +171,8 @@ static smt_status write_defect(writer *w, size_t index)
             continue;
         }
         n++;
-        status = take_file(w, &image);
-        if (!status && !w->file) {
-            result->lost++;
-        } else if (!status) {
+        status = smt_klarf_images_take(w->images, &image, defect.id, &w->file, w->error);
+        if (!status && w->file) {
             status = write_image(w, &defect, &image, n, number, folder);
         }
     }
@@ -250,15 +197,14 @@ static const char *choose_column(smt_klarf *const *files, size_t count, const ch
 static smt_status write_file(writer *w, size_t done, size_t total)
 {
     size_t count = smt_klarf_about(w->k)->defect_count;
-    smt_status status = smt_klarf_finder_create(w->k, w->options->folder, &w->finder, w->error);
-    w->name = NULL;
+    smt_status status =
+        smt_klarf_images_create(w->k, w->options->folder, &w->result->lost, &w->images, w->error);
     for (size_t i = 0; i < count && !status; i++) {
         status = smt_interrupted() ? smt_fail(w->error, SMT_ERR_INTERRUPTED, "interrupted")
                                    : write_defect(w, i);
         smt_progress("copying", done + i + 1, total);
     }
-    smt_image_file_close(&w->file);
-    smt_klarf_finder_destroy(&w->finder);
+    smt_klarf_images_destroy(&w->images);
     return status;
 }
 
@@ -305,13 +251,14 @@ smt_status smt_klarf_write_dataset(smt_klarf *const *files,
         status =
             smt_fail(error,
                      SMT_ERR_FORMAT,
-                     "%s: no image to copy: of %zu defects %zu name no image, %zu have no class "
-                     "in %s, %zu images are lost",
+                     "%s%s: no image to copy; defects: %zu, without an image: %zu, without a class "
+                     "in %s: %zu; images that are lost: %zu",
                      smt_klarf_about(files[0])->path,
+                     count > 1 ? " and others" : "",
                      result->defects,
                      result->without,
-                     result->unclassified,
                      result->column,
+                     result->unclassified,
                      result->lost);
     }
     status = status ? status : smt_file_commit(&w.list, error);

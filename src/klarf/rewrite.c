@@ -36,9 +36,12 @@ static smt_status no_memory(const rewriter *w)
 static void find_largest(rewriter *w)
 {
     const smt_klarf *k = w->k;
-    const char *const columns[] = {
-        w->answers->column, "CLASSNUMBER", "MANSEMCLASS", "AUTOSEMCLASS", "AUTOONSEMCLASS",
- "AUTOOFFSEMCLASS"};
+    const char *const columns[] = {w->answers->column,
+                                   "CLASSNUMBER",
+                                   "MANSEMCLASS",
+                                   "AUTOSEMCLASS",
+                                   "AUTOONSEMCLASS",
+                                   "AUTOOFFSEMCLASS"};
     int largest = 0;
     for (size_t i = 0; i < k->lookup_count; i++) {
         for (size_t c = 0; c < k->lookups[i].count; c++) {
@@ -198,15 +201,16 @@ static char *make_row(const smt_klarf *k, const klarf_lookup *lookup, int number
     for (int c = 0; c < lookup->spec.count && row; c++) {
         const klarf_column *column = &lookup->spec.columns[c];
         const char *blank = c ? " " : "";
-        char *longer =
-            strcasecmp(column->name, "CLASSNUMBER") == 0 ? smt_format("%s%s%d", row, blank, number)
-            : strcasecmp(column->name, "CLASSNAME") == 0 ? smt_format("%s%s%s", row, blank, text)
-                                                     : smt_format("%s%s%s",
-                                                                  row,
-                                                                  blank,
-                                                                  column->type == 'n'   ? "0"
-                                                                  : column->type == 'i' ? "N"
-                                                                                        : "\"\"");
+        char *longer = strcasecmp(column->name, "CLASSNUMBER") == 0
+                           ? smt_format("%s%s%d", row, blank, number)
+                       : strcasecmp(column->name, "CLASSNAME") == 0
+                           ? smt_format("%s%s%s", row, blank, text)
+                           : smt_format("%s%s%s",
+                                        row,
+                                        blank,
+                                        column->type == 'n'   ? "0"
+                                        : column->type == 'i' ? "N"
+                                                              : "\"\"");
         smt_free(row);
         row = longer;
     }

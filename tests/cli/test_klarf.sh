@@ -70,7 +70,7 @@ mkdir same && cp "$image" same/a.png && cp "set/Bridges/one_07_${id}_1.png" same
 expect 0 'same pixels|same file' "$semtinel" audit same
 grep -q "^Bridges/one_07_1_1.png,.*,1,.*one.001,one,07,1,12,-1090.0000,3805.5000" set/defects.csv || fail "$(sed -n 2p set/defects.csv)"
 # Another column: nothing stands there, and nothing is left behind.
-expect 1 'no image to copy: of 65 defects 1 name no image, 64 have no class in CLASSNUMBER' "$semtinel" klarf one/one.001 -o none --column CLASSNUMBER
+expect 1 'no image to copy; defects: 65, without an image: 1, without a class in CLASSNUMBER: 64; images that are lost: 0' "$semtinel" klarf one/one.001 -o none --column CLASSNUMBER
 says_one_line
 [ -e none ] && fail "a folder is left behind"
 expect 0 'in Unclassified' "$semtinel" klarf one/one.001 -o all --column CLASSNUMBER --keep-unclassified
@@ -81,7 +81,7 @@ expect 0 '48 defects without a class left out' "$semtinel" klarf one/one.001 two
 
 # ---- a model of them, and its classes in the other lot's file
 run 0 "$semtinel" train set -o run --mix-synth 0 --epochs 12 --rate 3e-3 --size 64 --quiet
-expect 0 'of 65 defects classified, 0 for review, 1 without an image' "$semtinel" klarf two/two.001 --model run -o out.001 --csv out.csv
+expect 0 'of 65 defects classified, 1 without an image$' "$semtinel" klarf two/two.001 --model run -o out.001 --csv out.csv
 says 'wrote out.001, column AUTOOFFSEMCLASS'; says 'as 12, Short'; says 'new in ClassLookup'
 # Nothing else has changed: with the columns and the rows taken away the files are the same.
 bare() { sed -E 's/(\} |N )[0-9]+ ;$/\1;/; /^ *(302|303|304|305) "/d; s/Data [0-9]+/Data/' "$1"; }
@@ -118,7 +118,7 @@ done
 
 # ---- several images of a defect: the mean decides; an image of another type is left alone
 expect 0 '' "$semtinel" klarf one/one.001 --model run --type 1 -o type.001
-says '0 of 65 defects classified, 0 for review, 65 without an image'
+says '0 of 65 defects classified, 65 without an image'
 cmp -s one/one.001 type.001 || fail "--type 1 changed something"
 sed 's/ 1 1\r$/ 2 2 65 0\r/; s/TiffFileName.*/TiffFileName pair.tif;\r/' one/one.001 >pair.001 # page 65 and a defect's own
 mapfile -t images < <(cut -d' ' -f3 one/truth.txt)
@@ -130,16 +130,36 @@ expect 0 '' "$semtinel" klarf pair.001 --model run -o mean.001 --csv mean.csv --
 tail -n +2 mean.csv | head -64 | cut -d, -f7 | paste -d' ' - means.txt |
     awk '{ d = $1 - $2; if (d > 2e-5 || d < -2e-5) bad = 1 } END { exit bad || NR != 64 }' || fail "not the mean of the images: $(tail -n +2 mean.csv | cut -d, -f7 | paste -d' ' - means.txt | head -3)"
 
+# ---- files that defects take turns between are read once; one number for each ClassLookup; defects of one id
+cat >turns.001 <<END
+FileVersion 1 2;
+DefectRecordSpec 4 DEFECTID CLASSNUMBER IMAGECOUNT IMAGELIST;
+WaferID "a"; ClassLookup 3 0 "None" 5 "bridge" 6 "crack"; TiffFileName one/one.tif;
+DefectList 1 5 1 1 1 0 1 5 1 1 2 0; TiffFileName two/two.tif; DefectList 1 5 2 2 1 0 65 0;
+TiffFileName one/one.tif; DefectList 1 6 1 1 17 0;
+WaferID "b"; ClassLookup 3 0 "None" 9 "Bridge" 8 "Crack";
+DefectList 1 0 1 1 1 0 1 0 1 1 17 0;
+EndOfFile;
+END
+expect 3 '' "$semtinel" klarf turns.001 -o turns
+[ "$(cd turns && find . -name '*.png' | sort | tr '\n' ' ')" = "./bridge/a_1_1-2.png ./bridge/a_1_1-3.png ./bridge/a_1_1.png ./crack/a_1_1.png " ] ||
+    fail "turns: $(find turns)"
+run 0 "$semtinel" train turns -o short --init none --mix-synth 0 --epochs 1 --size 32 --quiet
+expect 3 '^6 of 6 defects classified$' "$semtinel" klarf turns.001 --model short -o turned.001
+grep -cE ' as [0-9]+, ' out | grep -qx 2 || fail "not a line for each number: $(cat out)"
+says ' 4 as [56], '; says ' 2 as [89], '
+
 # ---- images that are not there: named, skipped, exit code 3; all of them: failure
 cp -r two gone
 sed -i 's/two.TIF" "TIF" 5 /nowhere.tif" "TIF" 1 /; s/two.TIF" "TIF" 6 /two.TIF" "TIF" 99 /' gone/two.001
 expect 3 'skipped gone/two.001: the image nowhere.tif is not there' "$semtinel" klarf gone/two.001 -o partly --keep-unclassified
 says 'holds 64 images, not the number 99 of defect 6'; says '2 images skipped'
 [ "$(files partly)" = 62 ] || fail "partly: $(files partly)"
-expect 3 'holds 64 images, not a number 99' "$semtinel" klarf gone/two.001 --model run -o partly.001
+expect 3 'holds 64 images, not the number 99 of defect 6' "$semtinel" klarf gone/two.001 --model run -o partly.001
 says '2 whose images are lost'
 rm gone/two.tif
-expect 1 'no image of 64 could be read; --images names their folder' "$semtinel" klarf gone/two.001 --model run -o g.001
+[ -w /dev/full ] && { expect 1 '/dev/full: cannot write' "$semtinel" klarf one/one.001 --model run -o /dev/full --csv full.csv; [ -e full.csv ] && fail "a list of a KLARF that was not written"; }
+expect 1 'none of its 64 images could be read; --images names their folder' "$semtinel" klarf gone/two.001 --model run -o g.001
 expect 1 'no image to copy' "$semtinel" klarf gone/two.001 -o g --keep-unclassified
 [ -e g.001 ] || [ -e g ] && fail "something is left behind"
 # A wafer without a defect goes through as it is.
@@ -150,6 +170,9 @@ cmp -s empty.001 e.001 || fail "an empty list was changed"
 # ---- wrong usage and wrong files: one line each
 expect 2 'klarf: -o OUT is missing' "$semtinel" klarf one/one.001
 expect 2 '--class, --csv, --classes and --views need --model' "$semtinel" klarf one/one.001 -o x --csv x.csv
+expect 2 '--csv same.001: this is the KLARF' "$semtinel" klarf one/one.001 --model run -o same.001 --csv same.001
+expect 2 '--csv one/one.001: this is the KLARF' "$semtinel" klarf one/one.001 --model run -o x --csv one/one.001
+expect 1 "column 'YREL' is not for classes" "$semtinel" klarf one/one.001 --model run -o x --column YREL; says_one_line
 expect 2 '--model takes one FILE' "$semtinel" klarf one/one.001 two/two.001 --model run -o x
 expect 2 '--keep-unclassified is of class folders' "$semtinel" klarf one/one.001 --model run -o x --keep-unclassified
 expect 1 "has no class 'brigde'; did you mean" "$semtinel" klarf pair.001 --model run -o x --class brigde=3; says_one_line

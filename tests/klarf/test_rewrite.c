@@ -188,15 +188,16 @@ static void replaces_quoted_cells(void **state)
     smt_klarf_destroy(&klarf);
 }
 
-/* The last row may end with the list's brace; one that is put behind it may not grow into it. Column
- * names meet in any case. */
+/* The last row may end with the list's brace; one that is put behind it may not grow into it.
+ * Column names meet in any case. */
 static void ends_the_last_row(void **state)
 {
     (void)state;
-    static const char text[] =
-        "Record FileRecord \"1.8\" { List DefectList { Columns 2 { int32 DEFECTID, int32 CLASSNUMBER "
-        "} Data 1 { 1 0 } } List ClassLookupList { Columns 2 { int32 ClassNumber, string ClassName } "
-        "Data 1 { 0 \"none\" } } } EndOfFile;";
+    static const char text[] = "Record FileRecord \"1.8\" { List DefectList { Columns 2 { int32 "
+                               "DEFECTID, int32 CLASSNUMBER "
+                               "} Data 1 { 1 0 } } List ClassLookupList { Columns 2 { int32 "
+                               "ClassNumber, string ClassName } "
+                               "Data 1 { 0 \"none\" } } } EndOfFile;";
     smt_klarf *klarf = parsed(text, sizeof text - 1);
     const int answer[] = {2};
     char *after = rewritten(klarf, "CLASSNUMBER", classes, 4, NULL, answer, NULL);
