@@ -34,6 +34,17 @@ static size_t sequence(const unsigned char *s)
     return length;
 }
 
+bool smt_utf8_valid(const char *text)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    size_t length = 1;
+    while (*s && length) {
+        length = sequence(s);
+        s += length;
+    }
+    return length > 0;
+}
+
 char *smt_utf8(const char *text)
 {
     size_t size = strlen(text);

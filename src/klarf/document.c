@@ -89,6 +89,27 @@ char *klarf_copy(const char *text, size_t size)
     return copy;
 }
 
+char *klarf_text(const char *text, size_t size)
+{
+    char *copy = klarf_copy(text, size);
+    if (!copy || smt_utf8_valid(copy)) {
+        return copy;
+    }
+    char *out = smt_alloc(2 * strlen(copy) + 1, 1), *end = out;
+    for (const unsigned char *c = (const unsigned char *)copy; out && *c; c++) {
+        if (*c < 0x80) {
+            *end++ = (char)*c;
+        } else if (*c < 0xa0) { /* a control character */
+            *end++ = '_';
+        } else {
+            *end++ = (char)(0xc0 | *c >> 6);
+            *end++ = (char)(0x80 | (*c & 0x3f));
+        }
+    }
+    smt_free(copy);
+    return out;
+}
+
 size_t klarf_new_spec(smt_klarf *k)
 {
     return KLARF_ROOM(k->specs, k->spec_count, k->spec_room) ? k->spec_count++ : SIZE_MAX;
@@ -144,7 +165,7 @@ smt_status klarf_add_class(const klarf_reader *r, klarf_lookup *lookup, token nu
                           "more than %d classes in ClassLookup",
                           SMT_KLARF_MAX_CLASSES);
     }
-    char *copy = klarf_copy(name.text, name.size);
+    char *copy = klarf_text(name.text, name.size);
     if (!copy || !KLARF_ROOM(lookup->rows, lookup->count, lookup->capacity)) {
         smt_free(copy);
         return klarf_no_memory(r);

@@ -101,6 +101,8 @@ void *klarf_grown(void *items, size_t *room, size_t count, size_t size);
 
 /* Without blanks at its ends, and with '_' for control characters. */
 char *klarf_copy(const char *text, size_t size);
+/* The same in UTF-8: what is not, is taken as Latin-1, in which older programs write. */
+char *klarf_text(const char *text, size_t size);
 /* The new one's index, or SIZE_MAX: no memory. */
 size_t klarf_new_spec(smt_klarf *klarf);
 size_t klarf_new_lookup(smt_klarf *klarf);

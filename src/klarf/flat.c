@@ -70,7 +70,7 @@ static smt_status read_text(flat *f, token keyword, char **out)
         f->r->from = before; /* nothing is said */
         t.size = 0;
     }
-    char *copy = klarf_copy(t.text, t.size);
+    char *copy = klarf_text(t.text, t.size);
     if (!copy) {
         return klarf_no_memory(f->r);
     }

@@ -4,7 +4,8 @@
 #include <string.h>
 
 #define OPEN_FILES 64
-#define OPEN_BYTES ((size_t)1 << 30) /* beyond them, no further file is opened beside the others */
+#define OPEN_BYTES ((size_t)1 << 30) /* beyond them, no further file is opened beside the others   \
+                                      */
 #define LOST_LINES 20                /* lost images beyond these are counted, not named */
 
 /* A file that was asked for. */
@@ -30,8 +31,7 @@ smt_status smt_klarf_images_create(const smt_klarf *klarf,
 {
     smt_klarf_images *images = smt_alloc(1, sizeof *images);
     if (!images) {
-        return smt_fail(
-            error, SMT_ERR_MEMORY, "%s: out of memory", smt_klarf_about(klarf)->path);
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", smt_klarf_about(klarf)->path);
     }
     images->klarf = klarf;
     images->lost = lost;
@@ -102,8 +102,8 @@ static smt_status add(smt_klarf_images *images, const char *name, smt_error *err
     smt_status status = smt_klarf_find(images->finder, name, &path, error);
     if (!status && path) {
         smt_image_file_open(path, &file, &why);
-        status = why.status == SMT_ERR_MEMORY ? smt_fail(error, why.status, "%s", why.message)
-                                              : SMT_OK;
+        status =
+            why.status == SMT_ERR_MEMORY ? smt_fail(error, why.status, "%s", why.message) : SMT_OK;
     } else if (!status) {
         smt_fail(&why,
                  SMT_ERR_IO,

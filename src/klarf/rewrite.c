@@ -178,8 +178,25 @@ static void indent_of(const smt_klarf *k, const klarf_lookup *lookup, char out[6
     snprintf(out, 64, "%.*s", alone && size < 64 ? (int)size : 1, alone ? k->text + from : " ");
 }
 
+/* Latin-1 in place of UTF-8, if it has all the letters. */
+static void to_latin1(char *text)
+{
+    const unsigned char *from = (const unsigned char *)text;
+    for (const unsigned char *c = from; *c; c++) {
+        if (*c > 0xc3) {
+            return;
+        }
+    }
+    for (char *to = text; (*to = (char)*from); to++, from++) {
+        if (*from >= 0xc2) { /* the first of two */
+            *to = (char)(*from << 6 | (from[1] & 0x3f));
+            from++;
+        }
+    }
+}
+
 /* A class's name between quotes, which it may not hold itself. */
-static char *quoted(const char *name)
+static char *quote(const char *name)
 {
     char *out = smt_format("\"%s\"", name);
     for (char *c = out ? out + 1 : NULL; c && c[1]; c++) {
@@ -188,10 +205,20 @@ static char *quoted(const char *name)
     return out;
 }
 
+/* The same in the letters of the file. */
+static char *quoted(const smt_klarf *k, const char *name)
+{
+    char *out = quote(name);
+    if (out && smt_utf8_valid(out) && !smt_utf8_valid(k->text)) {
+        to_latin1(out);
+    }
+    return out;
+}
+
 /* A row of the lookup without what ends it. */
 static char *make_row(const smt_klarf *k, const klarf_lookup *lookup, int number, const char *name)
 {
-    char *text = quoted(name), *row = NULL;
+    char *text = quoted(k, name), *row = NULL;
     if (!text || !k->tree || lookup->absent) {
         row = text ? smt_format("%d %s", number, text) : NULL;
         smt_free(text);

@@ -100,7 +100,7 @@ static smt_status open_record(tree *t)
         }
     }
     r->klarf->info.wafer_count += klarf_is(type, "WaferRecord");
-    char *copy = klarf_copy(id.text, named ? id.size : 0);
+    char *copy = klarf_text(id.text, named ? id.size : 0);
     if (!copy) {
         return klarf_no_memory(r);
     }

@@ -209,6 +209,42 @@ static void ends_the_last_row(void **state)
     smt_klarf_destroy(&klarf);
 }
 
+/* Letters of Latin-1 are read as such and written as such; UTF-8 stays UTF-8. */
+static void keeps_letters(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"R\xc3\xbc"
+                                        "ck",
+                                        "\xc3\x9f",
+                                        "\xe2\x82\xac"};
+    static const char latin[] =
+        "FileVersion 1 2;WaferID \"\xfc\x9b\";ClassLookup 1 5 \"R\xfc"
+        "ck\";"
+        "DefectRecordSpec 2 ID CLASSNUMBER;DefectList 1 0 2 0 3 0;EndOfFile;";
+    const int answer[] = {0, 1, 2};
+    smt_klarf *klarf = parsed(latin, sizeof latin - 1);
+    smt_klarf_defect defect;
+    smt_klarf_defect_at(klarf, 0, &defect);
+    assert_string_equal(defect.wafer, "\xc3\xbc_");
+    char *after = rewritten(klarf, "CLASSNUMBER", names, 3, NULL, answer, NULL);
+    assert_non_null(strstr(after,
+                           "ClassLookup 3 5 \"R\xfc"
+                           "ck\"\n 6 \"\xdf\"\n 7 \"\xe2\x82\xac\";"));
+    assert_non_null(strstr(after, "DefectList 1 5 2 6 3 7;"));
+    smt_klarf *again = parsed(after, strlen(after));
+    char *twice = rewritten(again, "CLASSNUMBER", names, 3, NULL, answer, NULL);
+    assert_string_equal(after, twice);
+    smt_free(twice);
+    smt_free(after);
+    smt_klarf_destroy(&again);
+    smt_klarf_destroy(&klarf);
+    klarf = parsed("FileVersion 1 2;DefectRecordSpec 1 CLASSNUMBER;DefectList 1;EndOfFile;", 70);
+    after = rewritten(klarf, "CLASSNUMBER", names + 1, 1, NULL, answer, NULL);
+    assert_non_null(strstr(after, "\"\xc3\x9f\";"));
+    smt_free(after);
+    smt_klarf_destroy(&klarf);
+}
+
 /* What says where a defect is, or what images it has, cannot take a class. */
 static void keeps_other_columns(void **state)
 {
@@ -267,6 +303,7 @@ int main(void)
         cmocka_unit_test(replaces_quoted_cells),
         cmocka_unit_test(ends_the_last_row),
         cmocka_unit_test(keeps_other_columns),
+        cmocka_unit_test(keeps_letters),
         cmocka_unit_test(stands_a_lack_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
