@@ -107,10 +107,11 @@ static smt_status run_network(csource_writer *w, smt_error *error)
     return SMT_OK;
 }
 
-/* The folder's last part as a C identifier. */
+/* The folder's last part as a C identifier; of no plain letter or digit it would be nameless. */
 static void choose_name(csource_writer *w)
 {
     size_t end = strlen(w->folder), at = 0;
+    bool plain = false;
     while (end > 0 && w->folder[end - 1] == '/')
         end--;
     size_t begin = end;
@@ -123,8 +124,9 @@ static void choose_name(csource_writer *w)
         if (digit && at == 0)
             w->name[at++] = '_';
         w->name[at++] = letter || digit ? c : '_';
+        plain = plain || digit || (letter && c != '_');
     }
-    if (at == 0 || (at == 1 && w->name[0] == '_'))
+    if (!plain)
         snprintf(w->name, sizeof w->name, "network");
     for (size_t i = 0; w->name[i]; i++)
         w->upper[i] = (char)(w->name[i] >= 'a' && w->name[i] <= 'z' ? w->name[i] - 32 : w->name[i]);

@@ -188,4 +188,6 @@ grep -q 'net_decide' "$work/net/net.h" && fail "net.h declares a decision that i
 grep -q 'grey levels less 128' "$work/net/README.md" || fail "README.md does not say why there is no decision"
 run 0 "$semtinel" export "$root/fuzz/corpus/edge/product.tflite" -o "$work/net/"
 says 'no net_decide.c: input int8 of rank 4 (1 x 9 x 8 x 1)'
+run 0 "$semtinel" export "$work/plain.tflite" -o "$work/缺/"
+[ -e "$work/缺/network_decide.c" ] || fail "a folder without a plain letter: $(ls "$work/缺")"
 finish
