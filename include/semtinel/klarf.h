@@ -99,7 +99,8 @@ SMT_API smt_status smt_klarf_find(const smt_klarf_finder *finder,
 SMT_API void smt_klarf_finder_destroy(smt_klarf_finder **finder);
 
 /* The image files of a KLARF, opened as its defects ask for them. Those that were asked for stay
- * open, up to 64 or beyond 1 GiB of them: defects take turns between files of many pages. */
+ * open, up to 64, of large ones (together beyond 256 MiB) two: defects take turns between files of
+ * many pages. */
 typedef struct smt_klarf_images smt_klarf_images;
 /* folder: as for the finder. *lost, which the caller keeps, is raised by each image that is not to
  * be had; while it is below 20, each is logged. */

@@ -4,9 +4,8 @@
 #include <string.h>
 
 #define OPEN_FILES 64
-#define OPEN_BYTES ((size_t)1 << 30) /* beyond them, no further file is opened beside the others   \
-                                      */
-#define LOST_LINES 20                /* lost images beyond these are counted, not named */
+#define OPEN_BYTES ((size_t)256 << 20) /* beyond them two files stay open, and no third */
+#define LOST_LINES 20                  /* lost images beyond these are counted, not named */
 
 /* A file that was asked for. */
 typedef struct entry {
@@ -76,7 +75,7 @@ static const entry *find(const smt_klarf_images *images, const char *name)
 
 bool smt_klarf_images_closes(const smt_klarf_images *images, const smt_klarf_image *image)
 {
-    return (images->count == OPEN_FILES || images->bytes > OPEN_BYTES) &&
+    return (images->count == OPEN_FILES || (images->count > 1 && images->bytes > OPEN_BYTES)) &&
            !find(images, image->file);
 }
 

@@ -217,6 +217,50 @@ static void finds_images_inside_only(void **state)
     made_remove(root);
 }
 
+/* Defects take turns between files, which are read once; what is not to be had is told once. */
+static void keeps_files_open(void **state)
+{
+    (void)state;
+    char root[] = "/tmp/semtinel-klarf-XXXXXX";
+    made_folder(root);
+    smt_image images[PAGES];
+    smt_klarf *klarf = make_lot(root, images);
+    smt_klarf_images *files = NULL;
+    size_t lost = 0;
+    assert_int_equal(smt_klarf_images_create(klarf, NULL, &lost, &files, NULL), SMT_OK);
+    const smt_image_file *first = NULL, *file = NULL;
+    const smt_klarf_image turns[] = {{.file = "pages.tif", .page = 1},
+                                     {.file = "sub dir/single one.png", .page = 1},
+                                     {.file = "gone.tif", .page = 1},
+                                     {.file = "pages.tif", .page = 5}};
+    made_lines lines = {0};
+    smt_log_set(made_keep, &lines);
+    for (int i = 0; i < 8; i++) {
+        assert_false(smt_klarf_images_closes(files, &turns[i % 4]));
+        assert_int_equal(smt_klarf_images_take(files, &turns[i % 4], "7", &file, NULL), SMT_OK);
+        assert_true((file != NULL) == (i % 4 < 2));
+        first = i ? first : file;
+        assert_true(i % 4 || file == first);
+    }
+    smt_log_set(NULL, NULL);
+    assert_int_equal(lost, 4);
+    assert_int_equal(lines.count, 3); /* of gone.tif once */
+    assert_true(made_said(&lines, "holds 4 images, not the number 5 of defect 7"));
+    char names[80][16]; /* and there is an end to that */
+    int before = 0;
+    for (int i = 0; i < 80; i++) {
+        snprintf(names[i], sizeof names[i], "gone%d.tif", i);
+        const smt_klarf_image image = {.file = names[i], .page = 1};
+        before += smt_klarf_images_closes(files, &image);
+        assert_int_equal(smt_klarf_images_take(files, &image, "7", &file, NULL), SMT_OK);
+    }
+    assert_int_equal(before, 1);
+    smt_klarf_images_destroy(&files);
+    smt_klarf_destroy(&klarf);
+    free_images(images);
+    made_remove(root);
+}
+
 static void stands_a_lack_of_memory(void **state)
 {
     (void)state;
@@ -251,6 +295,7 @@ int main(void)
         cmocka_unit_test(writes_class_folders),
         cmocka_unit_test(chooses_column_and_type),
         cmocka_unit_test(finds_images_inside_only),
+        cmocka_unit_test(keeps_files_open),
         cmocka_unit_test(stands_a_lack_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
