@@ -300,12 +300,18 @@ static smt_status say_summary(const job *j, const char *column, const int *writt
     }
     say_classes(j, answers, counts[DECIDED]);
     smt_free(answers);
-    char review[48] = "", without[48] = "", lost[48] = "";
+    char review[48] = "", without[160] = "", lost[48] = "";
     if (counts[REVIEW]) {
         snprintf(review, sizeof review, ", %zu for review", counts[REVIEW]);
     }
     if (counts[WITHOUT_IMAGE]) {
-        snprintf(without, sizeof without, ", %zu without an image", counts[WITHOUT_IMAGE]);
+        const char *type = j->options->type;
+        snprintf(without,
+                 sizeof without,
+                 ", %zu without an image%s%s",
+                 counts[WITHOUT_IMAGE],
+                 type ? " of type " : "",
+                 type ? type : "");
     }
     if (counts[LOST]) {
         snprintf(lost, sizeof lost, ", %zu whose images are lost", counts[LOST]);

@@ -248,18 +248,20 @@ smt_status smt_klarf_write_dataset(smt_klarf *const *files,
         done += smt_klarf_about(w.k)->defect_count;
     }
     if (!status && !result->images) {
-        status =
-            smt_fail(error,
-                     SMT_ERR_FORMAT,
-                     "%s%s: no image to copy; defects: %zu, without an image: %zu, without a class "
-                     "in %s: %zu; images that are lost: %zu",
-                     smt_klarf_about(files[0])->path,
-                     count > 1 ? " and others" : "",
-                     result->defects,
-                     result->without,
-                     result->column,
-                     result->unclassified,
-                     result->lost);
+        status = smt_fail(
+            error,
+            SMT_ERR_FORMAT,
+            "%s%s: no image to copy; defects: %zu, without an image%s%s: %zu, without a class "
+            "in %s: %zu; images that are lost: %zu",
+            smt_klarf_about(files[0])->path,
+            count > 1 ? " and others" : "",
+            result->defects,
+            options->type ? " of type " : "",
+            options->type ? options->type : "",
+            result->without,
+            result->column,
+            result->unclassified,
+            result->lost);
     }
     status = status ? status : smt_file_commit(&w.list, error);
     smt_file_abandon(&w.list);

@@ -2,6 +2,7 @@
 #include "base/guess.h"
 #include "klarf/document.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -88,6 +89,21 @@ fail_kind(const char *path, const unsigned char *data, size_t size, smt_error *e
                              "FileRecord");
 }
 
+/* As of two files that were put together; what pads a file is no word. */
+static void warn_of_rest(klarf_reader *r)
+{
+    token t = klarf_next(&r->from);
+    while (t.kind == TOKEN_SEMICOLON) {
+        t = klarf_next(&r->from);
+    }
+    if (t.kind == TOKEN_WORD && isalnum((unsigned char)*t.text)) {
+        smt_log(SMT_LOG_WARNING,
+                "%s: line %zu: what stands behind EndOfFile is not read",
+                r->klarf->path,
+                t.line);
+    }
+}
+
 /* Takes `text`, which is freed on failure. */
 static smt_status
 parse(char *text, size_t size, const char *path, smt_klarf **out, smt_error *error)
@@ -115,6 +131,7 @@ parse(char *text, size_t size, const char *path, smt_klarf **out, smt_error *err
         smt_klarf_destroy(&k);
         return status;
     }
+    warn_of_rest(&r);
     k->info.path = k->path;
     k->info.defect_count = k->row_count;
     k->info.image_count = k->picture_count;

@@ -118,7 +118,7 @@ done
 
 # ---- several images of a defect: the mean decides; an image of another type is left alone
 expect 0 '' "$semtinel" klarf one/one.001 --model run --type 1 -o type.001
-says '0 of 65 defects classified, 65 without an image'
+says '0 of 65 defects classified, 65 without an image of type 1'
 cmp -s one/one.001 type.001 || fail "--type 1 changed something"
 sed 's/ 1 1\r$/ 2 2 65 0\r/; s/TiffFileName.*/TiffFileName pair.tif;\r/' one/one.001 >pair.001 # page 65 and a defect's own
 mapfile -t images < <(cut -d' ' -f3 one/truth.txt)
@@ -166,6 +166,12 @@ expect 1 'no image to copy' "$semtinel" klarf gone/two.001 -o g --keep-unclassif
 printf 'FileVersion 1 2;\nDefectRecordSpec 2 DEFECTID CLASSNUMBER;\nDefectList;\nEndOfFile;\n' >empty.001
 expect 0 '0 of 0 defects classified' "$semtinel" klarf empty.001 --model run -o e.001
 cmp -s empty.001 e.001 || fail "an empty list was changed"
+
+# Two files in one: the second is not read, which is said.
+cat one/one.001 two/two.001 >one/glued.001
+expect 0 'glued.001: line 14[0-9]: what stands behind EndOfFile is not read' "$semtinel" klarf one/glued.001 -o glued
+[ "$(files glued)" = 64 ] || fail "glued: $(files glued)"
+expect 1 'without an image of type Patch: 65, ' "$semtinel" klarf one/one.001 -o x --type Patch
 
 # ---- wrong usage and wrong files: one line each
 expect 2 'klarf: -o OUT is missing' "$semtinel" klarf one/one.001
