@@ -143,7 +143,7 @@ smt_status csource_decide(csource_writer *w, smt_error *error)
         csource_fill(w, "    decision->confidence = (float)sum[best] / (256.0f * @N_VIEWS);\n");
     csource_fill(w,
                  d->thresholds
-                     ? "    decision->review = decision->confidence < threshold[best];\n}\n"
+                     ? "    decision->review = !(decision->confidence >= threshold[best]);\n}\n"
                      : "    decision->review = 0;\n}\n");
     return SMT_OK;
 }
