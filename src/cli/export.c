@@ -247,6 +247,11 @@ static int export_c_source(const char *tflite)
                          outputs.items[0],
                          tflite);
     }
+    const char *idle = half ? "--float16" : raw_input ? "--raw-input" : size ? "--size" : NULL;
+    if (idle) {
+        return cli_usage(
+            &command, "%s does not apply to C source, which is what the .tflite is", idle);
+    }
     if (write_c_source(tflite, outputs.items[0], &error)) {
         return cli_report(&error);
     }

@@ -30,6 +30,9 @@ cat "$work/lines/model.tflite" "$work/lines/model.onnx" | grep -a -c '^cra ck$' 
     fail "not a line a class in labels.txt"
 for file in model.tflite model.onnx; do expect 0 'cra\\nck' "$semtinel" info --json "$work/lines/$file"; done
 
+for option in --float16 --raw-input "--size 96"; do
+    expect 2 "does not apply to C source" "$semtinel" export "$here/../../fuzz/corpus/edge/small.tflite" -o "$work/c/" $option
+done
 expect 0 "TensorFlow Lite" "$semtinel" info "$work/all/model.tflite"
 expect 0 "HARD_SWISH" "$semtinel" info "$work/all/model.tflite"
 expect 0 "arena" "$semtinel" info --brief "$work/all/model.tflite"
