@@ -3,15 +3,7 @@
 #include "format/csource_internal.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
-
-void csource_float(csource_writer *w, float value)
-{
-    char text[32];
-    snprintf(text, sizeof text, "%.9g", (double)value);
-    smt_file_printf(w->c, "%s%sf", text, strpbrk(text, ".e") ? "" : ".0");
-}
 
 /* The operator that the output's bytes come from. */
 static smt_edge_code last_code(const csource_writer *w)

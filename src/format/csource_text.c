@@ -2,6 +2,7 @@
  * the check of a board, a page to read. */
 #include "format/csource_internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 void csource_fill(csource_writer *w, const char *text)
@@ -15,6 +16,13 @@ void csource_fill(csource_writer *w, const char *text)
         smt_file_write(w->c, word, strlen(word));
     }
     smt_file_write(w->c, text, strlen(text));
+}
+
+void csource_float(csource_writer *w, float value)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.9g", (double)value);
+    smt_file_printf(w->c, "%s%sf", text, strpbrk(text, ".e") ? "" : ".0");
 }
 
 /* `rest` follows the value: a suffix of its type, a comment. */
