@@ -463,10 +463,10 @@ int cli_calibrate(int argc, char **argv)
     status = status ? status : save(info, decision.watches, provenance, &error);
     if (!status) {
         print(&calibration, &decision, info);
+        cli_say("wrote %s", output ? output : info->path);
         status = say_eight_views(classifier, dataset, how, evaluation, pool, &error);
     }
     if (!status) {
-        cli_say("wrote %s", output ? output : info->path);
         code = evaluation->skipped || skipped ? EXIT_SKIPPED : EXIT_DONE;
     } else {
         code = cli_report(&error);
