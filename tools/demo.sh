@@ -27,6 +27,14 @@ step "explain some decisions" explain "$out/run" "$out"/images/test/BRIDGE -o "$
 step "classify images without labels" predict "$out/precisions/int8-qat.tflite" "$out/images/test/CRACK" -o "$out/predictions.csv"
 step "make a video" demo "$out/precisions/int8-qat.tflite" "$out/images/test" -o "$out/demo.mp4"
 
-echo
-echo "The report: $(cd "$out" && pwd)/evaluation/report.html"
-echo "The int8 model: $(cd "$out" && pwd)/precisions/int8-qat.tflite; its C source: $(cd "$out" && pwd)/c"
+out=$(cd "$out" && pwd)
+cat <<END
+
+Done. Open first:
+   the report          $out/evaluation/report.html
+   the video           $out/demo.mp4
+What goes into a product:
+   the int8 model      $out/precisions/int8-qat.tflite
+   its C source        $out/c
+All precisions side by side: $out/precisions/precision.txt, .png
+END

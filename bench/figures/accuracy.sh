@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The README's table of accuracies: trains and tests on named sets from several initial weights, several seeds each.
+# The table of accuracies in docs/figures.md: trains and tests on named sets from several initial weights, several seeds each.
 #
 # usage: bench/figures/accuracy.sh BUILD OUT
 # SEEDS ("1 2 3"), SETS ("sem-a phase3"), FROM ("imagenet imagenet-sem imagenet-075 imagenet-sem-075 backbone none"), SEMTINEL_DATA,
