@@ -1,6 +1,6 @@
 /* Every fast kernel against the reference, as dav1d's checkasm does: the network's shapes and
- * random ones; int8 byte for byte, float32 within 1e-5; guards around every buffer; where a kernel
- * declares an overlap, run in it. */
+ * random ones; int8 and dynamic range byte for byte, float32 within 1e-5; guards around every
+ * buffer; where a kernel declares an overlap, run in it. */
 #include "kernel_cases.h"
 
 #include <math.h>
@@ -177,12 +177,69 @@ static void check_f32(smt_conv p, bool depthwise, const char *name)
     release(&want);
 }
 
+/* Byte for byte, in sums that float32 does not hold and in inputs that are no numbers, too. */
+static void check_dynamic(smt_conv p, bool depthwise, const char *name)
+{
+    size_t in_count = count_in(&p), out_count = count_out(&p);
+    size_t weights = (size_t)(p.filter_h * p.filter_w * p.out_c * (depthwise ? 1 : p.in_c));
+    buffer in = make(4 * in_count), w = make(weights), bias = make(4 * (size_t)p.out_c),
+           scale = make(4 * (size_t)p.out_c), want = make(4 * out_count);
+    float *x = (void *)in.data, *b = (void *)bias.data, *factor = (void *)scale.data;
+    bool extreme = next_int(0, 3) == 0; /* the largest sums there are */
+    int kind = extreme ? 3 : next_int(0, 7);
+    float spread = kind == 1 ? 1e-33f : kind == 2 ? 3e38f : 0.001f;
+    for (size_t i = 0; i < in_count; i++)
+        x[i] = (float)next_int(kind == 3 ? 10 : -1000, kind == 4 ? -10 : 1000) * spread;
+    if (kind == 5)
+        x[next_int(0, (int)in_count - 1)] = NAN;
+    if (kind == 6)
+        x[next_int(0, (int)in_count - 1)] = next_int(0, 1) ? INFINITY : -INFINITY;
+    for (size_t i = 0; i < weights; i++)
+        w.data[i] = (uint8_t)(extreme ? 127 - next_int(0, 1) : next_int(-128, 127));
+    for (int i = 0; i < p.out_c; i++) {
+        b[i] = (float)next_int(-1000, 1000) / 1000.0f;
+        factor[i] = (float)next_int(1, 1000) / 1e5f;
+    }
+    p.weights = w.data;
+    p.weight_scale = factor;
+    p.weight_scales = next_int(0, 7) ? p.out_c : 1;
+    p.bias = next_int(0, 7) ? b : NULL;
+    p.low_f = next_int(0, 1) ? 0.0f : -3.4e38f;
+    p.high_f = next_int(0, 1) ? 1.5f : 3.4e38f;
+    const smt_edge_kernels *reference = smt_edge_kernels_reference(), *list[8];
+    run_kernel(depthwise ? reference->depthwise_dynamic : reference->conv_dynamic,
+               p,
+               x,
+               4 * in_count,
+               want.data);
+    int fast = sets(list);
+    for (int s = 0; s < fast; s++) {
+        buffer got = make(4 * out_count);
+        run_kernel(depthwise ? list[s]->depthwise_dynamic : list[s]->conv_dynamic,
+                   p,
+                   x,
+                   4 * in_count,
+                   got.data);
+        if (memcmp(got.data, want.data, want.bytes) != 0)
+            fail_msg("%s, %s: dynamic range is not the reference's", list[s]->name, name);
+        release(&got);
+    }
+    release(&in);
+    release(&w);
+    release(&bias);
+    release(&scale);
+    release(&want);
+}
+
 static void the_networks_shapes(void **state)
 {
     (void)state;
     for (int i = 0; i < KERNEL_CASES; i++) {
         check_s8(case_shape(&kernel_cases[i]), kernel_cases[i].depthwise, kernel_cases[i].name);
         check_f32(case_shape(&kernel_cases[i]), kernel_cases[i].depthwise, kernel_cases[i].name);
+        for (int k = 0; k < 4; k++)
+            check_dynamic(
+                case_shape(&kernel_cases[i]), kernel_cases[i].depthwise, kernel_cases[i].name);
     }
 }
 
@@ -220,6 +277,7 @@ static void random_shapes(void **state)
                  p.stride_w);
         check_s8(p, depthwise, name);
         check_f32(p, depthwise, name);
+        check_dynamic(p, depthwise, name);
     }
 }
 

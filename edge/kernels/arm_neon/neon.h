@@ -30,6 +30,7 @@ INLINE int32x4_t neon_requantise(int32x4_t x, const int32_t *multiplier, const i
 }
 
 extern const smt_conv_kernel neon_conv_s8, neon_depthwise_s8, neon_conv_f32, neon_depthwise_f32;
+extern const smt_conv_kernel neon_conv_dynamic, neon_depthwise_dynamic;
 void neon_map_s8(const int8_t table[256], const int8_t *in, int8_t *out, uint32_t count);
 
 #endif

@@ -1,9 +1,7 @@
-/* Dynamic range: int8 weights, float32 activations. Each image (each row of a dense layer) is
- * quantised to int8 between its least and its largest value, as TensorFlow Lite's hybrid
- * convolutions with a scale per channel do (AsymmetricQuantizeFloats): scale = (max - min) / 255,
- * both widened to hold 0, and the zero point where 0 lies. Then out = sum of (q - zero) * weight,
- * times scale * weight_scale[o], + bias[o]. */
-#include "kernels/quant.h"
+/* Dynamic range: int8 weights, float32 activations, each image (each row of a dense layer)
+ * quantised to int8 on its own grid. out = sum of (q - zero) * weight, times scale *
+ * weight_scale[o], + bias[o]. */
+#include "kernels/dynamic.h"
 #include "kernels/ref/window.h"
 
 /* The quantised image. */
@@ -12,12 +10,7 @@ static uint32_t scratch_bytes(const smt_conv *p)
     return (uint32_t)(p->in_h * p->in_w * p->in_c);
 }
 
-typedef struct grid {
-    float scale;
-    int32_t zero;
-} grid;
-
-static grid quantise(const float *x, int8_t *q, int32_t count)
+static edge_grid quantise(const float *x, int8_t *q, int32_t count)
 {
     float least = 0, largest = 0;
     for (int32_t i = 0; i < count; i++) {
@@ -26,20 +19,10 @@ static grid quantise(const float *x, int8_t *q, int32_t count)
         if (x[i] < least)
             least = x[i];
     }
-    /* An infinite input would make every other one 0 / 0: saturate it instead. */
-    if (largest > 1.5e38f)
-        largest = 1.5e38f;
-    if (least < -1.5e38f)
-        least = -1.5e38f;
-    float scale = (largest - least) / 255.0f;
-    float inverse = largest - least > 1e-30f ? 255.0f / (largest - least) : 0.0f;
-    grid g = {scale, edge_round_f32(-128.0f - least * inverse, 128)};
-    g.zero = g.zero > 127 ? 127 : g.zero;
-    for (int32_t i = 0; i < count; i++) {
-        int32_t value = edge_round_f32(x[i] * inverse, 256) + g.zero;
-        q[i] = (int8_t)(value < -128 ? -128 : value > 127 ? 127 : value);
-    }
-    return g;
+    edge_grid grid = edge_grid_between(least, largest);
+    for (int32_t i = 0; i < count; i++)
+        q[i] = (int8_t)edge_grid_level(&grid, x[i]);
+    return grid;
 }
 
 static float finish(const smt_conv *p, int32_t o, int32_t sum, float scale)
@@ -59,7 +42,7 @@ static void conv(const smt_conv *p, const void *in, void *out, void *scratch)
     int8_t *q = scratch;
     int32_t image = p->in_h * p->in_w * p->in_c;
     for (int32_t n = 0; n < p->batch; n++) {
-        grid g = quantise(x + (int64_t)n * image, q, image);
+        edge_grid g = quantise(x + (int64_t)n * image, q, image);
         for (int32_t oy = 0; oy < p->out_h; oy++)
             for (int32_t ox = 0; ox < p->out_w; ox++) {
                 const int8_t *w = p->weights;
@@ -86,7 +69,7 @@ static void depthwise(const smt_conv *p, const void *in, void *out, void *scratc
     int8_t *q = scratch;
     int32_t image = p->in_h * p->in_w * p->in_c, multiplier = p->out_c / p->in_c;
     for (int32_t n = 0; n < p->batch; n++) {
-        grid g = quantise(x + (int64_t)n * image, q, image);
+        edge_grid g = quantise(x + (int64_t)n * image, q, image);
         for (int32_t oy = 0; oy < p->out_h; oy++)
             for (int32_t ox = 0; ox < p->out_w; ox++)
                 for (int32_t o = 0; o < p->out_c; o++) {

@@ -6,9 +6,7 @@
 
 /* What no fast version exists of: too rare, or too small, to matter. */
 #define FROM_REFERENCE                                                                             \
-    .conv_dynamic = &smt_ref_conv_dynamic_kernel,                                                  \
-    .depthwise_dynamic = &smt_ref_depthwise_dynamic_kernel, .pool_s8 = smt_ref_pool_s8,            \
-    .softmax_s8 = smt_ref_softmax_s8, .pool_f32 = smt_ref_pool_f32,                                \
+    .pool_s8 = smt_ref_pool_s8, .softmax_s8 = smt_ref_softmax_s8, .pool_f32 = smt_ref_pool_f32,    \
     .softmax_f32 = smt_ref_softmax_f32, .quantise_f32 = smt_ref_quantise_f32,                      \
     .dequantise = smt_ref_dequantise
 
@@ -19,6 +17,8 @@ static const smt_edge_kernels avx2 = {
     .depthwise_s8 = &x86_depthwise_s8_avx2,
     .conv_f32 = &x86_conv_f32_avx2,
     .depthwise_f32 = &x86_depthwise_f32_avx2,
+    .conv_dynamic = &x86_conv_dynamic_avx2,
+    .depthwise_dynamic = &x86_depthwise_dynamic_avx2,
     .map_s8 = smt_ref_map_s8,
     .arithmetic_s8 = smt_ref_arithmetic_s8,
     .mean_s8 = smt_ref_mean_s8,
@@ -35,6 +35,8 @@ static const smt_edge_kernels avx512 = {
     .depthwise_s8 = &x86_depthwise_s8_avx512,
     .conv_f32 = &x86_conv_f32_avx512,
     .depthwise_f32 = &x86_depthwise_f32_avx512,
+    .conv_dynamic = &x86_conv_dynamic_avx512,
+    .depthwise_dynamic = &x86_depthwise_dynamic_avx512,
     .map_s8 = x86_map_s8_avx512,
     .arithmetic_s8 = x86_arithmetic_s8_avx512,
     .mean_s8 = x86_mean_s8_avx512,

@@ -61,8 +61,10 @@ static inline int32_t x86_terms(const smt_conv *p)
 
 extern const smt_conv_kernel x86_conv_s8_avx2, x86_depthwise_s8_avx2;
 extern const smt_conv_kernel x86_conv_f32_avx2, x86_depthwise_f32_avx2;
+extern const smt_conv_kernel x86_conv_dynamic_avx2, x86_depthwise_dynamic_avx2;
 extern const smt_conv_kernel x86_conv_s8_avx512, x86_depthwise_s8_avx512;
 extern const smt_conv_kernel x86_conv_f32_avx512, x86_depthwise_f32_avx512;
+extern const smt_conv_kernel x86_conv_dynamic_avx512, x86_depthwise_dynamic_avx512;
 void x86_map_s8_avx512(const int8_t table[256], const int8_t *in, int8_t *out, uint32_t count);
 void x86_arithmetic_s8_avx512(const smt_arithmetic *p,
                               const int8_t *a,

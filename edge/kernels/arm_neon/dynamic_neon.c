@@ -1,0 +1,8 @@
+#include "neon.h"
+#ifdef SMT_NEON
+#define TARGET
+#define NAME(function) neon_##function
+#define CONV_F32 neon_conv_f32
+#define DEPTHWISE_F32 neon_depthwise_f32
+#include "kernels/dynamic_f32.h"
+#endif
