@@ -3,6 +3,7 @@
 # of your own, such as ImageNet's, whose features then know SEM images before they meet yours.
 #
 # usage: models/pretrain.sh BUILD
+#        WIDTH=0.75 models/pretrain.sh BUILD     # models/semtinel-backbone-075.safetensors, which 'train --width 0.75' begins with
 #        INIT=imagenet.tflite OUT=imagenet-sem.safetensors models/pretrain.sh BUILD
 # Two stages: twelve classes of defects, then each class divided by what it lies on ("bridge-lines", "bridge-routed", ..., 66 in all),
 # which makes features that carry further (docs/training.md). With INIT only the second. EPOCHS ("12 7") and RATE ("3e-3 2e-3") of the
@@ -86,6 +87,7 @@ else
 fi
 simulate fine $((seed + 100)) "${per_class##* }" --labels layout
 train fine "$init" "${epochs##* }" "${rate##* }" $((seed + 100)) "${options[@]}"
-out=${OUT:-$here/semtinel-backbone.safetensors}
+suffix=$(awk -v width="${WIDTH:-1}" 'BEGIN { if (width != 1) printf "-%03d", 100 * width + 0.5 }')
+out=${OUT:-$here/semtinel-backbone$suffix.safetensors}
 cp "$work/fine.safetensors" "$out.part"
 mv "$out.part" "$out"

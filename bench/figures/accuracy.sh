@@ -2,7 +2,7 @@
 # The table of accuracies in docs/figures.md: trains and tests on named sets from several initial weights, several seeds each.
 #
 # usage: bench/figures/accuracy.sh BUILD OUT
-# SEEDS ("1 2 3"), SETS ("sem-a phase3"), FROM ("imagenet imagenet-sem imagenet-075 imagenet-sem-075 backbone none"), SEMTINEL_DATA,
+# SEEDS ("1 2 3"), SETS ("sem-a phase3"), FROM ("imagenet imagenet-sem imagenet-075 imagenet-sem-075 backbone backbone-075 none"), SEMTINEL_DATA,
 # IMAGENET_SEM, a file made by `INIT=imagenet.tflite OUT=file models/pretrain.sh BUILD`, and IMAGENET_SEM_075, the same of width 0.75
 # (WIDTH=0.75); without these files their rows are left out. Runs that OUT holds already are not made again. Each core trains one
 # network at a time; the bits are those of any number of threads.
@@ -27,6 +27,7 @@ one() { # set from seed
     imagenet-075) options+=(--init "$data/weights/imagenet-mobilenetv3-small-075.tflite" --width 0.75) ;;
     imagenet-sem) options+=(--init "$IMAGENET_SEM" --size 160) ;;
     imagenet-sem-075) options+=(--init "$IMAGENET_SEM_075" --width 0.75 --size 160) ;;
+    backbone-075) options+=(--width 0.75) ;;
     none) options+=(--init none) ;;
     esac
     if [ ! -e "$run/test/metrics.json" ]; then
@@ -39,7 +40,7 @@ one() { # set from seed
 }
 export -f one
 
-seeds=${SEEDS:-1 2 3} sets=${SETS:-sem-a phase3} from=${FROM:-imagenet imagenet-sem imagenet-075 imagenet-sem-075 backbone none}
+seeds=${SEEDS:-1 2 3} sets=${SETS:-sem-a phase3} from=${FROM:-imagenet imagenet-sem imagenet-075 imagenet-sem-075 backbone backbone-075 none}
 for set in $sets; do
     for start in $from; do
         [ "$start" = imagenet-sem ] && [ -z "${IMAGENET_SEM:-}" ] && continue

@@ -11,7 +11,7 @@
 #
 # SEMTINEL: the command (default build/semtinel); THREADS: default 2; AGREE: default the data sets;
 # EPOCHS: of fine-tuning, 0 leaves it out. Where OUT/NAME/precision.json is there already, the run is
-# not measured again. Most of the time is fine-tuning, and dynamic range, which has no fast kernels.
+# not measured again. Most of the time is fine-tuning.
 set -eu
 semtinel=${SEMTINEL:-build/semtinel}
 threads=${THREADS:-2}

@@ -45,8 +45,7 @@ static smt_conv dynamic_whole(const smt_conv *p, const void *prepared, bool dept
     return whole;
 }
 
-static uint32_t
-dynamic_prepared(const smt_conv *p, const smt_conv_kernel *kernel, bool depthwise)
+static uint32_t dynamic_prepared(const smt_conv *p, const smt_conv_kernel *kernel, bool depthwise)
 {
     smt_conv one = *p;
     one.batch = 1;
@@ -181,8 +180,7 @@ static void dynamic_run(const smt_conv *p,
     void *rest = (uint8_t *)image + dynamic_image_bytes(p);
     size_t count = (size_t)p->in_h * (size_t)p->in_w * (size_t)p->in_c;
     int32_t pixels = p->out_h * p->out_w;
-    for (int32_t n = 0; n < p->batch;
-         n++, in += count, out += (size_t)pixels * (size_t)p->out_c) {
+    for (int32_t n = 0; n < p->batch; n++, in += count, out += (size_t)pixels * (size_t)p->out_c) {
         edge_grid grid = dynamic_quantise(in, image, (int32_t)count);
         kernel->run(&whole, image, out, rest);
         for (int32_t o = 0; o < p->out_c; o++)
@@ -237,10 +235,8 @@ static void depthwise_run(const smt_conv *p, const void *in, void *out, void *sc
         smt_ref_depthwise_dynamic_kernel.run(p, in, out, scratch);
 }
 
-const smt_conv_kernel NAME(conv_dynamic) = {.prepared = conv_prepared,
-                                            .prepare = conv_prepare,
-                                            .scratch = conv_scratch,
-                                            .run = conv_run};
+const smt_conv_kernel NAME(conv_dynamic) = {
+    .prepared = conv_prepared, .prepare = conv_prepare, .scratch = conv_scratch, .run = conv_run};
 
 const smt_conv_kernel NAME(depthwise_dynamic) = {.prepared = depthwise_prepared,
                                                  .prepare = depthwise_prepare,

@@ -6,6 +6,7 @@
 #include <semtinel/synth.h>
 #include <semtinel/train.h>
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,9 +27,11 @@ static const cli_command command = {
     "the same bits. It\n"
     "takes the options that the run was started with, so that they need not be repeated.\n"
     "\n"
-    "--init: 'default' starts from the backbone that semtinel ships, trained on simulated images; "
-    "'none' from random\n"
-    "weights; anything else is a model file or another RUN, whose layers are taken where they "
+    "--init: 'default' starts from the backbone that semtinel ships for --width 1 and 0.75, "
+    "trained "
+    "on simulated\n"
+    "images; 'none' from random weights; anything else is a model file or another RUN, whose "
+    "layers are taken where they "
     "fit.\n"
     "\n"
     "Where the simulator knows the classes by name, a fifth of every batch is simulated images, "
@@ -296,6 +299,21 @@ static int parse(option_view *view, int argc, char **argv, char ***operands)
     return code;
 }
 
+/* The shipped weights of networks of that width, else of full width, which then do not fit; as
+ * models/pretrain.sh names them. NULL: no memory. */
+static char *shipped_backbone(float width)
+{
+    char name[64];
+    snprintf(
+        name, sizeof name, "semtinel-backbone-%03d.safetensors", (int)lround(100 * (double)width));
+    char *path = smt_path_join(cli_models_folder(), name);
+    if (path && !smt_path_exists(path)) {
+        smt_free(path);
+        path = smt_path_join(cli_models_folder(), "semtinel-backbone.safetensors");
+    }
+    return path;
+}
+
 int cli_train(int argc, char **argv)
 {
     smt_error error = {0};
@@ -351,7 +369,7 @@ int cli_train(int argc, char **argv)
         status = smt_pool_create(cli_shared.threads, &pool, &error);
     }
     curves = smt_path_join(run_folder, "curves.png");
-    backbone = smt_path_join(cli_models_folder(), "semtinel-backbone.safetensors");
+    backbone = shipped_backbone(view.options.arch.width);
     if (!status && (!curves || !backbone)) {
         status = smt_fail(&error, SMT_ERR_MEMORY, "out of memory");
     }

@@ -127,6 +127,9 @@ grep -q "mixed in:" out && fail "simulated images were mixed in beside weights o
 expect 0 "32 x 32" "$semtinel" info again # the size of the run that it started from
 # Where the shipped weights do not fit, training begins with random ones.
 expect 0 "160 x 160 pixels, 1 epoch .* up to 0.0006" "$semtinel" train images -o shipped --batch 8 --epochs 1 --mix-synth 0
+expect 0 "weights: from .*/semtinel-backbone-075.safetensors" "$semtinel" train images -o three-quarters --batch 8 --epochs 1 \
+    --width 0.75 --mix-synth 0
+says "learning rate up to 0.0006"
 expect 0 "160 x 160 pixels, 1 epoch .* up to 0.004" "$semtinel" train images -o narrow --batch 8 --width 0.25 --epochs 1 \
     --mix-synth 0
 expect 0 "160 x 160 pixels, 1 epoch .* up to 0.004" "$semtinel" train images -o colour --batch 8 --channels 3 --epochs 1 \
