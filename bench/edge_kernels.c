@@ -11,8 +11,12 @@
 #include <stdio.h>
 #include <string.h>
 
+typedef enum arithmetic { INT8, FLOAT, DYNAMIC, ARITHMETICS } arithmetic;
+
+static const char *const arithmetic_names[ARITHMETICS] = {"int8", "float", "dynamic"};
+
 typedef struct memory {
-    void *in, *out, *weights, *bias, *multiplier, *shift;
+    void *in, *out, *weights, *bias, *multiplier, *shift, *scale;
 } memory;
 
 static bool reserve(memory *m, const smt_conv *p)
@@ -21,11 +25,13 @@ static bool reserve(memory *m, const smt_conv *p)
            out = (size_t)(p->out_h * p->out_w * p->out_c);
     size_t weights = (size_t)(p->filter_h * p->filter_w * p->in_c) * (size_t)p->out_c;
     size_t channels = (size_t)p->out_c;
-    *m = (memory){smt_alloc(in, 4), smt_alloc(out, 4), smt_alloc(weights, 4), NULL, NULL, NULL};
+    *m = (memory){
+        smt_alloc(in, 4), smt_alloc(out, 4), smt_alloc(weights, 4), NULL, NULL, NULL, NULL};
     m->bias = smt_alloc(channels, 4);
     m->multiplier = smt_alloc(channels, 4);
     m->shift = smt_alloc(channels, 1);
-    return m->in && m->out && m->weights && m->bias && m->multiplier && m->shift;
+    m->scale = smt_alloc(channels, 4);
+    return m->in && m->out && m->weights && m->bias && m->multiplier && m->shift && m->scale;
 }
 
 static void release(memory *m)
@@ -36,31 +42,33 @@ static void release(memory *m)
     smt_free(m->bias);
     smt_free(m->multiplier);
     smt_free(m->shift);
+    smt_free(m->scale);
 }
 
 /* Values that keep results inside their range, so that no kernel has it easier than in use. */
-static void fill(const memory *m, const smt_conv *p, bool s8)
+static void fill(const memory *m, const smt_conv *p, arithmetic kind)
 {
     smt_rng rng = smt_rng_seed(7, 1);
     size_t in = (size_t)(p->in_h * p->in_w * p->in_c);
     size_t weights = (size_t)(p->filter_h * p->filter_w * p->in_c) * (size_t)p->out_c;
     for (size_t i = 0; i < in; i++) {
         int q = (int)smt_rng_below(&rng, 256) - 128;
-        if (s8)
+        if (kind == INT8)
             ((int8_t *)m->in)[i] = (int8_t)q;
         else
             ((float *)m->in)[i] = (float)q / 128;
     }
     for (size_t i = 0; i < weights; i++) {
         int q = (int)smt_rng_below(&rng, 255) - 127;
-        if (s8)
-            ((int8_t *)m->weights)[i] = (int8_t)q;
-        else
+        if (kind == FLOAT)
             ((float *)m->weights)[i] = (float)q / 1024;
+        else
+            ((int8_t *)m->weights)[i] = (int8_t)q;
     }
     for (int32_t o = 0; o < p->out_c; o++) {
         ((int32_t *)m->multiplier)[o] = 1500000000;
         ((int8_t *)m->shift)[o] = -9;
+        ((float *)m->scale)[o] = 1.0f / 1024;
     }
 }
 
@@ -87,40 +95,50 @@ static double time_kernel(const smt_conv_kernel *kernel, smt_conv p, const memor
     return best * 1e9;
 }
 
-static void print(const char *name, bool s8, const smt_edge_kernels *set, double ns, double times)
+static void
+print(const char *name, arithmetic kind, const smt_edge_kernels *set, double ns, double times)
 {
-    printf("%-28s %-5s %-13s %10.0f ns %7.1f times\n",
+    printf("%-28s %-7s %-13s %10.0f ns %7.1f times\n",
            name,
-           s8 ? "int8" : "float",
+           arithmetic_names[kind],
            set->name,
            ns,
            times);
 }
 
-static void measure(const kernel_case *c, bool s8, const smt_edge_kernels *const *sets, int count)
+static const smt_conv_kernel *
+kernel_of(const smt_edge_kernels *set, arithmetic kind, bool depthwise)
+{
+    return kind == INT8    ? depthwise ? set->depthwise_s8 : set->conv_s8
+           : kind == FLOAT ? depthwise ? set->depthwise_f32 : set->conv_f32
+           : depthwise     ? set->depthwise_dynamic
+                           : set->conv_dynamic;
+}
+
+static void
+measure(const kernel_case *c, arithmetic kind, const smt_edge_kernels *const *sets, int count)
 {
     smt_conv p = case_shape(c);
     memory m;
     if (reserve(&m, &p)) {
-        fill(&m, &p, s8);
+        fill(&m, &p, kind);
         p.weights = m.weights;
         p.bias = m.bias;
         p.multiplier = m.multiplier;
         p.shift = m.shift;
+        p.weight_scale = m.scale;
+        p.weight_scales = p.out_c;
         p.low = -128;
         p.high = 127;
         p.low_f = -3e38f;
         p.high_f = 3e38f;
         double reference = 0;
         for (int i = 0; i < count; i++) {
-            const smt_conv_kernel *kernel =
-                s8             ? c->depthwise ? sets[i]->depthwise_s8 : sets[i]->conv_s8
-                : c->depthwise ? sets[i]->depthwise_f32
-                               : sets[i]->conv_f32;
+            const smt_conv_kernel *kernel = kernel_of(sets[i], kind, c->depthwise);
             double ns = kernel ? time_kernel(kernel, p, &m) : 0;
             reference = i == 0 ? ns : reference;
             if (ns > 0)
-                print(c->name, s8, sets[i], ns, reference / ns);
+                print(c->name, kind, sets[i], ns, reference / ns);
         }
     }
     release(&m);
@@ -192,7 +210,7 @@ static void measure_element(const element_case *c,
             best = k == 0 || taken < best ? taken : best;
         }
         reference = i == 0 ? best : reference;
-        print(name, s8, sets[i], 1e9 * best, reference / best);
+        print(name, s8 ? INT8 : FLOAT, sets[i], 1e9 * best, reference / best);
     }
     smt_free(a);
     smt_free(b);
@@ -209,10 +227,9 @@ int main(int argc, char **argv)
         if (others[i])
             sets[count++] = others[i];
     for (int i = 0; i < KERNEL_CASES; i++)
-        if (argc < 2 || strstr(kernel_cases[i].name, argv[1])) {
-            measure(&kernel_cases[i], true, sets, count);
-            measure(&kernel_cases[i], false, sets, count);
-        }
+        if (argc < 2 || strstr(kernel_cases[i].name, argv[1]))
+            for (arithmetic kind = INT8; kind < ARITHMETICS; kind++)
+                measure(&kernel_cases[i], kind, sets, count);
     for (int i = 0; i < ELEMENT_CASES && argc < 2; i++)
         for (element_function function = MAP; function < ELEMENT_FUNCTIONS; function++) {
             measure_element(&element_cases[i], function, true, sets, count);
