@@ -212,6 +212,10 @@ SMT_EDGE_API const smt_edge_kernels *
 smt_edge_kernels_reference(void); /* portable C, every operator and type */
 SMT_EDGE_API const smt_edge_kernels *
 smt_edge_kernels_best(void); /* the fastest that this processor runs */
+/* One of the sets for a processor; NULL: this one lacks the instructions. */
+SMT_EDGE_API const smt_edge_kernels *smt_edge_kernels_avx2(void);
+SMT_EDGE_API const smt_edge_kernels *smt_edge_kernels_avx512(void);
+SMT_EDGE_API const smt_edge_kernels *smt_edge_kernels_neon(void);
 SMT_EDGE_API const char *smt_edge_kernels_name(const smt_edge_kernels *kernels);
 
 /* The int8 results of an element-wise operator (HARD_SWISH, LOGISTIC, RELU, RELU6, QUANTIZE) for

@@ -1,5 +1,5 @@
 /* Dynamic range by a set's float32 kernels: compiled once for each set (the including file defines
- * TARGET, NAME, CONV_F32 and DEPTHWISE_F32).
+ * TARGET, NAME, CONV_F32, DEPTHWISE_F32 and VECTOR_BYTES, of a register).
  *
  * What the reference adds up are integers, (q - zero) * weight. Their sums are exact in float32,
  * whatever the order, while none can reach 2^24, which the weights tell when they are prepared: 255
@@ -87,10 +87,10 @@ static uint32_t dynamic_scratch(const smt_conv *p, const smt_conv_kernel *kernel
            (kernel->scratch ? kernel->scratch(&one) : 0);
 }
 
-typedef float dynamic_lanes __attribute__((vector_size(64)));
-typedef int32_t dynamic_mask __attribute__((vector_size(64)));
+typedef float dynamic_lanes __attribute__((vector_size(VECTOR_BYTES)));
+typedef int32_t dynamic_mask __attribute__((vector_size(VECTOR_BYTES)));
 
-enum { DYNAMIC_LANES = 16 };
+enum { DYNAMIC_LANES = VECTOR_BYTES / 4 };
 
 /* largest: the larger of each pair, the old one where x is no number. */
 TARGET static inline void dynamic_raise(const dynamic_lanes *x, dynamic_lanes *largest)

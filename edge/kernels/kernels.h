@@ -165,10 +165,6 @@ void smt_ref_dequantise(const smt_edge_tensor *from, float *out);
 
 /* ---- other sets ------------------------------------------------------------------------------ */
 
-/* NULL: this processor lacks the instructions. */
-SMT_EDGE_API const smt_edge_kernels *smt_edge_kernels_avx2(void);
-SMT_EDGE_API const smt_edge_kernels *smt_edge_kernels_avx512(void);
-SMT_EDGE_API const smt_edge_kernels *smt_edge_kernels_neon(void);
 /* int8 only: plans arenas that fit the reference and the Cortex-M kernels alike, for exported C. */
 SMT_EDGE_API const smt_edge_kernels *smt_edge_kernels_portable(void);
 /* Cortex-M with the DSP extension; int8 only. Defined where the compiler targets one. */

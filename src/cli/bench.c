@@ -1,6 +1,7 @@
 /* semtinel bench: speed and memory of a network (bench_model.c) or of training, on this machine. */
 #include "cli/bench.h"
 #include "cli/cli.h"
+#include "cli/kernels.h"
 
 #include <semtinel/model.h>
 #include <semtinel/ops.h>
@@ -204,7 +205,7 @@ int cli_bench(int argc, char **argv)
 {
     bench b = {
         .batch = 32, .steps = 15, .runs = 200, .width = 1.0, .model = smt_mobilenet_defaults()};
-    int three = 0;
+    int three = 0, set = 0;
     const cli_option options[] = {
         {"train", 0, CLI_FLAG(&b.train), "measure training steps"},
         {"batch", 'b', CLI_INT(&b.batch, 1, 4096, "N"), "images in a batch"},
@@ -217,6 +218,10 @@ int cli_bench(int argc, char **argv)
          "with the layer of 1024 units before the classifier"},
         {"steps", 0, CLI_INT(&b.steps, 1, 100000, "N"), "steps to time, after three others"},
         {"runs", 0, CLI_INT(&b.runs, 1, 100000, "N"), "of a network: runs to time"},
+        {"kernels",
+         0,
+         CLI_CHOICE(&set, CLI_KERNELS),
+         "of a .tflite: the fastest for this processor, those for AVX2, or portable C"},
         {"json", 0, CLI_FLAG(&b.json), "print one JSON object"},
         {.name = NULL}};
     char **operands;
@@ -228,14 +233,17 @@ int cli_bench(int argc, char **argv)
     if (b.train == (operand_count == 1)) {
         return cli_usage(&command, "say what to measure: a model, or --train");
     }
+    smt_error error = {0};
     if (!b.train) {
-        return bench_model(operands[0], b.runs, b.json);
+        const smt_edge_kernels *kernels = NULL;
+        return cli_kernels(set, &kernels, &error)
+                   ? cli_report(&error)
+                   : bench_model(operands[0], kernels, b.runs, b.json);
     }
     b.model.channels = three ? 3 : 1;
     b.model.width = (float)b.width;
     result r = {0};
     int threads = 0;
-    smt_error error = {0};
     if (measure(&b, &r, &threads, &error)) {
         return cli_report(&error);
     }

@@ -2,6 +2,7 @@
 #ifndef SEMTINEL_CLI_BENCH_H
 #define SEMTINEL_CLI_BENCH_H
 
+#include <edge.h>
 #include <semtinel/base.h>
 
 #include <jansson.h>
@@ -28,7 +29,10 @@ typedef struct bench_report {
 
 /* Each fills a report whose `runs` and `threads` are set; bench_report_free() releases it, also
  * after a failure. */
-smt_status bench_edge(const char *path, bench_report *report, smt_error *error);
+smt_status bench_edge(const char *path,
+                      const smt_edge_kernels *kernels,
+                      bench_report *report,
+                      smt_error *error);
 smt_status bench_engine(const char *path, bench_report *report, smt_error *error);
 void bench_report_free(bench_report *report);
 /* Prints the object, which it consumes (NULL: no memory); the exit code. */
@@ -38,7 +42,7 @@ int bench_print_json(json_t *object);
 smt_status bench_report_reserve(bench_report *report, int operators, smt_error *error);
 size_t bench_resident(void); /* bytes of this process now; 0: not known */
 
-/* Measures MODEL, prints the report, returns the exit code. */
-int bench_model(const char *path, int runs, bool json);
+/* Measures MODEL, prints the report, returns the exit code. `kernels`: of a .tflite. */
+int bench_model(const char *path, const smt_edge_kernels *kernels, int runs, bool json);
 
 #endif

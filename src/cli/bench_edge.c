@@ -56,7 +56,8 @@ static smt_status add_instance(network *n, const char *path, smt_error *error)
     return SMT_OK;
 }
 
-static smt_status open_network(network *n, const char *path, int threads, smt_error *error)
+static smt_status open_network(
+    network *n, const char *path, const smt_edge_kernels *kernels, int threads, smt_error *error)
 {
     size_t bytes;
     smt_edge_error detail;
@@ -73,8 +74,7 @@ static smt_status open_network(network *n, const char *path, int threads, smt_er
     if (!n->places || !n->instances) {
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
     }
-    if (smt_edge_make_plan(
-            &n->model, smt_edge_kernels_best(), n->places, bytes, &n->plan, &detail)) {
+    if (smt_edge_make_plan(&n->model, kernels, n->places, bytes, &n->plan, &detail)) {
         return failure(path, &detail, error);
     }
     return add_instance(n, path, error);
@@ -129,11 +129,14 @@ static smt_status throughput(network *n, int threads, int images, double *rate, 
     return SMT_OK;
 }
 
-smt_status bench_edge(const char *path, bench_report *report, smt_error *error)
+smt_status bench_edge(const char *path,
+                      const smt_edge_kernels *kernels,
+                      bench_report *report,
+                      smt_error *error)
 {
     network n = {0};
     double start = smt_clock();
-    smt_status status = open_network(&n, path, report->threads, error);
+    smt_status status = open_network(&n, path, kernels, report->threads, error);
     if (status) {
         goto done;
     }

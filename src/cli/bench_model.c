@@ -168,7 +168,7 @@ static void print_text(const char *path, const bench_report *r)
     }
 }
 
-int bench_model(const char *path, int runs, bool json)
+int bench_model(const char *path, const smt_edge_kernels *kernels, int runs, bool json)
 {
     bench_report report = {.runs = runs};
     smt_error error = {0};
@@ -179,7 +179,8 @@ int bench_model(const char *path, int runs, bool json)
         report.threads = smt_pool_threads(pool);
         smt_pool_destroy(&pool);
         bool tflite = length > 7 && strcmp(path + length - 7, ".tflite") == 0;
-        status = tflite ? bench_edge(path, &report, &error) : bench_engine(path, &report, &error);
+        status = tflite ? bench_edge(path, kernels, &report, &error)
+                        : bench_engine(path, &report, &error);
     }
     int code = status ? cli_report(&error) : EXIT_DONE;
     if (!status) {

@@ -1,8 +1,8 @@
 /* semtinel run: raw tensors through a .tflite, for
  * comparison with other runtimes, operator by operator. */
 #include "cli/cli.h"
+#include "cli/kernels.h"
 
-#include <edge.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -143,7 +143,7 @@ int cli_run(int argc, char **argv)
                    "CRC-32 (IEEE)\n"
                    "of them: two runtimes agree when their traces do. int8 results are those of "
                    "TensorFlow\n"
-                   "Lite Micro's reference kernels, bit for bit, with either set of kernels.",
+                   "Lite Micro's reference kernels, bit for bit, with any set of kernels.",
         .examples = "  semtinel run model.tflite --input image.bin --output probabilities.bin\n"
                     "  semtinel run model.tflite --input image.bin --trace | diff - golden.crc\n",
         .min_operands = 1,
@@ -158,8 +158,8 @@ int cli_run(int argc, char **argv)
         {"trace", 0, CLI_FLAG(&trace), "print a line per operator"},
         {"kernels",
          0,
-         CLI_CHOICE(&set, "best|reference"),
-         "the fastest for this processor, or portable C"},
+         CLI_CHOICE(&set, CLI_KERNELS),
+         "the fastest for this processor, those for AVX2, or portable C"},
         {0}};
     char **operands;
     int count;
@@ -171,8 +171,10 @@ int cli_run(int argc, char **argv)
 
     run_state state = {0};
     smt_error error;
-    smt_status status = open_model(
-        &state, operands[0], set ? smt_edge_kernels_reference() : smt_edge_kernels_best(), &error);
+    const smt_edge_kernels *kernels = NULL;
+    smt_status status = cli_kernels(set, &kernels, &error);
+    if (!status)
+        status = open_model(&state, operands[0], kernels, &error);
     size_t each = 0;
     if (!status)
         status = load_inputs(&state, input, &each, &error);

@@ -2,8 +2,7 @@
  * float32: bias [panels * 8], then [terms][8] a panel. int8: bias likewise, then [terms / 2][8][2]
  * int16 a panel; the input is widened to q - zero, so that nothing else has to be corrected.
  */
-#include "kernels/quant.h"
-#include "x86.h"
+#include "requantise_avx2.h"
 
 #ifdef SMT_X86
 
@@ -193,47 +192,29 @@ static void prepare_s8(const smt_conv *p, void *memory)
 
 static uint32_t scratch_s8(const smt_conv *p)
 {
-    /* patches as bytes and as q - zero, the padding */
-    return X86_TILE * (2 * even_terms(p) + (uint32_t)x86_terms(p)) + (uint32_t)p->in_c;
+    /* patches as q - zero and as bytes, the padding */
+    return X86_TILE * 3 * even_terms(p) + (uint32_t)p->in_c;
 }
 
-/* The requantisation of requantise_avx512.h on 8 lanes. */
-TARGET_AVX2 INLINE __m256i requantise(__m256i x, __m256i multiplier, __m256i shift)
+/* The tables of eight channels from channel o on. */
+TARGET_AVX2 INLINE requant8 requant8_load(const smt_conv *p, int32_t o)
 {
-    const __m256i round = _mm256_set1_epi64x(1 << 30), zero = _mm256_setzero_si256(),
-                  one = _mm256_set1_epi32(1);
-    __m256i left = _mm256_max_epi32(shift, zero), right = _mm256_sub_epi32(left, shift);
-    x = _mm256_sllv_epi32(x, left);
-    __m256i even = _mm256_add_epi64(_mm256_mul_epi32(x, multiplier), round);
-    __m256i odd = _mm256_add_epi64(
-        _mm256_mul_epi32(_mm256_srli_epi64(x, 32), _mm256_srli_epi64(multiplier, 32)), round);
-    x = _mm256_blend_epi32(_mm256_srli_epi64(even, 31), _mm256_slli_epi64(odd, 1), 0xaa);
-    __m256i mask = _mm256_sub_epi32(_mm256_sllv_epi32(one, right), one);
-    __m256i threshold = _mm256_sub_epi32(_mm256_srli_epi32(mask, 1), _mm256_srai_epi32(x, 31));
-    __m256i up = _mm256_cmpgt_epi32(_mm256_and_si256(x, mask), threshold);
-    return _mm256_sub_epi32(_mm256_srav_epi32(x, right), up);
-}
-
-TARGET_AVX2 INLINE void finish_s8(const smt_conv *p, __m256i sum, int32_t o, int8_t *out)
-{
-    int32_t count = p->out_c - o < 8 ? p->out_c - o : 8, m[8] = {0}, s[8] = {0}, y[8];
-    for (int32_t i = 0; i < count; i++) {
+    if (o + 8 <= p->out_c)
+        return requant8_from(
+            load_256(p->multiplier + o),
+            _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)(p->shift + o))));
+    int32_t m[8] = {0}, s[8] = {0};
+    for (int32_t i = 0; o + i < p->out_c; i++) {
         m[i] = p->multiplier[o + i];
         s[i] = p->shift[o + i];
     }
-    sum = requantise(sum,
-                     _mm256_loadu_si256((const __m256i *)(const void *)m),
-                     _mm256_loadu_si256((const __m256i *)(const void *)s));
-    sum = _mm256_add_epi32(sum, _mm256_set1_epi32(p->out_zero));
-    sum = _mm256_min_epi32(_mm256_max_epi32(sum, _mm256_set1_epi32(p->low)),
-                           _mm256_set1_epi32(p->high));
-    _mm256_storeu_si256((__m256i *)(void *)y, sum);
-    for (int32_t i = 0; i < count; i++)
-        out[i] = (int8_t)y[i];
+    return requant8_from(load_256(m), load_256(s));
 }
 
+/* rows and vectors (panels) are constants where this is called. */
 TARGET_AVX2 INLINE void block_s8(const smt_conv *p,
                                  int32_t rows,
+                                 int32_t vectors,
                                  const int16_t *a,
                                  int32_t even,
                                  const int16_t *w,
@@ -241,22 +222,38 @@ TARGET_AVX2 INLINE void block_s8(const smt_conv *p,
                                  int32_t o,
                                  int8_t *out)
 {
-    __m256i sum[4];
+    __m256i sum[4][2];
     UNROLL
     for (int32_t r = 0; r < rows; r++)
-        sum[r] = _mm256_loadu_si256((const __m256i *)(const void *)bias);
+        UNROLL
+    for (int32_t v = 0; v < vectors; v++)
+        sum[r][v] = load_256(bias + 8 * v);
     for (int32_t k = 0; k < even; k += 2) {
-        __m256i b = _mm256_loadu_si256((const __m256i *)(const void *)(w + 8 * k));
+        __m256i b[2];
+        UNROLL
+        for (int32_t v = 0; v < vectors; v++)
+            b[v] = load_256(w + 8 * ((size_t)v * (size_t)even + (size_t)k));
         UNROLL
         for (int32_t r = 0; r < rows; r++) {
             int32_t two;
             __builtin_memcpy(&two, a + r * even + k, 4);
-            sum[r] = _mm256_add_epi32(sum[r], _mm256_madd_epi16(_mm256_set1_epi32(two), b));
+            __m256i x = _mm256_set1_epi32(two);
+            UNROLL
+            for (int32_t v = 0; v < vectors; v++)
+                sum[r][v] = _mm256_add_epi32(sum[r][v], _mm256_madd_epi16(x, b[v]));
         }
     }
+    const __m256i zero = _mm256_set1_epi32(p->out_zero), low = _mm256_set1_epi32(p->low),
+                  high = _mm256_set1_epi32(p->high);
     UNROLL
-    for (int32_t r = 0; r < rows; r++)
-        finish_s8(p, sum[r], o, out + r * p->out_c);
+    for (int32_t v = 0; v < vectors; v++) {
+        const requant8 q = requant8_load(p, o + 8 * v);
+        UNROLL
+        for (int32_t r = 0; r < rows; r++)
+            store8(out + r * p->out_c + 8 * v,
+                   p->out_c - o - 8 * v,
+                   requant8_clamp(requant8_apply(&q, sum[r][v]), zero, low, high));
+    }
 }
 
 TARGET_AVX2 static void tile_s8(const smt_conv *p, const int16_t *a, int32_t rows, int8_t *out)
@@ -264,83 +261,61 @@ TARGET_AVX2 static void tile_s8(const smt_conv *p, const int16_t *a, int32_t row
     int32_t even = (int32_t)even_terms(p), count = (int32_t)panels(p);
     const int32_t *bias = p->prepared;
     const int16_t *w = (const int16_t *)(const void *)(bias + 8 * count);
-    for (int32_t i = 0; i < count; i++) {
+    for (int32_t i = 0; i < count;) {
         const int16_t *panel = w + (size_t)i * 8 * (size_t)even;
         int32_t r = 0, o = 8 * i;
-        for (; r + 4 <= rows; r += 4)
-            block_s8(p, 4, a + r * even, even, panel, bias + o, o, out + r * p->out_c + o);
-        for (; r < rows; r++)
-            block_s8(p, 1, a + r * even, even, panel, bias + o, o, out + r * p->out_c + o);
+#define BLOCK(n, v)                                                                                \
+    block_s8(p, n, v, a + r * even, even, panel, bias + o, o, out + r * p->out_c + o)
+        if (count - i >= 2) {
+            for (; r + 4 <= rows; r += 4)
+                BLOCK(4, 2);
+            for (; r < rows; r++)
+                BLOCK(1, 2);
+            i += 2;
+        } else {
+            for (; r + 4 <= rows; r += 4)
+                BLOCK(4, 1);
+            for (; r < rows; r++)
+                BLOCK(1, 1);
+            i++;
+        }
+#undef BLOCK
     }
+}
+
+/* q - zero of each. */
+TARGET_AVX2 static void widen(const int8_t *from, int32_t count, int32_t zero, int16_t *to)
+{
+    const __m256i less = _mm256_set1_epi16((int16_t)zero);
+    int32_t i = 0;
+    for (; i + 16 <= count; i += 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(from + i));
+        _mm256_storeu_si256((__m256i *)(void *)(to + i),
+                            _mm256_sub_epi16(_mm256_cvtepi8_epi16(bytes), less));
+    }
+    for (; i < count; i++)
+        to[i] = (int16_t)(from[i] - zero);
 }
 
 TARGET_AVX2 static void run_s8(const smt_conv *p, const void *in, void *out, void *memory)
 {
-    int32_t terms = x86_terms(p), even = (int32_t)even_terms(p),
-            pixels = p->batch * p->out_h * p->out_w;
+    const int32_t even = (int32_t)even_terms(p), pixels = p->batch * p->out_h * p->out_w;
+    const bool direct = x86_is_pointwise(p) && even == p->in_c;
     int16_t *a = memory;
-    uint8_t *bytes = (uint8_t *)(a + X86_TILE * even), *pad = bytes + X86_TILE * terms;
-    for (int32_t i = 0; i < p->in_c; i++)
-        pad[i] = (uint8_t)p->in_zero;
+    int8_t *bytes = (int8_t *)(a + X86_TILE * even), *pad = bytes + X86_TILE * even;
+    for (int32_t i = 0; i < p->in_c && !direct; i++)
+        pad[i] = (int8_t)p->in_zero;
     for (int32_t first = 0; first < pixels; first += X86_TILE) {
         int32_t rows = pixels - first < X86_TILE ? pixels - first : X86_TILE;
-        smt_gather(p, 1, in, first, rows, pad, bytes, (size_t)terms);
-        for (int32_t r = 0; r < rows; r++) {
-            const int8_t *patch = (const int8_t *)bytes + r * terms;
-            for (int32_t k = 0; k < terms; k++)
-                a[r * even + k] = (int16_t)(patch[k] - p->in_zero);
-            if (even > terms)
-                a[r * even + terms] = 0;
-        }
+        const int8_t *patches = direct ? (const int8_t *)in + (size_t)first * (size_t)even : bytes;
+        if (!direct)
+            smt_gather(p, 1, in, first, rows, pad, bytes, (size_t)even);
+        widen(patches, rows * even, p->in_zero, a);
         tile_s8(p, a, rows, (int8_t *)out + (size_t)first * (size_t)p->out_c);
     }
 }
 
 const smt_conv_kernel x86_conv_s8_avx2 = {
     .prepared = prepared_s8, .prepare = prepare_s8, .scratch = scratch_s8, .run = run_s8};
-
-/* Eight channels at a time, one tap after the other. */
-TARGET_AVX2 static void depthwise_s8(const smt_conv *p, const void *in, void *out, void *memory)
-{
-    if (p->in_c != p->out_c || p->in_c % 8 != 0) {
-        smt_ref_depthwise_s8(p, in, out, memory);
-        return;
-    }
-    const int8_t *image = in, *w = p->weights;
-    const int32_t *bias = p->bias;
-    size_t channels = (size_t)p->out_c;
-    const __m256i zero = _mm256_set1_epi32(p->in_zero);
-    int8_t *y = out;
-    for (int32_t n = 0; n < p->batch; n++, image += (size_t)p->in_h * (size_t)p->in_w * channels)
-        for (int32_t oy = 0; oy < p->out_h; oy++)
-            for (int32_t ox = 0; ox < p->out_w; ox++, y += channels) {
-                int32_t y0 = oy * p->stride_h - p->pad_h, x0 = ox * p->stride_w - p->pad_w;
-                for (size_t c = 0; c < channels; c += 8) {
-                    __m256i sum = _mm256_setzero_si256();
-                    if (bias)
-                        sum = _mm256_loadu_si256((const __m256i *)(const void *)(bias + c));
-                    for (int32_t ky = 0; ky < p->filter_h; ky++) {
-                        int32_t iy = y0 + ky * p->dilation_h;
-                        for (int32_t kx = 0; kx < p->filter_w; kx++) {
-                            int32_t ix = x0 + kx * p->dilation_w;
-                            if (iy < 0 || iy >= p->in_h || ix < 0 || ix >= p->in_w)
-                                continue;
-                            const int8_t *x =
-                                image + ((size_t)iy * (size_t)p->in_w + (size_t)ix) * channels + c;
-                            const int8_t *k = w + (size_t)(ky * p->filter_w + kx) * channels + c;
-                            __m256i v = _mm256_cvtepi8_epi32(
-                                _mm_loadl_epi64((const __m128i *)(const void *)x));
-                            __m256i u = _mm256_cvtepi8_epi32(
-                                _mm_loadl_epi64((const __m128i *)(const void *)k));
-                            sum = _mm256_add_epi32(
-                                sum, _mm256_mullo_epi32(_mm256_sub_epi32(v, zero), u));
-                        }
-                    }
-                    finish_s8(p, sum, (int32_t)c, y + c);
-                }
-            }
-}
-
-const smt_conv_kernel x86_depthwise_s8_avx2 = {.run = depthwise_s8};
 
 #endif

@@ -1,0 +1,227 @@
+/* int8 depthwise convolution with AVX2.
+ *
+ * Sixteen channels of some image rows are widened to a plane [rows][columns][16] of q - zero in 16
+ * bits, with zeros around for the padding, so that a tap is a load at a fixed distance. Two taps go
+ * through one vpmaddwd, their values interleaved; that leaves channels 0 - 3, 8 - 11 in one
+ * register of sums and the others in a second, and narrowing puts them back in order. */
+#include "requantise_avx2.h"
+
+#ifdef SMT_X86
+
+enum { PLANE_BYTES = 24576, MAX_TAPS = 25, MAX_PAIRS = (MAX_TAPS + 1) / 2 };
+
+/* Sixteen channels, in the order of the sums. */
+typedef struct channel_block {
+    int32_t bias[16], multiplier[16], shift[16];
+    int16_t weights[MAX_PAIRS][32];
+} channel_block;
+
+static bool is_fast(const smt_conv *p)
+{
+    return p->in_c == p->out_c && p->filter_h * p->filter_w <= MAX_TAPS && p->dilation_h == 1 &&
+           p->dilation_w == 1;
+}
+
+static int32_t columns(const smt_conv *p)
+{
+    return (p->out_w - 1) * p->stride_w + p->filter_w;
+}
+
+/* Output rows that one plane serves. */
+static int32_t band(const smt_conv *p)
+{
+    int32_t rows = PLANE_BYTES / (32 * columns(p)),
+            count = rows >= p->filter_h ? (rows - p->filter_h) / p->stride_h + 1 : 1;
+    return count < p->out_h ? count : p->out_h;
+}
+
+static uint32_t blocks(const smt_conv *p)
+{
+    return ((uint32_t)p->out_c + 15) / 16;
+}
+
+static uint32_t prepared(const smt_conv *p)
+{
+    return is_fast(p) ? blocks(p) * (uint32_t)sizeof(channel_block) : 0;
+}
+
+static void prepare(const smt_conv *p, void *memory)
+{
+    if (!is_fast(p))
+        return;
+    const int32_t taps = p->filter_h * p->filter_w;
+    channel_block *b = memory;
+    for (int32_t c = 0; c < p->out_c; c += 16, b++)
+        for (int32_t i = 0; i < 16; i++) {
+            /* of sum i: 0 - 3, 8 - 11, 4 - 7, 12 - 15 */
+            int32_t o = c + i % 4 + i / 4 % 2 * 8 + i / 8 * 4;
+            bool real = o < p->out_c;
+            b->bias[i] = real && p->bias ? ((const int32_t *)p->bias)[o] : 0;
+            b->multiplier[i] = real ? p->multiplier[o] : 0;
+            b->shift[i] = real ? p->shift[o] : 0;
+            for (int32_t t = 0; t < 2 * MAX_PAIRS; t++)
+                b->weights[t / 2][2 * i + t % 2] =
+                    real && t < taps ? ((const int8_t *)p->weights)[t * p->out_c + o] : 0;
+        }
+}
+
+static uint32_t scratch(const smt_conv *p)
+{
+    uint32_t rows = (uint32_t)((band(p) - 1) * p->stride_h + p->filter_h);
+    return is_fast(p) ? X86_ALIGNMENT + 32 * (uint32_t)columns(p) * rows : 0;
+}
+
+/* Channels c to c + 15 of `rows` rows from row y on. */
+TARGET_AVX2 static void fill_plane(
+    const smt_conv *p, const int8_t *image, int32_t c, int32_t y, int32_t rows, int16_t *plane)
+{
+    const int32_t wide = columns(p), left = p->in_c - c;
+    const __m256i zero = _mm256_set1_epi16((int16_t)p->in_zero);
+    for (int32_t end = y + rows; y < end; y++)
+        for (int32_t x = 0; x < wide; x++, plane += 16) {
+            const int32_t at = x - p->pad_w;
+            __m256i v = _mm256_setzero_si256();
+            if (y >= 0 && y < p->in_h && at >= 0 && at < p->in_w) {
+                const int8_t *from = image + ((size_t)y * (size_t)p->in_w + (size_t)at) *
+                                                 (size_t)p->in_c +
+                                     (size_t)c;
+                __m128i bytes = _mm_setzero_si128();
+                if (left >= 16)
+                    bytes = _mm_loadu_si128((const __m128i *)(const void *)from);
+                else
+                    __builtin_memcpy(&bytes, from, (size_t)left);
+                v = _mm256_sub_epi16(_mm256_cvtepi8_epi16(bytes), zero);
+            }
+            _mm256_store_si256((__m256i *)(void *)plane, v);
+        }
+}
+
+/* Where the two taps of each pair lie in the plane. */
+typedef struct tap_pairs {
+    int32_t count, offset[MAX_PAIRS][2];
+} tap_pairs;
+
+typedef struct finish16 {
+    requant8 first, second;
+    __m256i zero, low, high;
+} finish16;
+
+/* Sixteen sums to bytes in the channels' order. */
+TARGET_AVX2 INLINE void
+finish(const finish16 *f, const __m256i sum[2], int32_t left, int8_t *to)
+{
+    __m256i y = _mm256_packs_epi32(
+        requant8_clamp(requant8_apply(&f->first, sum[0]), f->zero, f->low, f->high),
+        requant8_clamp(requant8_apply(&f->second, sum[1]), f->zero, f->low, f->high));
+    __m128i bytes = _mm_packs_epi16(_mm256_castsi256_si128(y), _mm256_extracti128_si256(y, 1));
+    if (left >= 16)
+        _mm_storeu_si128((__m128i *)(void *)to, bytes);
+    else
+        __builtin_memcpy(to, &bytes, (size_t)left);
+}
+
+/* `pixels` (a constant where this is called) neighbours. */
+TARGET_AVX2 INLINE void convolve(const smt_conv *p,
+                                 int32_t pixels,
+                                 const channel_block *b,
+                                 const finish16 *f,
+                                 const tap_pairs *taps,
+                                 const int16_t *from,
+                                 int32_t left,
+                                 int8_t *out)
+{
+    const int32_t step = 16 * p->stride_w;
+    __m256i sum[4][2];
+    UNROLL
+    for (int32_t i = 0; i < pixels; i++) {
+        sum[i][0] = load_256(b->bias);
+        sum[i][1] = load_256(b->bias + 8);
+    }
+    for (int32_t k = 0; k < taps->count; k++) {
+        const __m256i first = load_256(b->weights[k]), second = load_256(b->weights[k] + 16);
+        const int16_t *even = from + taps->offset[k][0], *odd = from + taps->offset[k][1];
+        UNROLL
+        for (int32_t i = 0; i < pixels; i++) {
+            __m256i x = load_256(even + i * step), y = load_256(odd + i * step);
+            sum[i][0] = _mm256_add_epi32(
+                sum[i][0], _mm256_madd_epi16(_mm256_unpacklo_epi16(x, y), first));
+            sum[i][1] = _mm256_add_epi32(
+                sum[i][1], _mm256_madd_epi16(_mm256_unpackhi_epi16(x, y), second));
+        }
+    }
+    UNROLL
+    for (int32_t i = 0; i < pixels; i++)
+        finish(f, sum[i], left, out + i * p->out_c);
+}
+
+TARGET_AVX2 static void
+run_image(const smt_conv *p, const int8_t *image, int8_t *out, int16_t *plane)
+{
+    const int32_t count = p->filter_h * p->filter_w, line = 16 * columns(p), tall = band(p);
+    tap_pairs taps = {.count = (count + 1) / 2};
+    for (int32_t t = 0; t < 2 * taps.count; t++) {
+        int32_t tap = t < count ? t : count - 1; /* its weight is 0 */
+        taps.offset[t / 2][t % 2] = tap / p->filter_w * line + tap % p->filter_w * 16;
+    }
+    const channel_block *b = p->prepared;
+    for (int32_t c = 0; c < p->out_c; c += 16, b++) {
+        const int32_t left = p->out_c - c;
+        const finish16 f = {requant8_from(load_256(b->multiplier), load_256(b->shift)),
+                            requant8_from(load_256(b->multiplier + 8), load_256(b->shift + 8)),
+                            _mm256_set1_epi32(p->out_zero),
+                            _mm256_set1_epi32(p->low),
+                            _mm256_set1_epi32(p->high)};
+        for (int32_t oy = 0; oy < p->out_h; oy += tall) {
+            const int32_t rows = p->out_h - oy < tall ? p->out_h - oy : tall;
+            fill_plane(p,
+                       image,
+                       c,
+                       oy * p->stride_h - p->pad_h,
+                       (rows - 1) * p->stride_h + p->filter_h,
+                       plane);
+            for (int32_t r = 0; r < rows; r++) {
+                const int16_t *from = plane + r * p->stride_h * line;
+                int8_t *to = out + (size_t)(oy + r) * (size_t)p->out_w * (size_t)p->out_c + c;
+                int32_t ox = 0;
+                for (; ox + 4 <= p->out_w; ox += 4)
+                    convolve(p,
+                             4,
+                             b,
+                             &f,
+                             &taps,
+                             from + 16 * ox * p->stride_w,
+                             left,
+                             to + (size_t)ox * (size_t)p->out_c);
+                for (; ox < p->out_w; ox++)
+                    convolve(p,
+                             1,
+                             b,
+                             &f,
+                             &taps,
+                             from + 16 * ox * p->stride_w,
+                             left,
+                             to + (size_t)ox * (size_t)p->out_c);
+            }
+        }
+    }
+}
+
+static void run(const smt_conv *p, const void *in, void *out, void *memory)
+{
+    if (!is_fast(p)) {
+        smt_ref_depthwise_s8(p, in, out, memory);
+        return;
+    }
+    size_t from = (size_t)p->in_h * (size_t)p->in_w * (size_t)p->in_c,
+           to = (size_t)p->out_h * (size_t)p->out_w * (size_t)p->out_c;
+    for (int32_t n = 0; n < p->batch; n++)
+        run_image(p,
+                  (const int8_t *)in + (size_t)n * from,
+                  (int8_t *)out + (size_t)n * to,
+                  x86_align(memory));
+}
+
+const smt_conv_kernel x86_depthwise_s8_avx2 = {
+    .prepared = prepared, .prepare = prepare, .scratch = scratch, .run = run};
+
+#endif
