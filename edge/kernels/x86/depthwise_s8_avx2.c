@@ -82,8 +82,8 @@ TARGET_AVX2 static void fill_plane(
             const int32_t at = x - p->pad_w;
             __m256i v = _mm256_setzero_si256();
             if (y >= 0 && y < p->in_h && at >= 0 && at < p->in_w) {
-                const int8_t *from = image + ((size_t)y * (size_t)p->in_w + (size_t)at) *
-                                                 (size_t)p->in_c +
+                const int8_t *from = image +
+                                     ((size_t)y * (size_t)p->in_w + (size_t)at) * (size_t)p->in_c +
                                      (size_t)c;
                 __m128i bytes = _mm_setzero_si128();
                 if (left >= 16)
@@ -107,8 +107,7 @@ typedef struct finish16 {
 } finish16;
 
 /* Sixteen sums to bytes in the channels' order. */
-TARGET_AVX2 INLINE void
-finish(const finish16 *f, const __m256i sum[2], int32_t left, int8_t *to)
+TARGET_AVX2 INLINE void finish(const finish16 *f, const __m256i sum[2], int32_t left, int8_t *to)
 {
     __m256i y = _mm256_packs_epi32(
         requant8_clamp(requant8_apply(&f->first, sum[0]), f->zero, f->low, f->high),
@@ -143,10 +142,10 @@ TARGET_AVX2 INLINE void convolve(const smt_conv *p,
         UNROLL
         for (int32_t i = 0; i < pixels; i++) {
             __m256i x = load_256(even + i * step), y = load_256(odd + i * step);
-            sum[i][0] = _mm256_add_epi32(
-                sum[i][0], _mm256_madd_epi16(_mm256_unpacklo_epi16(x, y), first));
-            sum[i][1] = _mm256_add_epi32(
-                sum[i][1], _mm256_madd_epi16(_mm256_unpackhi_epi16(x, y), second));
+            sum[i][0] =
+                _mm256_add_epi32(sum[i][0], _mm256_madd_epi16(_mm256_unpacklo_epi16(x, y), first));
+            sum[i][1] =
+                _mm256_add_epi32(sum[i][1], _mm256_madd_epi16(_mm256_unpackhi_epi16(x, y), second));
         }
     }
     UNROLL
@@ -183,24 +182,10 @@ run_image(const smt_conv *p, const int8_t *image, int8_t *out, int16_t *plane)
                 const int16_t *from = plane + r * p->stride_h * line;
                 int8_t *to = out + (size_t)(oy + r) * (size_t)p->out_w * (size_t)p->out_c + c;
                 int32_t ox = 0;
-                for (; ox + 4 <= p->out_w; ox += 4)
-                    convolve(p,
-                             4,
-                             b,
-                             &f,
-                             &taps,
-                             from + 16 * ox * p->stride_w,
-                             left,
-                             to + (size_t)ox * (size_t)p->out_c);
-                for (; ox < p->out_w; ox++)
-                    convolve(p,
-                             1,
-                             b,
-                             &f,
-                             &taps,
-                             from + 16 * ox * p->stride_w,
-                             left,
-                             to + (size_t)ox * (size_t)p->out_c);
+                for (; ox + 4 <= p->out_w; ox += 4, from += 64 * p->stride_w, to += 4 * p->out_c)
+                    convolve(p, 4, b, &f, &taps, from, left, to);
+                for (; ox < p->out_w; ox++, from += 16 * p->stride_w, to += p->out_c)
+                    convolve(p, 1, b, &f, &taps, from, left, to);
             }
         }
     }

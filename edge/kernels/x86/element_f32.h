@@ -1,9 +1,10 @@
 /* float32 element-wise functions, arithmetic and means: plain loops, compiled once for each
- * processor (the including file defines TARGET and NAME) and left to the compiler's vectoriser. */
+ * processor (the including file defines TARGET, NAME and VECTOR_BYTES, of a register) and left to
+ * the compiler's vectoriser. */
 #include "kernels/math_f32.h"
 #include "x86.h"
 
-typedef float sixteen_f32 __attribute__((vector_size(64)));
+typedef float lanes_f32 __attribute__((vector_size(VECTOR_BYTES)));
 
 TARGET void NAME(unary_f32)(smt_edge_code code, const float *in, float *out, uint32_t count)
 {
@@ -69,9 +70,10 @@ TARGET void NAME(mean_f32)(const smt_mean *p, const float *in, float *out)
         smt_ref_mean_f32(p, in, out);
         return;
     }
-    int32_t channels = p->shape[3], c = 0;
-    for (; c + 16 <= channels; c += 16) {
-        sixteen_f32 sum = {0}, x;
+    const int32_t channels = p->shape[3], lanes = VECTOR_BYTES / 4;
+    int32_t c = 0;
+    for (; c + lanes <= channels; c += lanes) {
+        lanes_f32 sum = {0}, x;
         for (int32_t i = 0; i < p->count; i++) {
             __builtin_memcpy(&x, in + (size_t)i * (size_t)channels + (size_t)c, sizeof x);
             sum += x;

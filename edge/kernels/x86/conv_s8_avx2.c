@@ -1,0 +1,215 @@
+/* int8 convolution with AVX2, by vpmaddwd on 16-bit pairs and panels of 8 channels: bias [panels *
+ * 8], then [terms / 2][8][2] int16 a panel; the input is widened to q - zero, so that nothing else
+ * has to be corrected. */
+#include "requantise_avx2.h"
+
+#ifdef SMT_X86
+
+static uint32_t panels(const smt_conv *p)
+{
+    return ((uint32_t)p->out_c + 7) / 8;
+}
+
+static uint32_t even_terms(const smt_conv *p)
+{
+    return ((uint32_t)x86_terms(p) + 1) & ~1u;
+}
+
+static uint32_t prepared_s8(const smt_conv *p)
+{
+    return panels(p) * (32 + 16 * even_terms(p));
+}
+
+static void prepare_s8(const smt_conv *p, void *memory)
+{
+    int32_t *bias = memory;
+    int16_t *to = (int16_t *)(void *)(bias + 8 * panels(p));
+    const int8_t *w = p->weights;
+    size_t terms = (size_t)x86_terms(p), even = even_terms(p);
+    for (size_t o = 0; o < 8 * (size_t)panels(p); o++) {
+        bool real = o < (size_t)p->out_c;
+        bias[o] = real && p->bias ? ((const int32_t *)p->bias)[o] : 0;
+        for (size_t k = 0; k < even; k++)
+            to[(o / 8 * (even / 2) + k / 2) * 16 + o % 8 * 2 + k % 2] =
+                real && k < terms ? w[o * terms + k] : 0;
+    }
+}
+
+static uint32_t scratch_s8(const smt_conv *p)
+{
+    /* patches as q - zero and as bytes, the padding */
+    return X86_TILE * 3 * even_terms(p) + (uint32_t)p->in_c;
+}
+
+/* The tables of eight channels from channel o on. */
+TARGET_AVX2 INLINE requant8 requant8_load(const smt_conv *p, int32_t o)
+{
+    if (o + 8 <= p->out_c)
+        return requant8_from(
+            load_256(p->multiplier + o),
+            _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)(p->shift + o))));
+    int32_t m[8] = {0}, s[8] = {0};
+    for (int32_t i = 0; o + i < p->out_c; i++) {
+        m[i] = p->multiplier[o + i];
+        s[i] = p->shift[o + i];
+    }
+    return requant8_from(load_256(m), load_256(s));
+}
+
+/* rows and vectors (panels) are constants where this is called. */
+TARGET_AVX2 INLINE void block_s8(const smt_conv *p,
+                                 int32_t rows,
+                                 int32_t vectors,
+                                 const int16_t *a,
+                                 int32_t even,
+                                 const int16_t *w,
+                                 const int32_t *bias,
+                                 int32_t o,
+                                 int8_t *out)
+{
+    __m256i sum[4][2];
+    UNROLL
+    for (int32_t r = 0; r < rows; r++)
+        UNROLL
+    for (int32_t v = 0; v < vectors; v++)
+        sum[r][v] = load_256(bias + 8 * v);
+    for (int32_t k = 0; k < even; k += 2) {
+        __m256i b[2];
+        UNROLL
+        for (int32_t v = 0; v < vectors; v++)
+            b[v] = load_256(w + 8 * ((size_t)v * (size_t)even + (size_t)k));
+        UNROLL
+        for (int32_t r = 0; r < rows; r++) {
+            int32_t two;
+            __builtin_memcpy(&two, a + r * even + k, 4);
+            __m256i x = _mm256_set1_epi32(two);
+            UNROLL
+            for (int32_t v = 0; v < vectors; v++)
+                sum[r][v] = _mm256_add_epi32(sum[r][v], _mm256_madd_epi16(x, b[v]));
+        }
+    }
+    const __m256i zero = _mm256_set1_epi32(p->out_zero), low = _mm256_set1_epi32(p->low),
+                  high = _mm256_set1_epi32(p->high);
+    UNROLL
+    for (int32_t v = 0; v < vectors; v++) {
+        const requant8 q = requant8_load(p, o + 8 * v);
+        UNROLL
+        for (int32_t r = 0; r < rows; r++)
+            store8(out + r * p->out_c + 8 * v,
+                   p->out_c - o - 8 * v,
+                   requant8_clamp(requant8_apply(&q, sum[r][v]), zero, low, high));
+    }
+}
+
+TARGET_AVX2 static void tile_s8(const smt_conv *p, const int16_t *a, int32_t rows, int8_t *out)
+{
+    int32_t even = (int32_t)even_terms(p), count = (int32_t)panels(p);
+    const int32_t *bias = p->prepared;
+    const int16_t *w = (const int16_t *)(const void *)(bias + 8 * count);
+    for (int32_t i = 0; i < count;) {
+        const int16_t *panel = w + (size_t)i * 8 * (size_t)even;
+        int32_t r = 0, o = 8 * i;
+#define BLOCK(n, v)                                                                                \
+    block_s8(p, n, v, a + r * even, even, panel, bias + o, o, out + r * p->out_c + o)
+        if (count - i >= 2) {
+            for (; r + 4 <= rows; r += 4)
+                BLOCK(4, 2);
+            for (; r < rows; r++)
+                BLOCK(1, 2);
+            i += 2;
+        } else {
+            for (; r + 4 <= rows; r += 4)
+                BLOCK(4, 1);
+            for (; r < rows; r++)
+                BLOCK(1, 1);
+            i++;
+        }
+#undef BLOCK
+    }
+}
+
+/* q - zero of each. */
+TARGET_AVX2 static void widen(const int8_t *from, int32_t count, int32_t zero, int16_t *to)
+{
+    const __m256i less = _mm256_set1_epi16((int16_t)zero);
+    int32_t i = 0;
+    for (; i + 16 <= count; i += 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(from + i));
+        _mm256_storeu_si256((__m256i *)(void *)(to + i),
+                            _mm256_sub_epi16(_mm256_cvtepi8_epi16(bytes), less));
+    }
+    for (; i < count; i++)
+        to[i] = (int16_t)(from[i] - zero);
+}
+
+/* The patches of `rows` pixels as q - zero. memory: that of scratch_s8(), its padding filled. */
+TARGET_AVX2 static const int16_t *
+patches_s8(const smt_conv *p, const void *in, int32_t first, int32_t rows, void *memory)
+{
+    const int32_t even = (int32_t)even_terms(p);
+    int16_t *a = memory;
+    int8_t *bytes = (int8_t *)(a + X86_TILE * even), *pad = bytes + X86_TILE * even;
+    if (x86_is_pointwise(p) && even == p->in_c) {
+        widen((const int8_t *)in + (size_t)first * (size_t)even, rows * even, p->in_zero, a);
+    } else {
+        smt_gather(p, 1, in, first, rows, pad, bytes, (size_t)even);
+        widen(bytes, rows * even, p->in_zero, a);
+    }
+    return a;
+}
+
+static void fill_padding(const smt_conv *p, void *memory)
+{
+    int8_t *pad = (int8_t *)memory + X86_TILE * 3 * even_terms(p);
+    for (int32_t i = 0; i < p->in_c; i++)
+        pad[i] = (int8_t)p->in_zero;
+}
+
+TARGET_AVX2 static void run_s8(const smt_conv *p, const void *in, void *out, void *memory)
+{
+    const int32_t pixels = p->batch * p->out_h * p->out_w;
+    fill_padding(p, memory);
+    for (int32_t first = 0; first < pixels; first += X86_TILE) {
+        int32_t rows = pixels - first < X86_TILE ? pixels - first : X86_TILE;
+        tile_s8(p,
+                patches_s8(p, in, first, rows, memory),
+                rows,
+                (int8_t *)out + (size_t)first * (size_t)p->out_c);
+    }
+}
+
+static uint32_t product_scratch_s8(const smt_conv *p)
+{
+    return X86_TILE * (uint32_t)p->out_c + scratch_s8(p);
+}
+
+/* Both factors from the same patches, a tile of the second beside the first. */
+TARGET_AVX2 static void product_s8(const smt_product *p, const void *in, void *out, void *memory)
+{
+    const smt_conv *a = p->a;
+    const int32_t pixels = a->out_h * a->out_w;
+    smt_arithmetic mul = *p->mul;
+    mul.shape[0] = mul.shape[1] = mul.shape[2] = 1;
+    mul.stride_a[3] = mul.stride_b[3] = 1;
+    int8_t *other = memory;
+    void *rest = other + X86_TILE * a->out_c;
+    fill_padding(a, rest);
+    for (int32_t first = 0; first < pixels; first += X86_TILE) {
+        const int32_t rows = pixels - first < X86_TILE ? pixels - first : X86_TILE;
+        const int16_t *patches = patches_s8(a, in, first, rows, rest);
+        int8_t *y = (int8_t *)out + (size_t)first * (size_t)a->out_c;
+        tile_s8(a, patches, rows, y);
+        tile_s8(p->b, patches, rows, other);
+        mul.shape[3] = rows * a->out_c;
+        x86_arithmetic_s8_avx2(&mul, y, other, y);
+    }
+}
+
+const smt_conv_kernel x86_conv_s8_avx2 = {.prepared = prepared_s8,
+                                          .prepare = prepare_s8,
+                                          .scratch = scratch_s8,
+                                          .run = run_s8,
+                                          .product = product_s8,
+                                          .product_scratch = product_scratch_s8};
+
+#endif
