@@ -233,6 +233,9 @@ int cli_bench(int argc, char **argv)
     if (b.train == (operand_count == 1)) {
         return cli_usage(&command, "say what to measure: a model, or --train");
     }
+    if (set && (b.train || !bench_through_edge(operands[0]))) {
+        return cli_usage(&command, "--kernels is of .tflite files");
+    }
     smt_error error = {0};
     if (!b.train) {
         const smt_edge_kernels *kernels = NULL;

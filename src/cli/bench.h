@@ -42,6 +42,7 @@ int bench_print_json(json_t *object);
 smt_status bench_report_reserve(bench_report *report, int operators, smt_error *error);
 size_t bench_resident(void); /* bytes of this process now; 0: not known */
 
+bool bench_through_edge(const char *path); /* else the training engine runs it */
 /* Measures MODEL, prints the report, returns the exit code. `kernels`: of a .tflite. */
 int bench_model(const char *path, const smt_edge_kernels *kernels, int runs, bool json);
 

@@ -168,19 +168,23 @@ static void print_text(const char *path, const bench_report *r)
     }
 }
 
+bool bench_through_edge(const char *path)
+{
+    size_t length = strlen(path);
+    return length > 7 && strcmp(path + length - 7, ".tflite") == 0;
+}
+
 int bench_model(const char *path, const smt_edge_kernels *kernels, int runs, bool json)
 {
     bench_report report = {.runs = runs};
     smt_error error = {0};
-    size_t length = strlen(path);
     smt_pool *pool = NULL; /* only to learn how many threads 0 means */
     smt_status status = smt_pool_create(cli_shared.threads, &pool, &error);
     if (!status) {
         report.threads = smt_pool_threads(pool);
         smt_pool_destroy(&pool);
-        bool tflite = length > 7 && strcmp(path + length - 7, ".tflite") == 0;
-        status = tflite ? bench_edge(path, kernels, &report, &error)
-                        : bench_engine(path, &report, &error);
+        status = bench_through_edge(path) ? bench_edge(path, kernels, &report, &error)
+                                          : bench_engine(path, &report, &error);
     }
     int code = status ? cli_report(&error) : EXIT_DONE;
     if (!status) {

@@ -43,6 +43,7 @@ for model in int8.tflite model.tflite run; do
         fail "$model: operators take $sum ms of a latency of $(number latency_ms) ms"
 done
 "$semtinel" bench "$work/int8.tflite" --runs 5 | grep -q 'DEPTHWISE_CONV_2D' || fail "no table of operators"
+"$semtinel" bench "$work/int8.tflite" --runs 5 --kernels reference | grep -q 'kernels reference$' || fail "not the reference kernels"
 "$semtinel" bench "$work/none.tflite" >/dev/null 2>&1
 [ $? = 1 ] || fail "a missing model is not reported"
 # resident memory of a prediction; a sanitizer has its own
@@ -53,7 +54,7 @@ if ! grep -q __asan_init "$semtinel"; then
             fail "predict with $model takes more than 25 MB"
     done
 fi
-for bad in "" "--train --batch 0" "--train --batch 5000" "--train --size 16" "--train --steps x" "--train model" "model --runs 0"; do
+for bad in "" "--train --batch 0" "--train --batch 5000" "--train --size 16" "--train --steps x" "--train model" "model --runs 0" "--train --kernels avx2" "$work/run --kernels avx2"; do
     "$semtinel" bench $bad >/dev/null 2>&1
     [ $? = 2 ] || fail "'bench $bad' is not refused as wrong usage"
 done
