@@ -110,6 +110,12 @@ check_weights(const context *c, int32_t channels, int32_t axis, int64_t terms)
                              "operator %o: more than 65536 products a sum",
                              c->op->index,
                              c->op->code);
+        if (w->elements > 1 << 26) /* kernels that widen or pack them count bytes in 32 bits */
+            return edge_fail(c->error,
+                             SMT_EDGE_ERR_LIMIT,
+                             "operator %o: more than 67108864 int8 weights",
+                             c->op->index,
+                             c->op->code);
     }
     if (!is_activation(&c->in) || !is_activation(&c->out))
         return wrong(c, "an activation has no scale, or several");

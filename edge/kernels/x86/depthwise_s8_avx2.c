@@ -18,8 +18,8 @@ typedef struct channel_block {
 
 static bool is_fast(const smt_conv *p)
 {
-    return p->in_c == p->out_c && p->filter_h * p->filter_w <= MAX_TAPS && p->dilation_h == 1 &&
-           p->dilation_w == 1;
+    return p->in_c == p->out_c && p->out_c <= 1 << 20 && p->filter_h * p->filter_w <= MAX_TAPS &&
+           p->dilation_h == 1 && p->dilation_w == 1;
 }
 
 static int32_t columns(const smt_conv *p)
