@@ -14,35 +14,38 @@
 #define CURVE_SECONDS 5.0 /* between drawings of curves.png while training */
 
 static const cli_command command = {
-    "train",
-    "DATASET -o RUN",
-    "Train MobileNetV3-Small on a folder of images.",
-    "DATASET holds class folders, or train/ and val/ with class folders inside; test/ is never "
-    "touched. Without a\n"
-    "val/, whole groups of near-duplicates are held out of the training images.\n"
-    "\n"
-    "RUN gets model.safetensors (the epoch with the best macro F1 on the validation images), "
-    "history.csv, curves.png,\n"
-    "log.txt and checkpoint.safetensors, from which --resume goes on after Ctrl-C or a crash, to "
-    "the same bits. It\n"
-    "takes the options that the run was started with, so that they need not be repeated.\n"
-    "\n"
-    "--init: 'default' starts from the backbone that semtinel ships for --width 1 and 0.75, "
-    "trained "
-    "on simulated\n"
-    "images; 'none' from random weights; anything else is a model file or another RUN, whose "
-    "layers are taken where they "
-    "fit.\n"
-    "\n"
-    "Where the simulator knows the classes by name, a fifth of every batch is simulated images, "
-    "unless --init names\n"
-    "weights of yours: the network then does better on images of other tools (--mix-synth).",
-    "  semtinel train images -o run\n"
-    "  semtinel train images -o run --init none --epochs 100 --rate 2e-3\n"
-    "  semtinel train images -o run --init other-run --freeze-epochs 5 --freeze-bn\n"
-    "  semtinel train images -o run --resume\n",
-    1,
-    1,
+    .name = "train",
+    .arguments = "DATASET -o RUN",
+    .summary = "Train MobileNetV3-Small on a folder of images.",
+    .details =
+        "DATASET holds class folders, or train/ and val/ with class folders inside; test/ is never "
+        "touched. Without a\n"
+        "val/, whole groups of near-duplicates are held out of the training images.\n"
+        "\n"
+        "RUN gets model.safetensors (the epoch with the best macro F1 on the validation images), "
+        "history.csv, curves.png,\n"
+        "log.txt and checkpoint.safetensors, from which --resume goes on after Ctrl-C or a crash, "
+        "to "
+        "the same bits. It\n"
+        "takes the options that the run was started with, so that they need not be repeated.\n"
+        "\n"
+        "--init: 'default' starts from the backbone that semtinel ships for --width 1 and 0.75, "
+        "trained "
+        "on simulated\n"
+        "images; 'none' from random weights; anything else is a model file or another RUN, whose "
+        "layers are taken where they "
+        "fit.\n"
+        "\n"
+        "Where the simulator knows the classes by name, a fifth of every batch is simulated "
+        "images, "
+        "unless --init names\n"
+        "weights of yours: the network then does better on images of other tools (--mix-synth).",
+    .examples = "  semtinel train images -o run\n"
+                "  semtinel train images -o run --init none --epochs 100 --rate 2e-3\n"
+                "  semtinel train images -o run --init other-run --freeze-epochs 5 --freeze-bn\n"
+                "  semtinel train images -o run --resume\n",
+    .min_operands = 1,
+    .max_operands = 1,
 };
 
 static const char *run_folder, *init = "default";
@@ -364,10 +367,10 @@ int cli_train(int argc, char **argv)
                          .context = &context};
     smt_train_result result = {0};
     code = EXIT_DONE;
-    smt_status status = smt_train_check(&view.options, &error);
-    if (!status) {
-        status = smt_pool_create(cli_shared.threads, &pool, &error);
+    if (smt_train_check(&view.options, &error)) {
+        return cli_usage(&command, "%s", error.message);
     }
+    smt_status status = smt_pool_create(cli_shared.threads, &pool, &error);
     curves = smt_path_join(run_folder, "curves.png");
     backbone = shipped_backbone(view.options.arch.width);
     if (!status && (!curves || !backbone)) {

@@ -308,6 +308,12 @@ smt_status smt_train_check(const smt_train_options *options, smt_error *error)
                             high);
         }
     }
+    if (options->arch.input_size && options->arch.input_size < 32) {
+        return smt_fail(error,
+                        SMT_ERR_ARGUMENT,
+                        "--size %d: 32 .. 512, or 0 for the usual one",
+                        options->arch.input_size);
+    }
     if (options->arch.channels == 2) {
         return smt_fail(error, SMT_ERR_ARGUMENT, "--channels 2: the input has 1 channel or 3");
     }

@@ -78,7 +78,7 @@ expect 1 "nowhere" "$semtinel" train nowhere -o run $small
 mkdir empty one && cp -r images/train/clean one/
 expect 1 "empty" "$semtinel" train empty -o run $small
 expect 1 "only class clean" "$semtinel" train one -o run $small
-expect 1 "freeze-epochs" "$semtinel" train images -o run $small --epochs 2 --freeze-epochs 3
+expect 2 "freeze-epochs" "$semtinel" train images -o run $small --epochs 2 --freeze-epochs 3
 [ -e run ] && fail "a failed start left a run behind"
 expect 1 "whole.*width 0.25" "$semtinel" train images -o run --size 32 --init whole --width 0.5
 expect 1 "nothing.safetensors" "$semtinel" train images -o run --size 32 --init nothing.safetensors
