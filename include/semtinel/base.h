@@ -196,6 +196,8 @@ SMT_API smt_status smt_make_directory(const char *path, smt_error *error);
 SMT_API smt_status smt_check_output(const char *path, bool folder, smt_error *error);
 /* SMT_ERR_ARGUMENT: `path`, which may be missing yet, is `source` or would lie inside it. */
 SMT_API smt_status smt_check_apart(const char *path, const char *source, smt_error *error);
+/* SMT_ERR_ARGUMENT: the file `path`, which may be missing yet, is the file `source`. */
+SMT_API smt_status smt_check_kept(const char *path, const char *source, smt_error *error);
 SMT_API bool smt_path_exists(const char *path);
 SMT_API bool smt_path_is_directory(const char *path);
 /* The text as one word of a shell's command line, in quotes if it needs them, for a command that is

@@ -171,6 +171,19 @@ smt_status smt_check_output(const char *path, bool folder, smt_error *error)
     return status;
 }
 
+smt_status smt_check_kept(const char *path, const char *source, smt_error *error)
+{
+    struct stat there, read;
+    if (stat(path, &there) || stat(source, &read) || !S_ISREG(there.st_mode) ||
+        there.st_dev != read.st_dev || there.st_ino != read.st_ino) {
+        return SMT_OK;
+    }
+    return smt_fail(error,
+                    SMT_ERR_ARGUMENT,
+                    "%s: is to be read, and would be overwritten; name another file to write",
+                    path);
+}
+
 smt_status smt_check_apart(const char *path, const char *source, smt_error *error)
 {
     char *there = smt_path_existing(path);

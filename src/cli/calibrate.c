@@ -99,6 +99,7 @@ static const cli_command command = {
         "  semtinel calibrate run ../data --max-rejection 0.1 --per-class -o careful.safetensors\n",
     .min_operands = 2,
     .max_operands = 2,
+    .in_place = true,
 };
 
 static smt_status

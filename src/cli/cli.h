@@ -62,6 +62,7 @@ typedef struct cli_command {
     const char *details;            /* paragraphs for --help, or NULL */
     const char *examples;           /* lines, each "  semtinel ...\n" */
     int min_operands, max_operands; /* -1: any number */
+    bool in_place;                  /* what is written may be the file that is read */
 } cli_command;
 
 /* The options that every command has: --quiet --threads --seed --help --version. */

@@ -299,11 +299,12 @@ static int dispatch(int argc, char **argv)
         fputs(overview, stderr);
         return EXIT_USAGE;
     }
-    if (strcmp(first, "help") == 0 && argc > 2) { /* help COMMAND is COMMAND --help */
-        char help[] = "--help";
-        return run_command(argv[2], 2, (char *[]){argv[2], help, NULL});
-    }
     if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0 || strcmp(first, "help") == 0) {
+        const char *of = argc > 2 ? argv[2] : "help"; /* help COMMAND is COMMAND --help */
+        if (*of != '-' && strcmp(of, "help") != 0) {
+            char help[] = "--help";
+            return run_command(of, 2, (char *[]){argv[2], help, NULL});
+        }
         fputs(overview, stdout);
         return EXIT_DONE;
     }

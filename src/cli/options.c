@@ -152,7 +152,8 @@ static smt_status check_inputs(const cli_option *o, smt_error *error)
 }
 
 /* Whether what the options name to be written can be, and what they name to be read is there. */
-static int check_paths(const cli_option *options)
+static int
+check_paths(const cli_command *command, const cli_option *options, char **operands, int count)
 {
     for (const cli_option *o = options; o->name; o++) {
         bool folder = o->kind == CLI_FOLDER, stream = o->kind == CLI_STREAM;
@@ -160,9 +161,14 @@ static int check_paths(const cli_option *options)
             folder || stream || o->kind == CLI_FILE ? *(const char **)o->target : NULL;
         bool reads = o->kind == CLI_INPUT || o->kind == CLI_INPUTS;
         smt_error error = {0};
-        if ((path && !(stream && strcmp(path, "-") == 0) &&
-             smt_check_output(path, folder, &error)) ||
-            (reads && check_inputs(o, &error))) {
+        smt_status status = reads ? check_inputs(o, &error) : SMT_OK;
+        if (path && !(stream && strcmp(path, "-") == 0)) {
+            status = smt_check_output(path, folder, &error);
+            for (int i = 0; i < count && !status && !command->in_place; i++) {
+                status = smt_check_kept(path, operands[i], &error);
+            }
+        }
+        if (status) {
             return cli_report(&error);
         }
     }
@@ -209,6 +215,22 @@ refuse(const cli_command *command, const cli_option **table, int count, int key,
                : cli_usage(command, "--%s: unknown option", name);
 }
 
+/* Also where a value is missing before it ("--threads --help"), among letters ("-qh") and shortened
+ * ("--he"). */
+static bool asks_for_help(int argc, char **argv, const char *letters, const struct option *names)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--"); i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            return true;
+        }
+    }
+    optind = 0;
+    int key;
+    while ((key = getopt_long(argc, argv, letters, names, NULL)) != -1 && key != 'h') {
+    }
+    return key == 'h';
+}
+
 int cli_parse(const cli_command *command,
               const cli_option *options,
               int argc,
@@ -238,11 +260,9 @@ int cli_parse(const cli_command *command,
     names[count + 1] = (struct option){NULL, 0, NULL, 0};
 
     /* --help shows defaults, so it must win before any option changes one. */
-    for (int i = 1; i < argc && strcmp(argv[i], "--"); i++) {
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            cli_print_help(command, options);
-            return EXIT_DONE;
-        }
+    if (asks_for_help(argc, argv, letters, names)) {
+        cli_print_help(command, options);
+        return EXIT_DONE;
     }
     optind = 0;
     int key;
@@ -250,11 +270,11 @@ int cli_parse(const cli_command *command,
         if (key == '?' || key == ':') {
             return refuse(command, table, count, key, argv[optind - 1]);
         }
-        const cli_option *option = key >= 256 ? table[key - 256] : NULL;
-        for (int i = 0; !option && i < count; i++) {
-            option = table[i]->letter == key ? table[i] : NULL;
+        int at = key - 256;
+        for (int i = 0; i < count && at < 0; i++) {
+            at = table[i]->letter == key ? i : at;
         }
-        int code = option ? take(command, option, optarg) : EXIT_USAGE;
+        int code = take(command, table[at], optarg);
         if (code >= 0) {
             return code;
         }
@@ -273,5 +293,5 @@ int cli_parse(const cli_command *command,
     if (command->max_operands >= 0 && *operand_count > command->max_operands) {
         return cli_usage(command, "unexpected argument '%s'", (*operands)[command->max_operands]);
     }
-    return check_paths(options);
+    return check_paths(command, options, *operands, *operand_count);
 }

@@ -396,10 +396,11 @@ static bool has_suffix(const char *path)
 
 /* What would only be found after minutes of work otherwise; and a folder among the class folders
  * would be taken for a class. */
-static smt_status check_output(bool folder, smt_error *error)
+static smt_status check_output(const char *model, bool folder, smt_error *error)
 {
     const char *const read[] = {calibrate, qat, evaluate};
     smt_status status = smt_check_output(output, folder, error);
+    status = status ? status : smt_check_kept(output, model, error);
     for (size_t i = 0; i < sizeof read / sizeof *read && folder && !status; i++) {
         status = read[i] ? smt_check_apart(output, read[i], error) : SMT_OK;
     }
@@ -450,7 +451,7 @@ static smt_status run(const char *path, smt_pool *pool, size_t *failed, smt_erro
     smt_graph *graph = NULL;
     calibration cal = {0};
     const smt_model_format *format = smt_format_by_suffix(output);
-    smt_status status = check_output(!format, error);
+    smt_status status = check_output(path, !format, error);
     status = status ? status : smt_model_load(path, &model, error);
     if (status) {
         return status;

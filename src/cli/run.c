@@ -172,7 +172,9 @@ int cli_run(int argc, char **argv)
     run_state state = {0};
     smt_error error;
     const smt_edge_kernels *kernels = NULL;
-    smt_status status = cli_kernels(set, &kernels, &error);
+    smt_status status = output ? smt_check_kept(output, input, &error) : SMT_OK;
+    if (!status)
+        status = cli_kernels(set, &kernels, &error);
     if (!status)
         status = open_model(&state, operands[0], kernels, &error);
     size_t each = 0;

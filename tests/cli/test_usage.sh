@@ -18,6 +18,13 @@ grep -qE '^semtinel [0-9.]+$' out || fail "--version: $(cat out)"
 "$semtinel" help train >a.txt
 "$semtinel" train --help >b.txt
 cmp -s a.txt b.txt || fail "help train is not train --help"
+"$semtinel" --help train | cmp -s - b.txt || fail "--help train is not train --help"
+expect 0 "^usage: semtinel COMMAND" "$semtinel" help help
+# However help is asked for, it is given, with the defaults of the table.
+for way in -qh -hq "images -q --he" "--epochs 3 -qh" "--epochs --help" "--xyzzy -h"; do
+    # shellcheck disable=SC2086
+    "$semtinel" train $way 2>&1 | cmp -s - b.txt || fail "train $way is not train --help"
+done
 
 # ---- every command
 for command in $commands; do
@@ -65,6 +72,8 @@ expect 2 "calibrate: --sure says how surely a purity holds" "$semtinel" calibrat
 expect 2 "predict: --output: is empty" "$semtinel" predict run images -o ""
 expect 2 "demo: name the video: -o FILE.mp4" "$semtinel" demo run images
 expect 2 "demo: -o x.avi: a video is written as .mp4 or .gif" "$semtinel" demo run images -o x.avi
+expect 2 "train: --size 31: 32 .. 512, or 0" "$semtinel" train images -o run --size 31
+expect 2 "train: --channels 2: the input has 1 channel or 3" "$semtinel" train images -o run --channels 2
 missing() { # option, command...
     expect 1 "^semtinel: $1 nowhere: there is no such file or folder$" "$semtinel" "${@:2}" $1 nowhere
     [ "$(wc -l <err)" = 1 ] || fail "more than a line: $*"
@@ -151,6 +160,23 @@ done
 [ -e ./- ] && fail "something is called -"
 expect 0 "" "$semtinel" predict run images/ler -o -
 [ "$(wc -l <out)" -eq 9 ] || fail "predict -o -: $(wc -l <out) lines"
+# A file that is read is not written over: "-o *.png" gives the first image as the output.
+cp images/ler/ler_00000.png kept.png
+cp images/ler/ler_00001.png other.png
+ln -s kept.png link.png && cp kept.png kept.gif
+for line in "predict run -o kept.png kept.png other.png" "predict run -o kept.png link.png" "predict run ./kept.png -o link.png" \
+    "demo run kept.gif -o kept.gif" "run int8.tflite -i kept.png -o kept.png" "quantize int8.tflite --calibrate images -o int8.tflite" \
+    "compare run/predictions.csv run -o run/predictions.csv"; do
+    # shellcheck disable=SC2086
+    expect 1 "semtinel: .*: is to be read, and would be overwritten; name another file" "$semtinel" $line
+done
+cmp -s kept.png images/ler/ler_00000.png || fail "an input was overwritten"
+expect 0 "" "$semtinel" calibrate run/model.safetensors images -o run/model.safetensors --split all --quiet
+# In a folder that is searched, what is hidden and what is no file is no image; a pipe is read where it is named.
+mkdir mixed && cp kept.png mixed && echo "not an image" >mixed/._kept.png && mkfifo mixed/pipe.png && ln -s /dev/zero mixed/zero.png
+expect 0 "" timeout -k 1 60 "$semtinel" predict run mixed
+[ "$(wc -l <out)" -eq 2 ] || fail "predict mixed: $(cat out)"
+expect 0 "^/dev/stdin," bash -c 'cat kept.png | "$0" predict run /dev/stdin' "$semtinel"
 # No image, no header.
 echo junk >junk.png
 expect 1 "no image of 1 could be read" "$semtinel" predict run junk.png
