@@ -61,6 +61,16 @@ SMT_API smt_status smt_pixels_load(const smt_dataset *dataset,
                                    smt_pool *pool,
                                    smt_pixels **out,
                                    smt_error *error);
+/* A number for the file of each sample for which wanted[i], by its contents: equal files have equal
+ * ones, different ones hardly ever (32 bits); 0: not wanted, or unreadable. *out: sample_count,
+ * released by smt_free(). */
+SMT_API smt_status smt_dataset_marks(const smt_dataset *dataset,
+                                     const bool *wanted,
+                                     smt_pool *pool,
+                                     uint32_t **out,
+                                     smt_error *error);
+/* So many marks of its training images a model keeps at most, the smallest ones (32 KB of text). */
+#define SMT_SEEN_MOST 4096
 SMT_API void smt_pixels_destroy(smt_pixels **pixels);
 
 /* Class names of different teams: lower case, without blanks and punctuation,

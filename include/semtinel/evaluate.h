@@ -221,7 +221,7 @@ SMT_API bool smt_decision_accepts(const smt_decision *decision,
 /* ---- evaluation ----------------------------------------------------------------------------- */
 
 typedef enum smt_split_choice {
-    SMT_CHOOSE_AUTO, /* test if the set has one, else val, else all */
+    SMT_CHOOSE_AUTO, /* test if the set has one, else val, else all that did not train the model */
     SMT_CHOOSE_TEST,
     SMT_CHOOSE_VAL,
     SMT_CHOOSE_TRAIN,
@@ -243,11 +243,12 @@ SMT_API smt_evaluate_options smt_evaluate_defaults(void);
 /* A model measured on a set. Row i of the arrays is one image. */
 typedef struct smt_evaluation {
     char *model, *set;        /* paths as given; owned */
-    const char *split;        /* "test", "val", "train", "all"; static */
+    const char *split;        /* "test", "val", "train", "all", "unseen"; static */
     smt_classifier_info info; /* strings belong to the classifier, which must stay open */
     smt_class_map *map;       /* owned; its classes are the ones that count below */
     size_t count;             /* images measured */
     size_t skipped;           /* unreadable ones */
+    size_t trained;           /* of the images asked for: files that trained the model, too */
     char **files;             /* count: path below the set's folder; owned */
     smt_pixels *pixels;       /* row i shows image i; owned unless lent */
     bool lent;                /* pixels belong to options.earlier */
@@ -264,8 +265,8 @@ typedef struct smt_evaluation {
 } smt_evaluation;
 
 /* Predicts by the most probable of the model's classes, then maps both sides (smt_class_map). What
- * was mapped, and which split was taken, is logged. Errors: the set lacks that split; no image
- * could be read. */
+ * was mapped, which split was taken, and how many of the images trained the model, is logged.
+ * Errors: the set lacks that split; no image could be read. */
 SMT_API smt_status smt_evaluate(smt_classifier *classifier,
                                 const smt_dataset *dataset,
                                 const smt_evaluate_options *options,

@@ -201,6 +201,10 @@ SMT_API smt_status smt_quantized_save(const smt_graph *graph,
                                       bool float_io,
                                       smt_error *error);
 
+/* A model's provenance for readers, as indented JSON in which marks of files are counted instead of
+ * listed. Released by smt_free(); NULL: no memory. */
+SMT_API char *smt_provenance_text(const char *provenance);
+
 #ifdef __cplusplus
 }
 #endif

@@ -159,13 +159,15 @@ static void print_classes(const json_t *classes)
     }
 }
 
-static void print_object(const char *label, const json_t *object)
+static void print_provenance(const char *label, const json_t *object)
 {
-    if (json_object_size(object)) {
-        char *text = json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(7));
+    char *dumped = json_object_size(object) ? json_dumps(object, 0) : NULL;
+    if (dumped) {
+        char *text = smt_provenance_text(dumped);
         printf("%-14s %s\n", label, text ? text : "");
-        free(text);
+        smt_free(text);
     }
+    free(dumped);
 }
 
 /* Texts (safetensors) a line each, cut; sizes of blobs (.tflite) on one line. */
@@ -239,7 +241,7 @@ static void print_text(const json_t *root)
     if (json_object_get(root, "cannot_run")) {
         printf("%-14s %s\n", "cannot run", word(root, "cannot_run"));
     }
-    print_object("provenance", json_object_get(root, "provenance"));
+    print_provenance("provenance", json_object_get(root, "provenance"));
     print_metadata(json_object_get(root, "metadata"));
     if (!brief && json_object_get(root, "layers")) {
         print_layers(json_object_get(root, "layers"));

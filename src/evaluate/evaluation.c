@@ -1,4 +1,5 @@
 /* A model measured on a labelled set. */
+#include "evaluate/seen.h"
 #include <semtinel/evaluate.h>
 
 #include <string.h>
@@ -68,17 +69,64 @@ choose_split(const smt_dataset *dataset, smt_split_choice choice, smt_split *out
     return SMT_OK;
 }
 
+/* Images that trained the model are left out where nobody chose what is measured, else told. */
+static smt_status judge_seen(smt_evaluation *e,
+                             const smt_dataset *dataset,
+                             bool automatic,
+                             size_t *chosen,
+                             bool *wanted,
+                             smt_pool *pool,
+                             smt_error *error)
+{
+    smt_seen found;
+    smt_status status = smt_find_seen(&e->info, dataset, wanted, pool, &found, error);
+    if (status || !found.count) {
+        smt_free(found.seen);
+        return status;
+    }
+    if (automatic && found.complete && found.count < *chosen) {
+        for (size_t i = 0; i < dataset->sample_count; i++) {
+            wanted[i] = wanted[i] && !found.seen[i];
+        }
+        *chosen -= found.count;
+        e->split = "unseen";
+        smt_log(
+            SMT_LOG_INFO,
+            "%s: %zu images trained the model and are left out (--split all measures them, too); "
+            "%zu did not",
+            dataset->root,
+            found.count,
+            *chosen);
+    } else {
+        e->trained = found.count;
+        smt_log(
+            SMT_LOG_WARNING,
+            "%s: %s%zu of %zu images to measure %s among those that trained the model: they say "
+            "nothing about new images ('semtinel split' makes a test part, before training)",
+            dataset->root,
+            found.complete ? "" : "at least ",
+            found.count,
+            *chosen,
+            smt_plural(found.count, "is", "are"));
+    }
+    smt_free(found.seen);
+    return SMT_OK;
+}
+
 static smt_status load_pixels(smt_evaluation *e,
                               const smt_dataset *dataset,
                               smt_split split,
-                              const smt_evaluation *earlier,
+                              const smt_evaluate_options *options,
                               smt_pool *pool,
                               smt_error *error)
 {
+    const smt_evaluation *earlier = options->earlier;
     if (earlier && earlier->info.input_size == e->info.input_size) {
         e->pixels = earlier->pixels;
         e->lent = true;
         e->skipped = earlier->skipped;
+        e->trained = earlier->trained;
+        e->split = earlier->split;
         return SMT_OK;
     }
     bool *wanted = smt_alloc(dataset->sample_count, sizeof *wanted);
@@ -90,8 +138,10 @@ static smt_status load_pixels(smt_evaluation *e,
         wanted[i] = split == SMT_SPLIT_COUNT || dataset->samples[i].split == split;
         chosen += wanted[i];
     }
-    smt_status status =
-        smt_pixels_load(dataset, wanted, e->info.input_size, pool, &e->pixels, error);
+    bool automatic = options->split == SMT_CHOOSE_AUTO && split == SMT_SPLIT_COUNT;
+    smt_status status = judge_seen(e, dataset, automatic, &chosen, wanted, pool, error);
+    status = status ? status
+                    : smt_pixels_load(dataset, wanted, e->info.input_size, pool, &e->pixels, error);
     smt_free(wanted);
     if (status) {
         return status;
@@ -257,7 +307,7 @@ smt_status smt_evaluate(smt_classifier *classifier,
                 dataset->root,
                 e->info.decision.views == SMT_VIEWS ? ", the mean of eight views of each" : "");
     }
-    status = status ? status : load_pixels(e, dataset, split, options->earlier, pool, error);
+    status = status ? status : load_pixels(e, dataset, split, options, pool, error);
     status = status ? status : allocate(e, dataset, error);
     status = status ? status : map_classes(e, dataset, options, error);
     if (!status) {

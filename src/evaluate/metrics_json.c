@@ -192,6 +192,7 @@ smt_status smt_save_metrics(const smt_evaluation *e, const char *path, smt_error
                   {"split", text(e->split)},
                   {"images", whole(m->count)},
                   {"skipped", whole(e->skipped)},
+                  {"trained_on", whole(e->trained)},
                   {"accuracy", number(m->accuracy)},
                   {"accuracy_95", interval(m->accuracy_95)},
                   {"macro_avg", averages(&m->macro)},

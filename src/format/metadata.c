@@ -1,5 +1,7 @@
 #include "format/metadata.h"
 
+#include <semtinel/format.h>
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -214,6 +216,23 @@ smt_status smt_preprocess_from_json(const json_t *json,
     }
     *preprocess = p;
     return SMT_OK;
+}
+
+char *smt_provenance_text(const char *provenance)
+{
+    json_t *root = json_loads(provenance, 0, NULL);
+    json_t *data = json_object_get(root, "data");
+    const char *seen = json_string_value(json_object_get(data, "seen"));
+    if (seen) {
+        char text[64];
+        snprintf(text, sizeof text, "marks of %zu files", strlen(seen) / 8);
+        json_object_set_new(data, "seen", json_string(text));
+    }
+    char *dumped = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(7));
+    char *out = smt_strdup(dumped ? dumped : "{}");
+    free(dumped);
+    json_decref(root);
+    return out;
 }
 
 char *smt_metadata_text(const smt_model *model, bool raw_input)

@@ -20,6 +20,7 @@ const char *const html_style[] = {
     ".6rem;border-bottom:1px solid "
     "var(--line);padding-bottom:.2rem}h3{font-size:1.05rem;margin:1.2rem 0 .4rem}p{margin:.4rem "
     "0}\n"
+    ".warning{border-left:5px solid rgb(var(--bad));padding-left:.7rem}"
     ".soft,figcaption small{color:var(--soft)}a{color:var(--link)}\n"
     ".skip{position:absolute;left:-99rem}.skip:focus{left:1rem;top:.5rem;background:var(--page);"
     "padding:.4rem}\n"

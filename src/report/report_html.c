@@ -101,9 +101,21 @@ static void write_head(smt_file *file, const smt_evaluation *e)
         "</style>\n</head>\n<body>\n<a class=\"skip\" href=\"#main\">Skip to the results</a>\n"
         "<header><h1>Evaluation report</h1>\n<p class=\"soft\">");
     html_text(file, e->model);
-    smt_file_printf(file, " on %s of ", strcmp(e->split, "all") ? e->split : "all images");
+    smt_file_printf(file,
+                    " on %s of ",
+                    strcmp(e->split, "all") == 0      ? "all images"
+                    : strcmp(e->split, "unseen") == 0 ? "those images that did not train it"
+                                                      : e->split);
     html_text(file, e->set);
-    smt_file_printf(file, "</p></header>\n");
+    smt_file_printf(file, "</p>\n");
+    if (e->trained) {
+        smt_file_printf(file,
+                        "<p class=\"warning\" role=\"note\"><strong>%zu of %zu images trained the "
+                        "model:</strong> they say nothing about new images.</p>\n",
+                        e->trained,
+                        e->count + e->skipped);
+    }
+    smt_file_printf(file, "</header>\n");
 }
 
 smt_status smt_report_html(const smt_evaluation *e,

@@ -1,5 +1,7 @@
 #include "report/report_parts.h"
 
+#include <semtinel/format.h>
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -376,6 +378,8 @@ void report_provenance(smt_file *file, const smt_evaluation *e, const smt_report
     smt_file_printf(file,
                     "</tbody></table></div>\n<details><summary>How the model was made (options, "
                     "seed, data)</summary>\n<pre>");
-    html_text(file, e->info.provenance);
+    char *origin = smt_provenance_text(e->info.provenance);
+    html_text(file, origin ? origin : "");
+    smt_free(origin);
     smt_file_printf(file, "</pre></details></section>\n");
 }

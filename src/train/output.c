@@ -32,7 +32,7 @@ static char *provenance(const smt_run *run)
     snprintf(fingerprint, sizeof fingerprint, "%016" PRIx64, d->fingerprint);
     snprintf(seed, sizeof seed, "%" PRIu64, run->options->seed);
     json_t *root = json_pack(
-        "{s:s, s:s, s:s, s:o, s:{s:s, s:o, s:o, s:b, s:I}, s:{s:i, s:o, s:o, s:o, s:o, s:o}}",
+        "{s:s, s:s, s:s, s:o, s:{s:s, s:o, s:o, s:b, s:I, s:s}, s:{s:i, s:o, s:o, s:o, s:o, s:o}}",
         "made_by",
         "semtinel train",
         "seed",
@@ -52,6 +52,8 @@ static char *provenance(const smt_run *run)
         d->held_out,
         "mixed_in",
         (json_int_t)d->mixed.count,
+        "seen",
+        d->seen,
         "metrics",
         "epoch",
         best->epoch,

@@ -259,6 +259,7 @@ smt_status smt_train_data_load(const smt_train_job *job,
     if (!status) {
         status = take_fingerprint(d->dataset, wanted, job->pool, &d->fingerprint, error);
     }
+    status = status ? status : smt_train_data_mark(d, job->pool, error);
     if (!status) {
         status = smt_pixels_load(
             d->dataset, wanted, options->arch.input_size, job->pool, &d->pixels, error);
@@ -302,6 +303,7 @@ void smt_train_data_free(smt_train_data **data)
     smt_free(d->added_images);
     smt_free(d->val_images);
     smt_free(d->extra_labels);
+    smt_free(d->seen);
     smt_pixels_destroy(&d->extra);
     smt_pixels_destroy(&d->pixels);
     smt_dataset_destroy(&d->dataset);

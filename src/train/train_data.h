@@ -23,6 +23,8 @@ typedef struct smt_train_data {
     smt_pixels *extra; /* or NULL */
     int *extra_labels;
     smt_extra mixed;
+    char *seen; /* smt_dataset_marks of the training images, added ones too: ascending, eight
+                   hexadecimal digits each */
     /* Of file names, contents and labels, not of where they are; of `mixed`. */
     uint64_t fingerprint;
 } smt_train_data;
@@ -33,6 +35,8 @@ smt_status smt_train_data_load(const smt_train_job *job,
                                const smt_extra *mixed,
                                smt_train_data **out,
                                smt_error *error);
+/* Fills `seen`; train/seen.c. */
+smt_status smt_train_data_mark(smt_train_data *data, smt_pool *pool, smt_error *error);
 void smt_train_data_free(smt_train_data **data);
 
 #endif

@@ -110,4 +110,25 @@ says '2 class names for a network with 10 outputs'
 [ -e /dev/full ] && { run 1 "$semtinel" predict "$work/run" "$data/vias" -o /dev/full/x; }
 run 1 bash -c "'$semtinel' predict '$work/run' '$data/vias' >/dev/full"
 
+# Images that trained the model are known again, in a copied and changed folder and behind an exported file, too.
+run 0 "$semtinel" synth "$work/plain" --per-class 8 --size 32 --seed 5 --quiet
+run 0 "$semtinel" train "$work/plain" -o "$work/known" --size 32 --width 0.25 --init none --epochs 1 --mix-synth 0 --quiet
+run 0 "$semtinel" evaluate "$work/known" "$work/plain" -o "$work/seen"
+trained=$(sed -n 's/.*: \([0-9]*\) images trained the model and are left out.*/\1/p' "$work/out")
+[ "${trained:-0}" -gt 40 ] && [ "$trained" -lt 80 ] || fail "images that trained are not left out"
+[ "$(tail -n +2 "$work/seen/predictions.csv" | wc -l)" = $((80 - trained)) ] || fail "others than the unseen images are measured"
+expect 0 "warning: .*: $trained of 80 images to measure are among those that trained the model" \
+    "$semtinel" evaluate "$work/known" "$work/plain" -o "$work/seen" --split all
+grep -q "\"trained_on\": $trained" "$work/seen/metrics.json" || fail "metrics.json does not say what trained"
+grep -q "$trained of 80 images trained the" "$work/seen/report.html" || fail "report.html does not say what trained"
+run 0 "$semtinel" export "$work/known" -o "$work/known.tflite" --quiet
+mkdir "$work/moved"
+cp -r "$work/plain" "$work/moved/test"
+mv "$work/moved/test/crack/$(ls "$work/moved/test/crack" | head -1)" "$work/moved/test/crack/renamed.png"
+expect 0 "warning: .*: $trained of 80 images to measure are among" "$semtinel" evaluate "$work/known.tflite" "$work/moved" -o "$work/seen"
+run 0 "$semtinel" synth "$work/new" --per-class 2 --size 32 --seed 6 --quiet
+run 0 "$semtinel" evaluate "$work/known" "$work/new" -o "$work/seen"
+grep -q "trained" "$work/out" "$work/err" && fail "new images are taken for training images"
+expect 0 '"seen": "marks of [0-9]+ files"' "$semtinel" info "$work/known"
+
 finish

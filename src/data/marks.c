@@ -1,0 +1,42 @@
+/* Marks of files, by which copies are known whatever their names and places. */
+#include <semtinel/data.h>
+
+typedef struct marks_context {
+    const smt_dataset *dataset;
+    const bool *wanted;
+    uint32_t *marks;
+} marks_context;
+
+static void mark_file(void *context, int task, int worker)
+{
+    (void)worker;
+    const marks_context *c = context;
+    void *data = NULL;
+    size_t size = 0;
+    if (c->wanted[task] && !smt_interrupted() &&
+        smt_file_load(c->dataset->samples[task].path, 0, &data, &size, NULL) == SMT_OK) {
+        uint32_t mark = (uint32_t)smt_hash64(size, smt_crc32(0, data, size));
+        c->marks[task] = mark ? mark : 1;
+        smt_free(data);
+    }
+}
+
+smt_status smt_dataset_marks(const smt_dataset *dataset,
+                             const bool *wanted,
+                             smt_pool *pool,
+                             uint32_t **out,
+                             smt_error *error)
+{
+    uint32_t *marks = smt_alloc(dataset->sample_count, sizeof *marks);
+    if (!marks) {
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", dataset->root);
+    }
+    marks_context context = {dataset, wanted, marks};
+    smt_pool_run(pool, (int)dataset->sample_count, mark_file, &context);
+    if (smt_interrupted()) {
+        smt_free(marks);
+        return smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted");
+    }
+    *out = marks;
+    return SMT_OK;
+}

@@ -1,0 +1,73 @@
+/* The images that a model was trained on, by the marks of their files in its provenance
+ * (train/seen.c). */
+#include "evaluate/seen.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DIGITS = 8 };
+
+static int ascending(const void *a, const void *b)
+{
+    uint32_t x, y;
+    memcpy(&x, a, sizeof x);
+    memcpy(&y, b, sizeof y);
+    return (x > y) - (x < y);
+}
+
+/* The marks of a text of eight hexadecimal digits each. False: no memory. */
+static bool read_marks(const char *text, uint32_t **out, size_t *count)
+{
+    *count = strlen(text) / DIGITS;
+    *out = smt_alloc(*count, sizeof **out);
+    for (size_t i = 0; *out && i < *count; i++) {
+        char digits[DIGITS + 1] = {0};
+        memcpy(digits, text + DIGITS * i, DIGITS);
+        (*out)[i] = (uint32_t)strtoul(digits, NULL, 16);
+    }
+    if (*out && *count) {
+        qsort(*out, *count, sizeof **out, ascending);
+    }
+    return *out != NULL;
+}
+
+smt_status smt_find_seen(const smt_classifier_info *info,
+                         const smt_dataset *dataset,
+                         const bool *wanted,
+                         smt_pool *pool,
+                         smt_seen *out,
+                         smt_error *error)
+{
+    *out = (smt_seen){.complete = true};
+    json_t *root = json_loads(info->provenance, 0, NULL);
+    const json_t *seen = json_object_get(json_object_get(root, "data"), "seen");
+    const char *text = json_string_value(seen);
+    uint32_t *known = NULL, *marks = NULL;
+    size_t count = 0;
+    smt_status status = SMT_OK;
+    if (!text) {
+        goto done;
+    }
+    out->seen = smt_alloc(dataset->sample_count, sizeof *out->seen);
+    if (!out->seen || !read_marks(text, &known, &count)) {
+        status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", dataset->root);
+        goto done;
+    }
+    out->complete = count < SMT_SEEN_MOST;
+    status = smt_dataset_marks(dataset, wanted, pool, &marks, error);
+    for (size_t i = 0; !status && i < dataset->sample_count; i++) {
+        out->seen[i] =
+            marks[i] && count && bsearch(&marks[i], known, count, sizeof *known, ascending) != NULL;
+        out->count += out->seen[i];
+    }
+done:
+    if (status) {
+        smt_free(out->seen);
+        *out = (smt_seen){0};
+    }
+    smt_free(known);
+    smt_free(marks);
+    json_decref(root);
+    return status;
+}
