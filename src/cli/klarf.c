@@ -198,8 +198,7 @@ int cli_klarf(int argc, char **argv)
     if (given.model && given.keep_unclassified) {
         return cli_usage(&command, "--keep-unclassified is of class folders, without --model");
     }
-    if (given.csv &&
-        (strcmp(given.csv, given.output) == 0 || strcmp(given.csv, operands[0]) == 0)) {
+    if (given.csv && strcmp(given.csv, given.output) == 0) {
         return cli_usage(&command, "--csv %s: this is the KLARF; name another file", given.csv);
     }
     if (given.model && count > 1) {

@@ -7,7 +7,7 @@ run 0 "$semtinel" train "$data" -o "$work/run" --init none --mix-synth 0 --epoch
 [ -s "$work/run/model.safetensors" ] || { fail "no model to evaluate"; exit 1; }
 
 # All files, whole, and figures that agree.
-run 0 "$semtinel" evaluate "$work/run" "$data" -o "$work/eval"
+run 0 "$semtinel" evaluate "$work/run" "$data" --split all -o "$work/eval"
 says 'weighted avg'
 says 'results in '
 for f in metrics.json classification_report.txt confusion_matrix.png confusion_matrix.svg confusion_matrix.csv \
@@ -25,7 +25,7 @@ awk -F, 'NR > 1 { s = 0; for (i = 5; i <= NF; i++) s += $i; if (s < 0.9999 || s 
 grep -q 'weighted avg' "$work/eval/log.txt" || fail "the log lacks the report"
 
 # The same bits at any number of threads.
-run 0 "$semtinel" evaluate "$work/run" "$data" -o "$work/eval1" --threads 1 --quiet
+run 0 "$semtinel" evaluate "$work/run" "$data" --split all -o "$work/eval1" --threads 1 --quiet
 [ -s "$work/out" ] && fail "--quiet prints: $(cat "$work/out")"
 cmp -s "$work/eval/predictions.csv" "$work/eval1/predictions.csv" || fail "predictions depend on the number of threads"
 
