@@ -91,8 +91,14 @@ smt_status smt_file_create(const char *path, smt_file **out, smt_error *error)
     file->target = follow(path);
     bool special = is_special(path);
     if (file->target && !special) {
-        file->temporary =
-            smt_format("%s.tmp.%ld.%u", file->target, (long)getpid(), atomic_fetch_add(&serial, 1));
+        /* Of a name near the longest that there is (255 bytes) the beginning. */
+        const char *name = smt_path_name(file->target);
+        file->temporary = smt_format("%.*s%.200s.tmp.%ld.%u",
+                                     (int)(name - file->target),
+                                     file->target,
+                                     name,
+                                     (long)getpid(),
+                                     atomic_fetch_add(&serial, 1));
     }
     if (!file->path || !file->target || (!file->temporary && !special)) {
         release(&file);

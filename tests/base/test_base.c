@@ -208,6 +208,20 @@ static void test_file_csv(void **state)
     smt_free(path);
 }
 
+/* The temporary beside it has room for no longer name. */
+static void test_file_of_a_long_name(void **state)
+{
+    (void)state;
+    smt_error error;
+    char name[256];
+    memset(name, 'x', 255);
+    name[255] = 0;
+    char *path = smt_path_join(folder, name);
+    assert_int_equal(smt_file_save(path, "abc", 3, &error), SMT_OK);
+    assert_int_equal(unlink(path), 0);
+    smt_free(path);
+}
+
 static void test_file_whole(void **state)
 {
     (void)state;
@@ -438,6 +452,7 @@ int main(void)
         cmocka_unit_test(test_rng_shuffle),
         cmocka_unit_test(test_pool),
         cmocka_unit_test_setup_teardown(test_file_csv, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_file_of_a_long_name, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_file_whole, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_file_errors, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_file_links, make_folder, remove_folder),
