@@ -22,7 +22,7 @@ step "evaluate on the test images" evaluate "$out/run" "$out/images" -o "$out/ev
 step "quantise and compare precisions" quantize "$out/run" --calibrate "$out/images" --qat "$out/images" --epochs 4 \
     --evaluate "$out/images" -o "$out/precisions"
 step "evaluate the int8 file that ships" evaluate "$out/precisions/int8-qat.tflite" "$out/images" -o "$out/evaluation-int8"
-step "export to C for a microcontroller" export "$out/precisions/int8-qat.tflite" -o "$out/c/"
+step "export to C for a microcontroller" export "$out/precisions/int8-qat.tflite" -o "$out/defects/"
 step "explain some decisions" explain "$out/run" "$out"/images/test/BRIDGE -o "$out/explanations"
 step "classify images without labels" predict "$out/precisions/int8-qat.tflite" "$out/images/test/CRACK" -o "$out/predictions.csv"
 step "make a video" demo "$out/precisions/int8-qat.tflite" "$out/images/test" -o "$out/demo.mp4"
@@ -35,6 +35,6 @@ Done. Open first:
    the video           $out/demo.mp4
 What goes into a product:
    the int8 model      $out/precisions/int8-qat.tflite
-   its C source        $out/c
+   its C source        $out/defects
 All precisions side by side: $out/precisions/precision.txt, .png
 END
