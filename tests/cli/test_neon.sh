@@ -103,7 +103,7 @@ backbone="$root/models/semtinel-backbone.safetensors"
 "$semtinel" export "$backbone" -o "$work/floats.safetensors" --quiet # ends in some float32 values
 for march in armv8-a armv8.2-a+dotprod; do
     flags="-std=c99 -O2 -ffreestanding -nostdlib -static -march=$march -I$edge -I$edge/include -I$root/firmware"
-    sources="$edge/src/*.c $edge/kernels/ref/*.c $edge/kernels/arm_neon/*.c $edge/kernels/arm_dsp/*.c $edge/kernels/x86/set_x86.c"
+    sources="$edge/src/*.c $edge/kernels/ref/*.c $edge/kernels/arm_neon/*.c $edge/kernels/arm_dsp/*.c $edge/kernels/x86/*.c"
     $cross $flags "$root/firmware/check.c" "$work/console.c" $sources -o "$work/check" || fail "$march: build"
     "$qemu" -cpu max "$work/check" || fail "$march: kernels"
     $cross $flags "$work/trace.c" "$work/console.c" $sources -o "$work/trace" || fail "$march: build"

@@ -4,6 +4,8 @@
 
 #include "x86.h"
 
+#ifdef SMT_X86
+
 typedef struct requant8 {
     __m256i multiplier, multiplier_odd, left, right, mask, half;
 } requant8;
@@ -58,4 +60,5 @@ TARGET_AVX2 INLINE void store8(int8_t *to, int32_t count, __m256i x)
         __builtin_memcpy(to, &y, (size_t)count);
 }
 
+#endif
 #endif

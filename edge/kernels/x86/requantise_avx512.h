@@ -4,6 +4,8 @@
 
 #include "x86.h"
 
+#ifdef SMT_X86
+
 typedef struct requant16 {
     __m512i multiplier, multiplier_odd, left, right, mask, half;
 } requant16;
@@ -196,4 +198,5 @@ TARGET_AVX512 INLINE __m128i requant_narrow(__m512i x, __m512i zero, __m512i low
     return _mm512_cvtepi32_epi8(_mm512_min_epi32(_mm512_max_epi32(x, low), high));
 }
 
+#endif
 #endif
