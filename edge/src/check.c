@@ -128,6 +128,19 @@ check_weights(const context *c, int32_t channels, int32_t axis, int64_t terms)
     return SMT_EDGE_OK;
 }
 
+/* Kernels gather windows of up to 32 pixels, or rows of the image between their paddings, and count
+ * the bytes in 32 bits: `rows` times `wide` numbers, each of 4 bytes at most. */
+static smt_edge_status check_gathered(const context *c, int64_t wide, int64_t rows)
+{
+    if (wide <= (1 << 27) / rows)
+        return SMT_EDGE_OK;
+    return edge_fail(c->error,
+                     SMT_EDGE_ERR_LIMIT,
+                     "operator %o: more than 134217728 numbers to gather at a time",
+                     c->op->index,
+                     c->op->code);
+}
+
 static smt_edge_status check_convolution(context *c)
 {
     if (!c->has_second || c->in.rank != 4 || c->second.rank != 4 || c->out.rank != 4)
@@ -144,12 +157,14 @@ static smt_edge_status check_convolution(context *c)
             return c->in.shape[3] % w[3] == 0
                        ? refuse(c, "grouped convolution is not supported")
                        : wrong(c, "the weights do not fit the input's channels");
-        return check_weights(c, w[0], 0, window * w[3]);
+        status = check_gathered(c, 32 * ((int64_t)c->op->stride_w + w[2]), (int64_t)w[1] * w[3]);
+        return status ? status : check_weights(c, w[0], 0, window * w[3]);
     }
     if (w[0] != 1 || w[3] != c->out.shape[3] || w[3] % c->in.shape[3] != 0 ||
         (c->op->depth_multiplier != 0 && w[3] / c->in.shape[3] != c->op->depth_multiplier))
         return wrong(c, "the weights do not fit the channels");
-    return check_weights(c, w[3], 3, window);
+    status = check_gathered(c, 32 * ((int64_t)c->in.shape[2] + w[2]), w[1]);
+    return status ? status : check_weights(c, w[3], 3, window);
 }
 
 static smt_edge_status check_dense(context *c)
@@ -160,7 +175,8 @@ static smt_edge_status check_dense(context *c)
     if (c->in.elements % inputs != 0 ||
         c->out.elements != (uint64_t)(c->in.elements / inputs) * outputs)
         return wrong(c, "input, weights and output do not fit");
-    return check_weights(c, c->second.shape[0], 0, inputs);
+    smt_edge_status status = check_gathered(c, 64, inputs);
+    return status ? status : check_weights(c, c->second.shape[0], 0, inputs);
 }
 
 /* `t`, aligned at its last dimension, spreads over `out`. */

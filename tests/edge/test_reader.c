@@ -317,6 +317,56 @@ static void foreign_files_are_refused(void **state)
     assert_int_equal(smt_edge_open(mark + 1, 60, &model, &error), SMT_EDGE_ERR_ARGUMENT);
 }
 
+/* A convolution (code 3) or a depthwise one (4) by a window of 1 x 1 over a row of `wide` pixels.
+ */
+static smt_edge_status open_row(int code, int type, int wide, int channels, int stride)
+{
+    static const int8_t weights[4 * 33834];
+    tb b = {0};
+    smt_edge_model model;
+    smt_edge_plan plan;
+    int long_out = (wide - 1) / stride + 1, out_c = code == 4 ? channels : 1;
+    int in = tb_add_scaled(&b, type, 4, (int[]){1, 1, wide, channels}, NULL, 0.1f, 0);
+    int w = tb_add_scaled(&b, type, 4, (int[]){1, 1, 1, channels}, weights, 0.1f, 0);
+    int out = tb_add_scaled(&b, type, 4, (int[]){1, 1, long_out, out_c}, NULL, 0.1f, 0);
+    tb_operator *op = tb_add_operator(&b, code, in, w, -2, out);
+    for (int i = 0; i < 3; i++)
+        tb_set(op, code == 4 ? 2 : 1, i, i ? 4 : 1, i ? stride : 0);
+    if (code == 4)
+        tb_set(op, 2, 3, 4, 1);
+    b.inputs[b.input_count++] = in;
+    b.outputs[b.output_count++] = out;
+    tb_finish(&b);
+    smt_edge_status status = smt_edge_open(b.bytes, b.size, &model, NULL);
+    const smt_edge_kernels *sets[] = {smt_edge_kernels_reference(),
+                                      smt_edge_kernels_avx2(),
+                                      smt_edge_kernels_avx512(),
+                                      smt_edge_kernels_neon()};
+    for (size_t i = 0; i < sizeof sets / sizeof *sets && !status; i++) {
+        void *places = malloc(smt_edge_places_bytes(&model));
+        if (sets[i])
+            status = smt_edge_make_plan(
+                &model, sets[i], places, smt_edge_places_bytes(&model), &plan, NULL);
+        free(places);
+    }
+    tb_free(&b);
+    return status;
+}
+
+/* What kernels gather of the image is counted in 32 bits: rows that do not fit, and strides whose
+ * distance times the channels does not, divided by zero or asked for too little memory. */
+static void gathered_rows_are_limited(void **state)
+{
+    (void)state;
+    assert_int_equal(open_row(4, 9, 1000, 16, 2), SMT_EDGE_OK);
+    assert_int_equal(open_row(4, 9, 1 << 27, 1, 1), SMT_EDGE_ERR_LIMIT);
+    assert_int_equal(open_row(4, 0, 1 << 26, 1, 1), SMT_EDGE_ERR_LIMIT);
+    assert_int_equal(open_row(4, 0, 1 << 24, 8, 0xfff), SMT_EDGE_ERR_LIMIT);
+    assert_int_equal(open_row(3, 9, 1000, 64, 2), SMT_EDGE_OK);
+    assert_int_equal(open_row(3, 9, 1, 33834, 0xfff), SMT_EDGE_ERR_LIMIT);
+    assert_int_equal(open_row(3, 0, 1, 33834, 0xfff), SMT_EDGE_ERR_LIMIT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -324,6 +374,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(walk_tells_what_was_written, make, drop),
         cmocka_unit_test_setup_teardown(arena_one_byte_short_is_refused, make, drop),
         cmocka_unit_test(each_wrong_value_is_named),
+        cmocka_unit_test(gathered_rows_are_limited),
         cmocka_unit_test_setup_teardown(cut_files_are_refused, make, drop),
         cmocka_unit_test_setup_teardown(bit_flips_do_no_harm, make, drop),
         cmocka_unit_test(foreign_files_are_refused),
