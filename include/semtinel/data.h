@@ -71,6 +71,11 @@ SMT_API smt_status smt_dataset_marks(const smt_dataset *dataset,
                                      smt_error *error);
 /* So many marks of its training images a model keeps at most, the smallest ones (32 KB of text). */
 #define SMT_SEEN_MOST 4096
+/* Marks as text, eight hexadecimal digits each, ascending: the smallest SMT_SEEN_MOST of those that
+ * are not 0, each once. Sorts `marks`. Released by smt_free(); NULL: no memory. */
+SMT_API char *smt_marks_text(uint32_t *marks, size_t count);
+/* The marks of such a text, ascending. *out: released by smt_free(). False: no memory. */
+SMT_API bool smt_marks_read(const char *text, uint32_t **out, size_t *count);
 SMT_API void smt_pixels_destroy(smt_pixels **pixels);
 
 /* Class names of different teams: lower case, without blanks and punctuation,

@@ -6,30 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DIGITS = 8 };
-
 static int ascending(const void *a, const void *b)
 {
     uint32_t x, y;
     memcpy(&x, a, sizeof x);
     memcpy(&y, b, sizeof y);
     return (x > y) - (x < y);
-}
-
-/* The marks of a text of eight hexadecimal digits each. False: no memory. */
-static bool read_marks(const char *text, uint32_t **out, size_t *count)
-{
-    *count = strlen(text) / DIGITS;
-    *out = smt_alloc(*count, sizeof **out);
-    for (size_t i = 0; *out && i < *count; i++) {
-        char digits[DIGITS + 1] = {0};
-        memcpy(digits, text + DIGITS * i, DIGITS);
-        (*out)[i] = (uint32_t)strtoul(digits, NULL, 16);
-    }
-    if (*out && *count) {
-        qsort(*out, *count, sizeof **out, ascending);
-    }
-    return *out != NULL;
 }
 
 smt_status smt_find_seen(const smt_classifier_info *info,
@@ -50,7 +32,7 @@ smt_status smt_find_seen(const smt_classifier_info *info,
         goto done;
     }
     out->seen = smt_alloc(dataset->sample_count, sizeof *out->seen);
-    if (!out->seen || !read_marks(text, &known, &count)) {
+    if (!out->seen || !smt_marks_read(text, &known, &count)) {
         status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", dataset->root);
         goto done;
     }

@@ -31,6 +31,7 @@ static char *provenance(const smt_run *run)
     char fingerprint[17], seed[24];
     snprintf(fingerprint, sizeof fingerprint, "%016" PRIx64, d->fingerprint);
     snprintf(seed, sizeof seed, "%" PRIu64, run->options->seed);
+    char *seen = smt_seen_join(d->seen, run->state->seen);
     json_t *root = json_pack(
         "{s:s, s:s, s:s, s:o, s:{s:s, s:o, s:o, s:b, s:I, s:s}, s:{s:i, s:o, s:o, s:o, s:o, s:o}}",
         "made_by",
@@ -53,7 +54,7 @@ static char *provenance(const smt_run *run)
         "mixed_in",
         (json_int_t)d->mixed.count,
         "seen",
-        d->seen,
+        seen ? seen : "",
         "metrics",
         "epoch",
         best->epoch,
@@ -72,11 +73,12 @@ static char *provenance(const smt_run *run)
         json_object_set_new(
             json_object_get(root, "data"), "added", counts_json(d, d->added_images));
     }
-    if (root) {
+    if (root && seen) {
         char *dumped = json_dumps(root, JSON_COMPACT);
         text = dumped ? smt_strdup(dumped) : NULL;
         free(dumped);
     }
+    smt_free(seen);
     json_decref(root);
     return text;
 }

@@ -2,17 +2,8 @@
  * (evaluate/seen.c). */
 #include "train/train_data.h"
 
-#include <stdio.h>
-#include <stdlib.h>
+#include <jansson.h>
 #include <string.h>
-
-static int ascending(const void *a, const void *b)
-{
-    uint32_t x, y;
-    memcpy(&x, a, sizeof x);
-    memcpy(&y, b, sizeof y);
-    return (x > y) - (x < y);
-}
 
 smt_status smt_train_data_mark(smt_train_data *d, smt_pool *pool, smt_error *error)
 {
@@ -27,17 +18,38 @@ smt_status smt_train_data_mark(smt_train_data *d, smt_pool *pool, smt_error *err
     }
     status = status ? status : smt_dataset_marks(set, trains, pool, &marks, error);
     if (!status) {
-        size_t count = 0;
-        qsort(marks, set->sample_count, sizeof *marks, ascending);
-        d->seen = smt_alloc(8 * SMT_SEEN_MOST + 1, 1);
-        for (size_t i = 0; d->seen && i < set->sample_count && count < SMT_SEEN_MOST; i++) {
-            if (marks[i] && (!i || marks[i] != marks[i - 1])) {
-                snprintf(d->seen + 8 * count++, 9, "%08x", (unsigned)marks[i]);
-            }
-        }
+        d->seen = smt_marks_text(marks, set->sample_count);
         status = d->seen ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", set->root);
     }
     smt_free(trains);
     smt_free(marks);
     return status;
+}
+
+char *smt_seen_before(const char *provenance)
+{
+    json_t *root = json_loads(provenance, 0, NULL);
+    const char *text = json_string_value(json_object_get(json_object_get(root, "data"), "seen"));
+    uint32_t *marks = NULL;
+    size_t count = 0;
+    char *out = NULL;
+    if (smt_marks_read(text ? text : "", &marks, &count)) {
+        out = smt_marks_text(marks, count < SMT_SEEN_MOST ? count : 0);
+    }
+    smt_free(marks);
+    json_decref(root);
+    return out;
+}
+
+char *smt_seen_join(const char *a, const char *b)
+{
+    char *both = smt_format("%s%s", a, b), *out = NULL;
+    uint32_t *marks = NULL;
+    size_t count = 0;
+    if (both && smt_marks_read(both, &marks, &count)) {
+        out = smt_marks_text(marks, count);
+    }
+    smt_free(both);
+    smt_free(marks);
+    return out;
 }

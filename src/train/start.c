@@ -112,8 +112,12 @@ static smt_status take_weights(smt_run *run, smt_error *error)
         say_lines(run, text);
         smt_free(text);
         smt_free(run->state->origin);
+        smt_free(run->state->seen);
         run->state->origin = smt_utf8(smt_path_name(init));
-        status = run->state->origin ? SMT_OK : smt_fail(&inner, SMT_ERR_MEMORY, "out of memory");
+        run->state->seen = smt_seen_before(source->provenance);
+        status = run->state->origin && run->state->seen
+                     ? SMT_OK
+                     : smt_fail(&inner, SMT_ERR_MEMORY, "out of memory");
     } else if (run->job->init_optional && status != SMT_ERR_MEMORY &&
                status != SMT_ERR_INTERRUPTED) {
         smt_run_say(

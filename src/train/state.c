@@ -46,13 +46,15 @@ smt_status smt_state_create(const smt_train_options *options,
         }
         s->plateau = smt_plateau_start(&options->schedule);
         s->origin = smt_strdup("none");
+        s->seen = smt_strdup("");
         int epochs = options->epochs ? options->epochs : SMT_EPOCHS_MOST;
         s->history = smt_alloc((size_t)epochs, sizeof *s->history);
         s->weights = smt_alloc(s->count, sizeof *s->weights);
         s->best_weights = smt_alloc(s->count, sizeof *s->best_weights);
         bool averages = options->average != SMT_AVERAGE_NONE;
         s->average = averages ? smt_alloc(s->count, sizeof *s->average) : NULL;
-        if (s->origin && s->history && s->weights && s->best_weights && (s->average || !averages)) {
+        if (s->origin && s->seen && s->history && s->weights && s->best_weights &&
+            (s->average || !averages)) {
             *out = s;
             return SMT_OK;
         }
@@ -67,6 +69,7 @@ void smt_state_destroy(smt_train_state **state)
         return;
     }
     smt_free((*state)->origin);
+    smt_free((*state)->seen);
     smt_free((*state)->history);
     smt_free((*state)->weights);
     smt_free((*state)->average);
@@ -180,42 +183,44 @@ static char *training_json(const smt_state_key *key, const smt_train_state *s)
     for (int i = 0; i < key->class_count; i++) {
         json_array_append_new(classes, json_string(key->classes[i]));
     }
-    json_t *root = json_pack(
-        "{s:i, s:o, s:s, s:s, s:o, s:o, s:i, s:b, s:b, s:i, s:f, s:o, s:i, s:I, s:o, s:o, s:s}",
-        "version",
-        TRAINING_VERSION,
-        "options",
-        smt_options_json(key->options),
-        "seed",
-        seed,
-        "data",
-        fingerprint,
-        "mixed",
-        mixed_json(&key->mixed),
-        "classes",
-        classes,
-        "epoch",
-        s->epoch,
-        "finished",
-        s->finished,
-        "early",
-        s->early,
-        "bad_epochs",
-        s->bad_epochs,
-        "plateau_rate",
-        s->plateau.rate,
-        "plateau_best",
-        real_or_null(s->plateau.best),
-        "plateau_bad_epochs",
-        s->plateau.bad_epochs,
-        "average_updates",
-        (json_int_t)s->average_updates,
-        "best",
-        epoch_json(&s->best),
-        "history",
-        history,
-        "init",
-        s->origin);
+    json_t *root = json_pack("{s:i, s:o, s:s, s:s, s:o, s:o, s:i, s:b, s:b, s:i, s:f, s:o, s:i, "
+                             "s:I, s:o, s:o, s:s, s:s}",
+                             "version",
+                             TRAINING_VERSION,
+                             "options",
+                             smt_options_json(key->options),
+                             "seed",
+                             seed,
+                             "data",
+                             fingerprint,
+                             "mixed",
+                             mixed_json(&key->mixed),
+                             "classes",
+                             classes,
+                             "epoch",
+                             s->epoch,
+                             "finished",
+                             s->finished,
+                             "early",
+                             s->early,
+                             "bad_epochs",
+                             s->bad_epochs,
+                             "plateau_rate",
+                             s->plateau.rate,
+                             "plateau_best",
+                             real_or_null(s->plateau.best),
+                             "plateau_bad_epochs",
+                             s->plateau.bad_epochs,
+                             "average_updates",
+                             (json_int_t)s->average_updates,
+                             "best",
+                             epoch_json(&s->best),
+                             "history",
+                             history,
+                             "init",
+                             s->origin,
+                             "seen",
+                             s->seen);
     char *text = NULL;
     if (root && json_array_size(history) == (size_t)s->epoch) {
         char *dumped = json_dumps(root, JSON_COMPACT);
@@ -403,12 +408,17 @@ static smt_status read_counters(const json_t *root,
     s->finished = json_is_true(json_object_get(root, "finished"));
     s->early = json_is_true(json_object_get(root, "early"));
     const char *origin = json_string_value(json_object_get(root, "init"));
-    char *copy = smt_strdup(origin ? origin : "none");
-    if (!copy) {
+    const char *seen = json_string_value(json_object_get(root, "seen"));
+    char *copy = smt_strdup(origin ? origin : "none"), *marks = smt_strdup(seen ? seen : "");
+    if (!copy || !marks) {
+        smt_free(copy);
+        smt_free(marks);
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
     }
     smt_free(s->origin);
+    smt_free(s->seen);
     s->origin = copy;
+    s->seen = marks;
     const json_t *history = json_object_get(root, "history");
     for (int i = 0; i < s->epoch; i++) {
         if (!epoch_from_json(json_array_get(history, (size_t)i), &s->history[i])) {

@@ -6,6 +6,7 @@
 
 typedef struct smt_train_state {
     char *origin; /* file whose weights it began with, or "none"; owned */
+    char *seen;   /* marks of the images that trained those weights (smt_seen_before); owned */
     int epoch;    /* epochs done */
     bool finished, early;
     int bad_epochs; /* since the best one */

@@ -38,5 +38,11 @@ smt_status smt_train_data_load(const smt_train_job *job,
 /* Fills `seen`; train/seen.c. */
 smt_status smt_train_data_mark(smt_train_data *data, smt_pool *pool, smt_error *error);
 void smt_train_data_free(smt_train_data **data);
+/* Marks of the images that trained the model of that provenance, as its text has them; "" where it
+ * has none, or had so many that it keeps a part only: a part would make all of them uncertain.
+ * Released by smt_free(); NULL: no memory. */
+char *smt_seen_before(const char *provenance);
+/* The marks of two such texts, each once. Released by smt_free(); NULL: no memory. */
+char *smt_seen_join(const char *a, const char *b);
 
 #endif

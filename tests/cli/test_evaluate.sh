@@ -129,6 +129,10 @@ expect 0 "warning: .*: $trained of 80 images to measure are among" "$semtinel" e
 run 0 "$semtinel" synth "$work/new" --per-class 2 --size 32 --seed 6 --quiet
 run 0 "$semtinel" evaluate "$work/known" "$work/new" -o "$work/seen"
 grep -q "trained" "$work/out" "$work/err" && fail "new images are taken for training images"
+# Those that trained the weights that a run began with have trained it, too.
+run 0 "$semtinel" train "$work/new" -o "$work/later" --init "$work/known" --width 0.25 --epochs 1 --quiet
+expect 0 ": $trained images trained the model and are left out" "$semtinel" evaluate "$work/later" "$work/plain" -o "$work/seen"
+expect 0 "images trained the model and are left out" "$semtinel" evaluate "$work/later" "$work/new" -o "$work/seen"
 expect 0 '"seen": "marks of [0-9]+ files"' "$semtinel" info "$work/known"
 
 finish
