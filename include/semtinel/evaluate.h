@@ -249,6 +249,7 @@ typedef struct smt_evaluation {
     size_t count;             /* images measured */
     size_t skipped;           /* unreadable ones */
     size_t trained;           /* of the images asked for: files that trained the model, too */
+    bool trained_more;        /* or more: the model keeps marks of a part of them only */
     char **files;             /* count: path below the set's folder; owned */
     smt_pixels *pixels;       /* row i shows image i; owned unless lent */
     bool lent;                /* pixels belong to options.earlier */

@@ -99,6 +99,7 @@ static smt_status judge_seen(smt_evaluation *e,
             *chosen);
     } else {
         e->trained = found.count;
+        e->trained_more = !found.complete;
         smt_log(
             SMT_LOG_WARNING,
             "%s: %s%zu of %zu images to measure %s among those that trained the model: they say "
@@ -126,6 +127,7 @@ static smt_status load_pixels(smt_evaluation *e,
         e->lent = true;
         e->skipped = earlier->skipped;
         e->trained = earlier->trained;
+        e->trained_more = earlier->trained_more;
         e->split = earlier->split;
         return SMT_OK;
     }

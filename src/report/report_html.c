@@ -110,8 +110,9 @@ static void write_head(smt_file *file, const smt_evaluation *e)
     smt_file_printf(file, "</p>\n");
     if (e->trained) {
         smt_file_printf(file,
-                        "<p class=\"warning\" role=\"note\"><strong>%zu of %zu images trained the "
-                        "model:</strong> they say nothing about new images.</p>\n",
+                        "<p class=\"warning\" role=\"note\"><strong>%s%zu of %zu images trained "
+                        "the model:</strong> they say nothing about new images.</p>\n",
+                        e->trained_more ? "At least " : "",
                         e->trained,
                         e->count + e->skipped);
     }

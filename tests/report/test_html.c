@@ -156,6 +156,26 @@ static void test_page(void **state)
     teardown();
 }
 
+/* Images that trained the model are counted; of marks of a part of them, at least so many. */
+static void test_trained(void **state)
+{
+    (void)state;
+    setup();
+    const smt_report_inputs inputs = {.command = "semtinel evaluate"};
+    for (int partly = 0; partly < 2; partly++) {
+        f.evaluation.trained = 2;
+        f.evaluation.trained_more = partly;
+        char *page = write_page(&inputs);
+        assert_non_null(strstr(page, partly ? "<strong>At least 2 of " : "<strong>2 of "));
+        smt_free(page);
+    }
+    f.evaluation.trained = 0;
+    char *page = write_page(&inputs);
+    assert_null(strstr(page, "images trained the model"));
+    smt_free(page);
+    teardown();
+}
+
 static void test_failures(void **state)
 {
     (void)state;
@@ -219,6 +239,7 @@ static void test_history_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_page),
+                                       cmocka_unit_test(test_trained),
                                        cmocka_unit_test(test_failures),
                                        cmocka_unit_test(test_confusion_plot),
                                        cmocka_unit_test(test_history_file)};
