@@ -256,6 +256,9 @@ int cli_predict(int argc, char **argv)
     status = status
                  ? status
                  : cli_gather((const char *const *)operands + 1, operand_count - 1, &list, &error);
+    for (size_t i = 0; i < list.count && to_file && !status; i++) {
+        status = smt_check_kept(output, list.items[i], &error);
+    }
     if (!status) {
         status = to_file ? smt_file_create(output, &s.file, &error)
                          : smt_file_standard_output(&s.file, &error);
