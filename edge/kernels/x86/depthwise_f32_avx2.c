@@ -1,11 +1,12 @@
 /* float32 depthwise convolution with AVX2: as in depthwise_f32_avx512.c, eight channels of some
  * image rows are copied to a plane [rows][columns][8] with the padding around, so that a tap is one
  * fused multiply-add from memory at a fixed distance. */
-#include "x86.h"
+#include "plane.h"
 
 #ifdef SMT_X86
 
-enum { PLANE_BYTES = 24576, MAX_TAPS = 25 };
+/* PIXEL: bytes of a place of the plane */
+enum { PIXEL = 32, MAX_TAPS = 25 };
 
 static bool is_fast(const smt_conv *p)
 {
@@ -13,30 +14,16 @@ static bool is_fast(const smt_conv *p)
            p->dilation_h == 1 && p->dilation_w == 1;
 }
 
-static int32_t columns(const smt_conv *p)
-{
-    return (p->out_w - 1) * p->stride_w + p->filter_w;
-}
-
-/* Output rows that one plane serves. */
-static int32_t band(const smt_conv *p)
-{
-    int32_t rows = PLANE_BYTES / (32 * columns(p)),
-            count = rows >= p->filter_h ? (rows - p->filter_h) / p->stride_h + 1 : 1;
-    return count < p->out_h ? count : p->out_h;
-}
-
 static uint32_t scratch(const smt_conv *p)
 {
-    uint32_t rows = (uint32_t)((band(p) - 1) * p->stride_h + p->filter_h);
-    return is_fast(p) ? X86_ALIGNMENT + 32 * (uint32_t)columns(p) * rows : 0;
+    return is_fast(p) ? plane_scratch(p, PIXEL) : 0;
 }
 
 /* Eight channels of `rows` rows from row y on; image stands at the first of them. */
 TARGET_AVX2 static void
 fill_plane(const smt_conv *p, const float *image, int32_t y, int32_t rows, float *plane)
 {
-    const int32_t wide = columns(p);
+    const int32_t wide = plane_columns(p);
     for (int32_t end = y + rows; y < end; y++)
         for (int32_t x = -p->pad_w; x < wide - p->pad_w; x++, plane += 8) {
             bool inside = y >= 0 && y < p->in_h && x >= 0 && x < p->in_w;
@@ -75,7 +62,8 @@ TARGET_AVX2 INLINE void convolve(const smt_conv *p,
 
 TARGET_AVX2 static void run_image(const smt_conv *p, const float *image, float *out, float *plane)
 {
-    const int32_t taps = p->filter_h * p->filter_w, line = 8 * columns(p), tall = band(p);
+    const int32_t taps = p->filter_h * p->filter_w, line = 8 * plane_columns(p),
+                  tall = plane_band(p, PIXEL);
     const float *weights = p->weights, *bias = p->bias;
     int32_t offset[MAX_TAPS];
     for (int32_t t = 0; t < taps; t++)

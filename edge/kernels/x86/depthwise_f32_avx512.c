@@ -5,11 +5,12 @@
  * question whether it lies inside. Channels are the outer loop: the weights of a 3x3 or 5x5 window
  * stay in registers.
  */
-#include "x86.h"
+#include "plane.h"
 
 #ifdef SMT_X86
 
-enum { PLANE_BYTES = 24576, MAX_TAPS = 25 };
+/* PIXEL: bytes of a place of the plane */
+enum { PIXEL = 64, MAX_TAPS = 25 };
 
 static bool is_fast(const smt_conv *p)
 {
@@ -17,29 +18,15 @@ static bool is_fast(const smt_conv *p)
            p->dilation_w == 1;
 }
 
-static int32_t columns(const smt_conv *p)
-{
-    return (p->out_w - 1) * p->stride_w + p->filter_w;
-}
-
-/* Output rows that one plane serves. */
-static int32_t band(const smt_conv *p)
-{
-    int32_t rows = PLANE_BYTES / (64 * columns(p)),
-            count = rows >= p->filter_h ? (rows - p->filter_h) / p->stride_h + 1 : 1;
-    return count < p->out_h ? count : p->out_h;
-}
-
 static uint32_t scratch(const smt_conv *p)
 {
-    uint32_t rows = (uint32_t)((band(p) - 1) * p->stride_h + p->filter_h);
-    return is_fast(p) ? X86_ALIGNMENT + 64 * (uint32_t)columns(p) * rows : 0;
+    return is_fast(p) ? plane_scratch(p, PIXEL) : 0;
 }
 
 /* Zeros in those parts of `rows` rows from row y on that are outside the image. */
 TARGET_AVX512 static void clear_outside(const smt_conv *p, int32_t y, int32_t rows, float *plane)
 {
-    const int32_t wide = columns(p);
+    const int32_t wide = plane_columns(p);
     const __m512 zero = _mm512_setzero_ps();
     for (int32_t end = y + rows; y < end; y++)
         for (int32_t x = 0; x < wide; x++, plane += 16) {
@@ -59,7 +46,7 @@ TARGET_AVX512 static void clear_outside(const smt_conv *p, int32_t y, int32_t ro
 TARGET_AVX512 static void fill_plane(
     const smt_conv *p, const float *image, uint16_t active, int32_t y, int32_t rows, float *plane)
 {
-    const int32_t wide = columns(p), end = y + rows < p->in_h ? y + rows : p->in_h;
+    const int32_t wide = plane_columns(p), end = y + rows < p->in_h ? y + rows : p->in_h;
     const int32_t inside = wide - p->pad_w < p->in_w ? wide - p->pad_w : p->in_w;
     for (int32_t row = y < 0 ? 0 : y; row < end; row++) {
         const float *from = image + (size_t)row * (size_t)p->in_w * (size_t)p->in_c;
@@ -109,7 +96,7 @@ TARGET_AVX512 INLINE void convolve(const smt_conv *p,
     const __m512 low = _mm512_set1_ps(p->low_f), high = _mm512_set1_ps(p->high_f);
     const float *weights = (const float *)p->weights + c, *bias = p->bias;
     const __m512 start = bias ? _mm512_maskz_loadu_ps(active, bias + c) : _mm512_setzero_ps();
-    const int32_t line = 16 * columns(p), step = 16 * stride;
+    const int32_t line = 16 * plane_columns(p), step = 16 * stride;
     __m512 k[MAX_TAPS], sum[8];
     for (int32_t t = 0; t < h * w; t++)
         k[t] = _mm512_maskz_loadu_ps(active, weights + t * p->out_c);
@@ -143,7 +130,7 @@ convolve_any(const smt_conv *p, const float *plane, int32_t rows, int32_t c, flo
     const __m512 low = _mm512_set1_ps(p->low_f), high = _mm512_set1_ps(p->high_f);
     const float *bias = p->bias;
     const __m512 start = bias ? _mm512_maskz_loadu_ps(active, bias + c) : _mm512_setzero_ps();
-    const int32_t line = 16 * columns(p);
+    const int32_t line = 16 * plane_columns(p);
     for (int32_t oy = 0; oy < rows; oy++, plane += line * p->stride_h)
         for (int32_t ox = 0; ox < p->out_w; ox++, out += p->out_c) {
             const float *weights = (const float *)p->weights + c;
@@ -169,7 +156,7 @@ TARGET_AVX512 static void run(const smt_conv *p, const void *in, void *out, void
     float *plane = x86_align(memory);
     for (int32_t b = 0; b < p->batch; b++)
         for (int32_t oy = 0, rows; oy < p->out_h; oy += rows) {
-            rows = p->out_h - oy < band(p) ? p->out_h - oy : band(p);
+            rows = p->out_h - oy < plane_band(p, PIXEL) ? p->out_h - oy : plane_band(p, PIXEL);
             int32_t y = oy * p->stride_h - p->pad_h,
                     plane_rows = (rows - 1) * p->stride_h + p->filter_h;
             clear_outside(p, y, plane_rows, plane);

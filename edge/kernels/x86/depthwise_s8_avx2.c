@@ -4,11 +4,13 @@
  * bits, with zeros around for the padding, so that a tap is a load at a fixed distance. Two taps go
  * through one vpmaddwd, their values interleaved; that leaves channels 0 - 3, 8 - 11 in one
  * register of sums and the others in a second, and narrowing puts them back in order. */
+#include "plane.h"
 #include "requantise_avx2.h"
 
 #ifdef SMT_X86
 
-enum { PLANE_BYTES = 24576, MAX_TAPS = 25, MAX_PAIRS = (MAX_TAPS + 1) / 2 };
+/* PIXEL: bytes of a place of the plane */
+enum { PIXEL = 32, MAX_TAPS = 25, MAX_PAIRS = (MAX_TAPS + 1) / 2 };
 
 /* Sixteen channels, in the order of the sums. */
 typedef struct channel_block {
@@ -20,19 +22,6 @@ static bool is_fast(const smt_conv *p)
 {
     return p->in_c == p->out_c && p->out_c <= 1 << 20 && p->filter_h * p->filter_w <= MAX_TAPS &&
            p->dilation_h == 1 && p->dilation_w == 1;
-}
-
-static int32_t columns(const smt_conv *p)
-{
-    return (p->out_w - 1) * p->stride_w + p->filter_w;
-}
-
-/* Output rows that one plane serves. */
-static int32_t band(const smt_conv *p)
-{
-    int32_t rows = PLANE_BYTES / (32 * columns(p)),
-            count = rows >= p->filter_h ? (rows - p->filter_h) / p->stride_h + 1 : 1;
-    return count < p->out_h ? count : p->out_h;
 }
 
 static uint32_t blocks(const smt_conv *p)
@@ -67,15 +56,14 @@ static void prepare(const smt_conv *p, void *memory)
 
 static uint32_t scratch(const smt_conv *p)
 {
-    uint32_t rows = (uint32_t)((band(p) - 1) * p->stride_h + p->filter_h);
-    return is_fast(p) ? X86_ALIGNMENT + 32 * (uint32_t)columns(p) * rows : 0;
+    return is_fast(p) ? plane_scratch(p, PIXEL) : 0;
 }
 
 /* Channels c to c + 15 of `rows` rows from row y on. */
 TARGET_AVX2 static void fill_plane(
     const smt_conv *p, const int8_t *image, int32_t c, int32_t y, int32_t rows, int16_t *plane)
 {
-    const int32_t wide = columns(p), left = p->in_c - c;
+    const int32_t wide = plane_columns(p), left = p->in_c - c;
     const __m256i zero = _mm256_set1_epi16((int16_t)p->in_zero);
     for (int32_t end = y + rows; y < end; y++)
         for (int32_t x = 0; x < wide; x++, plane += 16) {
@@ -156,7 +144,8 @@ TARGET_AVX2 INLINE void convolve(const smt_conv *p,
 TARGET_AVX2 static void
 run_image(const smt_conv *p, const int8_t *image, int8_t *out, int16_t *plane)
 {
-    const int32_t count = p->filter_h * p->filter_w, line = 16 * columns(p), tall = band(p);
+    const int32_t count = p->filter_h * p->filter_w, line = 16 * plane_columns(p),
+                  tall = plane_band(p, PIXEL);
     tap_pairs taps = {.count = (count + 1) / 2};
     for (int32_t t = 0; t < 2 * taps.count; t++) {
         int32_t tap = t < count ? t : count - 1; /* its weight is 0 */
