@@ -25,18 +25,10 @@ static inline edge_grid edge_grid_between(float least, float largest)
     return grid;
 }
 
-/* Rounded half away from zero; NaN: the zero point. Without branches, for the vectoriser. */
+/* NaN: the zero point. */
 static inline int32_t edge_grid_level(const edge_grid *grid, float x)
 {
-    float steps = x * grid->inverse;
-    steps = steps == steps ? steps : 0.0f;
-    steps = steps > 256.0f ? 256.0f : steps;
-    steps = steps < -256.0f ? -256.0f : steps;
-    int32_t whole = (int32_t)steps;
-    float rest = steps - (float)whole;
-    whole += (rest >= 0.5f ? 1 : 0) - (rest <= -0.5f ? 1 : 0) + grid->zero;
-    whole = whole > 127 ? 127 : whole;
-    return whole < -128 ? -128 : whole;
+    return edge_clamp(edge_round_f32(x * grid->inverse, 256) + grid->zero, -128, 127);
 }
 
 #endif
