@@ -61,14 +61,21 @@ SMT_API smt_status smt_pixels_load(const smt_dataset *dataset,
                                    smt_pool *pool,
                                    smt_pixels **out,
                                    smt_error *error);
-/* A number for the file of each sample for which wanted[i], by its contents: equal files have equal
- * ones, different ones hardly ever (32 bits); 0: not wanted, or unreadable. *out: sample_count,
- * released by smt_free(). */
-SMT_API smt_status smt_dataset_marks(const smt_dataset *dataset,
-                                     const bool *wanted,
-                                     smt_pool *pool,
-                                     uint32_t **out,
-                                     smt_error *error);
+/* A file's contents: its CRC-32 and bytes. */
+typedef struct smt_file_sum {
+    uint32_t crc;
+    size_t size;
+    bool read; /* false: not wanted, or unreadable */
+} smt_file_sum;
+/* Of the files of the samples for which wanted[i]. *out: sample_count, released by smt_free(). */
+SMT_API smt_status smt_dataset_sums(const smt_dataset *dataset,
+                                    const bool *wanted,
+                                    smt_pool *pool,
+                                    smt_file_sum **out,
+                                    smt_error *error);
+/* A number for a file: equal files have equal ones, different ones hardly ever (32 bits); 0: not
+ * read. */
+SMT_API uint32_t smt_file_mark(const smt_file_sum *sum);
 /* So many marks of its training images a model keeps at most, the smallest ones (32 KB of text). */
 #define SMT_SEEN_MOST 4096
 /* Marks as text, eight hexadecimal digits each, ascending: the smallest SMT_SEEN_MOST of those that
@@ -76,6 +83,8 @@ SMT_API smt_status smt_dataset_marks(const smt_dataset *dataset,
 SMT_API char *smt_marks_text(uint32_t *marks, size_t count);
 /* The marks of such a text, ascending. *out: released by smt_free(). False: no memory. */
 SMT_API bool smt_marks_read(const char *text, uint32_t **out, size_t *count);
+/* Whether `mark` is among them; 0 never is. */
+SMT_API bool smt_marks_hold(const uint32_t *marks, size_t count, uint32_t mark);
 SMT_API void smt_pixels_destroy(smt_pixels **pixels);
 
 /* Class names of different teams: lower case, without blanks and punctuation,

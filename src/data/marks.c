@@ -7,44 +7,49 @@
 
 enum { DIGITS = 8 };
 
-typedef struct marks_context {
+typedef struct sums_context {
     const smt_dataset *dataset;
     const bool *wanted;
-    uint32_t *marks;
-} marks_context;
+    smt_file_sum *sums;
+} sums_context;
 
-static void mark_file(void *context, int task, int worker)
+static void sum_file(void *context, int task, int worker)
 {
     (void)worker;
-    const marks_context *c = context;
+    const sums_context *c = context;
     void *data = NULL;
     size_t size = 0;
     if (c->wanted[task] && !smt_interrupted() &&
         smt_file_load(c->dataset->samples[task].path, 0, &data, &size, NULL) == SMT_OK) {
-        uint32_t mark = (uint32_t)smt_hash64(size, smt_crc32(0, data, size));
-        c->marks[task] = mark ? mark : 1;
+        c->sums[task] = (smt_file_sum){smt_crc32(0, data, size), size, true};
         smt_free(data);
     }
 }
 
-smt_status smt_dataset_marks(const smt_dataset *dataset,
-                             const bool *wanted,
-                             smt_pool *pool,
-                             uint32_t **out,
-                             smt_error *error)
+smt_status smt_dataset_sums(const smt_dataset *dataset,
+                            const bool *wanted,
+                            smt_pool *pool,
+                            smt_file_sum **out,
+                            smt_error *error)
 {
-    uint32_t *marks = smt_alloc(dataset->sample_count, sizeof *marks);
-    if (!marks) {
+    smt_file_sum *sums = smt_alloc(dataset->sample_count, sizeof *sums);
+    if (!sums) {
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", dataset->root);
     }
-    marks_context context = {dataset, wanted, marks};
-    smt_pool_run(pool, (int)dataset->sample_count, mark_file, &context);
+    sums_context context = {dataset, wanted, sums};
+    smt_pool_run(pool, (int)dataset->sample_count, sum_file, &context);
     if (smt_interrupted()) {
-        smt_free(marks);
+        smt_free(sums);
         return smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted");
     }
-    *out = marks;
+    *out = sums;
     return SMT_OK;
+}
+
+uint32_t smt_file_mark(const smt_file_sum *sum)
+{
+    uint32_t mark = (uint32_t)smt_hash64(sum->size, sum->crc);
+    return !sum->read ? 0 : mark ? mark : 1;
 }
 
 static int ascending(const void *a, const void *b)
@@ -83,4 +88,9 @@ bool smt_marks_read(const char *text, uint32_t **out, size_t *count)
         qsort(*out, *count, sizeof **out, ascending);
     }
     return *out != NULL;
+}
+
+bool smt_marks_hold(const uint32_t *marks, size_t count, uint32_t mark)
+{
+    return mark && count && bsearch(&mark, marks, count, sizeof mark, ascending);
 }

@@ -3,16 +3,6 @@
 #include "evaluate/seen.h"
 
 #include <jansson.h>
-#include <stdlib.h>
-#include <string.h>
-
-static int ascending(const void *a, const void *b)
-{
-    uint32_t x, y;
-    memcpy(&x, a, sizeof x);
-    memcpy(&y, b, sizeof y);
-    return (x > y) - (x < y);
-}
 
 smt_status smt_find_seen(const smt_classifier_info *info,
                          const smt_dataset *dataset,
@@ -25,7 +15,8 @@ smt_status smt_find_seen(const smt_classifier_info *info,
     json_t *root = json_loads(info->provenance, 0, NULL);
     const json_t *seen = json_object_get(json_object_get(root, "data"), "seen");
     const char *text = json_string_value(seen);
-    uint32_t *known = NULL, *marks = NULL;
+    uint32_t *known = NULL;
+    smt_file_sum *sums = NULL;
     size_t count = 0;
     smt_status status = SMT_OK;
     if (!text) {
@@ -37,10 +28,9 @@ smt_status smt_find_seen(const smt_classifier_info *info,
         goto done;
     }
     out->complete = count < SMT_SEEN_MOST;
-    status = smt_dataset_marks(dataset, wanted, pool, &marks, error);
+    status = smt_dataset_sums(dataset, wanted, pool, &sums, error);
     for (size_t i = 0; !status && i < dataset->sample_count; i++) {
-        out->seen[i] =
-            marks[i] && count && bsearch(&marks[i], known, count, sizeof *known, ascending) != NULL;
+        out->seen[i] = smt_marks_hold(known, count, smt_file_mark(&sums[i]));
         out->count += out->seen[i];
     }
 done:
@@ -49,7 +39,7 @@ done:
         *out = (smt_seen){0};
     }
     smt_free(known);
-    smt_free(marks);
+    smt_free(sums);
     json_decref(root);
     return status;
 }

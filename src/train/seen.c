@@ -5,25 +5,15 @@
 #include <jansson.h>
 #include <string.h>
 
-smt_status smt_train_data_mark(smt_train_data *d, smt_pool *pool, smt_error *error)
+char *smt_seen_now(const smt_dataset *dataset, const smt_file_sum *sums)
 {
-    const smt_dataset *set = d->dataset;
-    uint32_t *marks = NULL;
-    bool *trains = smt_alloc(set->sample_count, sizeof *trains);
-    smt_status status =
-        trains ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", set->root);
-    for (size_t i = 0; !status && i < set->sample_count; i++) {
-        smt_split split = set->samples[i].split;
-        trains[i] = split != SMT_SPLIT_VAL && split != SMT_SPLIT_TEST;
+    uint32_t *marks = smt_alloc(dataset->sample_count, sizeof *marks);
+    for (size_t i = 0; marks && i < dataset->sample_count; i++) {
+        marks[i] = dataset->samples[i].split == SMT_SPLIT_VAL ? 0 : smt_file_mark(&sums[i]);
     }
-    status = status ? status : smt_dataset_marks(set, trains, pool, &marks, error);
-    if (!status) {
-        d->seen = smt_marks_text(marks, set->sample_count);
-        status = d->seen ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", set->root);
-    }
-    smt_free(trains);
+    char *out = marks ? smt_marks_text(marks, dataset->sample_count) : NULL;
     smt_free(marks);
-    return status;
+    return out;
 }
 
 char *smt_seen_before(const char *provenance)

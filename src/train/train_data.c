@@ -4,35 +4,9 @@
 
 #include <semtinel/split.h>
 
-#include <inttypes.h>
 #include <string.h>
 
 /* ---- fingerprint ----------------------------------------------------------------------------- */
-
-typedef struct file_mark {
-    uint32_t crc;
-    size_t size;
-    bool read;
-} file_mark;
-
-typedef struct mark_context {
-    const smt_dataset *dataset;
-    const bool *wanted;
-    file_mark *marks;
-} mark_context;
-
-static void mark_file(void *context, int task, int worker)
-{
-    (void)worker;
-    const mark_context *c = context;
-    void *data = NULL;
-    size_t size = 0;
-    if (c->wanted[task] && !smt_interrupted() &&
-        smt_file_load(c->dataset->samples[task].path, 0, &data, &size, NULL) == SMT_OK) {
-        c->marks[task] = (file_mark){smt_crc32(0, data, size), size, true};
-        smt_free(data);
-    }
-}
 
 static uint64_t fold_text(uint64_t hash, const char *text)
 {
@@ -40,15 +14,9 @@ static uint64_t fold_text(uint64_t hash, const char *text)
     return smt_hash64(hash, ((uint64_t)length << 32) ^ smt_crc32(0, text, length));
 }
 
-static smt_status take_fingerprint(
-    const smt_dataset *dataset, const bool *wanted, smt_pool *pool, uint64_t *out, smt_error *error)
+static uint64_t
+fingerprint_of(const smt_dataset *dataset, const bool *wanted, const smt_file_sum *sums)
 {
-    file_mark *marks = smt_alloc(dataset->sample_count, sizeof *marks);
-    if (!marks) {
-        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", dataset->root);
-    }
-    mark_context context = {dataset, wanted, marks};
-    smt_pool_run(pool, (int)dataset->sample_count, mark_file, &context);
     uint64_t hash = 0;
     size_t root = strlen(dataset->root);
     for (size_t i = 0; i < dataset->sample_count; i++) {
@@ -58,13 +26,27 @@ static smt_status take_fingerprint(
             }
             hash = smt_hash64(hash, (uint64_t)dataset->samples[i].class_index);
             hash = smt_hash64(hash, dataset->samples[i].split == SMT_SPLIT_VAL);
-            hash = smt_hash64(hash, ((uint64_t)marks[i].size << 32) ^ marks[i].crc);
-            hash = smt_hash64(hash, marks[i].read);
+            hash = smt_hash64(hash, ((uint64_t)sums[i].size << 32) ^ sums[i].crc);
+            hash = smt_hash64(hash, sums[i].read);
         }
     }
-    smt_free(marks);
-    *out = hash;
-    return smt_interrupted() ? smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted") : SMT_OK;
+    return hash;
+}
+
+/* The fingerprint, and the marks of the images that train. */
+static smt_status
+take_fingerprint(smt_train_data *d, const bool *wanted, smt_pool *pool, smt_error *error)
+{
+    smt_file_sum *sums = NULL;
+    smt_status status = smt_dataset_sums(d->dataset, wanted, pool, &sums, error);
+    if (!status) {
+        d->fingerprint = fingerprint_of(d->dataset, wanted, sums);
+        d->seen = smt_seen_now(d->dataset, sums);
+        status = d->seen ? SMT_OK
+                         : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", d->dataset->root);
+    }
+    smt_free(sums);
+    return status;
 }
 
 /* ---- the two parts --------------------------------------------------------------------------- */
@@ -257,9 +239,8 @@ smt_status smt_train_data_load(const smt_train_job *job,
         wanted[i] = d->dataset->samples[i].split != SMT_SPLIT_TEST;
     }
     if (!status) {
-        status = take_fingerprint(d->dataset, wanted, job->pool, &d->fingerprint, error);
+        status = take_fingerprint(d, wanted, job->pool, error);
     }
-    status = status ? status : smt_train_data_mark(d, job->pool, error);
     if (!status) {
         status = smt_pixels_load(
             d->dataset, wanted, options->arch.input_size, job->pool, &d->pixels, error);

@@ -23,8 +23,7 @@ typedef struct smt_train_data {
     smt_pixels *extra; /* or NULL */
     int *extra_labels;
     smt_extra mixed;
-    char *seen; /* smt_dataset_marks of the training images, added ones too: ascending, eight
-                   hexadecimal digits each */
+    char *seen; /* smt_seen_now() of the data set */
     /* Of file names, contents and labels, not of where they are; of `mixed`. */
     uint64_t fingerprint;
 } smt_train_data;
@@ -35,9 +34,10 @@ smt_status smt_train_data_load(const smt_train_job *job,
                                const smt_extra *mixed,
                                smt_train_data **out,
                                smt_error *error);
-/* Fills `seen`; train/seen.c. */
-smt_status smt_train_data_mark(smt_train_data *data, smt_pool *pool, smt_error *error);
 void smt_train_data_free(smt_train_data **data);
+/* Marks of the images that train, added ones too, as smt_marks_text() has them; of test images no
+ * sums are read. Released by smt_free(); NULL: no memory. */
+char *smt_seen_now(const smt_dataset *dataset, const smt_file_sum *sums);
 /* Marks of the images that trained the model of that provenance, as its text has them; "" where it
  * has none, or had so many that it keeps a part only: a part would make all of them uncertain.
  * Released by smt_free(); NULL: no memory. */
