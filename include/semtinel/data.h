@@ -41,6 +41,10 @@ SMT_API smt_status smt_dataset_scan(const char *root, smt_dataset **out, smt_err
  * but for case, punctuation and plural, else of a synonym (smt_class_canonical); others are logged
  * and left out. Errors: as smt_dataset_scan, and no class in common. */
 SMT_API smt_status smt_dataset_add(smt_dataset *dataset, const char *root, smt_error *error);
+/* Whether the entry `name` of a folder, at `path`, is an image: no hidden file ("._x.png" of macOS
+ * holds no image), and nothing that is no file, such as a pipe, which would be waited for. A link
+ * that leads nowhere is one, so that it is reported as unreadable. */
+SMT_API bool smt_is_image_entry(const char *path, const char *name);
 SMT_API void smt_dataset_destroy(smt_dataset **dataset);
 SMT_API const char *smt_split_name(smt_split split); /* "train", "val", "test", "all" */
 

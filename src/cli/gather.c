@@ -1,6 +1,6 @@
 #include "cli/gather.h"
 
-#include <semtinel/image.h>
+#include <semtinel/data.h>
 
 #include <sys/stat.h>
 
@@ -61,15 +61,6 @@ static smt_status note_folder(seen *s, const char *folder, bool *again, smt_erro
     return SMT_OK;
 }
 
-/* Whether an entry of a folder is an image to read, as the class folders of a data set have it: no
- * hidden file ("._x.png" of macOS holds no image), and nothing that is no file, such as a pipe,
- * which would be waited for. A link that leads nowhere is an image that cannot be read. */
-static bool is_image(const char *path, const char *name)
-{
-    struct stat info;
-    return name[0] != '.' && smt_image_suffix(name) && (stat(path, &info) || S_ISREG(info.st_mode));
-}
-
 static smt_status add_folder(cli_paths *list, seen *s, const char *folder, smt_error *error)
 {
     char **entries = NULL;
@@ -87,7 +78,7 @@ static smt_status add_folder(cli_paths *list, seen *s, const char *folder, smt_e
         } else if (smt_path_is_directory(path)) {
             status = add_folder(list, s, path, error);
             smt_free(path);
-        } else if (is_image(path, entries[i])) {
+        } else if (smt_is_image_entry(path, entries[i])) {
             status = add_path(list, path, error);
         } else {
             smt_free(path);

@@ -91,6 +91,11 @@ static entry_kind classify(const char *path, const char *name)
     return S_ISREG(info.st_mode) && smt_image_suffix(name) ? ENTRY_IMAGE : ENTRY_STRAY;
 }
 
+bool smt_is_image_entry(const char *path, const char *name)
+{
+    return classify(path, name) == ENTRY_IMAGE;
+}
+
 static void ignore(scan *s, const char *path, const char *why)
 {
     s->set->ignored_count++;
