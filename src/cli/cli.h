@@ -105,6 +105,9 @@ void cli_log_copy(smt_file *file);
 void cli_log_aside(void);
 /* The folder of shipped weights: $SEMTINEL_MODELS, beside the source, or installed. */
 const char *cli_models_folder(void);
+/* SMT_ERR_ARGUMENT: the file `path`, which is to be written, is `source`, or the model of the run
+ * `source`. */
+smt_status cli_check_kept(const char *path, const char *source, smt_error *error);
 
 /* Every subcommand NAME is int cli_NAME(int argc, char **argv) in src/cli/NAME.c. */
 #define CLI_COMMANDS(X)                                                                            \

@@ -261,18 +261,6 @@ static int export_c_source(const char *tflite)
     return EXIT_DONE;
 }
 
-/* The file can be written, and is not the model, nor that of the run. */
-static smt_status check_output(const char *path, const char *model, smt_error *error)
-{
-    char *of_run = smt_path_join(model, "model.safetensors");
-    smt_status status = of_run ? smt_check_output(path, false, error)
-                               : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", model);
-    status = status ? status : smt_check_kept(path, model, error);
-    status = status ? status : smt_check_kept(path, of_run, error);
-    smt_free(of_run);
-    return status;
-}
-
 int cli_export(int argc, char **argv)
 {
     char **operands;
@@ -293,7 +281,8 @@ int cli_export(int argc, char **argv)
         if (!format || !writes(format)) {
             return unknown_suffix(outputs.items[i]);
         }
-        if (check_output(outputs.items[i], operands[0], &error)) {
+        if (smt_check_output(outputs.items[i], false, &error) ||
+            cli_check_kept(outputs.items[i], operands[0], &error)) {
             return cli_report(&error);
         }
     }

@@ -151,6 +151,16 @@ static smt_status check_inputs(const cli_option *o, smt_error *error)
     return SMT_OK;
 }
 
+smt_status cli_check_kept(const char *path, const char *source, smt_error *error)
+{
+    char *of_run = smt_path_join(source, "model.safetensors");
+    smt_status status = of_run ? smt_check_kept(path, source, error)
+                               : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", source);
+    status = status ? status : smt_check_kept(path, of_run, error);
+    smt_free(of_run);
+    return status;
+}
+
 /* Whether what the options name to be written can be, and what they name to be read is there. */
 static int
 check_paths(const cli_command *command, const cli_option *options, char **operands, int count)
@@ -165,7 +175,7 @@ check_paths(const cli_command *command, const cli_option *options, char **operan
         if (path && !(stream && strcmp(path, "-") == 0)) {
             status = smt_check_output(path, folder, &error);
             for (int i = 0; i < count && !status && !command->in_place; i++) {
-                status = smt_check_kept(path, operands[i], &error);
+                status = cli_check_kept(path, operands[i], &error);
             }
         }
         if (status) {

@@ -400,7 +400,7 @@ static smt_status check_output(const char *model, bool folder, smt_error *error)
 {
     const char *const read[] = {calibrate, qat, evaluate};
     smt_status status = smt_check_output(output, folder, error);
-    status = status ? status : smt_check_kept(output, model, error);
+    status = status ? status : cli_check_kept(output, model, error);
     for (size_t i = 0; i < sizeof read / sizeof *read && folder && !status; i++) {
         status = read[i] ? smt_check_apart(output, read[i], error) : SMT_OK;
     }
