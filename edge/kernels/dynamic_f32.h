@@ -15,21 +15,15 @@ typedef struct dynamic_header {
     int32_t unused[3]; /* to SMT_EDGE_ARENA_ALIGNMENT */
 } dynamic_header;
 
-static uint32_t dynamic_align(uint32_t bytes)
-{
-    return (bytes + SMT_EDGE_ARENA_ALIGNMENT - 1) / SMT_EDGE_ARENA_ALIGNMENT *
-           SMT_EDGE_ARENA_ALIGNMENT;
-}
-
 static uint32_t dynamic_weight_bytes(const smt_conv *p, bool depthwise)
 {
     int32_t taps = p->filter_h * p->filter_w;
-    return dynamic_align(4 * (uint32_t)(taps * p->out_c * (depthwise ? 1 : p->in_c)));
+    return edge_align(4 * (uint32_t)(taps * p->out_c * (depthwise ? 1 : p->in_c)));
 }
 
 static uint32_t dynamic_image_bytes(const smt_conv *p)
 {
-    return dynamic_align(4 * (uint32_t)(p->in_h * p->in_w * p->in_c));
+    return edge_align(4 * (uint32_t)(p->in_h * p->in_w * p->in_c));
 }
 
 /* The convolution of one image of whole numbers. */
@@ -83,7 +77,7 @@ static uint32_t dynamic_scratch(const smt_conv *p, const smt_conv_kernel *kernel
 {
     smt_conv one = *p;
     one.batch = 1;
-    return dynamic_align(4 * (uint32_t)p->out_c) + dynamic_image_bytes(p) +
+    return edge_align(4 * (uint32_t)p->out_c) + dynamic_image_bytes(p) +
            (kernel->scratch ? kernel->scratch(&one) : 0);
 }
 
@@ -129,9 +123,9 @@ dynamic_levels(const edge_grid *grid, const dynamic_lanes *in, dynamic_lanes *ou
 TARGET static edge_grid dynamic_quantise(const float *in, float *whole, int32_t count)
 {
     const int32_t full = count - count % DYNAMIC_LANES;
-    dynamic_lanes largest = {0}, negative = {0}, x = {0};
-    __builtin_memcpy(&x, in + full, sizeof(float) * (size_t)(count - full));
-    dynamic_extend(&x, &largest, &negative);
+    dynamic_lanes largest = {0}, negative = {0}, x, rest = {0};
+    __builtin_memcpy(&rest, in + full, sizeof(float) * (size_t)(count - full));
+    dynamic_extend(&rest, &largest, &negative);
     for (int32_t i = 0; i < full; i += DYNAMIC_LANES) {
         __builtin_memcpy(&x, in + i, sizeof x);
         dynamic_extend(&x, &largest, &negative);
@@ -147,8 +141,8 @@ TARGET static edge_grid dynamic_quantise(const float *in, float *whole, int32_t 
         dynamic_levels(&grid, &x, &x);
         __builtin_memcpy(whole + i, &x, sizeof x);
     }
-    for (int32_t i = full; i < count; i++)
-        whole[i] = (float)(edge_grid_level(&grid, in[i]) - grid.zero);
+    dynamic_levels(&grid, &rest, &rest);
+    __builtin_memcpy(whole + full, &rest, sizeof(float) * (size_t)(count - full));
     return grid;
 }
 
@@ -176,7 +170,7 @@ static void dynamic_run(const smt_conv *p,
 {
     smt_conv whole = dynamic_whole(p, p->prepared, depthwise);
     float *factor = scratch;
-    float *image = (float *)((uint8_t *)scratch + dynamic_align(4 * (uint32_t)p->out_c));
+    float *image = (float *)((uint8_t *)scratch + edge_align(4 * (uint32_t)p->out_c));
     void *rest = (uint8_t *)image + dynamic_image_bytes(p);
     size_t count = (size_t)p->in_h * (size_t)p->in_w * (size_t)p->in_c;
     int32_t pixels = p->out_h * p->out_w;

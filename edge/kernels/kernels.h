@@ -20,6 +20,12 @@
 
 #define SMT_NO_OVERLAP UINT32_MAX
 
+/* Rounds up to the alignment of everything in the arena. */
+static inline uint32_t edge_align(uint32_t bytes)
+{
+    return (bytes + SMT_EDGE_ARENA_ALIGNMENT - 1) & ~(SMT_EDGE_ARENA_ALIGNMENT - 1);
+}
+
 typedef struct smt_conv {
     int32_t batch, in_h, in_w, in_c, out_h, out_w, out_c;
     int32_t filter_h, filter_w, stride_h, stride_w, dilation_h, dilation_w, pad_h, pad_w;

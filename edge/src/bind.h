@@ -15,12 +15,6 @@ typedef struct edge_call {
     uint32_t table_bytes; /* requantisation tables or the 256 entries of an element-wise function */
 } edge_call;
 
-/* Rounds up to the alignment of everything in the arena. */
-static inline uint32_t edge_align(uint32_t bytes)
-{
-    return (bytes + SMT_EDGE_ARENA_ALIGNMENT - 1) & ~(SMT_EDGE_ARENA_ALIGNMENT - 1);
-}
-
 /* The model is an opened one and `index` is in range. */
 void edge_bind(const smt_edge_model *model,
                const smt_edge_kernels *kernels,

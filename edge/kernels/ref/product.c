@@ -18,8 +18,7 @@ static smt_conv row_of(const smt_conv *p, int32_t y, int32_t *skip)
 
 static uint32_t row_bytes(const smt_conv *p)
 {
-    uint32_t bytes = (uint32_t)(p->out_w * p->out_c);
-    return (bytes + SMT_EDGE_ARENA_ALIGNMENT - 1) & ~(SMT_EDGE_ARENA_ALIGNMENT - 1);
+    return edge_align((uint32_t)(p->out_w * p->out_c));
 }
 
 uint32_t smt_product_scratch(const smt_conv_kernel *kernel, const smt_conv *p)

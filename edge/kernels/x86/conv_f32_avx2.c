@@ -4,22 +4,17 @@
 
 #ifdef SMT_X86
 
-static uint32_t panels(const smt_conv *p)
-{
-    return ((uint32_t)p->out_c + 7) / 8;
-}
-
 static uint32_t prepared_f32(const smt_conv *p)
 {
-    return panels(p) * 32 * (1 + (uint32_t)x86_terms(p));
+    return x86_panels8(p) * 32 * (1 + (uint32_t)x86_terms(p));
 }
 
 static void prepare_f32(const smt_conv *p, void *memory)
 {
-    float *bias = memory, *to = bias + 8 * panels(p);
+    float *bias = memory, *to = bias + 8 * x86_panels8(p);
     const float *w = p->weights;
     size_t terms = (size_t)x86_terms(p);
-    for (size_t o = 0; o < 8 * (size_t)panels(p); o++) {
+    for (size_t o = 0; o < 8 * (size_t)x86_panels8(p); o++) {
         bool real = o < (size_t)p->out_c;
         bias[o] = real && p->bias ? ((const float *)p->bias)[o] : 0.0f;
         for (size_t k = 0; k < terms; k++)
@@ -80,7 +75,7 @@ TARGET_AVX2 INLINE void block_f32(const smt_conv *p,
 
 TARGET_AVX2 static void tile_f32(const smt_conv *p, const float *a, int32_t rows, float *out)
 {
-    int32_t terms = x86_terms(p), count = (int32_t)panels(p);
+    int32_t terms = x86_terms(p), count = (int32_t)x86_panels8(p);
     const float *bias = p->prepared, *w = bias + 8 * count;
     for (int32_t i = 0; i < count;) {
         const float *panel = w + (size_t)i * 8 * (size_t)terms;

@@ -5,11 +5,6 @@
 
 #ifdef SMT_X86
 
-static uint32_t panels(const smt_conv *p)
-{
-    return ((uint32_t)p->out_c + 7) / 8;
-}
-
 static uint32_t even_terms(const smt_conv *p)
 {
     return ((uint32_t)x86_terms(p) + 1) & ~1u;
@@ -17,16 +12,16 @@ static uint32_t even_terms(const smt_conv *p)
 
 static uint32_t prepared_s8(const smt_conv *p)
 {
-    return panels(p) * (32 + 16 * even_terms(p));
+    return x86_panels8(p) * (32 + 16 * even_terms(p));
 }
 
 static void prepare_s8(const smt_conv *p, void *memory)
 {
     int32_t *bias = memory;
-    int16_t *to = (int16_t *)(void *)(bias + 8 * panels(p));
+    int16_t *to = (int16_t *)(void *)(bias + 8 * x86_panels8(p));
     const int8_t *w = p->weights;
     size_t terms = (size_t)x86_terms(p), even = even_terms(p);
-    for (size_t o = 0; o < 8 * (size_t)panels(p); o++) {
+    for (size_t o = 0; o < 8 * (size_t)x86_panels8(p); o++) {
         bool real = o < (size_t)p->out_c;
         bias[o] = real && p->bias ? ((const int32_t *)p->bias)[o] : 0;
         for (size_t k = 0; k < even; k++)
@@ -103,7 +98,7 @@ TARGET_AVX2 INLINE void block_s8(const smt_conv *p,
 
 TARGET_AVX2 static void tile_s8(const smt_conv *p, const int16_t *a, int32_t rows, int8_t *out)
 {
-    int32_t even = (int32_t)even_terms(p), count = (int32_t)panels(p);
+    int32_t even = (int32_t)even_terms(p), count = (int32_t)x86_panels8(p);
     const int32_t *bias = p->prepared;
     const int16_t *w = (const int16_t *)(const void *)(bias + 8 * count);
     for (int32_t i = 0; i < count;) {

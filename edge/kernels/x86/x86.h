@@ -59,6 +59,12 @@ static inline int32_t x86_terms(const smt_conv *p)
     return p->filter_h * p->filter_w * p->in_c;
 }
 
+/* Panels of eight output channels, the last one filled up. */
+static inline uint32_t x86_panels8(const smt_conv *p)
+{
+    return ((uint32_t)p->out_c + 7) / 8;
+}
+
 extern const smt_conv_kernel x86_conv_s8_avx2, x86_depthwise_s8_avx2;
 extern const smt_conv_kernel x86_conv_f32_avx2, x86_depthwise_f32_avx2;
 extern const smt_conv_kernel x86_conv_dynamic_avx2, x86_depthwise_dynamic_avx2;
