@@ -157,6 +157,19 @@ done:
     return status;
 }
 
+/* No image of the data set is written over. */
+static smt_status check_outputs(const smt_dataset *dataset, smt_error *error)
+{
+    const char *const written[] = {args.json, args.sheet};
+    smt_status status = SMT_OK;
+    for (size_t k = 0; k < sizeof written / sizeof *written; k++) {
+        for (size_t i = 0; written[k] && i < dataset->sample_count && !status; i++) {
+            status = smt_check_kept(written[k], dataset->samples[i].path, error);
+        }
+    }
+    return status;
+}
+
 int cli_audit(int argc, char **argv)
 {
     smt_audit_options options = smt_audit_defaults();
@@ -196,7 +209,7 @@ int cli_audit(int argc, char **argv)
     smt_pool *pool = NULL;
     smt_audit *audit = NULL;
     code = EXIT_DONE;
-    if (smt_dataset_scan(operands[0], &dataset, &error) ||
+    if (smt_dataset_scan(operands[0], &dataset, &error) || check_outputs(dataset, &error) ||
         smt_pool_create(cli_shared.threads, &pool, &error) ||
         smt_audit_run(dataset, &options, pool, &audit, &error) || print_audit(audit, &error) ||
         (args.sheet && save_sheet(audit, &error))) {

@@ -91,6 +91,7 @@ static smt_status take_weights(smt_run *run, smt_error *error)
     smt_transfer_report report = {0};
     smt_error inner = {0};
     smt_status status = source ? SMT_OK : smt_model_load(init, &source, &inner);
+    bool readable = !status;
     run->source = NULL; /* released here */
     if (!status) {
         status = sample_images(run, &images, &count, &inner);
@@ -120,8 +121,11 @@ static smt_status take_weights(smt_run *run, smt_error *error)
                      : smt_fail(&inner, SMT_ERR_MEMORY, "out of memory");
     } else if (run->job->init_optional && status != SMT_ERR_MEMORY &&
                status != SMT_ERR_INTERRUPTED) {
-        smt_run_say(
-            run, SMT_LOG_INFO, "weights: random; the shipped ones do not fit: %s", inner.message);
+        smt_run_say(run,
+                    readable ? SMT_LOG_INFO : SMT_LOG_WARNING,
+                    "weights: random; the shipped ones %s: %s",
+                    readable ? "do not fit" : "cannot be read",
+                    inner.message);
         status = SMT_OK;
     }
     if (status && error) {
