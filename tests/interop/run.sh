@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Exports in other people's runtimes: ONNX Runtime, LiteRT and OpenCV give what semtinel's own runtime gives; ONNX's own
+# Exports in other people's runtimes: ONNX Runtime, LiteRT, TensorFlow.js and OpenCV give what semtinel's own runtime gives; ONNX's own
 # checker, flatc and h5py find the files well-formed. Usage: run.sh BUILD
 # Ends with "N passed, N failed".
 set -uo pipefail
@@ -72,6 +72,8 @@ for setting in "1.0 128" "0.75 128" "1.0 96" "0.75 96"; do
     must "$semtinel" export "$run/saved_model.pb" -o "$run/back.tflite" -q &&
         must "$semtinel" run "$run/back.tflite" --input "$input" --output "$run/back.bin" &&
         check "SavedModel, read back, $name" "$run/own.bin" "$run/back.bin" float
+    must node tfjs.mjs "$run/saved_model.pb" "$input" "$run/tfjs.bin" $count &&
+        check "TensorFlow.js, SavedModel, $name" "$run/own.bin" "$run/tfjs.bin" float
     must "$semtinel" quantize "$run" --calibrate "$images" --scheme int8-float-io -o "$run/int8.tflite" -q || continue
     must "$semtinel" quantize "$run" --calibrate "$images" --scheme int8-float-io -o "$run/int8.onnx" -q || continue
     must "$semtinel" run "$run/int8.tflite" --input "$input" --output "$run/own8.bin" || continue
@@ -98,6 +100,8 @@ for setting in "1.0 128" "0.75 128" "1.0 96" "0.75 96"; do
         check "LiteRT, pixels, $name" "$run/own.bin" "$run/raw-litert.bin" float
     must "$work/opencv" "$run/raw/model.pb" "$pixels" "$run/raw-opencv.bin" $count "$size" "$size" &&
         check "OpenCV, pixels, $name" "$run/own.bin" "$run/raw-opencv.bin" float
+    must node tfjs.mjs "$run/raw/saved_model.pb" "$pixels" "$run/raw-tfjs.bin" $count &&
+        check "TensorFlow.js, SavedModel, pixels, $name" "$run/own.bin" "$run/raw-tfjs.bin" float
 done
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
