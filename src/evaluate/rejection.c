@@ -24,13 +24,14 @@ static int surest_first(const void *a, const void *b)
 #define FEWEST 5
 
 /* P(at most k of n) of a binomial distribution, from the largest of its terms down; they fall fast
- * where the sum is small, which is where it matters. */
+ * where the sum is small, which is where it matters. From the mean on it is more than a half, which
+ * shows nothing, and counts as 1: of what lies far above, the term at k may round to 0. */
 static double at_most(size_t k, size_t n, double p)
 {
-    if (p <= 0 || k >= n) {
+    double x = (double)k, m = (double)n;
+    if (x >= m * p) {
         return 1;
     }
-    double x = (double)k, m = (double)n;
     double term =
         exp(lgamma(m + 1) - lgamma(x + 1) - lgamma(m - x + 1) + x * log(p) + (m - x) * log1p(-p));
     double sum = term;

@@ -250,6 +250,7 @@ static void test_shown(void **state)
                  {195, 200, 0.95, 0.9, true},
                  {194, 200, 0.95, 0.9, false},
                  {1000, 1000, 1, 0.8, false},
+                 {1200, 2000, 0.95, 0.8, false}, /* so unlikely that it rounds to 0 */
                  {0, 10, 0, 0.8, true}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const smt_decision_options o = {.keep_temperature = true,
