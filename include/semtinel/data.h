@@ -21,6 +21,7 @@ typedef struct smt_sample {
     int class_index; /* into smt_dataset.classes */
     smt_split split; /* SMT_SPLIT_NONE in a folder of class folders */
     int added;       /* 0; n: from the n-th smt_dataset_add. Trains, and never validates */
+    bool unreadable; /* smt_dataset_hold_out found it so */
 } smt_sample;
 
 typedef struct smt_dataset {

@@ -34,11 +34,11 @@ SMT_API smt_status smt_split_assign(const smt_dataset *dataset,
                                     smt_split *out,
                                     smt_error *error);
 
-/* For training without a val/ folder: moves a stratified part (0 .. 0.5) of the train samples (or
- * of those without a split, which then all become train or val) to SMT_SPLIT_VAL, by groups of
- * near-duplicates, and sorts the samples anew. The images are read once. Says what it did as a log
- * line. A data set that has a val split is left as it is. Before smt_dataset_add, which must not
- * change what is held out. */
+/* For training without a val/ folder: moves a stratified part (above 0, at most 0.5) of the train
+ * samples (or of those without a split, which then all become train or val) to SMT_SPLIT_VAL, by
+ * groups of near-duplicates, and sorts the samples anew. The images are read once, and those that
+ * cannot be are marked. Says what it did as a log line. A data set that has a val split is left as
+ * it is. Before smt_dataset_add, which must not change what is held out. */
 SMT_API smt_status smt_dataset_hold_out(
     smt_dataset *dataset, double part, uint64_t seed, smt_pool *pool, smt_error *error);
 

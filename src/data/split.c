@@ -230,6 +230,7 @@ smt_status smt_dataset_hold_out(
     if (status == SMT_OK) {
         for (size_t i = 0; i < dataset->sample_count; i++) {
             dataset->samples[i].split = assigned[i];
+            dataset->samples[i].unreadable = audit->content[i] == SMT_CONTENT_UNREADABLE;
             held += assigned[i] == SMT_SPLIT_VAL;
         }
         smt_log(SMT_LOG_INFO,

@@ -16,15 +16,15 @@ static bool has_val(const smt_dataset *dataset)
     return false;
 }
 
-/* As many images of each class on both sides as the training counted. Where images came or went,
- * the part would be another, with images in it that the model was trained on. */
+/* As many readable images of each class on both sides as the training counted. Where images came or
+ * went, the part would be another, with images in it that the model was trained on. */
 static bool same_counts(const smt_dataset *dataset, const json_t *data)
 {
     for (int c = 0; c < dataset->class_count; c++) {
         json_int_t images[2] = {0, 0};
         for (size_t i = 0; i < dataset->sample_count; i++) {
             const smt_sample *s = &dataset->samples[i];
-            if (s->class_index == c && s->split != SMT_SPLIT_TEST) {
+            if (s->class_index == c && s->split != SMT_SPLIT_TEST && !s->unreadable) {
                 images[s->split == SMT_SPLIT_VAL]++;
             }
         }

@@ -95,12 +95,17 @@ says "has no class 'Brige'; did you mean 'bridge'?"
 run 1 "$semtinel" calibrate "$work/run" "$work/data" --purity-of crack=0.9 --purity-of CRACK=0.8
 says 'has a purity already'
 
-# Without val/, the images that the training held out are taken, and only of the set that it was trained on.
-run 0 "$semtinel" train "$work/data/train" -o "$work/held" --init none --mix-synth 0 --epochs 1 --size 48 --width 0.25 --val-share 0.4
+# Without val/, the images that the training held out are taken, and only of the set that it was trained on, whatever
+# in it cannot be read.
+for class in bridge crack open; do
+    echo broken >"$work/data/train/$class/unreadable.png"
+done
+run 3 "$semtinel" train "$work/data/train" -o "$work/held" --init none --mix-synth 0 --epochs 1 --size 48 --width 0.25 --val-share 0.4
 held=$(sed -n 's/.* \([0-9]*\) validation images (held out)$/\1/p' "$work/out")
-run 0 "$semtinel" calibrate "$work/held" "$work/data/train"
+run 3 "$semtinel" calibrate "$work/held" "$work/data/train"
 run 0 "$semtinel" info "$work/held" --json
 says "\"images\": $held,"
+rm "$work/data/train/"*/unreadable.png
 rm "$(find "$work/data/train" -name '*.png' | sort | head -n 1)"
 run 1 "$semtinel" calibrate "$work/held" "$work/data/train"
 says 'not as it was when a part of it was held out'
