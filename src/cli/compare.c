@@ -1,8 +1,8 @@
+#include "base/json.h"
 #include "cli/cli.h"
 
 #include <semtinel/evaluate.h>
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,11 +109,10 @@ static json_t *to_json(const smt_comparison *c, char **names)
     json_t *rows = json_array(), *pairs = json_array();
     for (int t = 0; t < c->tables; t++) {
         const smt_metrics *m = c->metrics[t];
-        char *name = smt_utf8(names[t]);
         json_array_append_new(rows,
-                              json_pack("{s:s*,s:f,s:[f,f],s:f,s:[f,f]}",
+                              json_pack("{s:o,s:f,s:[f,f],s:f,s:[f,f]}",
                                         "name",
-                                        name,
+                                        smt_json_text(names[t]),
                                         "accuracy",
                                         m->accuracy,
                                         "accuracy_95",
@@ -124,7 +123,6 @@ static json_t *to_json(const smt_comparison *c, char **names)
                                         "macro_f1_95",
                                         m->macro_f1_95.low,
                                         m->macro_f1_95.high));
-        smt_free(name);
         for (int b = t + 1; b < c->tables; b++) {
             size_t a_only = c->only[t * c->tables + b], b_only = c->only[b * c->tables + t];
             json_array_append_new(pairs,

@@ -1,8 +1,8 @@
+#include "base/json.h"
 #include "cli/classify.h"
 #include "cli/cli.h"
 #include "cli/gather.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,32 +103,22 @@ static smt_status emit(sink *s,
         smt_file_printf(s->file, "\n");
         return SMT_OK;
     }
-    char *name = smt_utf8(path);
     json_t *probabilities = json_object();
     for (int c = 0; c < info->class_count; c++) {
-        char *class_name = smt_utf8(info->classes[c]);
-        if (class_name) {
-            json_object_set_new(probabilities, class_name, json_real((double)row[c]));
-        }
-        smt_free(class_name);
+        smt_json_set(probabilities, info->classes[c], json_real((double)row[c]));
     }
-    char *predicted = smt_utf8(decided), *suggested = smt_utf8(info->classes[best]);
-    json_t *item = name && predicted ? json_pack("{s:s,s:s,s:f,s:o}",
-                                                 "image_name",
-                                                 name,
-                                                 "predicted_class",
-                                                 predicted,
-                                                 "confidence",
-                                                 (double)row[best],
-                                                 "probabilities",
-                                                 probabilities)
-                                     : NULL;
-    smt_free(name);
+    json_t *item = json_pack("{s:o,s:o,s:f,s:o}",
+                             "image_name",
+                             smt_json_text(path),
+                             "predicted_class",
+                             smt_json_text(decided),
+                             "confidence",
+                             (double)row[best],
+                             "probabilities",
+                             probabilities);
     if (item && rejects) {
-        json_object_set_new(item, "suggested_class", suggested ? json_string(suggested) : NULL);
+        json_object_set_new(item, "suggested_class", smt_json_text(info->classes[best]));
     }
-    smt_free(predicted);
-    smt_free(suggested);
     return !item || json_array_append_new(s->rows, item)
                ? smt_fail(error, SMT_ERR_MEMORY, "out of memory")
                : SMT_OK;

@@ -1,9 +1,9 @@
 /* An audit in words and as JSON. */
 #include <semtinel/audit.h>
 
+#include "base/json.h"
 #include "data/names.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -232,17 +232,9 @@ smt_status smt_audit_text(const smt_audit *audit, size_t rows, char **out, smt_e
 
 /* ---- JSON ---------------------------------------------------------------------------------- */
 
-static json_t *json_name(const char *name)
-{
-    char *text = smt_utf8(name);
-    json_t *value = text ? json_string(text) : NULL;
-    smt_free(text);
-    return value;
-}
-
 static json_t *json_path(const smt_audit *audit, size_t sample)
 {
-    return json_name(data_relative(audit->dataset, audit->dataset->samples[sample].path));
+    return smt_json_text(data_relative(audit->dataset, audit->dataset->samples[sample].path));
 }
 
 /* json_object_set_new and json_array_append_new take NULL values and report them as a failure. */
@@ -260,9 +252,7 @@ static json_t *json_counts(const smt_audit *audit, bool *ok)
             for (size_t i = 0; i < set->sample_count; i++) {
                 count += (int)set->samples[i].split == s && set->samples[i].class_index == c;
             }
-            char *key = smt_utf8(set->classes[c]);
-            *ok = *ok && key && !json_object_set_new(classes, key, json_integer((json_int_t)count));
-            smt_free(key);
+            *ok = *ok && !smt_json_set(classes, set->classes[c], json_integer((json_int_t)count));
         }
         *ok = *ok && !json_object_set_new(splits, smt_split_name((smt_split)s), classes);
     }
@@ -286,7 +276,8 @@ static json_t *json_report(const smt_audit *audit, bool *ok)
                                       content_names[audit->content[i]]);
             *ok = *ok && entry;
             if (audit->reasons[i]) {
-                *ok = *ok && !json_object_set_new(entry, "reason", json_name(audit->reasons[i]));
+                *ok =
+                    *ok && !json_object_set_new(entry, "reason", smt_json_text(audit->reasons[i]));
             }
             *ok = *ok && !json_array_append_new(content, entry);
         }
@@ -343,7 +334,7 @@ static json_t *json_report(const smt_audit *audit, bool *ok)
                   "images_leaking_from_train",
                   leaks);
     *ok = *ok && numbers &&
-          !json_object_set_new(root, "data_set", json_name(audit->dataset->root)) &&
+          !json_object_set_new(root, "data_set", smt_json_text(audit->dataset->root)) &&
           !json_object_set_new(root, "summary", numbers) &&
           !json_object_set_new(root, "counts", json_counts(audit, ok)) &&
           !json_object_set_new(root, "problems", content) &&

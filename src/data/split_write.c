@@ -1,20 +1,12 @@
 /* Writing a split data set and its manifest. */
 #include <semtinel/split.h>
 
+#include "base/json.h"
 #include "data/names.h"
 #include "data/tree.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-
-static json_t *json_name(const char *name)
-{
-    char *text = smt_utf8(name);
-    json_t *value = text ? json_string(text) : NULL;
-    smt_free(text);
-    return value;
-}
 
 static bool add_counts(json_t *root, const smt_audit *audit, const smt_split *assigned)
 {
@@ -29,9 +21,7 @@ static bool add_counts(json_t *root, const smt_audit *audit, const smt_split *as
                 count += audit->content[i] != SMT_CONTENT_UNREADABLE && (int)assigned[i] == part &&
                          set->samples[i].class_index == c;
             }
-            char *key = smt_utf8(set->classes[c]);
-            ok = key && !json_object_set_new(classes, key, json_integer((json_int_t)count)) && ok;
-            smt_free(key);
+            ok = !smt_json_set(classes, set->classes[c], json_integer((json_int_t)count)) && ok;
         }
         ok = !json_object_set_new(splits, smt_split_name((smt_split)part), classes) && ok;
     }
@@ -67,7 +57,7 @@ smt_status smt_split_write(const smt_audit *audit,
                              "made_by",
                              "semtinel split",
                              "source",
-                             json_name(set->root),
+                             smt_json_text(set->root),
                              "seed",
                              (json_int_t)options->seed,
                              "train",
@@ -90,9 +80,9 @@ smt_status smt_split_write(const smt_audit *audit,
             ok = !json_array_append_new(skipped,
                                         json_pack("{s:o, s:o}",
                                                   "source",
-                                                  json_name(data_relative(set, sample->path)),
+                                                  smt_json_text(data_relative(set, sample->path)),
                                                   "reason",
-                                                  json_name(audit->reasons[i])));
+                                                  smt_json_text(audit->reasons[i])));
             continue;
         }
         char *path = NULL;
@@ -109,9 +99,9 @@ smt_status smt_split_write(const smt_audit *audit,
             ok = !json_array_append_new(files,
                                         json_pack("{s:o, s:o, s:I}",
                                                   "file",
-                                                  json_name(path + prefix),
+                                                  smt_json_text(path + prefix),
                                                   "source",
-                                                  json_name(data_relative(set, sample->path)),
+                                                  smt_json_text(data_relative(set, sample->path)),
                                                   "group",
                                                   (json_int_t)audit->group[i]));
         }

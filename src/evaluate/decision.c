@@ -1,34 +1,21 @@
 /* A decision as JSON inside a model's provenance, under "decision". */
+#include "base/json.h"
 #include "evaluate/scores.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-static json_t *text(const char *value)
-{
-    char *clean = smt_utf8(value);
-    json_t *json = clean ? json_string(clean) : NULL;
-    smt_free(clean);
-    return json;
-}
 
 /* The values by class, without those of `none`. */
 static json_t *by_class(const float *values, float none, const smt_evaluation *e)
 {
     json_t *object = json_object();
     for (int c = 0; c < e->info.class_count; c++) {
-        if (values[c] == none) {
-            continue;
-        }
-        char *name = smt_utf8(e->info.classes[c]);
-        if (!name || json_object_set_new(object, name, json_real((double)values[c]))) {
-            smt_free(name);
+        if (values[c] != none &&
+            smt_json_set(object, e->info.classes[c], json_real((double)values[c]))) {
             json_decref(object);
             return NULL;
         }
-        smt_free(name);
     }
     return object;
 }
@@ -42,7 +29,7 @@ describe(const smt_decision *decision, const smt_calibration *c, const smt_evalu
                              "views",
                              decision->views,
                              "fitted_on",
-                             text(e->set),
+                             smt_json_text(e->set),
                              "split",
                              e->split,
                              "images",
@@ -56,7 +43,7 @@ describe(const smt_decision *decision, const smt_calibration *c, const smt_evalu
     if (json && decision->rejects) {
         json_t *rejection = json_pack("{s:o,s:b,s:o,s:o,s:f,s:f}",
                                       "target",
-                                      text(decision->target),
+                                      smt_json_text(decision->target),
                                       "per_class",
                                       (int)decision->per_class,
                                       "purity_of",

@@ -1,18 +1,11 @@
 /* metrics.json. */
+#include "base/json.h"
+
 #include <semtinel/evaluate.h>
 
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-static json_t *text(const char *value)
-{
-    char *clean = smt_utf8(value);
-    json_t *json = clean ? json_string(clean) : NULL;
-    smt_free(clean);
-    return json;
-}
 
 static json_t *number(double value)
 {
@@ -42,7 +35,7 @@ static json_t *class_rows(const smt_evaluation *e)
         const smt_class_score *s = &e->metrics->classes[c];
         if (smt_metrics_active(e->metrics, c)) {
             json_t *row = averages(s);
-            json_object_set_new(row, "class", text(e->map->classes[c]));
+            json_object_set_new(row, "class", smt_json_text(e->map->classes[c]));
             json_object_set_new(row, "support", whole(s->support));
             json_object_set_new(row, "predicted", whole(s->predicted));
             json_array_append_new(rows, row);
@@ -75,7 +68,7 @@ static json_t *mapping(const smt_class_map *map)
 {
     json_t *lines = json_array();
     for (int i = 0; i < map->line_count; i++) {
-        json_array_append_new(lines, text(map->lines[i]));
+        json_array_append_new(lines, smt_json_text(map->lines[i]));
     }
     return lines;
 }
@@ -134,7 +127,7 @@ static json_t *rejection_rows(const smt_evaluation *e)
         json_array_append_new(rows,
                               json_pack("{s:o,s:o,s:f,s:I,s:I,s:o}",
                                         "class",
-                                        text(e->info.classes[c]),
+                                        smt_json_text(e->info.classes[c]),
                                         "purity_asked",
                                         asked > 0 ? json_real(asked) : json_null(),
                                         "threshold",
@@ -157,7 +150,7 @@ static json_t *rejection(const smt_evaluation *e)
     smt_rejection r = smt_rejection_measure(e);
     return json_pack("{s:o,s:o,s:b,s:I,s:f,s:o,s:I,s:I,s:I}",
                      "target",
-                     text(e->info.decision.target),
+                     smt_json_text(e->info.decision.target),
                      "classes",
                      rejection_rows(e),
                      "per_class",
@@ -183,37 +176,38 @@ smt_status smt_save_metrics(const smt_evaluation *e, const char *path, smt_error
     const struct {
         const char *name;
         json_t *value;
-    } fields[] = {{"semtinel", text(smt_version())},
-                  {"model", text(e->model)},
-                  {"format", text(e->info.format)},
-                  {"precision", text(e->info.precision)},
-                  {"views", whole((size_t)e->info.decision.views)},
-                  {"dataset", text(e->set)},
-                  {"split", text(e->split)},
-                  {"images", whole(m->count)},
-                  {"skipped", whole(e->skipped)},
-                  {"trained_on", whole(e->trained)},
-                  {"accuracy", number(m->accuracy)},
-                  {"accuracy_95", interval(m->accuracy_95)},
-                  {"macro_avg", averages(&m->macro)},
-                  {"macro_f1_95", interval(m->macro_f1_95)},
-                  {"weighted_avg", averages(&m->weighted)},
-                  {"interval_method", text("percentile bootstrap over images, 2.5% to 97.5%")},
-                  {"log_loss", number(m->log_loss)},
-                  {"top2_accuracy", number(m->top2)},
-                  {"expected_calibration_error", number(m->calibration_error)},
-                  {"expected_calibration_error_equal_counts", number(m->calibration_error_equal)},
-                  {"calibration_error_by_chance", number(m->calibration_chance)},
-                  {"calibration_error_by_chance_95", number(m->calibration_chance_95)},
-                  {"temperature", number((double)e->info.decision.temperature)},
-                  {"expected_calibration_error_uncalibrated", number(smt_uncalibrated_error(e))},
-                  {"calibration_bins", bins(m)},
-                  {"risk_coverage", coverage(e)},
-                  {"rejection", rejection(e)},
-                  {"classes", class_rows(e)},
-                  {"confusion", confusion(m)},
-                  {"mapping", mapping(e->map)},
-                  {"seconds", number(e->seconds)}};
+    } fields[] = {
+        {"semtinel", smt_json_text(smt_version())},
+        {"model", smt_json_text(e->model)},
+        {"format", smt_json_text(e->info.format)},
+        {"precision", smt_json_text(e->info.precision)},
+        {"views", whole((size_t)e->info.decision.views)},
+        {"dataset", smt_json_text(e->set)},
+        {"split", smt_json_text(e->split)},
+        {"images", whole(m->count)},
+        {"skipped", whole(e->skipped)},
+        {"trained_on", whole(e->trained)},
+        {"accuracy", number(m->accuracy)},
+        {"accuracy_95", interval(m->accuracy_95)},
+        {"macro_avg", averages(&m->macro)},
+        {"macro_f1_95", interval(m->macro_f1_95)},
+        {"weighted_avg", averages(&m->weighted)},
+        {"interval_method", smt_json_text("percentile bootstrap over images, 2.5% to 97.5%")},
+        {"log_loss", number(m->log_loss)},
+        {"top2_accuracy", number(m->top2)},
+        {"expected_calibration_error", number(m->calibration_error)},
+        {"expected_calibration_error_equal_counts", number(m->calibration_error_equal)},
+        {"calibration_error_by_chance", number(m->calibration_chance)},
+        {"calibration_error_by_chance_95", number(m->calibration_chance_95)},
+        {"temperature", number((double)e->info.decision.temperature)},
+        {"expected_calibration_error_uncalibrated", number(smt_uncalibrated_error(e))},
+        {"calibration_bins", bins(m)},
+        {"risk_coverage", coverage(e)},
+        {"rejection", rejection(e)},
+        {"classes", class_rows(e)},
+        {"confusion", confusion(m)},
+        {"mapping", mapping(e->map)},
+        {"seconds", number(e->seconds)}};
     bool failed = !root;
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         failed = json_object_set_new(root, fields[i].name, fields[i].value) || failed;

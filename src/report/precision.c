@@ -1,10 +1,10 @@
 /* The same network in several precisions: accuracy, agreement
  * with the first, size, classes; and layers' sensitivity. */
+#include "base/json.h"
 #include "report/draw.h"
 
 #include <semtinel/precision.h>
 
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -196,22 +196,22 @@ static json_t *row_json(const measured *row)
     json_t *classes = json_object();
     for (int c = 0; c < e->metrics->class_count; c++) {
         if (e->metrics->classes[c].support) {
-            json_object_set_new(classes,
-                                e->map->classes[c],
-                                json_pack("{s:f,s:f,s:I}",
-                                          "recall",
-                                          e->metrics->classes[c].recall,
-                                          "f1",
-                                          e->metrics->classes[c].f1,
-                                          "support",
-                                          (json_int_t)e->metrics->classes[c].support));
+            smt_json_set(classes,
+                         e->map->classes[c],
+                         json_pack("{s:f,s:f,s:I}",
+                                   "recall",
+                                   e->metrics->classes[c].recall,
+                                   "f1",
+                                   e->metrics->classes[c].f1,
+                                   "support",
+                                   (json_int_t)e->metrics->classes[c].support));
         }
     }
-    return json_pack("{s:s,s:s,s:f,s:f,s:f,s:I,s:f,s:s,s:o}",
+    return json_pack("{s:s,s:o,s:f,s:f,s:f,s:I,s:f,s:o,s:o}",
                      "name",
                      row->file.name,
                      "file",
-                     smt_path_name(row->file.path),
+                     smt_json_text(smt_path_name(row->file.path)),
                      "accuracy",
                      e->metrics->accuracy,
                      "macro_f1",
@@ -223,7 +223,7 @@ static json_t *row_json(const measured *row)
                      "ms_per_image",
                      e->count ? 1000 * e->seconds / (double)e->count : 0,
                      "worst_class",
-                     row->worst >= 0 ? e->map->classes[row->worst] : "",
+                     smt_json_text(row->worst >= 0 ? e->map->classes[row->worst] : ""),
                      "classes",
                      classes);
 }
@@ -234,9 +234,9 @@ static smt_status save_json(const measured *rows, int count, const char *path, s
     for (int i = 0; i < count; i++) {
         json_array_append_new(list, row_json(&rows[i]));
     }
-    json_t *root = json_pack("{s:s,s:s,s:I,s:o}",
+    json_t *root = json_pack("{s:o,s:s,s:I,s:o}",
                              "set",
-                             rows[0].evaluation->set,
+                             smt_json_text(rows[0].evaluation->set),
                              "split",
                              rows[0].evaluation->split,
                              "images",

@@ -62,7 +62,9 @@ for folder in "$data/" "$data/train/new"; do
     run 1 "$semtinel" quantize "$work/run" --calibrate "$data" -o "$folder"
     says 'lies inside .*; name a folder outside of it'
 done
-run 3 "$semtinel" quantize "$work/run" --calibrate "$data" --evaluate "$work/spoilt" -o "$work/precisions/"
+latin=$work/$(printf 'gest\366rt') # no UTF-8, and precision.json is
+cp -r "$work/spoilt" "$latin"
+run 3 "$semtinel" quantize "$work/run" --calibrate "$data" --evaluate "$latin" -o "$work/precisions/"
 [ "$(grep -c 'measuring on' "$work/out")" = 1 ] || fail "quantize --evaluate says more than once what it measures on"
 [ "$(grep -c 'torn.png' "$work/err")" = 1 ] || fail "quantize --evaluate names an unreadable image more than once"
 [ "$(grep -c '"agreement"' "$work/precisions/precision.json")" = 4 ] || fail "not four precisions"
