@@ -19,11 +19,11 @@ extern "C" {
 
 typedef struct smt_adapt_options {
     double prior;  /* the old statistics count like so many images, 0 .. 1e6 */
-    double most;   /* the largest share of the new statistics, 0 .. 1; default 0.12 */
+    double most;   /* the largest share of the new statistics, 0 .. 1 */
     int batch;     /* images a step, 2 .. 1024 */
     uint64_t seed; /* of the images' order */
 } smt_adapt_options;
-/* 64, 1, 64, 1. */
+/* 64, 0.12, 64, 1. */
 SMT_API smt_adapt_options smt_adapt_defaults(void);
 
 typedef struct smt_adaptation {
@@ -32,7 +32,7 @@ typedef struct smt_adaptation {
      * show one class only would take the class for the microscope: 1 / classes when all images are
      * predicted as one class, 1 when all classes are equally frequent. */
     double variety;
-    double share;         /* of the new statistics: variety * images / (images + prior) */
+    double share; /* of the new statistics: variety * images / (images + prior), at most `most` */
     double mean_shift;    /* of the means, in old deviations: root mean square over all channels */
     double largest_shift; /* the largest of them */
 } smt_adaptation;
