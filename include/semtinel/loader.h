@@ -35,8 +35,6 @@ typedef struct smt_loader_options {
                     * Needs shuffle. */
     float extra_share; /* part of every batch that comes from the second set, 0 .. 0.9; the first
                           sets the epoch's length */
-    float smoothing;   /* target: 1 - smoothing + smoothing / classes for the class, smoothing /
-                          classes else; 0 .. 0.5 */
     float mixup; /* alpha of Beta(alpha, alpha); 0: none. Images 2k and 2k + 1 of a batch are mixed
                   * with each other: a = l a + (1 - l) b, b = l b + (1 - l) a with l >= 0.5, labels
                   * likewise */
@@ -48,7 +46,7 @@ typedef struct smt_loader_options {
     smt_augment_options augmentation;
 } smt_loader_options;
 
-/* For training: shuffle, augment, smoothing 0.1, no mixup, full batches only. */
+/* For training: shuffle, augment, no mixup, full batches only. */
 SMT_API smt_loader_options smt_loader_defaults(int classes);
 /* For evaluation: in order, every image once, nothing random. */
 SMT_API smt_loader_options smt_loader_plain(int classes);

@@ -64,11 +64,6 @@ SMT_API void smt_quantizer_destroy(smt_quantizer **quantizer);
 SMT_API float *
 smt_quantizer_input(const smt_pixels *pixels, const smt_preprocess *preprocess, int channels);
 
-/* The float network (equalised: the same function as the model's), and the simulated int8 one; both
- * end with logits. Owned by the quantizer. */
-SMT_API smt_graph *smt_quantizer_real(const smt_quantizer *quantizer);
-SMT_API smt_graph *smt_quantizer_simulated(const smt_quantizer *quantizer);
-
 /* The annotated graph for the writers: quant of every value, scales of weights and biases, softmax
  * at its end. */
 SMT_API smt_status smt_quantizer_export(const smt_quantizer *quantizer,

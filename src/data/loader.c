@@ -20,7 +20,6 @@ smt_loader_options smt_loader_defaults(int classes)
     smt_loader_options options = smt_loader_plain(classes);
     options.shuffle = true;
     options.partial = false;
-    options.smoothing = 0.1f;
     options.augment = true;
     options.augmentation = smt_augment_defaults();
     return options;
@@ -49,8 +48,6 @@ static smt_status check(const smt_loader_set *set,
         wrong = "balance must be in 0 .. 1 and needs shuffle";
     } else if (!within(o->extra_share, 0, 0.9f) || (o->extra_share > 0 && !extra)) {
         wrong = "extra_share must be in 0 .. 0.9 and needs a second set";
-    } else if (!within(o->smoothing, 0, 0.5f)) {
-        wrong = "smoothing must be in 0 .. 0.5";
     } else if (!within(o->mixup, 0, 100) || !within(o->mixup_probability, 0, 1)) {
         wrong = "mixup must be in 0 .. 100 and its probability in 0 .. 1";
     } else if (!within(o->style, 0, 1) || (o->style > 0 && !o->augment)) {

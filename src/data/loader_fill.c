@@ -71,16 +71,6 @@ static int label_of(const smt_loader *l, size_t position)
     return l->sets[code & SMT_LOADER_EXTRA ? 1 : 0].labels[code & ~SMT_LOADER_EXTRA];
 }
 
-/* Adds share times the smoothed one-hot row of a label. */
-static void add_target(const smt_loader *l, int label, float share, float *row)
-{
-    int classes = l->options.classes;
-    float rest = l->options.smoothing / (float)classes;
-    for (int c = 0; c < classes; c++) {
-        row[c] += share * (rest + (c == label ? 1 - l->options.smoothing : 0));
-    }
-}
-
 /* Gamma(shape, 1): Marsaglia and Tsang 2000, with their boost for shapes below 1. */
 static double gamma_deviate(smt_rng *rng, double shape)
 {
@@ -153,11 +143,12 @@ void smt_loader_fill(smt_loader *l,
             index[slot] = l->order[start + (size_t)i];
         }
         float share = i < pairs_end ? pair_share(l, start + (size_t)(i & ~1)) : 1;
-        add_target(l, label_of(l, start + (size_t)i), share, target + slot * classes);
+        float *row = target + slot * classes;
+        row[label_of(l, start + (size_t)i)] += share;
         if (share >= 1) {
             continue;
         }
-        add_target(l, label_of(l, start + (size_t)(i ^ 1)), 1 - share, target + slot * classes);
+        row[label_of(l, start + (size_t)(i ^ 1))] += 1 - share;
         if ((i & 1) && i > first) {
             mix_both(input + (slot - 1) * image, input + slot * image, share, image);
         } else if ((i & 1) || i + 1 == end) { /* the other one is outside the range */

@@ -101,13 +101,3 @@ void smt_quantizer_destroy(smt_quantizer **quantizer)
         *quantizer = NULL;
     }
 }
-
-smt_graph *smt_quantizer_real(const smt_quantizer *quantizer)
-{
-    return quantizer->reference;
-}
-
-smt_graph *smt_quantizer_simulated(const smt_quantizer *quantizer)
-{
-    return quantizer->simulated;
-}

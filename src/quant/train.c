@@ -407,7 +407,6 @@ smt_status smt_quantizer_train(smt_quantizer *q,
     loading.batch = options->batch;
     loading.channels = shape.c;
     loading.seed = options->seed;
-    loading.smoothing = 0;
     loading.mean = preprocess->mean;
     loading.scale = preprocess->scale;
     smt_loader_set set = {.pixels = pixels, .labels = labels};

@@ -147,7 +147,6 @@ static smt_status make_loaders(smt_run *run, smt_error *error)
     l.seed = o->seed;
     l.balance = (float)o->balance;
     l.extra_share = d->extra ? (float)o->extra_share : 0;
-    l.smoothing = 0; /* the loss does it */
     l.mixup = (float)o->mixup;
     l.style = o->no_augment ? 0 : (float)o->style;
     l.augment = !o->no_augment;

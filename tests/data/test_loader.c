@@ -151,23 +151,6 @@ static void shuffling_deals_every_image_once(void **state)
     }
 }
 
-static void targets_are_smoothed(void **state)
-{
-    (void)state;
-    smt_loader_options options = smt_loader_defaults(CLASSES);
-    options.batch = BATCH;
-    options.smoothing = 0.2f;
-    smt_loader *loader = make(NULL, &options, NULL);
-    collect(loader, 0, &first);
-    for (int i = 0; i < first.count; i++) {
-        for (int c = 0; c < CLASSES; c++) {
-            float wanted = c == labels[first.index[i]] ? 0.85f : 0.05f;
-            assert_true(fabsf(first.target[i * CLASSES + c] - wanted) < 1e-6f);
-        }
-    }
-    smt_loader_destroy(&loader);
-}
-
 static void balance_evens_the_classes(void **state)
 {
     (void)state;
@@ -209,7 +192,6 @@ static void the_second_set_has_its_share_of_every_batch(void **state)
     options.batch = BATCH;
     options.partial = true;
     options.extra_share = 0.25f;
-    options.smoothing = 0;
     smt_loader *loader = make(&extra, &options, NULL);
     collect(loader, 1, &first);
     int at = 0, own = 0, at_front = 0, times[EXTRA] = {0};
@@ -247,7 +229,6 @@ static void mixup_mixes_pairs_and_their_labels(void **state)
     options.batch = 7; /* odd: the last image has no partner */
     options.partial = true;
     options.augment = false;
-    options.smoothing = 0;
     options.mixup = 0.4f;
     options.mixup_probability = 0.75f;
     smt_loader *loader = make(NULL, &options, NULL);
@@ -464,9 +445,6 @@ static void refuses_wrong_options_and_short_memory(void **state)
     options.scale = 0;
     refuse(&set, NULL, &options, "scale");
     options = good;
-    options.smoothing = NAN;
-    refuse(&set, NULL, &options, "smoothing");
-    options = good;
     options.style = 0.5f;
     options.augment = false;
     refuse(&set, NULL, &options, "style");
@@ -508,7 +486,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plain_is_every_image_in_order),
         cmocka_unit_test(shuffling_deals_every_image_once),
-        cmocka_unit_test(targets_are_smoothed),
         cmocka_unit_test(balance_evens_the_classes),
         cmocka_unit_test(the_second_set_has_its_share_of_every_batch),
         cmocka_unit_test(mixup_mixes_pairs_and_their_labels),

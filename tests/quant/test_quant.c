@@ -105,10 +105,8 @@ static double error_of(smt_quantizer *q)
 {
     float exact[IMAGES * CLASSES], rounded[IMAGES * CLASSES];
     smt_error error;
-    assert_int_equal(quant_logits(smt_quantizer_real(q), pool, images, IMAGES, exact, &error),
-                     SMT_OK);
-    assert_int_equal(
-        quant_logits(smt_quantizer_simulated(q), pool, images, IMAGES, rounded, &error), SMT_OK);
+    assert_int_equal(quant_logits(q->reference, pool, images, IMAGES, exact, &error), SMT_OK);
+    assert_int_equal(quant_logits(q->simulated, pool, images, IMAGES, rounded, &error), SMT_OK);
     double signal = 0, noise = 0;
     for (int i = 0; i < IMAGES * CLASSES; i++) {
         signal += (double)exact[i] * (double)exact[i];
@@ -162,8 +160,7 @@ static void test_simulation_is_edge(void **state)
     assert_int_equal(smt_edge_start(&plan, arena, plan.arena_bytes, &runner, &detail), SMT_EDGE_OK);
 
     float simulated[IMAGES * CLASSES];
-    assert_int_equal(
-        quant_logits(smt_quantizer_simulated(q), pool, images, IMAGES, simulated, &error), SMT_OK);
+    assert_int_equal(quant_logits(q->simulated, pool, images, IMAGES, simulated, &error), SMT_OK);
     smt_edge_operator softmax;
     last_values last;
     assert_true(smt_edge_get_operator(&net, net.operator_count - 1, &softmax));
