@@ -1,10 +1,10 @@
 /* semtinel bench MODEL: the report. */
+#include "base/json.h"
 #include "cli/bench.h"
 #include "cli/cli.h"
 
 #include <semtinel/format.h>
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,11 +89,10 @@ static json_t *operators_json(const bench_report *r)
 
 static int print_json(const char *path, const bench_report *r)
 {
-    char *name = smt_utf8(path);
     json_t *object = json_pack(
-        "{s:s, s:s, s:s, s:f, s:I, s:I, s:I, s:i, s:f, s:f, s:f, s:f, s:i, s:f, s:f, s:o}",
+        "{s:o, s:s, s:s, s:f, s:I, s:I, s:I, s:i, s:f, s:f, s:f, s:f, s:i, s:f, s:f, s:o}",
         "model",
-        name ? name : "",
+        smt_json_text(path),
         "runtime",
         r->runtime,
         "kernels",
@@ -124,7 +123,6 @@ static int print_json(const char *path, const bench_report *r)
         1e3 * r->seconds[0],
         "operators",
         operators_json(r));
-    smt_free(name); /* json_pack has copied it */
     return bench_print_json(object);
 }
 

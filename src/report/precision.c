@@ -49,11 +49,8 @@ static double agreement(const measured *first, const measured *m, size_t unlabel
 {
     const smt_evaluation *a = first->evaluation, *b = m->evaluation;
     size_t same = 0, count = unlabelled ? unlabelled : a->count;
-    int classes = a->info.class_count;
     for (size_t i = 0; i < count; i++) {
-        same += unlabelled ? first->predicted[i] == m->predicted[i]
-                           : smt_argmax(a->probabilities + i * (size_t)classes, classes) ==
-                                 smt_argmax(b->probabilities + i * (size_t)classes, classes);
+        same += unlabelled ? first->predicted[i] == m->predicted[i] : a->top[i] == b->top[i];
     }
     return count ? (double)same / (double)count : 0;
 }

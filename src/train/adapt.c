@@ -98,12 +98,7 @@ static smt_status measure_variety(const smt_model *model,
                               logits ? "interrupted" : "out of memory");
         }
         for (int i = 0; !status && i < count; i++) {
-            const float *row = logits + (size_t)i * classes;
-            size_t best = 0;
-            for (size_t c = 1; c < classes; c++) {
-                best = row[c] > row[best] ? c : best;
-            }
-            seen[best]++;
+            seen[smt_argmax(logits + (size_t)i * classes, (int)classes)]++;
             total++;
         }
     }

@@ -7,11 +7,7 @@ void smt_tally_add(smt_tally *tally, const float *logits, const int *truth, int 
 {
     int classes = tally->classes;
     for (int i = 0; i < batch; i++) {
-        const float *row = logits + (size_t)i * (size_t)classes;
-        int best = 0;
-        for (int c = 1; c < classes; c++) {
-            best = row[c] > row[best] ? c : best;
-        }
+        int best = smt_argmax(logits + (size_t)i * (size_t)classes, classes);
         tally->confusion[truth[i] * classes + best]++;
     }
 }
