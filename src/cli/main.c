@@ -2,6 +2,7 @@
 #include "base/guess.h"
 #include "cli/cli.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -185,6 +186,19 @@ static void catch_signals(void)
             sigaction(numbers[i], &action, NULL);
         }
     }
+    /* Beyond 'ulimit -f' a write fails like any other. */
+    signal(SIGXFSZ, SIG_IGN);
+}
+
+/* A stream that came closed is opened the wrong way round: its number goes to no file that is
+ * written, and what is written to it fails. */
+static void hold_streams(void)
+{
+    for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; stream++) {
+        if (fcntl(stream, F_GETFD) < 0) {
+            (void)open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+        }
+    }
 }
 
 int cli_report(const smt_error *error)
@@ -324,6 +338,7 @@ static int dispatch(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    hold_streams();
     smt_log_set(log_line, NULL);
     smt_progress_set(show_progress, NULL);
     catch_signals();

@@ -118,6 +118,16 @@ expect 1 "cannot write to standard output" bash -c '"$0" audit images --json - >
 [ "$(wc -l <piped.csv)" -eq 81 ] || fail "-o /dev/stdout: $(wc -l <piped.csv) lines"
 "$semtinel" predict run images -o /dev/null --quiet || fail "-o /dev/null"
 [ -c /dev/null ] || fail "/dev/null was replaced"
+# A stream that comes closed does not hand its number, and its lines, to a file that is written.
+expect 3 "" bash -c '"$0" predict run images/ler nowhere.png -o told.csv 2>&-' "$semtinel"
+grep -q semtinel told.csv && fail "closed standard error: $(cat told.csv)"
+expect 1 "cannot write to standard output" bash -c '"$0" evaluate run images -o told >&-' "$semtinel"
+[ "$(grep -c "^measuring on" told/log.txt)" -eq 1 ] || fail "closed standard output: $(cat told/log.txt)"
+# Beyond ulimit -f a write fails like any other.
+mkdir small
+expect 1 "small/x.onnx: cannot write: File too large" bash -c 'ulimit -f 4 && "$0" export run -o small/x.onnx' "$semtinel"
+expect 1 "cannot write: File too large" bash -c 'ulimit -f 4 && "$0" split images small/parts --quiet' "$semtinel"
+[ -z "$(ls -A small)" ] || fail "ulimit -f leaves $(find small)"
 "$semtinel" evaluate run images -o evaluation 2>&1 | true # the reader leaves at once
 left=$(find . -name '*.tmp.*' -o -name '.partial*')
 [ -z "$left" ] || fail "a closed pipe leaves $left"
