@@ -75,11 +75,11 @@ static smt_status add_folder(cli_paths *list, seen *s, const char *folder, smt_e
         char *path = smt_path_join(folder, entries[i]);
         if (!path) {
             status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", folder);
-        } else if (smt_path_is_directory(path)) {
-            status = add_folder(list, s, path, error);
-            smt_free(path);
         } else if (smt_is_image_entry(path, entries[i])) {
             status = add_path(list, path, error);
+        } else if (entries[i][0] != '.' && smt_path_is_directory(path)) {
+            status = add_folder(list, s, path, error);
+            smt_free(path);
         } else {
             smt_free(path);
         }

@@ -188,6 +188,10 @@ expect 0 "" "$semtinel" calibrate run/model.safetensors images -o run/model.safe
 mkdir mixed && cp kept.png mixed && echo "not an image" >mixed/._kept.png && mkfifo mixed/pipe.png && ln -s /dev/zero mixed/zero.png
 expect 0 "" timeout -k 1 60 "$semtinel" predict run mixed
 [ "$(wc -l <out)" -eq 2 ] || fail "predict mixed: $(cat out)"
+mkdir mixed/.thumbnails && cp kept.png mixed/.thumbnails
+expect 0 "" "$semtinel" predict run mixed
+grep -q thumbnails out && fail "predict looks into hidden folders: $(cat out)"
+expect 0 "thumbnails/kept" "$semtinel" predict run mixed/.thumbnails
 expect 0 "^/dev/stdin," bash -c 'cat kept.png | "$0" predict run /dev/stdin' "$semtinel"
 # No image, no header.
 echo junk >junk.png
