@@ -18,7 +18,7 @@ const cli_option cli_common_options[] = {
      0,
      CLI_UINT64(&cli_shared.seed, "N"),
      "seed of everything random; same seed, same result"},
-    {"quiet", 'q', CLI_FLAG(&cli_shared.quiet), "print errors only"},
+    {"quiet", 'q', CLI_FLAG(&cli_shared.quiet), "print warnings and errors only"},
     {0},
 };
 
