@@ -46,6 +46,7 @@ static smt_status load(const char *operand, smt_prediction_table **table, smt_er
                           "%s: no such file; name a folder that 'semtinel evaluate -o' wrote",
                           path);
     }
+    status = status || !output ? status : smt_check_kept(output, path, error);
     status = status ? status : smt_predictions_load(path, table, error);
     smt_free(path);
     return status;

@@ -130,13 +130,22 @@ static smt_status run_block(job *j)
     return status;
 }
 
+/* What is written is neither the model nor an image. */
+static smt_status check_kept(const job *j, const char *source)
+{
+    const klarf_options *o = j->options;
+    smt_status status = cli_check_kept(o->output, source, j->error);
+    return status || !o->csv ? status : cli_check_kept(o->csv, source, j->error);
+}
+
 static smt_status add_image(job *j, size_t index, const char *defect, const smt_klarf_image *image)
 {
     const smt_image_file *file = NULL;
     bool closes = smt_klarf_images_closes(j->images, image);
     smt_status status = closes || j->count == BLOCK ? run_block(j) : SMT_OK;
     status = status ? status : smt_klarf_images_take(j->images, image, defect, &file, j->error);
-    if (file) {
+    status = status || !file ? status : check_kept(j, file->path);
+    if (!status && file) {
         j->items[j->count++] =
             (item){.defect = index, .file = file, .page = (size_t)image->page - 1};
     }
@@ -422,7 +431,8 @@ smt_status cli_klarf_classify(const smt_klarf *klarf,
     j->klarf = klarf;
     j->options = options;
     j->error = error;
-    status = prepare(j);
+    status = check_kept(j, options->model);
+    status = status ? status : prepare(j);
     status = status ? status : read_numbers(j, numbers);
     status = status ? status : classify_all(j);
     if (!status && all_lost(j)) {

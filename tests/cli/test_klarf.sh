@@ -158,6 +158,13 @@ says 'holds 64 images, not the number 99 of defect 6'; says '2 images skipped'
 expect 3 'holds 64 images, not the number 99 of defect 6' "$semtinel" klarf gone/two.001 --model run -o partly.001
 says '2 whose images are lost'
 rm gone/two.tif
+cp one/one.tif kept.tif && cp run/model.safetensors kept.safetensors
+for line in "-o one/one.tif" "-o kept.001 --csv one/one.tif" "-o run/model.safetensors" "-o kept.001 --csv run/model.safetensors"; do
+    # shellcheck disable=SC2086
+    expect 1 "is to be read, and would be overwritten; name another file" "$semtinel" klarf one/one.001 --model run $line
+done
+[ -e kept.001 ] && fail "a KLARF whose list was refused"
+cmp -s one/one.tif kept.tif && cmp -s run/model.safetensors kept.safetensors || fail "klarf overwrote what it reads"
 [ -w /dev/full ] && { expect 1 '/dev/full: cannot write' "$semtinel" klarf one/one.001 --model run -o /dev/full --csv full.csv; [ -e full.csv ] && fail "a list of a KLARF that was not written"; }
 expect 1 'none of its 64 images could be read; --images names their folder' "$semtinel" klarf gone/two.001 --model run -o g.001
 expect 1 'no image to copy' "$semtinel" klarf gone/two.001 -o g --keep-unclassified
