@@ -226,7 +226,7 @@ refuse(const cli_command *command, const cli_option **table, int count, int key,
 }
 
 /* Also where a value is missing before it ("--threads --help"), among letters ("-qh") and shortened
- * ("--he"). */
+ * ("--he"); not behind a letter that is no option: "-dash.png" is a file. */
 static bool asks_for_help(int argc, char **argv, const char *letters, const struct option *names)
 {
     for (int i = 1; i < argc && strcmp(argv[i], "--"); i++) {
@@ -237,6 +237,9 @@ static bool asks_for_help(int argc, char **argv, const char *letters, const stru
     optind = 0;
     int key;
     while ((key = getopt_long(argc, argv, letters, names, NULL)) != -1 && key != 'h') {
+        if (key == '?' && optopt > 0 && optopt < 256) {
+            return false;
+        }
     }
     return key == 'h';
 }
