@@ -223,7 +223,7 @@ int cli_audit(int argc, char **argv)
     if (args.strict && (sum->conflicts_exact + sum->conflicts_near || sum->leaks[SMT_SPLIT_VAL] ||
                         sum->leaks[SMT_SPLIT_TEST])) {
         smt_log(SMT_LOG_ERROR,
-                "%s: has label conflicts or leaks (above), which --strict does not allow",
+                "%s: has label conflicts or leaks, which --strict does not allow",
                 operands[0]);
         code = EXIT_FAILED;
     }
