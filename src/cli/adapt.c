@@ -37,18 +37,14 @@ static const cli_command command = {
     .arguments = "RUN IMAGES... -o RUN2",
     .summary = "Fit a run to images of another microscope, without labels.",
     .details =
-        "Measures the batch-norm statistics anew on IMAGES (files, or folders that are searched; "
-        "labels are not used) and\n"
-        "mixes them with the old ones: n images get the share n / (n + --prior), less where they "
-        "show few classes only,\n"
-        "by the predictions of RUN. Weights stay. Give images as they come from the tool, of all "
-        "kinds, defects and clean.\n"
-        "\n"
+        "Measures the batch-norm statistics on IMAGES (files, or folders that are searched; labels "
+        "are not used) and mixes them with the old ones. The new statistics of n images get the "
+        "share n / (n + --prior), at most --most, and less if RUN predicts only few classes on "
+        "them. Weights stay. Give images as they come from the tool, of all kinds, defects and "
+        "clean.\n\n"
         "RUN is a run's folder or its model.safetensors; exported files have no batch norm left. "
-        "RUN2 can be evaluated,\n"
-        "calibrated, quantised and exported like any run. Temperature and thresholds are kept "
-        "from RUN; calibrate again\n"
-        "where labelled images are to be had.",
+        "RUN2 can be evaluated, calibrated, quantised and exported like any run. It keeps RUN's "
+        "temperature and thresholds; calibrate it again if you have labelled images.",
     .examples =
         "  semtinel adapt run tool2/images -o run-tool2\n"
         "  semtinel adapt run tool2/images -o run-tool2 --quantize --calibrate data/train\n",

@@ -17,16 +17,14 @@ static const cli_command command = {
     .name = "bench",
     .arguments = "MODEL | --train",
     .summary = "Measure the speed and memory of a network or of training steps on this machine.",
-    .details = "MODEL: latency of one image on one thread, images a second on one thread and on "
-               "all, the time from opening the file\n"
-               "to the first result, working and resident memory, and the median time of every "
-               "operator. A .tflite file runs\n"
-               "through the edge runtime, anything else (a run, .safetensors, .onnx, .pth) through "
-               "the training engine in float32.\n"
-               "--train: a step is forward, loss, backward and Adam on one batch of random images; "
-               "loading and augmenting are not part of it.\n"
-               "Rates are images a second: of the median step and of the fastest one, which other "
-               "programs disturb least.",
+    .details =
+        "MODEL: latency of one image on one thread, images/s on one thread and on all, the time "
+        "from opening the file to the first result, working and resident memory, and the median "
+        "time of every operator. A .tflite file runs through the edge runtime, anything else (a "
+        "run, .safetensors, .onnx, .pth) through the training engine in float32.\n\n"
+        "--train: a step is forward, loss, backward and Adam on one batch of random images; "
+        "loading and augmenting are not part of it. Rates are images/s of the median step and of "
+        "the fastest one, which other programs disturb least.",
     .examples = "  semtinel bench model-int8.tflite\n"
                 "  semtinel bench run --threads 2 --json\n"
                 "  semtinel bench --train\n"

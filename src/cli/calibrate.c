@@ -25,15 +25,15 @@ static const cli_option options[] = {
     {"views",
      0,
      CLI_CHOICE(&views, "1|8"),
-     "of an image, turned and mirrored, whose mean probabilities count; kept in the model"},
+     "classify by the mean of so many views, turned and mirrored; kept in the model"},
     {"purity",
      0,
      CLI_REAL(&purity, -1, 1, "X"),
-     "share of the automatic decisions that must be right; -1: not asked for"},
+     "share of the automatic decisions that must be right; -1: no such limit"},
     {"purity-of",
      0,
      CLI_PAIRS(&purity_of, "CLASS=X"),
-     "purity of what is taken for this class, whatever holds for the others; may be repeated"},
+     "purity of the predictions of this class, instead of --purity; may be repeated"},
     {"sure",
      0,
      CLI_REAL(&sure, 0.5, 0.999, "X"),
@@ -41,8 +41,8 @@ static const cli_option options[] = {
     {"max-rejection",
      0,
      CLI_REAL(&rejection, -1, 1, "X"),
-     "largest share sent to review; -1: not asked for"},
-    {"per-class", 0, CLI_FLAG(&per_class), "the target holds for each predicted class by itself"},
+     "largest share sent to review; -1: no such limit"},
+    {"per-class", 0, CLI_FLAG(&per_class), "a threshold of its own for each predicted class"},
     {"unfamiliar",
      0,
      CLI_REAL(&unfamiliar, 0, 0.5, "X"),
@@ -50,7 +50,7 @@ static const cli_option options[] = {
     {"foreign",
      0,
      CLI_INPUT(&foreign, "DIR"),
-     "images of another kind, to measure how well they are told apart, with or without "
+     "images of another kind, to measure how well they are recognised, with or without "
      "--unfamiliar"},
     {"map",
      0,
@@ -62,35 +62,24 @@ static const cli_option options[] = {
 static const cli_command command = {
     .name = "calibrate",
     .arguments = "MODEL DATASET",
-    .summary = "Make a model's confidence mean something, and decide when it should not decide.",
+    .summary = "Calibrate a model's confidence, and set its thresholds for review.",
     .details =
-        "Fits one temperature to the validation images, so that of the predictions with "
-        "confidence 0.8 about 80% are right,\n"
-        "and on request thresholds under which 'predict' says 'review'. Both are kept in "
-        "the model (a checkpoint or a run's\n"
-        "folder) and go along with it through quantize and export. Fit on images that the "
-        "model was not trained on, and\n"
-        "evaluate on others than those of the fit. Of a folder without val/ the part is "
-        "taken that the training held out. The\n"
-        "temperature stays 1 where the images do not show that it is another.\n"
-        "\n"
-        "--views 8 takes the mean over each image turned by quarters and mirrored, which is "
-        "right more often and surer of\n"
-        "what it is right about, in eight times the time. It is kept in the model: 'predict' "
-        "and 'evaluate' then do the same,\n"
-        "with exported files too, and so does exported C on a board.\n"
-        "\n"
-        "A purity that is just reached on a hundred images is not reached on others, as the "
-        "threshold was chosen by them.\n"
-        "Therefore it has to be shown: with --sure 0.8 it holds on other images in about "
-        "eight of ten cases. To show 95%, at\n"
-        "least 32 decisions have to be right in a row, 59 with --sure 0.95; where no "
-        "threshold shows it, all goes to review.\n"
-        "\n"
-        "--purity-of asks for another purity where a mistake costs more, or less: of the "
-        "predictions of that class alone, and\n"
-        "--purity then is for the others; without --purity, those are always decided. "
-        "'clean' names every kind of clean.",
+        "Fits one temperature to the validation images, so that of the predictions with confidence "
+        "0.8 about 80% are right, and on request thresholds under which 'predict' says 'review'. "
+        "Both are kept in the model (a checkpoint or a run's folder); quantize and export keep "
+        "them. Fit on images that the model was not trained on, and evaluate on others again. "
+        "Where a folder has no val/, the part that the training held out is used. The temperature "
+        "stays 1 unless the images show otherwise.\n\n"
+        "--views 8 classifies by the mean over each image turned by quarters and mirrored. That is "
+        "right more often, in eight times the time. It is kept in the model: 'predict', 'evaluate' "
+        "and exported C on a board then do the same.\n\n"
+        "A threshold that just reaches the purity on a hundred images misses it on others. So the "
+        "purity has to be shown: with --sure 0.8 it holds on other images in about eight of ten "
+        "cases. To show 95%, at least 32 decisions have to be right in a row, 59 with --sure 0.95; "
+        "where no threshold shows it, all images go to review.\n\n"
+        "--purity-of sets another purity for the predictions of one class, where a mistake costs "
+        "more, or less. --purity is then for the other classes; without it, those are always "
+        "decided automatically. 'clean' means every kind of clean.",
     .examples =
         "  semtinel calibrate run ../data\n"
         "  semtinel calibrate run ../data --purity 0.95\n"

@@ -15,8 +15,8 @@
 #define CLI_OPTION_VIEWS(choice)                                                                   \
     {                                                                                              \
         "views", 0, CLI_CHOICE(choice, "auto|1|8"),                                                \
-            "of an image, turned and mirrored, whose mean probabilities count; auto: as "          \
-            "'calibrate --views' had it, else 1"                                                   \
+            "classify by the mean of so many views, turned and mirrored; auto: as set by "         \
+            "'calibrate --views', else 1"                                                          \
     }
 void cli_choose_views(smt_classifier *classifier, int choice);
 

@@ -24,10 +24,9 @@ static const cli_command command = {
     .arguments = "OUT1 OUT2 ...",
     .summary = "Put evaluations side by side, and say which difference is more than chance.",
     .details = "Each operand is a folder that 'semtinel evaluate -o' wrote (or its "
-               "predictions.csv). Only images that all of them\n"
-               "hold count. For each pair McNemar's test looks at the images that one gets right "
-               "and the other wrong: p is the\n"
-               "probability of a split at least as uneven if both were equally good.",
+               "predictions.csv). Only images that all of them hold count. For each pair, "
+               "McNemar's test looks at the images that one gets right and the other wrong: p is "
+               "the probability of a split at least as uneven if both were equally good.",
     .examples = "  semtinel compare out-float out-int8\n"
                 "  semtinel compare out-width075 out-width1 out-teacher -o comparison.json\n",
     .min_operands = 2,

@@ -39,8 +39,8 @@ static const cli_command command = {
     .name = "evaluate",
     .arguments = "MODEL DATASET -o OUT",
     .summary = "Measure a model on labelled images.",
-    .details = "MODEL is a run's folder or a model file; a .tflite runs through the edge runtime "
-               "that ships. DATASET is a folder\n"
+    .details = "MODEL is a run's folder or a model file; a .tflite runs through the edge runtime. "
+               "DATASET is a folder\n"
                "of class folders, or of train/, val/, test/ with class folders inside. OUT gets "
                "metrics.json,\n"
                "classification_report.txt, confusion_matrix.png, .svg and .csv, predictions.csv, "
@@ -51,7 +51,7 @@ static const cli_command command = {
                "Class names that differ in case, punctuation, plural or by a common synonym are "
                "matched. A predicted class that\n"
                "the set lacks counts as 'other', and so does a true class that the model does not "
-               "know; what was mapped is said.",
+               "know; mappings are printed.",
     .examples = "  semtinel evaluate run ../data -o out\n"
                 "  semtinel evaluate model-int8.tflite ../data -o out --split val\n"
                 "  semtinel evaluate run ../foreign -o out --map scratch=other --map stain=other\n",

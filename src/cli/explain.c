@@ -15,7 +15,7 @@ static const cli_option options[] = {
     {"layer",
      0,
      CLI_TEXT(&layer, "NODE"),
-     "look at this layer instead of the last one that knows places; 'semtinel info' lists them"},
+     "look at this layer instead of the last one with a spatial map; 'semtinel info' lists them"},
     {"source",
      0,
      CLI_INPUT(&source, "MODEL"),
@@ -29,12 +29,10 @@ static const cli_command command = {
     .arguments = "MODEL IMAGE... -o DIR",
     .summary = "Show where in an image the evidence for a class lies (Grad-CAM).",
     .details = "For each image (folders are searched) DIR gets NAME.png, the image under a map of "
-               "the evidence, and a row in\n"
-               "explanations.csv: the class, its confidence, where the map has its peak and its "
-               "centre (0 .. 1 from left and top), and\n"
-               "the share of the map above half of the peak. An int8 model predicts itself; the "
-               "map comes from its float source,\n"
-               "--source. Files of other precisions hold weights to look into themselves.",
+               "the evidence, and a row in explanations.csv: the class, its confidence, the map's "
+               "peak and centre (0 .. 1 from left and top), and the share of the map above half of "
+               "the peak. An int8 model makes the prediction, and its float source (--source) "
+               "gives the map. Models of other precisions give the map themselves.",
     .examples =
         "  semtinel explain run ../data/test/bridge -o why\n"
         "  semtinel explain model-int8.tflite wafer.png -o why --source run --class bridge\n",

@@ -38,17 +38,14 @@ static const cli_command command = {
     .summary = "Write a model for another runtime.",
     .details =
         "MODEL is a run's folder or a model file. Formats by suffix: .onnx, .tflite, .pb "
-        "(TensorFlow graph),\n"
-        "saved_model.pb (TensorFlow SavedModel), .h5 (Keras weights), .safetensors, "
-        "labels.txt, .json (class map and\n"
-        "metadata). Networks have batch norm folded, take (p - 128) / 128, or pixels with "
-        "--raw-input, and end with\n"
-        "softmax; .h5 and .safetensors hold the weights as trained, which never take raw "
-        "pixels: with --all the table says\n"
-        "which file takes what. Int8 files are made by 'quantize'.\n"
-        "-o FOLDER/ writes an int8 .tflite as C99 source for a microcontroller, which decides "
-        "as 'predict' does: with the\n"
-        "model's views, temperature and thresholds (see calibrate).",
+        "(TensorFlow graph), saved_model.pb (TensorFlow SavedModel), .h5 (Keras weights), "
+        ".safetensors, labels.txt, .json (class map and metadata). Int8 files are made by "
+        "'quantize'.\n\n"
+        "Networks have batch norm folded, take (p - 128) / 128 for grey levels p, or pixels with "
+        "--raw-input, and end with softmax. .h5 and .safetensors hold the weights as trained and "
+        "always take scaled input; with --all the table says what each file takes.\n\n"
+        "-o FOLDER/ writes an int8 .tflite as C99 source for a microcontroller. It decides as "
+        "'predict' does: with the model's views, temperature and thresholds (see calibrate).",
     .examples = "  semtinel export run -o model.onnx -o model.tflite\n"
                 "  semtinel export run -o model.tflite --float16 --raw-input\n"
                 "  semtinel export run --all out\n"

@@ -21,11 +21,9 @@ static const cli_command command = {
     .arguments = "MODEL...",
     .summary = "Say what is in a model file.",
     .details = "MODEL is a run's folder, or a file that semtinel reads or writes: safetensors, "
-               "TensorFlow Lite (float and\n"
-               "quantised), ONNX, PyTorch .pth, Keras .h5. Shown are layers, shapes, parameters, "
-               "multiply-adds (MACs)\n"
-               "for one image, bytes, quantisation, classes, preprocessing and where the model "
-               "comes from.",
+               "TensorFlow Lite (float and quantised), ONNX, PyTorch .pth, Keras .h5, TensorFlow "
+               ".pb. It prints layers, shapes, parameters, multiply-adds (MACs) for one image, "
+               "bytes, quantisation, classes, preprocessing and where the model comes from.",
     .examples = "  semtinel info run\n"
                 "  semtinel info --brief model.tflite model.onnx\n"
                 "  semtinel info --json model-int8.tflite | jq .arena_bytes\n",

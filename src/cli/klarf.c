@@ -20,7 +20,7 @@ static const cli_option options[] = {
     {"images",
      0,
      CLI_INPUT(&given.folder, "DIR"),
-     "folder of the images, in place of the KLARF's own"},
+     "folder of the images, instead of the KLARF's own"},
     {"type",
      0,
      CLI_TEXT(&given.type, "TYPE"),
@@ -33,7 +33,7 @@ static const cli_option options[] = {
     {"class",
      0,
      CLI_PAIRS(&given.numbers, "NAME=NUMBER"),
-     "the number to write for one of the model's classes, in place of the one that ClassLookup has "
+     "the number to write for one of the model's classes, instead of the one that ClassLookup has "
      "for its name; may be repeated"},
     {"csv",
      0,
@@ -50,22 +50,16 @@ static const cli_command command = {
     .summary = "Read a fab's defect files, and write a model's classes back into them.",
     .details =
         "FILE is a KLARF of version 1.1, 1.2 or 1.8. Without --model the images of its defects are "
-        "copied into class folders\n"
-        "for 'train', OUT/CLASS/LOT_WAFER_DEFECT_N.png, by the class that ClassLookup names; "
-        "OUT/defects.csv says where each\n"
-        "comes from. Pages of a TIFF become PNGs, other files are copied byte for byte.\n"
-        "\n"
+        "copied into class folders for 'train', OUT/CLASS/LOT_WAFER_DEFECT_N.png, by the class "
+        "that ClassLookup names; OUT/defects.csv says where each comes from. Pages of a TIFF "
+        "become PNGs, other files are copied byte for byte.\n\n"
         "With --model each defect gets the class with the largest mean probability over its "
-        "images, and OUT is the KLARF,\n"
-        "byte for byte but for that column and the rows that ClassLookup lacked. Classes meet by "
-        "name, as everywhere; new ones\n"
-        "get free numbers. A defect for review (see calibrate) and one without an image keep their "
-        "number.\n"
-        "\n"
-        "Images are looked for below the KLARF's folder only: of an absolute path, or one that "
-        "leads out of it, the last part\n"
-        "counts. Images that are missing or cannot be read are named, skipped and lead to exit "
-        "code 3.",
+        "images. OUT is a copy of the KLARF, in which only the column of the classes changes, and "
+        "missing classes are added to ClassLookup with free numbers. Classes are matched by name. "
+        "A defect for review (see calibrate) and one without an image keep their number.\n\n"
+        "Images are looked for below the KLARF's folder only; of an absolute path, or one that "
+        "leads out of the folder, only the file name is used. Images that are missing or cannot be "
+        "read are named and skipped, and the exit code is 3.",
     .examples = "  semtinel klarf reviewed/*.001 -o images\n"
                 "  semtinel klarf lot7.001 --model run -o lot7-classified.001 --csv lot7.csv\n"
                 "  semtinel klarf lot8.klarf --images /data/lot8 --type Patch -o images\n"

@@ -22,7 +22,7 @@ static const cli_option options[] = {
      0,
      CLI_REAL(&surest, 0, 1, "X"),
      "share of the images of each predicted class that is copied, surest first; 1: all"},
-    {"link", 0, CLI_FLAG(&by_link), "make hard links, which take no space, in the place of copies"},
+    {"link", 0, CLI_FLAG(&by_link), "make hard links, which take no space, instead of copies"},
     CLI_OPTION_CLASSES(&names),
     {0},
 };
@@ -33,17 +33,12 @@ static const cli_command command = {
     .summary = "Sort images without labels into class folders.",
     .details =
         "Each PATH is an image or a folder, which is searched with all its folders. MODEL "
-        "classifies each in eight views, turned\n"
-        "and mirrored, and takes the mean; of each predicted class the images it is surest of are "
-        "copied to OUT/CLASS/.\n"
-        "OUT/labels.csv lists all images with class, confidence, and the copy where there is "
-        "one.\n"
-        "\n"
-        "That is how a model learns another microscope's images without labels: train it again, "
-        "on the images it was trained\n"
-        "on and, with --also, on OUT. Look through the folders before, if you have the time: a "
-        "wrong image is moved or\n"
-        "deleted at a glance.",
+        "classifies each image by the mean of eight views, turned and mirrored. Of each predicted "
+        "class, the images with the highest confidence are copied to OUT/CLASS/. OUT/labels.csv "
+        "lists all images with class, confidence, and the copy if there is one.\n\n"
+        "So a model can learn another microscope's images without labels: train it again, on its "
+        "own training images and, with --also, on OUT. Look through the folders first, and move or "
+        "delete the images that lie in the wrong one.",
     .examples = "  semtinel label run tool2/images -o tool2-labelled\n"
                 "  semtinel train images --also tool2-labelled -o run-tool2\n"
                 "  semtinel label model-int8.tflite inbox -o sorted --surest 1 --link\n",

@@ -76,20 +76,16 @@ static const cli_command command = {
     .name = "quantize",
     .arguments = "MODEL --calibrate DIR -o OUT",
     .summary = "Make an int8 or dynamic-range model.",
-    .details = "MODEL is a run's folder or a float model file. Weights become int8 with a scale "
-               "for each output channel, values\n"
-               "int8 with one scale, by the arithmetic of TensorFlow Lite's reference kernels. "
-               "Calibration takes the training\n"
-               "part of DIR if it has one. --qat fine-tunes the weights through a simulation of "
-               "just this arithmetic, so that\n"
-               "the int8 network answers as the float one does: for networks that began with "
-               "ImageNet's weights. Those from\n"
-               "semtinel's own lose nothing to calibration alone.\n"
-               "\n"
-               "OUT as a folder gets float32, float16, dynamic range, int8 and, with --qat, "
-               "fine-tuned int8 models, as .tflite\n"
-               "and .onnx; --evaluate DATASET adds precision.txt, .json and .png, which set them "
-               "side by side.",
+    .details =
+        "MODEL is a run's folder or a float model file. Weights become int8 with one scale per "
+        "output channel, values between layers int8 with one scale, by the arithmetic of "
+        "TensorFlow Lite's reference kernels. Calibration uses the training part of DIR if it has "
+        "one. --qat fine-tunes the weights through an exact simulation of this arithmetic, towards "
+        "the outputs of the float network. Networks from ImageNet weights gain by it; for those "
+        "from semtinel's own weights calibration alone is enough.\n\n"
+        "OUT as a folder gets float32, float16, dynamic range, int8 and, with --qat, fine-tuned "
+        "int8 models, as .tflite and .onnx; --evaluate DATASET adds precision.txt, .json and .png, "
+        "which compare them.",
     .examples =
         "  semtinel quantize run --calibrate images -o model-int8.tflite\n"
         "  semtinel quantize run --calibrate images --qat images --epochs 10 -o model-int8.tflite\n"

@@ -134,16 +134,13 @@ int cli_run(int argc, char **argv)
         .name = "run",
         .arguments = "MODEL.tflite --input in.bin --output out.bin",
         .summary = "Run a TensorFlow Lite network on raw tensors.",
-        .details = "The input file holds the bytes of the network's inputs, in order, in their own "
-                   "type and\n"
-                   "layout (NHWC), for one run or for several one after another; the output file "
-                   "gets those of\n"
-                   "its outputs. --trace prints, after each\n"
-                   "operator, its index and name, its output tensor, that one's bytes and the "
-                   "CRC-32 (IEEE)\n"
-                   "of them: two runtimes agree when their traces do. int8 results are those of "
-                   "TensorFlow\n"
-                   "Lite Micro's reference kernels, bit for bit, with any set of kernels.",
+        .details =
+            "The input file holds the bytes of the network's inputs, in order, in their own type "
+            "and layout (NHWC), for one run or for several in sequence; the output file gets the "
+            "bytes of the outputs. --trace prints for each operator its index and name, its output "
+            "tensor, and the size and CRC-32 (IEEE) of that tensor's bytes: two runtimes agree "
+            "when their traces do. int8 results are those of TensorFlow Lite Micro's reference "
+            "kernels, bit for bit, with any set of kernels.",
         .examples = "  semtinel run model.tflite --input image.bin --output probabilities.bin\n"
                     "  semtinel run model.tflite --input image.bin --trace | diff - golden.crc\n",
         .min_operands = 1,

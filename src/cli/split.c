@@ -79,7 +79,7 @@ static int parse(int argc, char **argv, char ***operands)
         {"link",
          0,
          CLI_FLAG(&options.link),
-         "make hard links, which take no space, in the place of copies"},
+         "make hard links, which take no space, instead of copies"},
         {"merge", 0, CLI_FLAG(&merge), "pool a source that has splits already"},
         {"threshold",
          0,

@@ -13,11 +13,10 @@ static const cli_command command = {
     .arguments = "[OUT]",
     .summary = "Simulate SEM images of every class.",
     .details =
-        "Writes OUT/CLASS/CLASS_NUMBER.png, with --splits OUT/train, OUT/val and OUT/test with 70, "
-        "15 and 15 percent of each\n"
-        "class. Same seed, same bytes, whatever the number of threads. --sheet draws a contact "
-        "sheet instead, or as well\n"
-        "when OUT is given. The image of a number is the same in every run that simulates it.",
+        "Writes OUT/CLASS/CLASS_NUMBER.png, with --splits OUT/train, OUT/val and OUT/test "
+        "with 70, 15 and 15 percent of each class. The same seed gives the same bytes at "
+        "any number of threads, and each image depends on the seed and its number, not on how many "
+        "are made. --sheet draws a contact sheet instead, or as well when OUT is given.",
     .examples = "  semtinel synth simulated --per-class 200\n"
                 "  semtinel synth simulated --preset phase3 --per-class 500 --splits --seed 7\n"
                 "  semtinel synth --preset phase3 --sheet sheet.png\n",

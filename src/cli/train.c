@@ -17,24 +17,19 @@ static const cli_command command = {
     .name = "train",
     .arguments = "DATASET -o RUN",
     .summary = "Train MobileNetV3-Small on a folder of images.",
-    .details =
-        "DATASET holds class folders, or train/ and val/ with class folders inside; test/ is never "
-        "touched. Without a\n"
-        "val/, whole groups of near-duplicates are held out of the training images.\n"
-        "\n"
-        "RUN gets model.safetensors (the epoch with the best macro F1 on the validation images), "
-        "history.csv, curves.png,\n"
-        "log.txt and checkpoint.safetensors, from which --resume goes on after Ctrl-C or a crash,\n"
-        "to the same bits. It\n"
-        "takes the options that the run was started with, so that they need not be repeated.\n"
-        "\n"
-        "--init: 'default' starts from the backbone that semtinel ships for --width 1 and 0.75,\n"
-        "trained on simulated images; 'none' from random weights; anything else is a model file\n"
-        "or another RUN, whose layers are taken where they fit.\n"
-        "\n"
-        "Where the simulator knows the classes by name, a fifth of every batch is simulated\n"
-        "images, unless --init names\n"
-        "weights of yours: the network then does better on images of other tools (--mix-synth).",
+    .details = "DATASET holds class folders, or train/ and val/ with class folders inside; test/ "
+               "is never read. Without a val/, whole groups of near-duplicates are held out of the "
+               "training images.\n\n"
+               "RUN gets model.safetensors (the epoch with the best macro F1 on the validation "
+               "images), history.csv, curves.png, log.txt and checkpoint.safetensors. After Ctrl-C "
+               "or a crash, --resume continues from the checkpoint, with the options that the run "
+               "was started with, to the same bytes as without the interruption.\n\n"
+               "--init: 'default' starts from the backbone that semtinel ships for --width 1 and "
+               "0.75, trained on simulated images; 'none' from random weights; anything else is a "
+               "model file or another RUN, whose layers are taken where they fit.\n\n"
+               "If the simulator knows the classes by name, a fifth of every batch is simulated "
+               "images, unless --init names your own weights. The network then does better on "
+               "images of other tools (--mix-synth).",
     .examples = "  semtinel train images -o run\n"
                 "  semtinel train images -o run --init none --epochs 100 --rate 2e-3\n"
                 "  semtinel train images -o run --init other-run --freeze-epochs 5 --freeze-bn\n"
