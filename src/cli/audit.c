@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define SHEET_PAIRS 30
+
 static struct {
     const char *json, *sheet;
     int rows, sheet_pairs;
@@ -174,7 +176,7 @@ int cli_audit(int argc, char **argv)
 {
     smt_audit_options options = smt_audit_defaults();
     args.rows = 12;
-    args.sheet_pairs = 30;
+    args.sheet_pairs = SHEET_PAIRS;
     const cli_option table[] = {
         {"json",
          0,
@@ -203,7 +205,9 @@ int cli_audit(int argc, char **argv)
     if (code >= 0) {
         return code;
     }
-
+    if (args.sheet_pairs != SHEET_PAIRS && !args.sheet) {
+        return cli_usage(&command, "--sheet-pairs is of the contact sheet: give --sheet FILE too");
+    }
     smt_error error = {SMT_OK, ""};
     smt_dataset *dataset = NULL;
     smt_pool *pool = NULL;

@@ -203,6 +203,7 @@ int cli_bench(int argc, char **argv)
 {
     bench b = {
         .batch = 32, .steps = 15, .runs = 200, .width = 1.0, .model = smt_mobilenet_defaults()};
+    const bench usual = b;
     int three = 0, set = 0;
     const cli_option options[] = {
         {"train", 0, CLI_FLAG(&b.train), "measure training steps"},
@@ -230,6 +231,15 @@ int cli_bench(int argc, char **argv)
     }
     if (b.train == (operand_count == 1)) {
         return cli_usage(&command, "say what to measure: a model, or --train");
+    }
+    if (b.train && b.runs != usual.runs) {
+        return cli_usage(&command, "--runs is of a network; --train has --steps");
+    }
+    if (!b.train && (b.batch != usual.batch || b.steps != usual.steps || b.width != usual.width ||
+                     b.model.input_size != usual.model.input_size || b.model.wide_head || three)) {
+        return cli_usage(&command,
+                         "--batch, --size, --width, --channels, --wide-head and --steps are of "
+                         "--train; a network is what it is");
     }
     if (set && (b.train || !bench_through_edge(operands[0]))) {
         return cli_usage(&command, "--kernels is of .tflite files");

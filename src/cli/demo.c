@@ -208,6 +208,9 @@ int cli_demo(int argc, char **argv)
     if (!ends_with(output, ".mp4") && !ends_with(output, ".gif")) {
         return cli_usage(&command, "-o %s: a video is written as .mp4 or .gif", output);
     }
+    if (source && !overlay) {
+        return cli_usage(&command, "--source is the model of --overlay: give that too");
+    }
     bool only_gif = ends_with(output, ".gif");
     smt_error error = {0};
     smt_pool *pool = NULL;

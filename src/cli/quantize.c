@@ -11,10 +11,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#define IMAGES 200
 #define FEW 8 /* images whose ranges say little of others */
 
 static const char *output, *calibrate, *qat, *evaluate, *sensitivity;
-static int scheme = 1, method, images = 200, epochs;
+static int scheme = 1, method, images = IMAGES, epochs;
 static double percentile, rate; /* as the library has them, until given */
 static bool no_equalize, no_correction, no_split, raw_input;
 static cli_list keep, splits, agree;
@@ -525,10 +526,15 @@ int cli_quantize(int argc, char **argv)
     if (!calibrate && !(scheme == 0 && format)) {
         return cli_usage(&command, "--calibrate DIR is needed: ranges are measured on images");
     }
-    if (scheme == 0 && format && (qat || sensitivity)) {
-        return cli_usage(
-            &command,
-            "--qat and --sensitivity are of int8 values, and --scheme dynamic leaves values float");
+    if (!calibrate && (images != IMAGES || no_equalize || no_correction)) {
+        return cli_usage(&command,
+                         "--images, --no-equalize and --no-bias-correction are of calibration: "
+                         "give --calibrate DIR too");
+    }
+    if (scheme == 0 && format && (qat || sensitivity || method)) {
+        return cli_usage(&command,
+                         "--qat, --sensitivity and --method are of int8 values, and --scheme "
+                         "dynamic leaves values float");
     }
     if (keep.count && (scheme != 2 || !format)) {
         return cli_usage(&command,

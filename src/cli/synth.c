@@ -257,10 +257,11 @@ static int find_class(smt_synth_preset preset, const char *name)
 
 int cli_synth(int argc, char **argv)
 {
-    int preset = SMT_SYNTH_PHASE1, columns = 12, rows = 1;
+    enum { PER_CLASS = 100, COLUMNS = 12, ROWS = 1 };
+    int preset = SMT_SYNTH_PHASE1, columns = COLUMNS, rows = ROWS;
     bool force = false, twins = false;
     const char *sheet = NULL, *only = NULL;
-    job j = {.per_class = 100, .size = 128, .labels = BY_CLASS};
+    job j = {.per_class = PER_CLASS, .size = 128, .labels = BY_CLASS};
     smt_synth_defaults(&j.options);
     const cli_option options[] = {
         {"preset", 'p', CLI_CHOICE(&preset, "phase1|phase3"), "the set of classes"},
@@ -306,6 +307,16 @@ int cli_synth(int argc, char **argv)
     }
     if (!operand_count && !sheet) {
         return cli_usage(&command, "give a folder to write, or --sheet FILE");
+    }
+    if (!sheet && (columns != COLUMNS || rows != ROWS || only)) {
+        return cli_usage(&command,
+                         "--sheet-columns, --sheet-rows and --sheet-class are of the contact "
+                         "sheet: give --sheet FILE too");
+    }
+    if (!operand_count && (j.per_class != PER_CLASS || j.splits || j.labels || force)) {
+        return cli_usage(&command,
+                         "--per-class, --splits, --labels and --force are of a folder of images: "
+                         "name it too");
     }
     j.preset = (smt_synth_preset)preset;
     j.options.defect = !twins;

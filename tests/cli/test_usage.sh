@@ -62,7 +62,16 @@ expect 2 "synth: --noise nan: not a number in 0 .. 4" "$semtinel" synth x --nois
 expect 2 "quantize: --epochs and --rate are of fine-tuning: give --qat" "$semtinel" quantize run --calibrate . -o q.tflite --epochs 3
 expect 2 "quantize: --epochs and --rate are of fine-tuning: give --qat" "$semtinel" quantize run --calibrate . -o q.tflite --rate 1e-3
 expect 2 "quantize: --percentile counts with --method percentile" "$semtinel" quantize run --calibrate . -o q.tflite --percentile 99
-expect 2 "quantize: --qat and --sensitivity are of int8 values" "$semtinel" quantize run --qat . --scheme dynamic -o q.tflite
+expect 2 "quantize: --qat, --sensitivity and --method are of int8 values" "$semtinel" quantize run --qat . --scheme dynamic -o q.tflite
+expect 2 "quantize: --qat, --sensitivity and --method are of int8 values" "$semtinel" quantize run --calibrate . --method minmax \
+    --scheme dynamic -o q.tflite
+expect 2 "quantize: --images, .* are of calibration" "$semtinel" quantize run --images 50 --scheme dynamic -o q.tflite
+expect 2 "bench: --batch, .* are of --train" "$semtinel" bench run --batch 64
+expect 2 "bench: --runs is of a network" "$semtinel" bench --train --runs 3
+expect 2 "demo: --source is the model of --overlay" "$semtinel" demo run . -o d.gif --source .
+expect 2 "audit: --sheet-pairs is of the contact sheet" "$semtinel" audit . --sheet-pairs 3
+expect 2 "synth: --sheet-columns, .* are of the contact sheet" "$semtinel" synth images --sheet-rows 2
+expect 2 "synth: --per-class, .* are of a folder of images" "$semtinel" synth --sheet s.png --per-class 2
 expect 2 "quantize: --keep-float needs --scheme int8-float-io" "$semtinel" quantize run --calibrate . --scheme dynamic \
     --keep-float stem -o q.tflite
 expect 2 "quantize: -o q.foo: int8 models are written as .tflite and .onnx; q.foo/ is a folder" "$semtinel" quantize run --calibrate . -o q.foo
