@@ -45,6 +45,9 @@ typedef struct smt_run {
 /* A line for the user and for log.txt. */
 void smt_run_say(smt_run *run, smt_log_level level, const char *format, ...) SMT_PRINTF(3, 4);
 
+/* prepare.c: everything up to the first epoch. */
+smt_status smt_run_prepare(smt_run *run, smt_error *error);
+
 /* start.c: reads the weights that job->init names, unless they are optional, so that wrong ones are
  * told before the images are read; and settles the input's side where the options leave it open
  * (0): that of a run or model of ours, else SMT_SIZE. */

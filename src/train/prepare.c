@@ -1,0 +1,403 @@
+/* What a run needs before its first epoch: its folder and log, data, model, loaders, optimiser, and
+ * the state that it begins or goes on with. */
+#include "train/options.h"
+#include "train/run.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+static smt_status open_run(smt_run *run, smt_error *error)
+{
+    const char *folder = run->job->run;
+    smt_status status = smt_make_directory(folder, error);
+    if (status) {
+        return status;
+    }
+    run->model_path = smt_path_join(folder, "model.safetensors");
+    run->history_path = smt_path_join(folder, "history.csv");
+    char *log = smt_path_join(folder, "log.txt");
+    if (!run->model_path || !run->history_path || !log) {
+        smt_free(log);
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", folder);
+    }
+    /* The lock goes with the process, however it ends. Some network file systems have none. */
+    run->log = fopen(log, "a+");
+    if (!run->log) {
+        status = smt_fail(error, SMT_ERR_IO, "%s: cannot write: %s", log, strerror(errno));
+    } else if (flock(fileno(run->log), LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) {
+        fclose(run->log);
+        run->log = NULL;
+        status = smt_fail(error,
+                          SMT_ERR_IO,
+                          "%s: another process is training there; wait for it, or name another "
+                          "folder",
+                          folder);
+    } else if (!run->job->resume && fseek(run->log, 0, SEEK_END) == 0) {
+        run->old_log = ftell(run->log);
+    }
+    smt_free(log);
+    return status;
+}
+
+static void describe_data(smt_run *run)
+{
+    const smt_train_data *d = run->data;
+    smt_run_say(run,
+                SMT_LOG_INFO,
+                "%s: %d %s, %zu training %s, %zu validation %s%s",
+                run->job->dataset,
+                d->class_count,
+                smt_plural((size_t)d->class_count, "class", "classes"),
+                d->train_count,
+                smt_plural(d->train_count, "image", "images"),
+                d->val_count,
+                smt_plural(d->val_count, "image", "images"),
+                d->held_out && d->val_count ? " (held out)" : "");
+    for (int c = 0; c < d->class_count; c++) {
+        smt_run_say(run,
+                    SMT_LOG_INFO,
+                    "  %-*s %5zu training %5zu validation",
+                    smt_utf8_pad(d->classes[c], 24),
+                    d->classes[c],
+                    d->train_images[c],
+                    d->val_images[c]);
+        if (d->train_images[c] == 1) {
+            smt_run_say(
+                run, SMT_LOG_WARNING, "class %s has one training image only", d->classes[c]);
+        }
+    }
+    if (d->pixels->failed_count) {
+        smt_run_say(run,
+                    SMT_LOG_WARNING,
+                    "%zu %s could not be read: skipped",
+                    d->pixels->failed_count,
+                    smt_plural(d->pixels->failed_count, "image", "images"));
+    }
+    if (!d->val_count) {
+        smt_run_say(
+            run,
+            SMT_LOG_WARNING,
+            "%s: too few images to hold any out for validation; the last epoch will be kept",
+            run->job->dataset);
+    }
+    if (d->extra) {
+        smt_run_say(run,
+                    SMT_LOG_INFO,
+                    "mixed in: %zu further %s, %.0f%% of every batch",
+                    d->extra->count,
+                    smt_plural(d->extra->count, "image", "images"),
+                    100 * run->options->extra_share);
+    }
+}
+
+static smt_status weigh_classes(smt_run *run, smt_error *error)
+{
+    const smt_train_data *d = run->data;
+    if (run->options->class_weight <= 0) {
+        return SMT_OK;
+    }
+    run->class_weight = smt_alloc((size_t)d->class_count, sizeof *run->class_weight);
+    if (!run->class_weight) {
+        return smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    }
+    double mean = (double)d->train_count / d->class_count;
+    for (int c = 0; c < d->class_count; c++) {
+        run->class_weight[c] =
+            (float)pow(mean / (double)d->train_images[c], run->options->class_weight);
+    }
+    return SMT_OK;
+}
+
+static smt_status make_loaders(smt_run *run, smt_error *error)
+{
+    const smt_train_options *o = run->options;
+    const smt_train_data *d = run->data;
+    smt_loader_options l = smt_loader_defaults(d->class_count);
+    l.batch = o->batch;
+    l.channels = o->arch.channels;
+    l.seed = o->seed;
+    l.balance = (float)o->balance;
+    l.extra_share = d->extra ? (float)o->extra_share : 0;
+    l.mixup = (float)o->mixup;
+    l.style = o->no_augment ? 0 : (float)o->style;
+    l.augment = !o->no_augment;
+    l.augmentation = o->augment;
+    l.mean = run->model->preprocess.mean;
+    l.scale = run->model->preprocess.scale;
+    /* A very small last batch would make batch statistics noisy: its images wait for another
+     * epoch's order. */
+    size_t rest = d->train_count % (size_t)o->batch;
+    l.partial = rest >= 8 || rest * 4 >= (size_t)o->batch;
+    smt_loader_set train = {d->pixels, d->train_labels}, val = {d->pixels, d->val_labels};
+    smt_loader_set extra = {d->extra, d->extra_labels};
+    smt_status status = smt_loader_create(
+        &train, d->extra ? &extra : NULL, &l, run->job->pool, &run->train_loader, error);
+    if (!status && d->val_count) {
+        smt_loader_options plain = smt_loader_plain(d->class_count);
+        plain.batch = o->batch;
+        plain.channels = o->arch.channels;
+        plain.mean = l.mean;
+        plain.scale = l.scale;
+        status = smt_loader_create(&val, NULL, &plain, run->job->pool, &run->val_loader, error);
+    }
+    return status;
+}
+
+/* One slot a trainable param. Weights of convolutions and of the classifier decay; biases and batch
+ * norm do not. */
+static smt_status make_optimizer(smt_run *run, smt_error *error)
+{
+    const smt_graph *graph = run->model->graph;
+    size_t params = (size_t)graph->param_count;
+    size_t *counts = smt_alloc(params, sizeof *counts);
+    run->slots = smt_alloc(params, sizeof *run->slots);
+    run->slot_param = smt_alloc(params, sizeof *run->slot_param);
+    run->slot_in_head = smt_alloc(params, sizeof *run->slot_in_head);
+    if (!counts || !run->slots || !run->slot_param || !run->slot_in_head) {
+        smt_free(counts);
+        return smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    }
+    for (int i = 0; i < graph->param_count; i++) {
+        const smt_param *p = &graph->params[i];
+        if (!p->trainable) {
+            continue;
+        }
+        int slot = run->slot_count++;
+        bool head = smt_run_in_head(graph, i);
+        run->slots[slot] = (smt_slot){.weight = p->data,
+                                      .count = p->count,
+                                      .decay = p->rank > 1,
+                                      .rate = head ? 1.0f : (float)run->options->backbone_rate};
+        run->slot_param[slot] = i;
+        run->slot_in_head[slot] = head;
+        counts[slot] = p->count;
+    }
+    smt_status status = smt_optimizer_create(
+        &run->options->optimizer, counts, run->slot_count, &run->optimizer, error);
+    smt_free(counts);
+    return status;
+}
+
+static smt_status make_buffers(smt_run *run, smt_error *error)
+{
+    const smt_mobilenet_options *arch = &run->options->arch;
+    size_t batch = (size_t)run->options->batch, classes = (size_t)run->data->class_count;
+    size_t pixels = (size_t)arch->input_size * (size_t)arch->input_size * (size_t)arch->channels;
+    run->input = smt_alloc(batch * pixels, sizeof *run->input);
+    run->target = smt_alloc(batch * classes, sizeof *run->target);
+    run->gradient = smt_alloc(batch * classes, sizeof *run->gradient);
+    run->index = smt_alloc(batch, sizeof *run->index);
+    run->truth = smt_alloc(batch, sizeof *run->truth);
+    run->tally.classes = (int)classes;
+    run->tally.confusion = smt_alloc(classes * classes, sizeof *run->tally.confusion);
+    if (!run->input || !run->target || !run->gradient || !run->index || !run->truth ||
+        !run->tally.confusion) {
+        return smt_fail(error, SMT_ERR_MEMORY, "out of memory for batches of %zu images", batch);
+    }
+    smt_exec_options options = {.max_batch = run->options->batch};
+    return smt_exec_create(run->model->graph, run->job->pool, &options, &run->infer, error);
+}
+
+/* Takes the earlier run's lines out of log.txt: what this one has said so far moves to the front.
+ */
+static smt_status clear_log(smt_run *run, smt_error *error)
+{
+    if (run->old_log <= 0 || run->log_failed) {
+        return SMT_OK;
+    }
+    bool good = fseek(run->log, 0, SEEK_END) == 0;
+    long end = good ? ftell(run->log) : -1;
+    size_t size = end > run->old_log ? (size_t)(end - run->old_log) : 0;
+    char *said = smt_alloc(size + 1, 1);
+    if (!said) {
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", run->job->run);
+    }
+    good = good && fseek(run->log, run->old_log, SEEK_SET) == 0 &&
+           fread(said, 1, size, run->log) == size && ftruncate(fileno(run->log), 0) == 0 &&
+           fseek(run->log, 0, SEEK_END) == 0 && fwrite(said, 1, size, run->log) == size &&
+           fflush(run->log) == 0;
+    smt_free(said);
+    run->old_log = 0;
+    return good ? SMT_OK
+                : smt_fail(error,
+                           SMT_ERR_IO,
+                           "%s/log.txt: cannot write: %s",
+                           run->job->run,
+                           strerror(errno));
+}
+
+/* Outputs of an earlier run in this folder would not belong to this one. */
+static smt_status clear_run(smt_run *run, smt_error *error)
+{
+    static const char *const names[] = {
+        "checkpoint.safetensors", "model.safetensors", "history.csv", "curves.png"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *path = smt_path_join(run->job->run, names[i]);
+        if (path) {
+            unlink(path);
+        }
+        smt_free(path);
+    }
+    return clear_log(run, error);
+}
+
+/* `exists`: a checkpoint to resume from; `held`: that or a model. */
+static smt_status resume_or_start(smt_run *run, bool exists, bool held, smt_error *error)
+{
+    smt_train_state *s = run->state;
+    if (!run->job->resume || !exists) {
+        if (run->job->resume) {
+            smt_run_say(run,
+                        SMT_LOG_INFO,
+                        "%s: no epoch is done yet: starting from the beginning",
+                        run->job->run);
+        }
+        smt_status status = smt_run_first_weights(run, error);
+        smt_start start = strcmp(s->origin, "none") == 0 ? SMT_START_RANDOM
+                          : run->job->init_optional      ? SMT_START_SHIPPED
+                                                         : SMT_START_WEIGHTS;
+        smt_train_resolve(&run->resolved, start, smt_loader_batches(run->train_loader));
+        s->plateau = smt_plateau_start(&run->options->schedule);
+        if (!status && start == SMT_START_RANDOM && run->options->freeze_bn) {
+            status = smt_fail(error,
+                              SMT_ERR_ARGUMENT,
+                              "--freeze-bn keeps the batch-norm statistics of the initial weights, "
+                              "and random weights have none: give --init MODEL, or leave it out");
+        }
+        if (!status) {
+            status = smt_train_check(run->options, error);
+        }
+        /* From here on the initial weights are there: a wrong --init costs an earlier run nothing.
+         */
+        if (!status && held) {
+            smt_run_say(run,
+                        SMT_LOG_INFO,
+                        "%s: held an earlier %s",
+                        run->job->run,
+                        exists ? "run, which is replaced (--resume would have gone on with it)"
+                               : "model, which is replaced");
+        }
+        if (!status) {
+            size_t steps = smt_loader_batches(run->train_loader);
+            smt_run_say(run,
+                        SMT_LOG_INFO,
+                        "%d x %d pixels, %d %s of %zu %s, learning rate up to %g",
+                        run->options->arch.input_size,
+                        run->options->arch.input_size,
+                        run->options->epochs,
+                        smt_plural((size_t)run->options->epochs, "epoch", "epochs"),
+                        steps,
+                        smt_plural(steps, "step", "steps"),
+                        run->options->schedule.rate);
+            status = clear_run(run, error);
+        }
+        return status;
+    }
+    smt_status status = smt_state_load(run->job->run, &run->key, s, run->optimizer, error);
+    if (status) {
+        return status;
+    }
+    if (s->finished) {
+        smt_run_say(run,
+                    SMT_LOG_INFO,
+                    "%s: was complete after %d %s",
+                    run->job->run,
+                    s->epoch,
+                    smt_plural((size_t)s->epoch, "epoch", "epochs"));
+    } else {
+        smt_params_scatter(run->model->graph, s->weights);
+        smt_run_say(run, SMT_LOG_INFO, "%s: going on after epoch %d", run->job->run, s->epoch);
+    }
+    return smt_run_save_outputs(run, s->best.epoch > 0, error);
+}
+
+/* A resumed run has the size, the epochs, the rate and the share that were settled when it began.
+ */
+static smt_status resolve_as_before(smt_run *run, smt_extra *mixed, smt_error *error)
+{
+    smt_train_options then;
+    smt_status status = smt_state_options(run->job->run, &then, mixed, error);
+    if (status) {
+        return status;
+    }
+    if (run->resolved.arch.input_size == 0) {
+        run->resolved.arch.input_size = then.arch.input_size;
+    }
+    if (run->resolved.epochs == 0) {
+        run->resolved.epochs = then.epochs;
+    }
+    if (run->resolved.schedule.rate <= 0) {
+        run->resolved.schedule.rate = then.schedule.rate;
+    }
+    if (run->resolved.extra_share < 0) {
+        run->resolved.extra_share = then.extra_share;
+    }
+    return SMT_OK;
+}
+
+smt_status smt_run_prepare(smt_run *run, smt_error *error)
+{
+    char *checkpoint = smt_state_path(run->job->run);
+    if (!checkpoint) {
+        return smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    }
+    bool exists = smt_path_exists(checkpoint);
+    smt_free(checkpoint);
+    /* Starting from the beginning would overwrite a model that was copied here, or whose checkpoint
+     * was thrown away. */
+    char *model = smt_path_join(run->job->run, "model.safetensors");
+    bool held = exists || (model && smt_path_exists(model));
+    smt_free(model);
+    if (run->job->resume && held && !exists) {
+        return smt_fail(error,
+                        SMT_ERR_ARGUMENT,
+                        "%s: holds a model, but no checkpoint.safetensors to go on from; name "
+                        "another folder (--init %s starts from its weights), or leave out --resume "
+                        "to train over it",
+                        run->job->run,
+                        run->job->run);
+    }
+    smt_extra mixed = {0}; /* of a complete run: it needs no such images again */
+    smt_status status = run->job->resume && exists ? resolve_as_before(run, &mixed, error)
+                                                   : smt_run_settle_size(run, error);
+    if (!status) {
+        status = smt_train_data_load(run->job, run->options, &mixed, &run->data, error);
+    }
+    if (!status && run->resolved.extra_share < 0) {
+        run->resolved.extra_share = run->data->extra ? SMT_EXTRA_SHARE : 0;
+    }
+    if (!status) {
+        status = open_run(run, error);
+    }
+    if (!status) {
+        describe_data(run);
+        status = smt_run_start_model(run, error);
+    }
+    if (!status) {
+        status = weigh_classes(run, error);
+    }
+    if (!status) {
+        status = make_loaders(run, error);
+    }
+    if (!status) {
+        status = make_optimizer(run, error);
+    }
+    if (!status) {
+        status = make_buffers(run, error);
+    }
+    if (!status) {
+        status = smt_state_create(run->options, run->model->graph, &run->state, error);
+    }
+    if (!status) {
+        run->key = (smt_state_key){run->options,
+                                   (const char *const *)run->data->classes,
+                                   run->data->class_count,
+                                   run->data->fingerprint,
+                                   run->data->mixed};
+        status = resume_or_start(run, exists, held, error);
+    }
+    return status;
+}
