@@ -256,20 +256,21 @@ static smt_status resume_or_start(smt_run *run, bool exists, bool held, smt_erro
                         run->job->run);
         }
         smt_status status = smt_run_first_weights(run, error);
+        if (status) {
+            return status;
+        }
         smt_start start = strcmp(s->origin, "none") == 0 ? SMT_START_RANDOM
                           : run->job->init_optional      ? SMT_START_SHIPPED
                                                          : SMT_START_WEIGHTS;
         smt_train_resolve(&run->resolved, start, smt_loader_batches(run->train_loader));
         s->plateau = smt_plateau_start(&run->options->schedule);
-        if (!status && start == SMT_START_RANDOM && run->options->freeze_bn) {
-            status = smt_fail(error,
-                              SMT_ERR_ARGUMENT,
-                              "--freeze-bn keeps the batch-norm statistics of the initial weights, "
-                              "and random weights have none: give --init MODEL, or leave it out");
+        if (start == SMT_START_RANDOM && run->options->freeze_bn) {
+            return smt_fail(error,
+                            SMT_ERR_ARGUMENT,
+                            "--freeze-bn keeps the batch-norm statistics of the initial weights, "
+                            "and random weights have none: give --init MODEL, or leave it out");
         }
-        if (!status) {
-            status = smt_train_check(run->options, error);
-        }
+        status = smt_train_check(run->options, error);
         /* From here on the initial weights are there: a wrong --init costs an earlier run nothing.
          */
         if (!status && held) {

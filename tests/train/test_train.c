@@ -615,16 +615,20 @@ static void test_no_memory(void **state)
     smt_pool *pool = NULL;
     assert_int_equal(smt_pool_create(1, &pool, NULL), SMT_OK);
     smt_train_job job = {.dataset = data, .run = a.run, .pool = pool};
-    smt_status status = SMT_ERR_MEMORY;
-    for (long i = 0; status; i += 1 + i / 40) {
-        smt_error error = {0};
-        smt_alloc_fail_after(i);
-        status = smt_train(&job, &o, &a.result, &error);
-        smt_alloc_fail_after(-1);
-        if (status && !error.message[0]) {
-            fail_msg("no message when allocation %ld fails", i);
+    for (int initial = 0; initial < 2; initial++) { /* weights: random, then of the first run */
+        smt_status status = SMT_ERR_MEMORY;
+        for (long i = 0; status; i += 1 + i / (initial ? 2000 : 40)) {
+            smt_error error = {0};
+            smt_alloc_fail_after(i);
+            status = smt_train(&job, &o, &a.result, &error);
+            smt_alloc_fail_after(-1);
+            if (status && !error.message[0]) {
+                fail_msg("no message when allocation %ld fails", i);
+            }
+            assert_true(i < 1000000);
         }
-        assert_true(i < 1000000);
+        job.init = a.run;
+        job.run = inside("memory-initial");
     }
     smt_pool_destroy(&pool);
     no_leftovers(a.run);
