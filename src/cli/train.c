@@ -7,6 +7,7 @@
 #include <semtinel/train.h>
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -114,7 +115,7 @@ typedef struct synth_run {
     int per_class, size;
     uint64_t seed;
     uint8_t *pixels;
-    bool failed;
+    atomic_bool failed;
 } synth_run;
 
 static void render(void *context, int task, int worker)
