@@ -84,6 +84,7 @@ static inline void dot(const uint32_t *x,
                        int32_t *s3)
 {
     int32_t a = *s0, b = *s1, c = *s2, d = *s3;
+#if defined(__OPTIMIZE__) && !defined(__clang__)
 #define STEP                                                                                       \
     "ldmia %[x]!, {r4, r5, r6, r8}\n\t"                                                            \
     "ldmia %[w]!, {r9, r10, r11, r12}\n\t"                                                         \
@@ -110,6 +111,14 @@ static inline void dot(const uint32_t *x,
     }
 #undef DOT
 #undef STEP
+#else /* a frame pointer takes one of the fourteen registers */
+    for (; steps > 0; steps--, x += 4, w += 4) {
+        a = __smlad((int16x2_t)x[0], (int16x2_t)w[0], a);
+        b = __smlad((int16x2_t)x[1], (int16x2_t)w[1], b);
+        c = __smlad((int16x2_t)x[2], (int16x2_t)w[2], c);
+        d = __smlad((int16x2_t)x[3], (int16x2_t)w[3], d);
+    }
+#endif
     *s0 = a;
     *s1 = b;
     *s2 = c;
