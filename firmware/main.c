@@ -7,7 +7,6 @@
  * stack and instructions.
  */
 #include "edge.h"
-#include "kernels/kernels.h"
 #include "semihost.h"
 #include "text.h"
 

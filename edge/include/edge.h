@@ -12,13 +12,18 @@
  *     smt_edge_model model;
  *     smt_edge_plan plan;
  *     smt_edge_runner runner;
- *     static uint64_t places[256], arena[12000];
+ *     static uint32_t places[1024];
+ *     static uint8_t arena[ARENA_BYTES] __attribute__((aligned(16)));
  *     if (smt_edge_open(file, file_bytes, &model, &error) ||
- *         smt_edge_make_plan(&model, smt_edge_kernels_best(), places, sizeof places, &plan, &error)
- * || smt_edge_start(&plan, arena, sizeof arena, &runner, &error)) report(error.message);
+ *         smt_edge_make_plan(&model, kernels, places, sizeof places, &plan, &error) ||
+ *         smt_edge_start(&plan, arena, sizeof arena, &runner, &error))
+ *         report(error.message);
  *     fill(smt_edge_input(&runner, 0));
  *     smt_edge_invoke(&runner, NULL, NULL);
  *     use(smt_edge_output(&runner, 0));
+ *
+ * kernels: smt_edge_kernels_dsp() on a Cortex-M, smt_edge_kernels_best() on a desk. `semtinel info`
+ * says how many bytes an int8 file wants of places and arena on a Cortex-M.
  *
  * Little-endian targets of 32 or 64 bits. All functions are reentrant; a runner is used by one
  * thread at a time, a model and a plan by any number.
@@ -216,6 +221,8 @@ smt_edge_kernels_best(void); /* the fastest that this processor runs */
 SMT_EDGE_API const smt_edge_kernels *smt_edge_kernels_avx2(void);
 SMT_EDGE_API const smt_edge_kernels *smt_edge_kernels_avx512(void);
 SMT_EDGE_API const smt_edge_kernels *smt_edge_kernels_neon(void);
+/* Cortex-M with the DSP extension; int8 only. Defined where the compiler targets one. */
+const smt_edge_kernels *smt_edge_kernels_dsp(void);
 SMT_EDGE_API const char *smt_edge_kernels_name(const smt_edge_kernels *kernels);
 
 /* The int8 results of an element-wise operator (HARD_SWISH, LOGISTIC, RELU, RELU6, QUANTIZE) for

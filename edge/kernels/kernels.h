@@ -173,8 +173,6 @@ void smt_ref_dequantise(const smt_edge_tensor *from, float *out);
 
 /* int8 only: plans arenas that fit the reference and the Cortex-M kernels alike, for exported C. */
 SMT_EDGE_API const smt_edge_kernels *smt_edge_kernels_portable(void);
-/* Cortex-M with the DSP extension; int8 only. Defined where the compiler targets one. */
-const smt_edge_kernels *smt_edge_kernels_dsp(void);
 
 /* Tables for map_s8, by the reference arithmetic of each function. Scales > 0. */
 typedef struct smt_map {
