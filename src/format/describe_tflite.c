@@ -2,7 +2,7 @@
 #include "format/describe.h"
 #include "format/tflite.h"
 
-#include <edge.h>
+#include "kernels/arm_dsp/dsp.h"
 
 #include <string.h>
 
@@ -121,8 +121,37 @@ static json_t *operator_json(const smt_edge_model *file,
     return layer;
 }
 
-/* Arena of a run with the portable kernels, as on a
- * microcontroller; nothing if the file cannot be run. */
+static void only_planned(const smt_product *p, const void *in, void *out, void *scratch)
+{
+    (void)p, (void)in, (void)out, (void)scratch;
+}
+
+/* What an int8 network needs on a Cortex-M: with the plan that the board makes of the file by its
+ * DSP kernels, and as exported C. False: `file` is no such network. */
+static bool add_board(const smt_edge_model *file, void *places, size_t bytes, json_t *root)
+{
+    const smt_edge_kernels *exported = smt_edge_kernels_portable();
+    smt_conv_kernel conv = *exported->conv_s8, depthwise = *exported->depthwise_s8;
+    conv.lead = smt_dsp_conv_lead;
+    conv.product = only_planned;
+    depthwise.lead = smt_dsp_depthwise_lead;
+    smt_edge_kernels dsp = *exported;
+    dsp.keep_tables = false;
+    dsp.conv_s8 = &conv;
+    dsp.depthwise_s8 = &depthwise;
+    smt_edge_plan plan;
+    if (smt_edge_make_plan(file, &dsp, places, bytes, &plan, NULL)) {
+        return false;
+    }
+    json_object_set_new(root, "arena_bytes", json_integer(plan.arena_bytes));
+    json_object_set_new(root, "places_bytes", json_integer((json_int_t)bytes));
+    if (!smt_edge_make_plan(file, exported, places, bytes, &plan, NULL)) {
+        json_object_set_new(root, "exported_arena_bytes", json_integer(plan.activation_bytes));
+    }
+    return true;
+}
+
+/* Memory of a run; why there is none if the file cannot be run. */
 static void add_arena(const void *data, size_t size, json_t *root)
 {
     smt_edge_model file;
@@ -131,13 +160,14 @@ static void add_arena(const void *data, size_t size, json_t *root)
     smt_edge_status status = smt_edge_open(data, size, &file, &why);
     size_t bytes = status ? 0 : smt_edge_places_bytes(&file);
     void *places = smt_alloc(bytes, 1);
-    if (!status && places) {
+    if (!status && places && !add_board(&file, places, bytes, root)) {
         status =
             smt_edge_make_plan(&file, smt_edge_kernels_reference(), places, bytes, &plan, &why);
+        if (!status) {
+            json_object_set_new(root, "arena_bytes", json_integer(plan.arena_bytes));
+        }
     }
-    if (!status && places) {
-        json_object_set_new(root, "arena_bytes", json_integer(plan.arena_bytes));
-    } else if (status) {
+    if (status) {
         json_object_set_new(root, "cannot_run", json_string(why.message));
     }
     smt_free(places);

@@ -48,6 +48,9 @@ check() { # MODEL
     bytes=$(sed -n 's/#define NET_INPUT_BYTES \([0-9]*\)u/\1/p' "$work/net/net.h")
     head -c "$bytes" "$semtinel" >"$work/in"
     "$work/main" "$work/in" "$work/out.c" || fail "$1: the exported network"
+    arena=$(sed -n 's/#define NET_ARENA_BYTES \([0-9]*\)u.*/\1/p' "$work/net/net.h")
+    "$semtinel" info "$1" | grep -Eq "^arena +[0-9]+ bytes on a Cortex-M and [0-9]+ for the plan; $arena as exported C$" ||
+        fail "$1: info does not tell the arena of the exported C"
     "$semtinel" run "$1" --input "$work/in" --output "$work/out.tflite" --quiet
     cmp "$work/out.c" "$work/out.tflite" || fail "$1: exported C and .tflite differ"
     # The command of README.md, word for word: objects of one folder, none written over another.
