@@ -107,6 +107,31 @@ static smt_status run_network(csource_writer *w, smt_error *error)
     return SMT_OK;
 }
 
+/* Is there a header or an object of the runtime by that name, beside which a build would have two?
+ */
+static bool is_taken(const char *name)
+{
+    static const char *const taken[] = {"edge",
+                                        "stdbool",
+                                        "stddef",
+                                        "stdint",
+                                        "arithmetic",
+                                        "conv_dynamic",
+                                        "conv_f32",
+                                        "conv_s8",
+                                        "convert",
+                                        "mean",
+                                        "pool",
+                                        "product",
+                                        "set",
+                                        "softmax",
+                                        "unary"};
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
+        if (strcmp(name, taken[i]) == 0)
+            return true;
+    return false;
+}
+
 /* The folder's last part as a C identifier; of no plain letter or digit it would be nameless. */
 static void choose_name(csource_writer *w)
 {
@@ -126,7 +151,7 @@ static void choose_name(csource_writer *w)
         w->name[at++] = letter || digit ? c : '_';
         plain = plain || digit || (letter && c != '_');
     }
-    if (!plain)
+    if (!plain || is_taken(w->name))
         snprintf(w->name, sizeof w->name, "network");
     for (size_t i = 0; w->name[i]; i++)
         w->upper[i] = (char)(w->name[i] >= 'a' && w->name[i] <= 'z' ? w->name[i] - 32 : w->name[i]);

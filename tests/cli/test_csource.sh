@@ -64,6 +64,13 @@ grep -q smt_product_s8 "$work/net/net.c" || fail "the product of two convolution
 golden=${SEMTINEL_DATA:-$root/../shared/data}/../golden-tflm/visual-wake-words-96x96x3-int8.tflite
 if [ -e "$golden" ]; then check "$golden"; else echo "skipped: no golden-tflm"; fi
 
+# Files of its own beside those of the runtime that the compiler reads or writes with it.
+for name in edge stdint stddef stdbool "$root"/edge/kernels/ref/*.c; do
+    name=$(basename "$name" .c)
+    "$semtinel" export "$root/fuzz/corpus/edge/small.tflite" -o "$work/taken/$name/" --quiet
+    [ ! -e "$work/taken/$name/$name.c" ] || fail "a network called $name, as a file of the runtime is"
+done
+
 # For cores with the DSP extension and without; clang keeps a frame pointer, which takes a register.
 "$semtinel" export "$root/fuzz/corpus/edge/product.tflite" -o "$work/net/" --quiet
 for compiler in "arm-none-eabi-gcc -O2" "clang --target=arm-none-eabi -O2" "clang --target=arm-none-eabi -O0"; do
