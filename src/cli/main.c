@@ -275,14 +275,16 @@ static int print_manual(void)
     print_all();
     printf(".SH COMMON OPTIONS\n");
     cli_man_common();
-    printf(".TP\n\\fB\\-h\\fR, \\fB\\-\\-help\\fR\nexplain the command\n"
-           ".SH EXIT STATUS\n"
-           ".TP\n0\nall done\n.TP\n1\nfailure; one line on standard error says of what and why\n"
-           ".TP\n2\nwrong usage\n.TP\n3\ndone, but some inputs were skipped; each is named on "
-           "standard error\n"
-           ".TP\n130, 143\nstopped by Ctrl\\-C or by a signal to terminate\n"
-           ".SH ENVIRONMENT\n"
-           ".TP\nSEMTINEL_MODELS\nfolder of the shipped weights, instead of the installed one\n");
+    printf(
+        ".TP\n\\fB\\-h\\fR, \\fB\\-\\-help\\fR\nexplain the command\n"
+        ".SH EXIT STATUS\n"
+        ".TP\n0\nall done\n.TP\n1\nfailure; one line on standard error says of what and why\n"
+        ".TP\n2\nwrong usage\n.TP\n3\ndone, but some inputs were skipped; each is named on "
+        "standard error\n"
+        ".TP\n129, 130, 141, 143\nstopped: the terminal closed, Ctrl\\-C, the reader of standard "
+        "output left, a signal to terminate\n"
+        ".SH ENVIRONMENT\n"
+        ".TP\nSEMTINEL_MODELS\nfolder of the shipped weights, instead of the installed one\n");
     return EXIT_DONE;
 }
 
