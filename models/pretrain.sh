@@ -91,3 +91,7 @@ suffix=$(awk -v width="${WIDTH:-1}" 'BEGIN { if (width != 1) printf "-%03d", 100
 out=${OUT:-$here/semtinel-backbone$suffix.safetensors}
 cp "$work/fine.safetensors" "$out.part"
 mv "$out.part" "$out"
+echo "wrote $out"
+if [ -n "${INIT:-}" ]; then # a file of the user's, whose own side, 128 pixels, 'train' would take; larger ones do better
+    echo "next: semtinel train IMAGES -o RUN --init $out --width ${WIDTH:-1} --size 160"
+fi
