@@ -88,15 +88,17 @@ SMT_API char *smt_classification_report(const smt_metrics *metrics, const char *
 
 /* ---- decisions ------------------------------------------------------------------------------ */
 
-#define SMT_VIEWS 8 /* of an image: its turns by a quarter, and their mirror images */
+/* Views of an image are 1, 2, 4 or 8, the first so many of: as it is, mirrored in x, mirrored in y,
+ * both (turned by half); and these four along the diagonal (with turns by a quarter). */
+#define SMT_VIEWS_MOST 8
 
 /* What turns outputs into decisions; fitted on validation images by smt_decision_fit, kept in the
  * model's provenance under "decision", and so carried along by every export. */
 typedef struct smt_decision {
     float temperature; /* probabilities are softmax(logits / temperature) (Guo et al. 2017); 1: as
                           they are */
-    int views;         /* SMT_VIEWS: probabilities are the mean over that many views of an image,
-                          before the temperature; else of the image as it is */
+    int views;         /* 1, 2, 4 or 8: probabilities are the mean over that many views of an
+                          image, before the temperature */
     bool rejects;      /* thresholds are in force */
     float threshold[SMT_CLASS_MAX]; /* per class of the model: a prediction with less confidence
                                        goes to review */
@@ -180,7 +182,7 @@ SMT_API smt_status smt_classifier_run_scored(smt_classifier *classifier,
                                              smt_error *error);
 /* Replaces temperature and thresholds. */
 SMT_API void smt_classifier_decide(smt_classifier *classifier, const smt_decision *decision);
-/* The decision's views alone: 1 or SMT_VIEWS. */
+/* The decision's views alone: 1, 2, 4 or 8. */
 SMT_API void smt_classifier_set_views(smt_classifier *classifier, int views);
 /* Features by info.layout, count x *width, freed with smt_free; SMT_ERR_UNSUPPORTED where the
  * network does not show them (a .tflite, a graph without a last pooling). */

@@ -70,7 +70,7 @@ void cli_choose_views(smt_classifier *classifier, int choice)
     if (!choice) {
         return;
     }
-    int views = choice == 2 ? SMT_VIEWS : 1;
+    int views = 1 << (choice - 1);
     if (info->decision.views != views && info->decision.rejects) {
         smt_log(SMT_LOG_WARNING,
                 "%s: its thresholds were fitted with --views %d",

@@ -14,7 +14,7 @@
 /* The row for cli_choose_views; choice: int. */
 #define CLI_OPTION_VIEWS(choice)                                                                   \
     {                                                                                              \
-        "views", 0, CLI_CHOICE(choice, "auto|1|8"),                                                \
+        "views", 0, CLI_CHOICE(choice, "auto|1|2|4|8"),                                            \
             "classify by the mean of so many views, turned and mirrored; auto: as set by "         \
             "'calibrate --views', else 1"                                                          \
     }

@@ -195,7 +195,7 @@ static bool names_folder(const char *path)
 /* The decision is that of the classifier which `predict` runs; what it refuses has none. */
 static smt_status write_c_source(const char *tflite, const char *folder, smt_error *error)
 {
-    static float powers[255 * SMT_VIEWS + 1];
+    static float powers[255 * SMT_VIEWS_MOST + 1];
     smt_pool *pool = NULL;
     smt_classifier *classifier = NULL;
     smt_csource_decision decision = {0};

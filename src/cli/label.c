@@ -66,7 +66,7 @@ static smt_status classify(smt_classifier *classifier,
     size_t classes = (size_t)info->class_count, side = (size_t)pixels->size * (size_t)pixels->size;
     float *rows = smt_alloc(BLOCK, classes * sizeof *rows);
     smt_status status = rows ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
-    smt_classifier_set_views(classifier, SMT_VIEWS);
+    smt_classifier_set_views(classifier, SMT_VIEWS_MOST);
     for (size_t first = 0; first < pixels->count && !status; first += BLOCK) {
         size_t count = pixels->count - first < BLOCK ? pixels->count - first : BLOCK;
         status = smt_classifier_run(classifier, pixels->data + first * side, count, rows, error);

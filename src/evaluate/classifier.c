@@ -339,13 +339,13 @@ static smt_status run_views(smt_classifier *classifier,
     for (size_t first = 0; first < count && !status; first += most) {
         size_t some = count - first < most ? count - first : most;
         float *sums = probabilities + first * classes;
-        for (int view = 0; view < SMT_VIEWS && !status; view++) {
+        for (int view = 0; view < info->decision.views && !status; view++) {
             for (size_t i = 0; i < some; i++) {
                 turn(pixels + (first + i) * side, info->input_size, view, turned + i * side);
             }
             status = run_once(classifier, turned, some, 1, rows, error);
             for (size_t i = 0; i < some * classes && !status; i++) {
-                sums[i] += rows[i] / SMT_VIEWS;
+                sums[i] += rows[i] / (float)info->decision.views;
             }
         }
         for (size_t i = 0; i < some && !status; i++) {
@@ -370,7 +370,7 @@ smt_status smt_classifier_run_scored(smt_classifier *classifier,
 {
     const smt_decision *decision = &classifier->info.decision;
     smt_status status =
-        decision->views == SMT_VIEWS
+        decision->views > 1
             ? run_views(classifier, pixels, count, probabilities, error)
             : run_once(
                   classifier, pixels, count, (double)decision->temperature, probabilities, error);

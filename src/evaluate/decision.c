@@ -104,8 +104,9 @@ smt_decision smt_decision_load(const char *provenance, const char *const *classe
     if (temperature >= SMT_LEAST_TEMPERATURE && temperature <= SMT_MOST_TEMPERATURE) {
         d.temperature = (float)temperature;
     }
-    if (json_integer_value(json_object_get(json, "views")) == SMT_VIEWS) {
-        d.views = SMT_VIEWS;
+    json_int_t views = json_integer_value(json_object_get(json, "views"));
+    if (views == 2 || views == 4 || views == SMT_VIEWS_MOST) {
+        d.views = (int)views;
     }
     const json_t *rejection = json_object_get(json, "rejection");
     const json_t *thresholds = json_object_get(rejection, "thresholds");

@@ -2,6 +2,7 @@
 #include "evaluate/seen.h"
 #include <semtinel/evaluate.h>
 
+#include <stdio.h>
 #include <string.h>
 
 smt_evaluate_options smt_evaluate_defaults(void)
@@ -303,11 +304,15 @@ smt_status smt_evaluate(smt_classifier *classifier,
         status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", dataset->root);
     }
     if (!options->earlier) {
+        char mean[64] = "";
+        if (e->info.decision.views > 1) {
+            snprintf(mean, sizeof mean, ", the mean of %d views of each", e->info.decision.views);
+        }
         smt_log(SMT_LOG_INFO,
                 "measuring on %s of %s%s",
                 split == SMT_SPLIT_COUNT ? "all images" : e->split,
                 dataset->root,
-                e->info.decision.views == SMT_VIEWS ? ", the mean of eight views of each" : "");
+                mean);
     }
     status = status ? status : load_pixels(e, dataset, split, options, pool, error);
     status = status ? status : allocate(e, dataset, error);

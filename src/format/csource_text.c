@@ -188,8 +188,8 @@ static void tell_decision(csource_writer *w)
     else
         smt_file_printf(
             w->c,
-            "- %d views: the image is turned by quarters and mirrored, the network runs "
-            "%d times, the mean counts;\n",
+            "- %d views: the network runs %d times, on the image as it is, mirrored and turned, "
+            "and the mean counts;\n",
             d->views,
             d->views);
     if (d->powers)

@@ -75,11 +75,11 @@ void report_summary(smt_file *file, const smt_evaluation *e)
             (double)e->skipped,
             smt_plural(e->skipped, "image skipped: unreadable", "images skipped: unreadable"));
     }
-    card_number(file,
-                "%.2f ms",
-                1e3 * e->seconds / (double)(m->count ? m->count : 1),
-                e->info.decision.views == SMT_VIEWS ? "an image, network only, for eight views"
-                                                    : "an image, network only");
+    char what[64] = "an image, network only";
+    if (e->info.decision.views > 1) {
+        snprintf(what, sizeof what, "an image, network only, for %d views", e->info.decision.views);
+    }
+    card_number(file, "%.2f ms", 1e3 * e->seconds / (double)(m->count ? m->count : 1), what);
     smt_file_printf(file, "</ul>\n");
     if (e->map->line_count) {
         smt_file_printf(file,
