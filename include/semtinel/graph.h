@@ -229,6 +229,14 @@ SMT_API smt_status smt_graph_with_softmax(const smt_graph *graph,
                                           smt_graph **out,
                                           smt_error *error);
 
+/* `count` networks on one input of theirs, their outputs added up: names of graph g (from 0) get
+ * "net1.", "net2.", ... before them, the sums are "sum2", "sum3", .... Inputs and outputs that
+ * differ in shape are refused. */
+SMT_API smt_status smt_graph_sum(const smt_graph *const *graphs,
+                                 int count,
+                                 smt_graph **out,
+                                 smt_error *error);
+
 /* Gives a weight (one grid step a channel) room for `count` scales, zeroed; 0 takes them away. */
 SMT_API smt_status smt_param_scales(smt_param *param, int count, smt_error *error);
 

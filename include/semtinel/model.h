@@ -37,6 +37,15 @@ SMT_API smt_status smt_mobilenetv3_small(const smt_mobilenet_options *options,
                                          smt_graph **out,
                                          smt_error *error);
 
+#define SMT_MEMBERS_MAX 8 /* networks in an ensemble */
+
+/* `count` (2 .. SMT_MEMBERS_MAX) networks of smt_mobilenetv3_small as one graph, by
+ * smt_graph_sum(): what holds the weights of smt_model_ensemble(). */
+SMT_API smt_status smt_mobilenet_ensemble(const smt_mobilenet_options *members,
+                                          int count,
+                                          smt_graph **out,
+                                          smt_error *error);
+
 /* How pixels become the network's input, from the grey 0..255 image of input_size:
  * x = (p - mean) / scale. */
 typedef struct smt_preprocess {
@@ -46,7 +55,10 @@ typedef struct smt_preprocess {
 
 typedef struct smt_model {
     smt_graph *graph;           /* owned */
-    smt_mobilenet_options arch; /* what built `graph`; width 0: it came from a foreign file */
+    smt_mobilenet_options arch; /* what built `graph`, of an ensemble its first member; width 0: it
+                                   came from a foreign file */
+    smt_mobilenet_options *members; /* owned; what built an ensemble; NULL: it is none */
+    int member_count;
     smt_preprocess preprocess;
     bool size_assumed; /* the file holds weights alone, which fit images of any size; 128 x 128 is
                           taken */
@@ -63,6 +75,18 @@ SMT_API smt_status smt_model_create(smt_graph *graph,
                                     int class_count,
                                     smt_model **out,
                                     smt_error *error);
+/* Makes of the model, whose graph smt_mobilenet_ensemble() built of them, an ensemble. */
+SMT_API smt_status smt_model_set_members(smt_model *model,
+                                         const smt_mobilenet_options *members,
+                                         int count,
+                                         smt_error *error);
+/* The mean of the logits of `count` (2 .. SMT_MEMBERS_MAX) models with one input and the same
+ * classes, as a model of its own with an empty provenance; the classifiers are divided by `count`.
+ * Refused: what is an ensemble itself or came from a foreign file. */
+SMT_API smt_status smt_model_ensemble(const smt_model *const *models,
+                                      int count,
+                                      smt_model **out,
+                                      smt_error *error);
 SMT_API void smt_model_destroy(smt_model **model);
 
 #ifdef __cplusplus

@@ -148,6 +148,15 @@ SMT_API smt_status smt_train_run_options(const char *run,
                                          smt_train_options *options,
                                          smt_error *error);
 
+/* The ensemble of `count` models (smt_model_ensemble) with what is known of its members: their
+ * names and provenance, and the marks of all their training images. Their decisions are not kept.
+ */
+SMT_API smt_status smt_ensemble(const smt_model *const *models,
+                                const char *const *names,
+                                int count,
+                                smt_model **out,
+                                smt_error *error);
+
 #ifdef __cplusplus
 }
 #endif

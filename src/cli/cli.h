@@ -118,6 +118,7 @@ smt_status cli_check_kept(const char *path, const char *source, smt_error *error
     X(calibrate)                                                                                   \
     X(compare)                                                                                     \
     X(demo)                                                                                        \
+    X(ensemble)                                                                                    \
     X(evaluate)                                                                                    \
     X(explain)                                                                                     \
     X(export)                                                                                      \

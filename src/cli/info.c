@@ -191,6 +191,26 @@ static void print_metadata(json_t *metadata)
     }
 }
 
+/* The network, or an ensemble and its members. */
+static void print_network(const char *label, const json_t *arch)
+{
+    const json_t *members = json_object_get(arch, "members");
+    if (members) {
+        printf("%-14s %s of %zu\n", label, word(arch, "name"), json_array_size(members));
+        for (size_t i = 0; i < json_array_size(members); i++) {
+            print_network("  member", json_array_get(members, i));
+        }
+        return;
+    }
+    printf("%-14s %s, width %g, %lld pixels, padding %s%s\n",
+           label,
+           word(arch, "name"),
+           json_number_value(json_object_get(arch, "width")),
+           (long long)whole(arch, "input_size"),
+           word(arch, "padding"),
+           json_is_true(json_object_get(arch, "wide_head")) ? ", wide head" : "");
+}
+
 static void print_text(const json_t *root)
 {
     const json_t *arch = json_object_get(root, "architecture"),
@@ -205,13 +225,7 @@ static void print_text(const json_t *root)
         printf("%-14s %s\n", "description", word(root, "description"));
     }
     if (arch) {
-        printf("%-14s %s, width %g, %lld pixels, padding %s%s\n",
-               "network",
-               word(arch, "name"),
-               json_number_value(json_object_get(arch, "width")),
-               (long long)whole(arch, "input_size"),
-               word(arch, "padding"),
-               json_is_true(json_object_get(arch, "wide_head")) ? ", wide head" : "");
+        print_network("network", arch);
     }
     print_end("input", json_object_get(root, "input"));
     if (json_is_true(json_object_get(root, "input_size_assumed"))) {

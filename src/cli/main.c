@@ -32,6 +32,7 @@ static const char overview[] =
     "             evaluate    measure a model on labelled images\n"
     "             predict     classify images without labels\n"
     "             adapt       fit a model to another microscope, without labels\n"
+    "             ensemble    make one network of several that err differently\n"
     "             label       sort images without labels into class folders, to train on\n"
     "             calibrate   calibrate the confidence, set thresholds for review\n"
     "             compare     put evaluations side by side, with McNemar's test\n"

@@ -11,19 +11,28 @@
 #include <math.h>
 #include <string.h>
 
+/* A layer that is looked into. */
+typedef struct look {
+    int node;
+    smt_exec *exec; /* which keeps the node's value and gradient */
+} look;
+
 struct smt_explainer {
     char *path;
     smt_model *model;
-    smt_exec *exec;
     float *input;
     float *gradient; /* of the outputs */
-    int size, channels, outputs, node;
+    int size, channels, outputs;
+    look looks[SMT_MEMBERS_MAX]; /* maps of one size, whose sum explains */
+    int count;
 };
 
 void smt_explainer_close(smt_explainer **explainer)
 {
     if (explainer && *explainer) {
-        smt_exec_destroy(&(*explainer)->exec);
+        for (int i = 0; i < (*explainer)->count; i++) {
+            smt_exec_destroy(&(*explainer)->looks[i].exec);
+        }
         smt_model_destroy(&(*explainer)->model);
         smt_free((*explainer)->input);
         smt_free((*explainer)->gradient);
@@ -33,39 +42,49 @@ void smt_explainer_close(smt_explainer **explainer)
     }
 }
 
-/* The deepest layer that still knows places: what the last pooling reads, or, where the image is so
- * small that this is a single place, the last one before it that has more. */
-static int last_spatial(const smt_graph *graph)
-{
-    for (int i = graph->node_count - 1; i > 0; i--) {
-        if (graph->nodes[i].op == SMT_OP_GLOBAL_POOL) {
-            /* A squeeze-excite gate pools too, but its result is multiplied back. */
-            for (int k = i + 1; k < graph->node_count; k++) {
-                if (graph->nodes[k].op == SMT_OP_MULTIPLY) {
-                    return -1;
-                }
-            }
-            int node = graph->nodes[i].input[0];
-            while (node > 0 && graph->nodes[node].shape.h * graph->nodes[node].shape.w == 1) {
-                node--;
-            }
-            return node ? node : -1;
-        }
-    }
-    return -1;
-}
-
-static smt_status choose_node(smt_explainer *x, const char *layer, smt_error *error)
+/* The deepest layers that still know places: what the pooling before the classifier reads, or,
+ * where the image is so small that this is a single place, the last one before it that has more. An
+ * ensemble has one in each member, whose logits are added. */
+static void find_last_spatial(smt_explainer *x, int from)
 {
     const smt_graph *graph = x->model->graph;
-    x->node = layer ? smt_graph_find(graph, layer) : last_spatial(graph);
-    if (x->node < 0 && !layer) {
+    int node = from;
+    while (node > 0 && graph->nodes[node].op != SMT_OP_GLOBAL_POOL) {
+        const smt_node *n = &graph->nodes[node];
+        if (n->shape.h * n->shape.w > 1) {
+            return;
+        }
+        if (n->op == SMT_OP_ADD) {
+            find_last_spatial(x, n->input[1]);
+        }
+        node = n->input[0];
+    }
+    node = node > 0 ? graph->nodes[node].input[0] : 0;
+    while (node > 0 && graph->nodes[node].shape.h * graph->nodes[node].shape.w == 1) {
+        node--;
+    }
+    if (node > 0 && x->count < SMT_MEMBERS_MAX) {
+        x->looks[x->count++].node = node;
+    }
+}
+
+static smt_status choose_nodes(smt_explainer *x, const char *layer, smt_error *error)
+{
+    const smt_graph *graph = x->model->graph;
+    if (layer) {
+        x->looks[0].node = smt_graph_find(graph, layer);
+        x->count = 1;
+    } else {
+        find_last_spatial(x, graph->node_count - 1);
+    }
+    if (!x->count) {
         return smt_fail(error,
                         SMT_ERR_ARGUMENT,
                         "%s: no pooling to look before; name a layer with --layer",
                         x->path);
     }
-    if (x->node < 0) {
+    int node = x->looks[0].node;
+    if (node < 0) {
         smt_guess guess = {0};
         for (int i = 1; i < graph->node_count; i++) {
             smt_nearest(&guess, layer, graph->nodes[i].name);
@@ -78,13 +97,13 @@ static smt_status choose_node(smt_explainer *x, const char *layer, smt_error *er
                         layer,
                         smt_hint(&guess, hint, "'semtinel info' lists its layers"));
     }
-    smt_shape shape = graph->nodes[x->node].shape;
-    if (x->node == 0 || (shape.h == 1 && shape.w == 1)) {
+    smt_shape shape = graph->nodes[node].shape;
+    if (node == 0 || (shape.h == 1 && shape.w == 1)) {
         return smt_fail(error,
                         SMT_ERR_ARGUMENT,
                         "%s: layer '%s' is %d x %d x %d; one with places in the image is needed",
                         x->path,
-                        graph->nodes[x->node].name,
+                        graph->nodes[node].name,
                         shape.h,
                         shape.w,
                         shape.c);
@@ -103,7 +122,7 @@ smt_status smt_explainer_open(
     smt_status status =
         x->path ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
     status = status ? status : smt_model_load(path, &x->model, error);
-    status = status ? status : choose_node(x, layer, error);
+    status = status ? status : choose_nodes(x, layer, error);
     if (!status) {
         const smt_graph *graph = x->model->graph;
         smt_shape in = graph->nodes[0].shape;
@@ -112,13 +131,16 @@ smt_status smt_explainer_open(
         x->outputs = (int)smt_shape_count(graph->nodes[graph->node_count - 1].shape);
         x->input = smt_alloc(smt_shape_count(in), sizeof *x->input);
         x->gradient = smt_alloc((size_t)x->outputs, sizeof *x->gradient);
-        const smt_exec_options options = {.max_batch = 1, .training = true, .keep_node = x->node};
         if (!x->input || !x->gradient) {
             status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
         } else if (in.h != in.w) {
             status = smt_fail(error, SMT_ERR_UNSUPPORTED, "%s: its input is not square", path);
         } else {
-            status = smt_exec_create(x->model->graph, pool, &options, &x->exec, error);
+            for (int i = 0; i < x->count && !status; i++) {
+                const smt_exec_options options = {
+                    .max_batch = 1, .training = true, .keep_node = x->looks[i].node};
+                status = smt_exec_create(x->model->graph, pool, &options, &x->looks[i].exec, error);
+            }
         }
     }
     if (status) {
@@ -157,43 +179,13 @@ static void measure(smt_explanation *e)
     e->centre_y = (float)(mass > 0 ? y_sum / mass : 0.5);
 }
 
-smt_status smt_explain(smt_explainer *x,
-                       const uint8_t *pixels,
-                       int class_index,
-                       smt_explanation *out,
-                       smt_error *error)
+/* Adds to `map` the layer's maps by the mean gradient of the class's output with respect to them.
+ */
+static void add_map(const look *l, smt_shape shape, float *map)
 {
-    size_t side = (size_t)x->size * (size_t)x->size;
-    for (size_t i = 0; i < side; i++) {
-        for (int c = 0; c < x->channels; c++) {
-            x->input[i * (size_t)x->channels + (size_t)c] =
-                ((float)pixels[i] - x->model->preprocess.mean) / x->model->preprocess.scale;
-        }
-    }
-    const smt_step step = {.freeze_batch_norm = true, .no_dropout = true};
-    const float *outputs = smt_exec_forward(x->exec, x->input, 1, &step);
-    if (!outputs) {
-        return smt_fail(error, SMT_ERR_MEMORY, "%s: the network cannot run", x->path);
-    }
-    if (class_index < 0) {
-        class_index = smt_argmax(outputs, x->outputs);
-    }
-    if (class_index >= x->outputs) {
-        return smt_fail(error, SMT_ERR_ARGUMENT, "%s: has no class %d", x->path, class_index);
-    }
-    memset(x->gradient, 0, (size_t)x->outputs * sizeof *x->gradient);
-    x->gradient[class_index] = 1;
-    smt_exec_backward(x->exec, x->gradient);
-    const float *value = smt_exec_node_value(x->exec, x->node),
-                *slope = smt_exec_node_gradient(x->exec, x->node);
-    smt_shape shape = x->model->graph->nodes[x->node].shape;
+    const float *value = smt_exec_node_value(l->exec, l->node),
+                *slope = smt_exec_node_gradient(l->exec, l->node);
     size_t places = (size_t)shape.h * (size_t)shape.w, channels = (size_t)shape.c;
-    smt_explanation e = {.class_index = class_index, .width = shape.w, .height = shape.h};
-    e.map = smt_alloc(places, sizeof *e.map);
-    if (!e.map || !value || !slope) {
-        smt_free(e.map);
-        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", x->path);
-    }
     for (size_t c = 0; c < channels; c++) {
         double weight = 0;
         for (size_t i = 0; i < places; i++) {
@@ -201,9 +193,47 @@ smt_status smt_explain(smt_explainer *x,
         }
         weight /= (double)places;
         for (size_t i = 0; i < places; i++) {
-            e.map[i] += (float)(weight * (double)value[i * channels + c]);
+            map[i] += (float)(weight * (double)value[i * channels + c]);
         }
     }
+}
+
+smt_status smt_explain(smt_explainer *x,
+                       const uint8_t *pixels,
+                       int class_index,
+                       smt_explanation *out,
+                       smt_error *error)
+{
+    const smt_node *nodes = x->model->graph->nodes;
+    smt_shape shape = nodes[x->looks[0].node].shape;
+    size_t side = (size_t)x->size * (size_t)x->size, places = (size_t)shape.h * (size_t)shape.w;
+    for (size_t i = 0; i < side; i++) {
+        for (int c = 0; c < x->channels; c++) {
+            x->input[i * (size_t)x->channels + (size_t)c] =
+                ((float)pixels[i] - x->model->preprocess.mean) / x->model->preprocess.scale;
+        }
+    }
+    smt_explanation e = {.width = shape.w, .height = shape.h};
+    e.map = smt_alloc(places, sizeof *e.map);
+    if (!e.map) {
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", x->path);
+    }
+    const smt_step step = {.freeze_batch_norm = true, .no_dropout = true};
+    for (int i = 0; i < x->count; i++) {
+        const float *outputs = smt_exec_forward(x->looks[i].exec, x->input, 1, &step);
+        if (class_index < 0) {
+            class_index = smt_argmax(outputs, x->outputs);
+        }
+        if (class_index >= x->outputs) {
+            smt_free(e.map);
+            return smt_fail(error, SMT_ERR_ARGUMENT, "%s: has no class %d", x->path, class_index);
+        }
+        memset(x->gradient, 0, (size_t)x->outputs * sizeof *x->gradient);
+        x->gradient[class_index] = 1;
+        smt_exec_backward(x->looks[i].exec, x->gradient);
+        add_map(&x->looks[i], nodes[x->looks[i].node].shape, e.map);
+    }
+    e.class_index = class_index;
     for (size_t i = 0; i < places; i++) {
         e.map[i] = fmaxf(e.map[i], 0);
         e.strength = fmaxf(e.strength, e.map[i]);

@@ -79,8 +79,7 @@ smt_status smt_model_save(const smt_model *model,
         status = smt_tensor_file_set(file, "semtinel", CHECKPOINT_VERSION, error);
     }
     if (!status) {
-        status =
-            set_json(file, "architecture", smt_architecture_to_json(&model->arch), path, error);
+        status = set_json(file, "architecture", smt_architecture_to_json(model), path, error);
     }
     if (!status) {
         status = set_json(file, "classes", smt_classes_to_json(model), path, error);
@@ -220,13 +219,15 @@ blame_file(const char *path, smt_status status, const smt_error *detail, smt_err
 
 /* The network with the file's weights; tensors that it does not have are named and left. */
 static smt_status read_graph(const smt_tensor_file *file,
-                             const smt_mobilenet_options *arch,
+                             const smt_mobilenet_options *members,
+                             int count,
                              const char *path,
                              smt_graph **out,
                              smt_error *error)
 {
     smt_error detail = {SMT_OK, ""};
-    smt_status status = smt_mobilenetv3_small(arch, 0, out, &detail);
+    smt_status status = count > 1 ? smt_mobilenet_ensemble(members, count, out, &detail)
+                                  : smt_mobilenetv3_small(members, 0, out, &detail);
     if (status) {
         return blame_file(path, status, &detail, error);
     }
@@ -251,20 +252,20 @@ smt_status smt_model_from_tensors(const smt_tensor_file *file,
                                   smt_model **out,
                                   smt_error *error)
 {
-    smt_mobilenet_options arch;
+    smt_mobilenet_options members[SMT_MEMBERS_MAX];
     smt_preprocess preprocess;
     smt_graph *graph = NULL;
     const char **classes = NULL;
-    int class_count = 0;
+    int class_count = 0, member_count = 0;
     json_t *arch_json = NULL, *preprocess_json = NULL, *class_json = NULL;
     smt_status status = check_version(file, path, error);
     if (status || (status = get_json(file, "architecture", path, &arch_json, error)) ||
-        (status = smt_architecture_from_json(arch_json, path, &arch, error)) ||
+        (status = smt_architecture_from_json(arch_json, path, members, &member_count, error)) ||
         (status = get_json(file, "preprocess", path, &preprocess_json, error)) ||
         (status = smt_preprocess_from_json(preprocess_json, path, &preprocess, error)) ||
         (status = get_json(file, "classes", path, &class_json, error)) ||
         (status = smt_classes_from_json(class_json, path, &classes, &class_count, error)) ||
-        (status = read_graph(file, &arch, path, &graph, error))) {
+        (status = read_graph(file, members, member_count, path, &graph, error))) {
         goto done;
     }
     const char *text = smt_tensor_file_get(file, "provenance");
@@ -274,9 +275,14 @@ smt_status smt_model_from_tensors(const smt_tensor_file *file,
         goto done;
     }
     smt_error detail = {SMT_OK, ""};
-    status = smt_model_create(graph, &arch, classes, class_count, out, &detail);
+    *out = NULL;
+    status = smt_model_create(graph, members, classes, class_count, out, &detail);
     graph = NULL;
+    if (!status && member_count > 1) {
+        status = smt_model_set_members(*out, members, member_count, &detail);
+    }
     if (status) {
+        smt_model_destroy(out);
         status = blame_file(path, status, &detail, error);
         smt_free(provenance);
         goto done;

@@ -70,7 +70,7 @@ static void describe_model(const smt_model *model, json_t *root)
         json_array_append_new(layers, layer_json(g, i));
     }
     if (model->arch.width > 0) {
-        json_object_set_new(root, "architecture", smt_architecture_to_json(&model->arch));
+        json_object_set_new(root, "architecture", smt_architecture_to_json(model));
     }
     json_object_set_new(
         root,

@@ -246,6 +246,13 @@ smt_status smt_keras_write(const smt_model *model,
                         "the input is scaled",
                         path);
     }
+    if (model->members) {
+        return smt_fail(error,
+                        SMT_ERR_UNSUPPORTED,
+                        "%s: Keras's MobileNetV3Small is one network, and this is an ensemble; "
+                        "write its members",
+                        path);
+    }
     keras_writer w = {.path = path, .error = error};
     smt_model described = *model;
     smt_graph *graph = NULL;

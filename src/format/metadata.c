@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define NETWORK "mobilenetv3-small"
+#define ENSEMBLE "mobilenetv3-small-ensemble"
 
 /* The double with the fewest digits that is this float: 0.2, not 0.200000003. */
 static double tidy(float value)
@@ -23,7 +24,7 @@ static double tidy(float value)
     return (double)value;
 }
 
-json_t *smt_architecture_to_json(const smt_mobilenet_options *arch)
+static json_t *network_to_json(const smt_mobilenet_options *arch)
 {
     return json_pack("{s:s, s:f, s:i, s:i, s:i, s:b, s:f, s:s, s:f, s:f}",
                      "name",
@@ -46,6 +47,18 @@ json_t *smt_architecture_to_json(const smt_mobilenet_options *arch)
                      tidy(arch->bn_epsilon),
                      "bn_momentum",
                      tidy(arch->bn_momentum));
+}
+
+json_t *smt_architecture_to_json(const smt_model *model)
+{
+    if (!model->members) {
+        return network_to_json(&model->arch);
+    }
+    json_t *members = json_array();
+    for (int i = 0; i < model->member_count; i++) {
+        json_array_append_new(members, network_to_json(&model->members[i]));
+    }
+    return json_pack("{s:s, s:o}", "name", ENSEMBLE, "members", members);
 }
 
 static smt_status missing(const char *path, const char *part, const char *key, smt_error *error)
@@ -90,10 +103,10 @@ static bool take_flag(const json_t *json, const char *key, bool *out)
     return true;
 }
 
-smt_status smt_architecture_from_json(const json_t *json,
-                                      const char *path,
-                                      smt_mobilenet_options *arch,
-                                      smt_error *error)
+static smt_status network_from_json(const json_t *json,
+                                    const char *path,
+                                    smt_mobilenet_options *arch,
+                                    smt_error *error)
 {
     smt_mobilenet_options o = {.width = 0};
     const char *name = json_string_value(json_object_get(json, "name"));
@@ -115,7 +128,7 @@ smt_status smt_architecture_from_json(const json_t *json,
     if (strcmp(name, NETWORK)) {
         return smt_fail(error,
                         SMT_ERR_UNSUPPORTED,
-                        "%s: network '%.60s'; this version knows " NETWORK " only",
+                        "%s: network '%.60s'; this version knows " NETWORK " and " ENSEMBLE " only",
                         path,
                         name);
     }
@@ -125,6 +138,30 @@ smt_status smt_architecture_from_json(const json_t *json,
     o.padding = strcmp(padding, "same") ? SMT_PAD_EXPLICIT : SMT_PAD_SAME;
     *arch = o;
     return SMT_OK;
+}
+
+smt_status smt_architecture_from_json(const json_t *json,
+                                      const char *path,
+                                      smt_mobilenet_options *members,
+                                      int *count,
+                                      smt_error *error)
+{
+    const char *name = json_string_value(json_object_get(json, "name"));
+    const json_t *list = json_object_get(json, "members");
+    if (!name || strcmp(name, ENSEMBLE)) {
+        *count = 1;
+        return network_from_json(json, path, members, error);
+    }
+    size_t size = json_array_size(list);
+    if (size < 2 || size > SMT_MEMBERS_MAX) {
+        return missing(path, "architecture", "members", error);
+    }
+    smt_status status = SMT_OK;
+    for (size_t i = 0; i < size && !status; i++) {
+        status = network_from_json(json_array_get(list, i), path, &members[i], error);
+    }
+    *count = (int)size;
+    return status;
 }
 
 json_t *smt_classes_to_json(const smt_model *model)
@@ -245,7 +282,7 @@ char *smt_metadata_text(const smt_model *model, bool raw_input)
     json_t *root = json_object();
     int failed = json_object_set_new(root, "semtinel", json_string(smt_version()));
     if (model->arch.width > 0) {
-        failed |= json_object_set_new(root, "architecture", smt_architecture_to_json(&model->arch));
+        failed |= json_object_set_new(root, "architecture", smt_architecture_to_json(model));
     }
     failed |= json_object_set_new(root, "classes", smt_classes_to_json(model));
     failed |= json_object_set_new(root, "preprocess", smt_preprocess_to_json(&outside));

@@ -7,12 +7,16 @@
 
 #include <jansson.h>
 
-/* {"name": "mobilenetv3-small", "width": 0.75, ...}. NULL: no memory. A new reference, as below. */
-json_t *smt_architecture_to_json(const smt_mobilenet_options *arch);
-/* `path` stands in messages. */
+/* {"name": "mobilenetv3-small", "width": 0.75, ...}, or {"name": "mobilenetv3-small-ensemble",
+ * "members": [{"name": "mobilenetv3-small", ...}, ...]}. NULL: no memory. A new reference, as
+ * below. */
+json_t *smt_architecture_to_json(const smt_model *model);
+/* members: SMT_MEMBERS_MAX; *count: how many there are, 1 for a network that is no ensemble. `path`
+ * stands in messages. */
 smt_status smt_architecture_from_json(const json_t *json,
                                       const char *path,
-                                      smt_mobilenet_options *arch,
+                                      smt_mobilenet_options *members,
+                                      int *count,
                                       smt_error *error);
 json_t *smt_classes_to_json(const smt_model *model);
 /* The names for formats that hold one a line, each with its line end. A line end within a name

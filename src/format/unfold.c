@@ -578,6 +578,11 @@ smt_status smt_model_init_from(smt_model *dst,
                                smt_transfer_report *report,
                                smt_error *error)
 {
+    if (src->members) {
+        return smt_fail(error,
+                        SMT_ERR_UNSUPPORTED,
+                        "is an ensemble; --init takes one of the networks that it was made of");
+    }
     return src->arch.width > 0 ? smt_model_transfer(dst, src, report, error)
                                : unfold(dst, src, images, count, pool, report, error);
 }

@@ -1,6 +1,8 @@
 /* A model's memory. */
 #include <semtinel/model.h>
 
+#include <string.h>
+
 smt_status smt_model_create(smt_graph *graph,
                             const smt_mobilenet_options *arch,
                             const char *const *classes,
@@ -59,6 +61,22 @@ failed:
     return status;
 }
 
+smt_status smt_model_set_members(smt_model *model,
+                                 const smt_mobilenet_options *members,
+                                 int count,
+                                 smt_error *error)
+{
+    smt_mobilenet_options *copy = smt_alloc((size_t)count, sizeof *copy);
+    if (!copy) {
+        return smt_fail(error, SMT_ERR_MEMORY, "model: out of memory");
+    }
+    memcpy(copy, members, (size_t)count * sizeof *copy);
+    smt_free(model->members);
+    model->members = copy;
+    model->member_count = count;
+    return SMT_OK;
+}
+
 void smt_model_destroy(smt_model **model)
 {
     if (!model || !*model) {
@@ -69,6 +87,7 @@ void smt_model_destroy(smt_model **model)
         smt_free((*model)->classes[i]);
     }
     smt_free((*model)->classes);
+    smt_free((*model)->members);
     smt_free((*model)->provenance);
     smt_free(*model);
     *model = NULL;

@@ -1,0 +1,98 @@
+/* semtinel ensemble: one network of several. */
+#include "cli/cli.h"
+
+#include <semtinel/format.h>
+#include <semtinel/train.h>
+
+#include <string.h>
+
+static const char *output;
+
+static const cli_option options[] = {
+    {"output", 'o', CLI_FOLDER(&output, "RUN"), "folder of the ensemble; made if missing"},
+    {0},
+};
+
+static const cli_command command = {
+    .name = "ensemble",
+    .arguments = "RUN RUN... -o RUN",
+    .summary = "Make one network of several that err differently.",
+    .details =
+        "The ensemble's logits are the mean of its members' logits. It is a run like any other: it "
+        "can be evaluated, calibrated, quantised and exported as one file. It takes the time and "
+        "the "
+        "flash of its members together, and a quarter more RAM than one.\n\n"
+        "Members must differ in where their weights come from: networks that began with the "
+        "shipped backbone and with ImageNet's weights correct each other, those of one backbone "
+        "and two seeds hardly do. They are trained on one data set, with one --size. Temperature "
+        "and thresholds of members are not kept: calibrate the ensemble.",
+    .examples = "  semtinel train sets -o run-a\n"
+                "  semtinel train sets -o run-b --init imagenet.tflite\n"
+                "  semtinel ensemble run-a run-b -o run-ab\n",
+    .min_operands = 2,
+    .max_operands = SMT_MEMBERS_MAX,
+};
+
+/* Where the ensemble goes, which is none of the members. *target: owned by the caller. */
+static smt_status find_target(char **paths, int count, char **target, smt_error *error)
+{
+    *target = smt_path_join(output, "model.safetensors");
+    smt_status status =
+        *target ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", output);
+    for (int i = 0; i < count && !status; i++) {
+        status = smt_check_kept(*target, paths[i], error);
+    }
+    return status;
+}
+
+static smt_status run(char **operands, int count, smt_error *error)
+{
+    char *paths[SMT_MEMBERS_MAX] = {0}, *target = NULL;
+    const char *names[SMT_MEMBERS_MAX];
+    smt_model *models[SMT_MEMBERS_MAX] = {0}, *ensemble = NULL;
+    smt_status status = SMT_OK;
+    for (int i = 0; i < count && !status; i++) {
+        names[i] = smt_path_name(operands[i]);
+        status = smt_model_file(operands[i], &paths[i], error);
+        status = status ? status : smt_model_load(paths[i], &models[i], error);
+    }
+    status = status ? status : find_target(paths, count, &target, error);
+    if (!status) {
+        smt_error why = {0};
+        status = smt_ensemble((const smt_model *const *)models, names, count, &ensemble, &why);
+        if (status) {
+            smt_fail(error, status, "%s: no ensemble of these: %s", operands[0], why.message);
+        }
+    }
+    status = status ? status : smt_make_directory(output, error);
+    status = status ? status : smt_model_save(ensemble, target, SMT_DTYPE_F32, NULL, error);
+    if (!status) {
+        cli_say("%d networks, %.2f million parameters, %.1f million multiplications an image",
+                count,
+                1e-6 * (double)smt_graph_parameter_count(ensemble->graph),
+                1e-6 * (double)smt_graph_macs(ensemble->graph, -1));
+        cli_say("wrote %s", target);
+    }
+    for (int i = 0; i < count; i++) {
+        smt_model_destroy(&models[i]);
+        smt_free(paths[i]);
+    }
+    smt_model_destroy(&ensemble);
+    smt_free(target);
+    return status;
+}
+
+int cli_ensemble(int argc, char **argv)
+{
+    char **operands;
+    int count;
+    int code = cli_parse(&command, options, argc, argv, &operands, &count);
+    if (code >= 0) {
+        return code;
+    }
+    if (!output) {
+        return cli_usage(&command, "-o RUN is missing: the folder of the ensemble");
+    }
+    smt_error error = {0};
+    return run(operands, count, &error) ? cli_report(&error) : EXIT_DONE;
+}
