@@ -11,7 +11,7 @@
 #include "text.h"
 
 enum {
-    ARENA_BYTES = 160 * 1024,
+    ARENA_BYTES = 192 * 1024,
     PLACES_BYTES = 16 * 1024,
     MODEL_BYTES = 8 * 1024 * 1024,
     MAX_OPERATORS = 256
