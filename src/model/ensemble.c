@@ -21,8 +21,7 @@ smt_status smt_mobilenet_ensemble(const smt_mobilenet_options *members,
     for (int i = 0; i < count && !status; i++) {
         status = smt_mobilenetv3_small(&members[i], 0, &graphs[i], error);
     }
-    status = status ? status
-                    : smt_graph_sum((const smt_graph *const *)graphs, count, out, error);
+    status = status ? status : smt_graph_sum((const smt_graph *const *)graphs, count, out, error);
     for (int i = 0; i < count; i++) {
         smt_graph_destroy(&graphs[i]);
     }
@@ -76,10 +75,8 @@ static smt_status check(const smt_model *a, const smt_model *b, int number, smt_
                            number);
 }
 
-smt_status smt_model_ensemble(const smt_model *const *models,
-                              int count,
-                              smt_model **out,
-                              smt_error *error)
+smt_status
+smt_model_ensemble(const smt_model *const *models, int count, smt_model **out, smt_error *error)
 {
     smt_graph *graphs[SMT_MEMBERS_MAX] = {0}, *sum = NULL;
     smt_mobilenet_options members[SMT_MEMBERS_MAX];
@@ -99,8 +96,7 @@ smt_status smt_model_ensemble(const smt_model *const *models,
             divide(graphs[i], (float)count);
         }
     }
-    status = status ? status
-                    : smt_graph_sum((const smt_graph *const *)graphs, count, &sum, error);
+    status = status ? status : smt_graph_sum((const smt_graph *const *)graphs, count, &sum, error);
     for (int i = 0; i < count; i++) {
         smt_graph_destroy(&graphs[i]);
     }

@@ -19,7 +19,8 @@ static bool same_images(const json_t *a, const json_t *b)
     return same;
 }
 
-/* A member's provenance, shortened: marks stand once for all, a decision was that of one network. */
+/* A member's provenance, shortened: marks stand once for all, a decision was that of one network.
+ */
 static json_t *shortened(const char *provenance, const char *name)
 {
     json_t *root = json_loads(provenance, 0, NULL);
