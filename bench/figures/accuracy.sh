@@ -20,8 +20,8 @@ data=$(cd "$data" && pwd)
 export build out data
 
 one() { # set from seed
-    local run=$out/$1-$2-$3 test=$data/$1/test options=()
-    [ "$1" = phase3 ] && test=$data/$1/val && options+=(--keep last)
+    local run=$out/$1-$2-$3 part=test options=()
+    [ "$1" = phase3 ] && part=val && options+=(--keep last)
     case $2 in
     imagenet) options+=(--init "$data/weights/imagenet-mobilenetv3-small-notop.tflite") ;;
     imagenet-075) options+=(--init "$data/weights/imagenet-mobilenetv3-small-075.tflite" --width 0.75) ;;
@@ -32,10 +32,10 @@ one() { # set from seed
     esac
     if [ ! -e "$run/test/metrics.json" ]; then
         "$build/semtinel" train "$data/$1" -o "$run" --resume --seed "$3" --threads 1 --quiet "${options[@]}"
-        "$build/semtinel" evaluate "$run" "$test" -o "$run/test" --threads 1 --quiet --views 1
+        "$build/semtinel" evaluate "$run" "$data/$1" --split $part -o "$run/test" --threads 1 --quiet --views 1
     fi
     if [ ! -e "$run/test-views/metrics.json" ]; then
-        "$build/semtinel" evaluate "$run" "$test" -o "$run/test-views" --threads 1 --quiet --views 8
+        "$build/semtinel" evaluate "$run" "$data/$1" --split $part -o "$run/test-views" --threads 1 --quiet --views 8
     fi
 }
 export -f one

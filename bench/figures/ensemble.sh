@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# The table of ensembles in docs/figures.md: pairs of accuracy.sh's networks of the same seed, in float and int8, at home and on the
+# The table of ensembles in docs/figures.md: ensembles of accuracy.sh's networks of the same seed, in float and int8, at home and on the
 # other sets (sem-a's networks).
 #
 # usage: bench/figures/ensemble.sh BUILD OUT
-# OUT is the folder that accuracy.sh filled. PAIRS ("backbone+imagenet backbone+backbone-075"), SEEDS ("1 2 3"), SETS ("sem-a phase3"),
+# OUT is the folder that accuracy.sh filled. MEMBERS ("backbone+imagenet backbone+backbone-075 backbone+backbone-075+imagenet"), SEEDS ("1 2 3"), SETS ("sem-a phase3"),
 # SEMTINEL_DATA. Ensembles and evaluations that OUT holds already are not made again.
 set -euo pipefail
 semtinel=$(cd "$1" && pwd)/semtinel
@@ -11,31 +11,34 @@ out=$(cd "$2" && pwd)
 data=$(cd "${SEMTINEL_DATA:-../shared/data}" && pwd)
 seeds=${SEEDS:-1 2 3}
 
-accuracy() { # MODEL FOLDER NAME
-    local to=$out/$run/$3
-    [ -e "$to/metrics.json" ] || "$semtinel" evaluate "$1" "$2" -o "$to" --quiet --views 1 --split "${4:-auto}" >&2
+accuracy() { # MODEL SET PART NAME [VIEWS]
+    local to=$out/$run/$4
+    [ -e "$to/metrics.json" ] || "$semtinel" evaluate "$1" "$data/$2" --split "$3" -o "$to" --quiet --views "${5:-1}" >&2
     tr -d ' \n' <"$to/metrics.json" | sed -E 's/.*"accuracy":([0-9.]+).*/\1/'
 }
 printf '%-8s %-24s %-8s %-9s %s\n' set members file accuracy 'of each seed'
 for set in ${SETS:-sem-a phase3}; do
-    test=$data/$set/test
-    [ "$set" = phase3 ] && test=$data/phase3/val
-    for pair in ${PAIRS:-backbone+imagenet backbone+backbone-075}; do
+    part=test
+    [ "$set" = phase3 ] && part=val
+    for names in ${MEMBERS:-backbone+imagenet backbone+backbone-075 backbone+backbone-075+imagenet}; do
         for seed in $seeds; do
-            run=$set-$pair-$seed
+            run=$set-$names-$seed
             [ -e "$out/$run/int8.tflite" ] || {
-                "$semtinel" ensemble "$out/$set-${pair%+*}-$seed" "$out/$set-${pair#*+}-$seed" -o "$out/$run" --quiet
+                members=()
+                for from in ${names//+/ }; do members+=("$out/$set-$from-$seed"); done
+                "$semtinel" ensemble "${members[@]}" -o "$out/$run" --quiet
                 "$semtinel" quantize "$out/$run" --calibrate "$data/$set" -o "$out/$run/int8.tflite" --quiet
             }
-            echo "float $(accuracy "$out/$run" "$test" test)"
-            echo "int8 $(accuracy "$out/$run/int8.tflite" "$test" test-int8)"
+            echo "float $(accuracy "$out/$run" $set $part test)"
+            echo "views-8 $(accuracy "$out/$run" $set $part test-views 8)"
+            echo "int8 $(accuracy "$out/$run/int8.tflite" $set $part test-int8)"
             [ "$set" = sem-a ] || continue
-            echo "sem-h $(accuracy "$out/$run" "$data/sem-h" sem-h all)"
-            echo "phase3 $(accuracy "$out/$run" "$data/phase3" phase3 all)"
-        done | awk -v set="$set" -v pair="$pair" '
+            echo "sem-h $(accuracy "$out/$run" sem-h all sem-h)"
+            echo "phase3 $(accuracy "$out/$run" phase3 all phase3)"
+        done | awk -v set="$set" -v names="$names" '
             !($1 in n) { order[++rows] = $1 }
             { n[$1]++; sum[$1] += $2; all[$1] = all[$1] sprintf(" %.3f", $2) }
             END { for (i = 1; i <= rows; i++)
-                      printf "%-8s %-24s %-8s %-9.3f%s\n", set, pair, order[i], sum[order[i]] / n[order[i]], all[order[i]] }'
+                      printf "%-8s %-24s %-8s %-9.3f%s\n", set, names, order[i], sum[order[i]] / n[order[i]], all[order[i]] }'
     done
 done

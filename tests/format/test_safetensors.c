@@ -337,6 +337,9 @@ static void test_checkpoint(void **state)
         {"semtinel", "9", "version"},
         {"architecture", "{}", "name"},
         {"architecture", "no JSON", "architecture"},
+        {"architecture", "{\"name\":\"mobilenetv3-small-ensemble\"}", "members"},
+        {"architecture", "{\"name\":\"mobilenetv3-small-ensemble\",\"members\":[{}]}", "members"},
+        {"architecture", "{\"name\":\"mobilenetv3-small-ensemble\",\"members\":[{},1]}", "name"},
         {"architecture",
          "{\"name\":\"mobilenetv3-small\",\"width\":0.5,\"input_size\":64,\"channels\":1,"
          "\"classes\":100000,\"wide_head\":false,\"dropout\":0.2,\"padding\":\"same\",\"bn_"

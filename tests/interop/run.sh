@@ -103,5 +103,30 @@ for setting in "1.0 128" "0.75 128" "1.0 96" "0.75 96"; do
     must node tfjs.mjs "$run/raw/saved_model.pb" "$pixels" "$run/raw-tfjs.bin" $count &&
         check "TensorFlow.js, SavedModel, pixels, $name" "$run/own.bin" "$run/raw-tfjs.bin" float
 done
+
+# Two of these networks as one.
+ensemble() {
+    local run=$work/ensemble input=$work/in-128.bin name="ensemble of two"
+    must "$semtinel" ensemble "$work/run-1.0-128" "$work/run-0.75-128" -o "$run" -q || return
+    must "$semtinel" export "$run" -o "$run/model.tflite" -q || return
+    must "$semtinel" export "$run" -o "$run/model.onnx" -q || return
+    must "$semtinel" export "$run" -o "$run/saved_model.pb" -q || return
+    must "$semtinel" run "$run/model.tflite" --input "$input" --output "$run/own.bin" || return
+    must node ort.mjs "$run/model.onnx" "$input" "$run/ort.bin" $count &&
+        check "ONNX Runtime, float, $name" "$run/own.bin" "$run/ort.bin" float
+    must node litert.mjs "$run/model.tflite" "$input" "$run/litert.bin" $count &&
+        check "LiteRT, float, $name" "$run/own.bin" "$run/litert.bin" float
+    must node tfjs.mjs "$run/saved_model.pb" "$input" "$run/tfjs.bin" $count &&
+        check "TensorFlow.js, SavedModel, $name" "$run/own.bin" "$run/tfjs.bin" float
+    holds "onnx.checker, float, $name" "$python" check_onnx.py "$run/model.onnx"
+    must "$semtinel" quantize "$run" --calibrate "$work/images-128" --scheme int8-float-io -o "$run/int8.tflite" -q || return
+    must "$semtinel" quantize "$run" --calibrate "$work/images-128" --scheme int8-float-io -o "$run/int8.onnx" -q || return
+    must "$semtinel" run "$run/int8.tflite" --input "$input" --output "$run/own8.bin" || return
+    must node ort.mjs "$run/int8.onnx" "$input" "$run/ort8.bin" $count &&
+        check "ONNX Runtime, QDQ int8, $name" "$run/own8.bin" "$run/ort8.bin" int8
+    must node litert.mjs "$run/int8.tflite" "$input" "$run/litert8.bin" $count &&
+        check "LiteRT, int8 with float input and output, $name" "$run/own8.bin" "$run/litert8.bin" int8
+}
+ensemble
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
