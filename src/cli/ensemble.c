@@ -20,15 +20,15 @@ static const cli_command command = {
     .details =
         "The ensemble's logits are the mean of its members' logits. It is a run like any other: it "
         "can be evaluated, calibrated, quantised and exported as one file. It takes the time and "
-        "the "
-        "flash of its members together, and a quarter more RAM than one.\n\n"
-        "Members must differ in where their weights come from: networks that began with the "
-        "shipped backbone and with ImageNet's weights correct each other, those of one backbone "
-        "and two seeds hardly do. They are trained on one data set, with one --size. Temperature "
-        "and thresholds of members are not kept: calibrate the ensemble.",
+        "the flash of its members together, and a quarter more RAM than one.\n\n"
+        "Members should differ in their initial weights: networks that began with the shipped "
+        "backbone, with the one for --width 0.75 and with ImageNet's weights correct each other, "
+        "two seeds of one backbone hardly do. They are trained on one data set, with one --size. "
+        "Temperature and thresholds of members are not kept: calibrate the ensemble.",
     .examples = "  semtinel train sets -o run-a\n"
-                "  semtinel train sets -o run-b --init imagenet.tflite\n"
-                "  semtinel ensemble run-a run-b -o run-ab\n",
+                "  semtinel train sets -o run-b --width 0.75\n"
+                "  semtinel train sets -o run-c --init imagenet.tflite\n"
+                "  semtinel ensemble run-a run-b run-c -o run-abc\n",
     .min_operands = 2,
     .max_operands = SMT_MEMBERS_MAX,
 };
@@ -52,6 +52,9 @@ static smt_status run(char **operands, int count, smt_error *error)
     smt_model *models[SMT_MEMBERS_MAX] = {0}, *ensemble = NULL;
     smt_status status = SMT_OK;
     for (int i = 0; i < count && !status; i++) {
+        for (size_t n = strlen(operands[i]); n > 1 && operands[i][n - 1] == '/'; n--) {
+            operands[i][n - 1] = '\0'; /* "run/" is called run */
+        }
         names[i] = smt_path_name(operands[i]);
         status = smt_model_file(operands[i], &paths[i], error);
         status = status ? status : smt_model_load(paths[i], &models[i], error);

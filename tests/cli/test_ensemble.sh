@@ -19,6 +19,8 @@ says '2 networks, .* parameters'
 run 0 "$semtinel" info ab
 says 'network  *mobilenetv3-small-ensemble of 2'; says '  member  *mobilenetv3-small, width 0.5'; says '  member  *mobilenetv3-small, width 0.25'
 grep -q '"decision"\|rejection' out && fail "the threshold of one member is kept"
+run 0 "$semtinel" ensemble a/ b/ -o same --quiet
+cmp -s ab/model.safetensors same/model.safetensors || fail "a/ and b/ are others than a and b"
 run 0 "$semtinel" ensemble a/model.safetensors b -o ab2 --quiet
 [ -s out ] && fail "--quiet prints"
 cmp -s ab/model.safetensors ab2/model.safetensors && fail "the members' names are not kept"
