@@ -116,7 +116,7 @@ SMT_API smt_status smt_report_html(const smt_evaluation *evaluation,
 
 typedef struct smt_demo_options {
     const char *video; /* .mp4: H.264 1280 x 720; or NULL */
-    const char *gif;   /* .gif: 640 x 360, a frame an image; or NULL */
+    const char *gif;   /* .gif: 640 x 360, 10 frames a second; or NULL */
     int rate;          /* frames a second of the video, 1 .. 120; default 25 */
     int threads;       /* of the encoder; 0: one per core */
 } smt_demo_options;
@@ -126,7 +126,7 @@ typedef struct smt_demo_image {
     const smt_image *image;
     const char *name;  /* shown below it */
     const char *truth; /* its true class under any spelling, or NULL */
-    double seconds;    /* how long it is shown; at least one frame */
+    double seconds;    /* how long it is shown; at least one frame of the video */
 } smt_demo_image;
 
 /* A slideshow of images with what the model says. SMT_ERR_UNSUPPORTED: semtinel was built without

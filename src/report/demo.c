@@ -31,6 +31,8 @@ struct smt_demo {
     int rate;
     size_t shown, labelled, right, review;
     size_t frames;
+    double seconds;   /* shown so far */
+    size_t gif_ticks; /* of the GIF, so far */
     uint8_t *rgb;
 };
 
@@ -235,8 +237,12 @@ static smt_status show(smt_demo *d, double seconds, smt_error *error)
                            error);
         d->frames += (size_t)repeat;
     }
-    if (!status && d->gif) {
-        int ticks = (int)fmax(1, rint(seconds * GIF_RATE));
+    /* A GIF has fewer frames than a video that is shown frame by frame, and takes as long. */
+    d->seconds += seconds;
+    size_t until = (size_t)ceil(d->seconds * GIF_RATE - 1e-6);
+    if (!status && d->gif && until > d->gif_ticks) {
+        int ticks = (int)(until - d->gif_ticks);
+        d->gif_ticks = until;
         cairo_save(d->small_cr);
         cairo_scale(d->small_cr, (double)GIF_WIDTH / WIDTH, (double)GIF_HEIGHT / HEIGHT);
         cairo_set_source_surface(d->small_cr, d->page, 0, 0);

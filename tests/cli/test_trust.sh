@@ -158,6 +158,8 @@ if "$semtinel" demo "$work/run" "$work/data/test" -o "$work/demo.mp4" --gif --ov
     says '4 images, 8 frames' # a GIF has ten a second
     run 0 "$semtinel" demo "$work/run" "$work/demo.mp4" -o "$work/again.mp4"
     says '20 images, 20 frames'
+    run 0 "$semtinel" demo "$work/run" "$work/demo.mp4" -o "$work/again.gif"
+    says '20 images, 8 frames' # as long as the video
     run 1 "$semtinel" demo "$work/run" "$work/twice/junk.png" -o "$work/none.mp4"
     [ -e "$work/none.mp4" ] && fail "a video without images"
     ls "$work" | grep -q tmp && fail "temporary files left: $(ls "$work")"
