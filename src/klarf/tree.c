@@ -460,6 +460,10 @@ static smt_status read_list(tree *t)
             return klarf_unexpected(r, got, "Columns, Data or '}'");
         }
     }
+    /* New classes would have no place. */
+    if (!status && kind == LIST_CLASSES && !k->lookups[index].declared_size) {
+        status = klarf_fail(r, name.line, SMT_ERR_FORMAT, "ClassLookupList without Data");
+    }
     return status;
 }
 
