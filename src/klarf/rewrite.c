@@ -356,6 +356,27 @@ static smt_status apply(rewriter *w, char **text, size_t *size)
     return SMT_OK;
 }
 
+/* A malformed file may be read in one way as it is and in another with new text in it, for instance
+ * where a quote that never ended finds an end there. */
+static smt_status check_result(const smt_klarf *k, const char *text, size_t size, smt_error *error)
+{
+    smt_klarf *again = NULL;
+    smt_error why = {0};
+    smt_status status = smt_klarf_parse(text, size, k->path, &again, &why);
+    if (status == SMT_ERR_MEMORY) {
+        return smt_fail(error, status, "%s", why.message);
+    }
+    if (status || smt_klarf_about(again)->defect_count != smt_klarf_about(k)->defect_count) {
+        status = smt_fail(error,
+                          SMT_ERR_FORMAT,
+                          "%s: is malformed: with classes written into it, it would not be read as "
+                          "the same defects",
+                          k->path);
+    }
+    smt_klarf_destroy(&again);
+    return status;
+}
+
 smt_status smt_klarf_rewrite(const smt_klarf *k,
                              const smt_klarf_answers *answers,
                              char **text,
@@ -383,6 +404,10 @@ smt_status smt_klarf_rewrite(const smt_klarf *k,
         status = edit_lookup(&w, i);
     }
     status = status ? status : apply(&w, text, size);
+    if (!status && (status = check_result(k, *text, *size, error))) {
+        smt_free(*text);
+        *text = NULL;
+    }
     for (size_t i = 0; i < w.edit_count; i++) {
         smt_free(w.edits[i].text);
     }
