@@ -44,28 +44,42 @@ void smt_explainer_close(smt_explainer **explainer)
 
 /* The deepest layers that still know places: what the pooling before the classifier reads, or,
  * where the image is so small that this is a single place, the last one before it that has more. An
- * ensemble has one in each member, whose logits are added. */
-static void find_last_spatial(smt_explainer *x, int from)
+ * ensemble has one in each member, whose logits are added; of other networks' sums those count
+ * whose maps are of the last one's size. */
+static smt_status find_last_spatial(smt_explainer *x, smt_error *error)
 {
     const smt_graph *graph = x->model->graph;
-    int node = from;
-    while (node > 0 && graph->nodes[node].op != SMT_OP_GLOBAL_POOL) {
-        const smt_node *n = &graph->nodes[node];
-        if (n->shape.h * n->shape.w > 1) {
-            return;
+    const smt_node *nodes = graph->nodes;
+    bool *leads =
+        smt_alloc((size_t)graph->node_count, sizeof *leads); /* to the outputs, by vectors */
+    if (!leads) {
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", x->path);
+    }
+    leads[graph->node_count - 1] = true;
+    for (int i = graph->node_count - 1; i > 0 && x->count < SMT_MEMBERS_MAX; i--) {
+        const smt_node *n = &nodes[i];
+        if (!leads[i] || n->shape.h * n->shape.w > 1) {
+            continue;
         }
-        if (n->op == SMT_OP_ADD) {
-            find_last_spatial(x, n->input[1]);
+        if (n->op != SMT_OP_GLOBAL_POOL) {
+            leads[n->input[0]] = true;
+            if (n->op == SMT_OP_ADD) {
+                leads[n->input[1]] = true;
+            }
+            continue;
         }
-        node = n->input[0];
+        int node = n->input[0];
+        while (node > 0 && nodes[node].shape.h * nodes[node].shape.w == 1) {
+            node--;
+        }
+        smt_shape first = nodes[x->count ? x->looks[0].node : node].shape,
+                  shape = nodes[node].shape;
+        if (node > 0 && shape.h == first.h && shape.w == first.w) {
+            x->looks[x->count++].node = node;
+        }
     }
-    node = node > 0 ? graph->nodes[node].input[0] : 0;
-    while (node > 0 && graph->nodes[node].shape.h * graph->nodes[node].shape.w == 1) {
-        node--;
-    }
-    if (node > 0 && x->count < SMT_MEMBERS_MAX) {
-        x->looks[x->count++].node = node;
-    }
+    smt_free(leads);
+    return SMT_OK;
 }
 
 static smt_status choose_nodes(smt_explainer *x, const char *layer, smt_error *error)
@@ -75,7 +89,10 @@ static smt_status choose_nodes(smt_explainer *x, const char *layer, smt_error *e
         x->looks[0].node = smt_graph_find(graph, layer);
         x->count = 1;
     } else {
-        find_last_spatial(x, graph->node_count - 1);
+        smt_status status = find_last_spatial(x, error);
+        if (status) {
+            return status;
+        }
     }
     if (!x->count) {
         return smt_fail(error,
@@ -180,11 +197,14 @@ static void measure(smt_explanation *e)
 }
 
 /* Adds to `map` the layer's maps by the mean gradient of the class's output with respect to them.
- */
-static void add_map(const look *l, smt_shape shape, float *map)
+ * False: no memory for them. */
+static bool add_map(const look *l, smt_shape shape, float *map)
 {
     const float *value = smt_exec_node_value(l->exec, l->node),
                 *slope = smt_exec_node_gradient(l->exec, l->node);
+    if (!value || !slope) {
+        return false;
+    }
     size_t places = (size_t)shape.h * (size_t)shape.w, channels = (size_t)shape.c;
     for (size_t c = 0; c < channels; c++) {
         double weight = 0;
@@ -196,6 +216,7 @@ static void add_map(const look *l, smt_shape shape, float *map)
             map[i] += (float)(weight * (double)value[i * channels + c]);
         }
     }
+    return true;
 }
 
 smt_status smt_explain(smt_explainer *x,
@@ -221,6 +242,10 @@ smt_status smt_explain(smt_explainer *x,
     const smt_step step = {.freeze_batch_norm = true, .no_dropout = true};
     for (int i = 0; i < x->count; i++) {
         const float *outputs = smt_exec_forward(x->looks[i].exec, x->input, 1, &step);
+        if (!outputs) {
+            smt_free(e.map);
+            return smt_fail(error, SMT_ERR_MEMORY, "%s: the network cannot run", x->path);
+        }
         if (class_index < 0) {
             class_index = smt_argmax(outputs, x->outputs);
         }
@@ -231,7 +256,10 @@ smt_status smt_explain(smt_explainer *x,
         memset(x->gradient, 0, (size_t)x->outputs * sizeof *x->gradient);
         x->gradient[class_index] = 1;
         smt_exec_backward(x->looks[i].exec, x->gradient);
-        add_map(&x->looks[i], nodes[x->looks[i].node].shape, e.map);
+        if (!add_map(&x->looks[i], nodes[x->looks[i].node].shape, e.map)) {
+            smt_free(e.map);
+            return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", x->path);
+        }
     }
     e.class_index = class_index;
     for (size_t i = 0; i < places; i++) {

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -122,8 +123,58 @@ static void test_cam(void **state)
     unlink("test_explain.safetensors");
 }
 
+/* A network of another program: branches with maps of different sizes, and sums of a vector with
+ * itself, over which a walk along every path would not end. */
+static void test_sums(void **state)
+{
+    (void)state;
+    smt_graph *graph = NULL;
+    smt_model *model = NULL;
+    assert_int_equal(smt_graph_create(&graph, NULL), SMT_OK);
+    int input = smt_graph_input(graph, "input", (smt_shape){SIDE, SIDE, 1}, NULL), sum = -1;
+    for (int b = 0; b < 2; b++) {
+        char name[16];
+        snprintf(name, sizeof name, "conv%d", b);
+        const smt_conv_spec spec = {
+            .filters = 3, .kernel_h = 3, .kernel_w = 3, .stride = 2 + 2 * b};
+        int maps = smt_graph_conv(graph, name, input, &spec, NULL);
+        smt_param *weight = &graph->params[graph->nodes[maps].param[SMT_WEIGHT]];
+        for (size_t i = 0; i < weight->count; i++) {
+            weight->data[i] = 0.1f;
+        }
+        snprintf(name, sizeof name, "pool%d", b);
+        int pool_node = smt_graph_global_pool(graph, name, maps, NULL);
+        snprintf(name, sizeof name, "dense%d", b);
+        int dense = smt_graph_dense(graph, name, pool_node, CLASSES, true, SMT_ACT_NONE, NULL);
+        sum = b ? smt_graph_add(graph, "sum", sum, dense, SMT_ACT_NONE, NULL) : dense;
+    }
+    for (int i = 0; i < 64; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "double%d", i);
+        sum = smt_graph_add(graph, name, sum, sum, SMT_ACT_NONE, NULL);
+    }
+    assert_true(sum > 0);
+    assert_int_equal(smt_model_create(graph, NULL, names, CLASSES, &model, NULL), SMT_OK);
+    smt_error error = {0};
+    const smt_write_options how = {0};
+    if (smt_format_by_suffix("x.onnx")->write(model, "test_explain.onnx", &how, &error)) {
+        fail_msg("%s", error.message);
+    }
+    smt_explainer *explainer = NULL;
+    if (smt_explainer_open("test_explain.onnx", NULL, pool, &explainer, &error)) {
+        fail_msg("%s", error.message);
+    }
+    smt_explanation e = {0};
+    assert_int_equal(smt_explain(explainer, pixels, 1, &e, &error), SMT_OK);
+    assert_int_equal(e.width, SIDE / 4); /* the last branch's */
+    smt_explanation_free(&e);
+    smt_explainer_close(&explainer);
+    smt_model_destroy(&model);
+    unlink("test_explain.onnx");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cam)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cam), cmocka_unit_test(test_sums)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
