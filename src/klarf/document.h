@@ -82,7 +82,13 @@ typedef struct klarf_reader {
     smt_klarf *klarf;
     tokens from;
     smt_error *error;
+    bool quiet; /* no warnings */
 } klarf_reader;
+
+/* smt_klarf_parse() of a text that was written here, whose warnings were given when its source was
+ * read. */
+smt_status klarf_parse_quietly(
+    const void *data, size_t size, const char *path, smt_klarf **out, smt_error *error);
 
 /* Fails with file, line and reason. */
 smt_status

@@ -403,7 +403,7 @@ smt_status klarf_read_flat(klarf_reader *r)
               .file = KLARF_NO_FILE,
               .list = SIZE_MAX};
     smt_status status = read_statements(&f);
-    if (!status && !f.ended) {
+    if (!status && !f.ended && !r->quiet) {
         smt_log(
             SMT_LOG_WARNING, "%s: no EndOfFile at its end; is the file cut off?", r->klarf->path);
     }

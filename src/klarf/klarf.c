@@ -96,7 +96,7 @@ static void warn_of_rest(klarf_reader *r)
     while (t.kind == TOKEN_SEMICOLON) {
         t = klarf_next(&r->from);
     }
-    if (t.kind == TOKEN_WORD && isalnum((unsigned char)*t.text)) {
+    if (!r->quiet && t.kind == TOKEN_WORD && isalnum((unsigned char)*t.text)) {
         smt_log(SMT_LOG_WARNING,
                 "%s: line %zu: what stands behind EndOfFile is not read",
                 r->klarf->path,
@@ -106,7 +106,7 @@ static void warn_of_rest(klarf_reader *r)
 
 /* Takes `text`, which is freed on failure. */
 static smt_status
-parse(char *text, size_t size, const char *path, smt_klarf **out, smt_error *error)
+parse(char *text, size_t size, const char *path, bool quiet, smt_klarf **out, smt_error *error)
 {
     klarf_kind kind = kind_of(text, size);
     if (kind == KIND_NONE) {
@@ -123,7 +123,7 @@ parse(char *text, size_t size, const char *path, smt_klarf **out, smt_error *err
     k->size = size;
     k->tree = kind == KIND_TREE;
     k->path = smt_strdup(path);
-    klarf_reader r = {.klarf = k, .from = begin(text, size), .error = error};
+    klarf_reader r = {.klarf = k, .from = begin(text, size), .error = error, .quiet = quiet};
     smt_status status = !k->path  ? smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path)
                         : k->tree ? klarf_read_tree(&r)
                                   : klarf_read_flat(&r);
@@ -139,8 +139,8 @@ parse(char *text, size_t size, const char *path, smt_klarf **out, smt_error *err
     return SMT_OK;
 }
 
-smt_status
-smt_klarf_parse(const void *data, size_t size, const char *path, smt_klarf **out, smt_error *error)
+static smt_status parse_copy(
+    const void *data, size_t size, const char *path, bool quiet, smt_klarf **out, smt_error *error)
 {
     if (size > SMT_KLARF_MAX_BYTES) {
         return smt_fail(
@@ -151,7 +151,19 @@ smt_klarf_parse(const void *data, size_t size, const char *path, smt_klarf **out
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
     }
     memcpy(text, data, size);
-    return parse(text, size, path, out, error);
+    return parse(text, size, path, quiet, out, error);
+}
+
+smt_status
+smt_klarf_parse(const void *data, size_t size, const char *path, smt_klarf **out, smt_error *error)
+{
+    return parse_copy(data, size, path, false, out, error);
+}
+
+smt_status klarf_parse_quietly(
+    const void *data, size_t size, const char *path, smt_klarf **out, smt_error *error)
+{
+    return parse_copy(data, size, path, true, out, error);
 }
 
 smt_status smt_klarf_load(const char *path, smt_klarf **out, smt_error *error)
@@ -159,7 +171,7 @@ smt_status smt_klarf_load(const char *path, smt_klarf **out, smt_error *error)
     void *text = NULL;
     size_t size = 0;
     smt_status status = smt_file_load(path, SMT_KLARF_MAX_BYTES, &text, &size, error);
-    return status ? status : parse(text, size, path, out, error);
+    return status ? status : parse(text, size, path, false, out, error);
 }
 
 /* ---- asking ---------------------------------------------------------------------------------- */

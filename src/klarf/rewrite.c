@@ -362,7 +362,7 @@ static smt_status check_result(const smt_klarf *k, const char *text, size_t size
 {
     smt_klarf *again = NULL;
     smt_error why = {0};
-    smt_status status = smt_klarf_parse(text, size, k->path, &again, &why);
+    smt_status status = klarf_parse_quietly(text, size, k->path, &again, &why);
     if (status == SMT_ERR_MEMORY) {
         return smt_fail(error, status, "%s", why.message);
     }

@@ -400,7 +400,7 @@ static smt_status read_data(tree *t, list_kind kind, size_t index)
             k->lookups[index].unended = end.kind == TOKEN_CLOSE;
         }
     }
-    if (rows != count) {
+    if (rows != count && !r->quiet) {
         smt_log(SMT_LOG_WARNING,
                 "%s: line %zu: Data says %d rows, %d stand there",
                 k->path,
