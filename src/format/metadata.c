@@ -55,10 +55,13 @@ json_t *smt_architecture_to_json(const smt_model *model)
         return network_to_json(&model->arch);
     }
     json_t *members = json_array();
+    int failed = !members;
     for (int i = 0; i < model->member_count; i++) {
-        json_array_append_new(members, network_to_json(&model->members[i]));
+        failed |= json_array_append_new(members, network_to_json(&model->members[i]));
     }
-    return json_pack("{s:s, s:o}", "name", ENSEMBLE, "members", members);
+    json_t *json = failed ? NULL : json_pack("{s:s, s:O}", "name", ENSEMBLE, "members", members);
+    json_decref(members);
+    return json;
 }
 
 static smt_status missing(const char *path, const char *part, const char *key, smt_error *error)

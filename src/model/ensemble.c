@@ -4,28 +4,42 @@
 
 #include <string.h>
 
+static smt_status check_count(int count, smt_error *error)
+{
+    return count < 2 || count > SMT_MEMBERS_MAX
+               ? smt_fail(error,
+                          SMT_ERR_ARGUMENT,
+                          "an ensemble of %d networks: 2 .. %d are possible",
+                          count,
+                          SMT_MEMBERS_MAX)
+               : SMT_OK;
+}
+
+/* The sum of `count` graphs (NULL: failed before), which are released. */
+static smt_status
+sum_up(smt_status status, smt_graph **graphs, int count, smt_graph **out, smt_error *error)
+{
+    status = status ? status : smt_graph_sum((const smt_graph *const *)graphs, count, out, error);
+    for (int i = 0; i < count; i++) {
+        smt_graph_destroy(&graphs[i]);
+    }
+    return status;
+}
+
 smt_status smt_mobilenet_ensemble(const smt_mobilenet_options *members,
                                   int count,
                                   smt_graph **out,
                                   smt_error *error)
 {
     smt_graph *graphs[SMT_MEMBERS_MAX] = {0};
-    if (count < 2 || count > SMT_MEMBERS_MAX) {
-        return smt_fail(error,
-                        SMT_ERR_ARGUMENT,
-                        "an ensemble of %d networks: 2 .. %d are possible",
-                        count,
-                        SMT_MEMBERS_MAX);
+    smt_status status = check_count(count, error);
+    if (status) {
+        return status;
     }
-    smt_status status = SMT_OK;
     for (int i = 0; i < count && !status; i++) {
         status = smt_mobilenetv3_small(&members[i], 0, &graphs[i], error);
     }
-    status = status ? status : smt_graph_sum((const smt_graph *const *)graphs, count, out, error);
-    for (int i = 0; i < count; i++) {
-        smt_graph_destroy(&graphs[i]);
-    }
-    return status;
+    return sum_up(status, graphs, count, out, error);
 }
 
 /* Divides the classifier, the graph's last layer. */
@@ -80,14 +94,10 @@ smt_model_ensemble(const smt_model *const *models, int count, smt_model **out, s
 {
     smt_graph *graphs[SMT_MEMBERS_MAX] = {0}, *sum = NULL;
     smt_mobilenet_options members[SMT_MEMBERS_MAX];
-    if (count < 2 || count > SMT_MEMBERS_MAX) {
-        return smt_fail(error,
-                        SMT_ERR_ARGUMENT,
-                        "an ensemble of %d networks: 2 .. %d are possible",
-                        count,
-                        SMT_MEMBERS_MAX);
+    smt_status status = check_count(count, error);
+    if (status) {
+        return status;
     }
-    smt_status status = SMT_OK;
     for (int i = 0; i < count && !status; i++) {
         members[i] = models[i]->arch;
         status = check(models[0], models[i], i + 1, error);
@@ -96,10 +106,7 @@ smt_model_ensemble(const smt_model *const *models, int count, smt_model **out, s
             divide(graphs[i], (float)count);
         }
     }
-    status = status ? status : smt_graph_sum((const smt_graph *const *)graphs, count, &sum, error);
-    for (int i = 0; i < count; i++) {
-        smt_graph_destroy(&graphs[i]);
-    }
+    status = sum_up(status, graphs, count, &sum, error);
     if (status) {
         return status;
     }
