@@ -105,6 +105,8 @@ void cli_log_copy(smt_file *file);
 void cli_log_aside(void);
 /* The folder of shipped weights: $SEMTINEL_MODELS, beside the source, or installed. */
 const char *cli_models_folder(void);
+/* "out/" becomes "out"; "/" stays. */
+void cli_trim_slashes(char *path);
 /* SMT_ERR_ARGUMENT: the file `path`, which is to be written, is `source`, or the model of the run
  * `source`. */
 smt_status cli_check_kept(const char *path, const char *source, smt_error *error);

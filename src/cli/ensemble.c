@@ -52,9 +52,7 @@ static smt_status run(char **operands, int count, smt_error *error)
     smt_model *models[SMT_MEMBERS_MAX] = {0}, *ensemble = NULL;
     smt_status status = SMT_OK;
     for (int i = 0; i < count && !status; i++) {
-        for (size_t n = strlen(operands[i]); n > 1 && operands[i][n - 1] == '/'; n--) {
-            operands[i][n - 1] = '\0'; /* "run/" is called run */
-        }
+        cli_trim_slashes(operands[i]); /* "run/" is called run */
         names[i] = smt_path_name(operands[i]);
         status = smt_model_file(operands[i], &paths[i], error);
         status = status ? status : smt_model_load(paths[i], &models[i], error);

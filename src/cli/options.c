@@ -49,6 +49,13 @@ static int take_choice(const cli_option *option, const char *text)
     }
 }
 
+void cli_trim_slashes(char *path)
+{
+    for (size_t n = strlen(path); n > 1 && path[n - 1] == '/'; n--) {
+        path[n - 1] = '\0';
+    }
+}
+
 static int take(const cli_command *command, const cli_option *option, char *text)
 {
     char *end = NULL;
@@ -99,9 +106,7 @@ static int take(const cli_command *command, const cli_option *option, char *text
         return -1;
     }
     case CLI_FOLDER: /* "out/": what is told of and joined to it gets a slash of its own */
-        for (size_t n = strlen(text); n > 1 && text[n - 1] == '/'; n--) {
-            text[n - 1] = '\0';
-        }
+        cli_trim_slashes(text);
         /* fall through */
     case CLI_TEXT:
     case CLI_FILE:

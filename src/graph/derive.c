@@ -131,7 +131,7 @@ static smt_status derive_window(smt_shape in, int index, smt_node *n, smt_error 
     return SMT_OK;
 }
 
-static bool same_shape(smt_shape a, smt_shape b)
+bool smt_same_shape(smt_shape a, smt_shape b)
 {
     return a.h == b.h && a.w == b.w && a.c == b.c;
 }
@@ -192,12 +192,12 @@ static smt_status derive_shape(smt_shape a, smt_shape b, int index, smt_node *n,
     case SMT_OP_DEPTHWISE:
         return derive_window(a, index, n, error);
     case SMT_OP_ADD:
-        if (!same_shape(a, b)) {
+        if (!smt_same_shape(a, b)) {
             return bad_shapes(error, index, n, a, b);
         }
         break;
     case SMT_OP_MULTIPLY:
-        if (!same_shape(a, b) && !(is_vector(b) && a.c == b.c)) {
+        if (!smt_same_shape(a, b) && !(is_vector(b) && a.c == b.c)) {
             return bad_shapes(error, index, n, a, b);
         }
         break;

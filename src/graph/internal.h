@@ -7,6 +7,8 @@
 /* An all-zero node without inputs and params. */
 smt_node smt_node_blank(smt_op op, const char *name);
 
+bool smt_same_shape(smt_shape a, smt_shape b);
+
 /* Checks node's inputs (all smaller than `index`) and
  * attributes, and fills node->shape and the padding. */
 smt_status smt_graph_derive(const smt_graph *graph, int index, smt_node *node, smt_error *error);

@@ -41,7 +41,7 @@ smt_graph_sum(const smt_graph *const *graphs, int count, smt_graph **out, smt_er
     }
     for (int g = 0, sum = -1; g < count; g++) {
         smt_shape a = graph->nodes[0].shape, b = graphs[g]->nodes[0].shape;
-        if (a.h != b.h || a.w != b.w || a.c != b.c) {
+        if (!smt_same_shape(a, b)) {
             smt_fail(&detail,
                      SMT_ERR_ARGUMENT,
                      "inputs of %d x %d x %d and of %d x %d x %d",
