@@ -37,6 +37,17 @@ structure() { # name model.tflite kind
     fi
 }
 
+int8() { # the network of $run, in both files: the runtimes give what ours gives
+    must "$semtinel" quantize "$run" --calibrate "$images" --scheme int8-float-io -o "$run/int8.tflite" -q || return
+    must "$semtinel" quantize "$run" --calibrate "$images" --scheme int8-float-io -o "$run/int8.onnx" -q || return
+    must "$semtinel" run "$run/int8.tflite" --input "$input" --output "$run/own8.bin" || return
+    must node ort.mjs "$run/int8.onnx" "$input" "$run/ort8.bin" $count &&
+        check "ONNX Runtime, QDQ int8, $name" "$run/own8.bin" "$run/ort8.bin" int8
+    must node litert.mjs "$run/int8.tflite" "$input" "$run/litert8.bin" $count &&
+        check "LiteRT, int8 with float input and output, $name" "$run/own8.bin" "$run/litert8.bin" int8
+    return 0
+}
+
 # Networks trained for a moment on simulated images: real ranges, no shipped data needed.
 for setting in "1.0 128" "0.75 128" "1.0 96" "0.75 96"; do
     read -r width size <<<"$setting"
@@ -74,13 +85,7 @@ for setting in "1.0 128" "0.75 128" "1.0 96" "0.75 96"; do
         check "SavedModel, read back, $name" "$run/own.bin" "$run/back.bin" float
     must node tfjs.mjs "$run/saved_model.pb" "$input" "$run/tfjs.bin" $count &&
         check "TensorFlow.js, SavedModel, $name" "$run/own.bin" "$run/tfjs.bin" float
-    must "$semtinel" quantize "$run" --calibrate "$images" --scheme int8-float-io -o "$run/int8.tflite" -q || continue
-    must "$semtinel" quantize "$run" --calibrate "$images" --scheme int8-float-io -o "$run/int8.onnx" -q || continue
-    must "$semtinel" run "$run/int8.tflite" --input "$input" --output "$run/own8.bin" || continue
-    must node ort.mjs "$run/int8.onnx" "$input" "$run/ort8.bin" $count &&
-        check "ONNX Runtime, QDQ int8, $name" "$run/own8.bin" "$run/ort8.bin" int8
-    must node litert.mjs "$run/int8.tflite" "$input" "$run/litert8.bin" $count &&
-        check "LiteRT, int8 with float input and output, $name" "$run/own8.bin" "$run/litert8.bin" int8
+    int8 || continue
     holds "onnx.checker, QDQ int8, $name" "$python" check_onnx.py "$run/int8.onnx"
     structure "int8, $name" "$run/int8.tflite" int8
     [ "$width" = 0.75 ] || continue
@@ -106,7 +111,7 @@ done
 
 # Two of these networks as one.
 ensemble() {
-    local run=$work/ensemble input=$work/in-128.bin name="ensemble of two"
+    local run=$work/ensemble images=$work/images-128 input=$work/in-128.bin name="ensemble of two"
     must "$semtinel" ensemble "$work/run-1.0-128" "$work/run-0.75-128" -o "$run" -q || return
     must "$semtinel" export "$run" -o "$run/model.tflite" -q || return
     must "$semtinel" export "$run" -o "$run/model.onnx" -q || return
@@ -119,13 +124,7 @@ ensemble() {
     must node tfjs.mjs "$run/saved_model.pb" "$input" "$run/tfjs.bin" $count &&
         check "TensorFlow.js, SavedModel, $name" "$run/own.bin" "$run/tfjs.bin" float
     holds "onnx.checker, float, $name" "$python" check_onnx.py "$run/model.onnx"
-    must "$semtinel" quantize "$run" --calibrate "$work/images-128" --scheme int8-float-io -o "$run/int8.tflite" -q || return
-    must "$semtinel" quantize "$run" --calibrate "$work/images-128" --scheme int8-float-io -o "$run/int8.onnx" -q || return
-    must "$semtinel" run "$run/int8.tflite" --input "$input" --output "$run/own8.bin" || return
-    must node ort.mjs "$run/int8.onnx" "$input" "$run/ort8.bin" $count &&
-        check "ONNX Runtime, QDQ int8, $name" "$run/own8.bin" "$run/ort8.bin" int8
-    must node litert.mjs "$run/int8.tflite" "$input" "$run/litert8.bin" $count &&
-        check "LiteRT, int8 with float input and output, $name" "$run/own8.bin" "$run/litert8.bin" int8
+    int8
 }
 ensemble
 echo "$passed passed, $failed failed"
