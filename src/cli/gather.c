@@ -2,6 +2,8 @@
 
 #include <semtinel/data.h>
 
+#include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 static smt_status add_path(cli_paths *list, char *path, smt_error *error)
@@ -24,6 +26,20 @@ static smt_status add_path(cli_paths *list, char *path, smt_error *error)
     return SMT_OK;
 }
 
+/* Pictures by their names, but of formats that are not read. */
+static bool foreign_picture(const char *name)
+{
+    static const char *const suffixes[] = {
+        ".gif", ".webp", ".jp2", ".heic", ".avif", ".pgm", ".ppm", ".pnm", ".dm3", ".dm4"};
+    const char *dot = strrchr(name, '.');
+    for (size_t i = 0; dot && i < sizeof suffixes / sizeof *suffixes; i++) {
+        if (strcasecmp(dot, suffixes[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Folders that were searched, by device and inode: links may lead to one again, or back up. */
 typedef struct seen {
     struct {
@@ -31,6 +47,8 @@ typedef struct seen {
         ino_t inode;
     } * items;
     size_t count, capacity;
+    size_t foreign;      /* pictures of formats that are not read */
+    char *first_foreign; /* path of one; released by smt_free() */
 } seen;
 
 /* *again: the folder was searched before. */
@@ -80,6 +98,8 @@ static smt_status add_folder(cli_paths *list, seen *s, const char *folder, smt_e
         } else if (entries[i][0] != '.' && smt_path_is_directory(path)) {
             status = add_folder(list, s, path, error);
             smt_free(path);
+        } else if (foreign_picture(entries[i]) && s->foreign++ == 0) {
+            s->first_foreign = path;
         } else {
             smt_free(path);
         }
@@ -96,6 +116,16 @@ smt_status cli_gather(const char *const *operands, int count, cli_paths *list, s
         if (smt_path_is_directory(operands[i])) {
             seen s = {0};
             status = add_folder(list, &s, operands[i], error);
+            if (!status && s.foreign) {
+                smt_log(SMT_LOG_WARNING,
+                        "%s: %zu picture%s of formats that are not read, the first %s: make PNG "
+                        "files of them",
+                        operands[i],
+                        s.foreign,
+                        s.foreign == 1 ? "" : "s",
+                        s.first_foreign);
+            }
+            smt_free(s.first_foreign);
             smt_free(s.items);
             static const char none[] =
                 "%s: no image (.png .jpg .jpeg .tif .tiff .bmp) in this folder";

@@ -90,6 +90,10 @@ run 1 "$semtinel" predict "$work/run" "$work/missing.png"
 mkdir "$work/empty"
 run 1 "$semtinel" predict "$work/run" "$work/empty"
 says 'no image'
+touch "$work/empty/a.webp" "$work/empty/b.gif" "$work/empty/notes.txt"
+run 1 "$semtinel" predict "$work/run" "$work/empty"
+says 'empty: 2 pictures of formats that are not read, the first .*a.webp'
+rm "$work/empty/"*
 
 # Wrong use and bad models.
 run 2 "$semtinel" evaluate "$work/run" "$data"

@@ -269,6 +269,30 @@ static void keeps_other_columns(void **state)
     smt_klarf_destroy(&klarf);
 }
 
+/* A quote that never ends would find its end in the names of new classes, and the rows in between
+ * would be lost. */
+static void refuses_what_would_be_read_otherwise(void **state)
+{
+    (void)state;
+    smt_klarf *klarf = sample("unclosed12.klarf");
+    size_t count = smt_klarf_about(klarf)->defect_count, size = 0;
+    int *answer = smt_alloc(count, sizeof *answer);
+    assert_non_null(answer);
+    for (size_t i = 0; i < count; i++) {
+        answer[i] = (int)(i % 4);
+    }
+    smt_klarf_answers answers = {
+        .column = "CLASSNUMBER", .classes = classes, .class_count = 4, .answer = answer};
+    char *text = NULL;
+    smt_error error = {0};
+    assert_int_equal(smt_klarf_rewrite(klarf, &answers, &text, &size, NULL, &error),
+                     SMT_ERR_FORMAT);
+    assert_null(text);
+    assert_non_null(strstr(error.message, "lot.klarf: is malformed"));
+    smt_free(answer);
+    smt_klarf_destroy(&klarf);
+}
+
 static smt_status rewrite_sample(void *context, smt_error *error)
 {
     const int answer[] = {0, 1, -1, 3, 1};
@@ -304,6 +328,7 @@ int main(void)
         cmocka_unit_test(ends_the_last_row),
         cmocka_unit_test(keeps_other_columns),
         cmocka_unit_test(keeps_letters),
+        cmocka_unit_test(refuses_what_would_be_read_otherwise),
         cmocka_unit_test(stands_a_lack_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
