@@ -104,12 +104,15 @@ typedef struct smt_train_job {
     const char *const *also; /* also_count folders whose training images are added
                                 (smt_dataset_add), but for copies of validation images */
     int also_count;
-    const char *run;    /* folder; made if missing */
-    const char *init;   /* weights to start from: a file or a run's folder; NULL: nothing */
-    bool init_optional; /* weights that do not fit are named in a line, and training starts from
-                           nothing */
-    bool resume;        /* go on where `run` stopped; from the start if it holds nothing */
-    smt_pool *pool;     /* borrowed */
+    const char *run;     /* folder; made if missing */
+    const char *init;    /* weights to start from: a file or a run's folder; NULL: nothing */
+    bool init_optional;  /* weights that do not fit are named in a line, and training starts from
+                            nothing */
+    const char *teacher; /* a run or file of 'train' or 'ensemble' of the same size and classes,
+                            whose probabilities for a training image replace its label (knowledge
+                            distillation; label smoothing then is none); NULL: none */
+    bool resume;         /* go on where `run` stopped; from the start if it holds nothing */
+    smt_pool *pool;      /* borrowed */
     /* Further training images, for instance simulated ones, mixed in by options.extra_share; or
      * NULL. Called at most once, when the classes are known; fills *pixels and *labels (smt_alloc;
      * class or -1), which the training owns then. Where the share is below 0 and there is nothing

@@ -106,12 +106,12 @@ static int take(const cli_command *command, const cli_option *option, char *text
         return -1;
     }
     case CLI_FOLDER: /* "out/": what is told of and joined to it gets a slash of its own */
+    case CLI_INPUT:
         cli_trim_slashes(text);
         /* fall through */
     case CLI_TEXT:
     case CLI_FILE:
     case CLI_STREAM:
-    case CLI_INPUT:
         if (!*text) {
             return cli_usage(command, "--%s: is empty", option->name);
         }

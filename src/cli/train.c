@@ -39,7 +39,7 @@ static const cli_command command = {
     .max_operands = 1,
 };
 
-static const char *run_folder, *init = "default";
+static const char *run_folder, *init = "default", *teacher;
 static cli_list also;
 static bool resume;
 
@@ -50,6 +50,10 @@ static const cli_option own_options[] = {
      0,
      CLI_INPUTS(&also, "DIR"),
      "train on the class folders in DIR as well, for instance from 'label'; repeatable"},
+    {"teacher",
+     0,
+     CLI_INPUT(&teacher, "MODEL"),
+     "learn from the predictions of this run, for instance an ensemble, in place of the labels"},
     {"resume", 0, CLI_FLAG(&resume), "go on where RUN stopped"},
 };
 #define OWN_OPTIONS (sizeof own_options / sizeof *own_options)
@@ -352,6 +356,7 @@ int cli_train(int argc, char **argv)
                          .also_count = also.count,
                          .run = run_folder,
                          .init = init,
+                         .teacher = teacher,
                          .resume = resume,
                          .extra = simulate,
                          .epoch_done = epoch_done,

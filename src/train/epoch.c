@@ -77,6 +77,8 @@ smt_status smt_run_train_epoch(smt_run *run, smt_epoch *row, smt_error *error)
     int classes = run->data->class_count;
     size_t batches = smt_loader_batches(run->train_loader);
     uint64_t total = (uint64_t)(o->epochs - o->freeze_epochs) * batches;
+    /* A teacher's probabilities are soft already. */
+    float smoothing = run->teacher ? 0 : (float)o->label_smoothing;
     double loss = 0, start = smt_clock();
     size_t images = 0, right = 0;
     size_t per_epoch = 0;
@@ -90,6 +92,7 @@ smt_status smt_run_train_epoch(smt_run *run, smt_epoch *row, smt_error *error)
         }
         smt_progress("training", (size_t)epoch * per_epoch + images, (size_t)o->epochs * per_epoch);
         int count = smt_loader_next(run->train_loader, run->input, run->target, run->index);
+        smt_run_teach(run, count);
         double rate = o->schedule.rate, momentum = -1;
         if (!frozen) {
             uint64_t at = (uint64_t)(epoch - o->freeze_epochs) * batches + b;
@@ -103,13 +106,8 @@ smt_status smt_run_train_epoch(smt_run *run, smt_epoch *row, smt_error *error)
                                                    smt_hash64((uint64_t)epoch, (uint64_t)b)),
                         .freeze_batch_norm = o->freeze_bn || frozen};
         const float *logits = smt_exec_forward(run->exec, run->input, count, &how);
-        double batch_loss = smt_loss_cross_entropy(logits,
-                                                   run->target,
-                                                   run->class_weight,
-                                                   (float)o->label_smoothing,
-                                                   count,
-                                                   classes,
-                                                   run->gradient);
+        double batch_loss = smt_loss_cross_entropy(
+            logits, run->target, run->class_weight, smoothing, count, classes, run->gradient);
         if (!isfinite(batch_loss)) {
             return smt_fail(error,
                             SMT_ERR_ARGUMENT,

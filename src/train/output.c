@@ -1,5 +1,6 @@
 /* The files of a run after an epoch: history.csv and, when
  * the epoch is the best so far, model.safetensors. */
+#include "base/json.h"
 #include "train/options.h"
 #include "train/run.h"
 
@@ -69,6 +70,9 @@ static char *provenance(const smt_run *run)
         "val_macro_f1",
         figure(best->val_macro_f1));
     char *text = NULL;
+    if (root && run->job->teacher) {
+        json_object_set_new(root, "teacher", smt_json_text(smt_path_name(run->job->teacher)));
+    }
     if (root && d->dataset->added_count) {
         json_object_set_new(
             json_object_get(root, "data"), "added", counts_json(d, d->added_images));

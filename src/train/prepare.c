@@ -362,8 +362,11 @@ smt_status smt_run_prepare(smt_run *run, smt_error *error)
                         run->job->run);
     }
     smt_extra mixed = {0}; /* of a complete run: it needs no such images again */
-    smt_status status = run->job->resume && exists ? resolve_as_before(run, &mixed, error)
-                                                   : smt_run_settle_size(run, error);
+    smt_status status = smt_run_load_teacher(run, error);
+    if (!status) {
+        status = run->job->resume && exists ? resolve_as_before(run, &mixed, error)
+                                            : smt_run_settle_size(run, error);
+    }
     if (!status) {
         status = smt_train_data_load(run->job, run->options, &mixed, &run->data, error);
     }
@@ -376,6 +379,9 @@ smt_status smt_run_prepare(smt_run *run, smt_error *error)
     if (!status) {
         describe_data(run);
         status = smt_run_start_model(run, error);
+    }
+    if (!status) {
+        status = smt_run_call_teacher(run, error);
     }
     if (!status) {
         status = weigh_classes(run, error);
@@ -397,7 +403,8 @@ smt_status smt_run_prepare(smt_run *run, smt_error *error)
                                    (const char *const *)run->data->classes,
                                    run->data->class_count,
                                    run->data->fingerprint,
-                                   run->data->mixed};
+                                   run->data->mixed,
+                                   run->teacher_sum};
         status = resume_or_start(run, exists, held, error);
     }
     return status;

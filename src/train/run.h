@@ -26,7 +26,10 @@ typedef struct smt_run {
     smt_loader *train_loader, *val_loader;
     smt_exec *exec; /* training: of the classifier alone while the backbone is frozen */
     bool exec_frozen;
-    smt_exec *infer; /* validation */
+    smt_exec *infer;          /* validation */
+    smt_model *teacher_model; /* of job->teacher, or NULL */
+    smt_exec *teacher;        /* of its graph */
+    uint64_t teacher_sum;     /* of its weights; 0: none */
     smt_optimizer *optimizer;
     smt_slot *slots;    /* of the trainable params */
     int *slot_param;    /* slot -> param */
@@ -50,7 +53,7 @@ smt_status smt_run_prepare(smt_run *run, smt_error *error);
 
 /* start.c: reads the weights that job->init names, unless they are optional, so that wrong ones are
  * told before the images are read; and settles the input's side where the options leave it open
- * (0): that of a run or model of ours, else SMT_SIZE. */
+ * (0): that of a run or model of ours, else the teacher's, else SMT_SIZE. */
 smt_status smt_run_settle_size(smt_run *run, smt_error *error);
 /* The model with random weights, and with those of job->init in it. */
 smt_status smt_run_start_model(smt_run *run, smt_error *error);
@@ -64,6 +67,15 @@ smt_status smt_run_train_epoch(smt_run *run, smt_epoch *row, smt_error *error);
 smt_status smt_run_validate(smt_run *run, smt_epoch *row, smt_error *error);
 /* Batch statistics of the graph's present weights, measured on the training images. */
 smt_status smt_run_measure_batch_norm(smt_run *run, smt_error *error);
+
+/* teacher.c: loads job->teacher, if there is one, before the images are read; then, when the model
+ * is there, compares the two. */
+smt_status smt_run_load_teacher(smt_run *run, smt_error *error);
+smt_status smt_run_call_teacher(smt_run *run, smt_error *error);
+/* Adds the marks of the teacher's training images to the state's. */
+smt_status smt_run_inherit_marks(smt_run *run, smt_error *error);
+/* Replaces `count` rows of run->target by the teacher's probabilities for run->input. */
+void smt_run_teach(smt_run *run, int count);
 
 /* output.c */
 smt_status smt_run_save_outputs(smt_run *run, bool new_best, smt_error *error);

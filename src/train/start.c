@@ -70,7 +70,9 @@ smt_status smt_run_settle_size(smt_run *run, smt_error *error)
 {
     int *size = &run->resolved.arch.input_size;
     bool open = *size == 0;
-    *size = open ? SMT_SIZE : *size;
+    if (open) {
+        *size = run->teacher_model ? run->teacher_model->arch.input_size : SMT_SIZE;
+    }
     if (!run->job->init || run->job->init_optional) {
         return SMT_OK;
     }
@@ -158,7 +160,7 @@ smt_status smt_run_first_weights(smt_run *run, smt_error *error)
 {
     if (!run->job->init) {
         smt_run_say(run, SMT_LOG_INFO, "weights: random");
-        return SMT_OK;
     }
-    return take_weights(run, error);
+    smt_status status = run->job->init ? take_weights(run, error) : SMT_OK;
+    return status ? status : smt_run_inherit_marks(run, error);
 }

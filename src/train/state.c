@@ -172,8 +172,9 @@ static smt_extra mixed_from_json(const json_t *object)
 
 static char *training_json(const smt_state_key *key, const smt_train_state *s)
 {
-    char fingerprint[17], seed[24];
+    char fingerprint[17], teacher[17], seed[24];
     hexadecimal(key->fingerprint, fingerprint);
+    hexadecimal(key->teacher, teacher);
     snprintf(seed, sizeof seed, "%" PRIu64, key->options->seed);
     json_t *history = json_array();
     for (int i = 0; i < s->epoch; i++) {
@@ -184,7 +185,7 @@ static char *training_json(const smt_state_key *key, const smt_train_state *s)
         json_array_append_new(classes, json_string(key->classes[i]));
     }
     json_t *root = json_pack("{s:i, s:o, s:s, s:s, s:o, s:o, s:i, s:b, s:b, s:i, s:f, s:o, s:i, "
-                             "s:I, s:o, s:o, s:s, s:s}",
+                             "s:I, s:o, s:o, s:s, s:s, s:s}",
                              "version",
                              TRAINING_VERSION,
                              "options",
@@ -220,7 +221,9 @@ static char *training_json(const smt_state_key *key, const smt_train_state *s)
                              "init",
                              s->origin,
                              "seen",
-                             s->seen);
+                             s->seen,
+                             "teacher",
+                             teacher);
     char *text = NULL;
     if (root && json_array_size(history) == (size_t)s->epoch) {
         char *dumped = json_dumps(root, JSON_COMPACT);
@@ -384,6 +387,27 @@ same_data(const json_t *root, const smt_state_key *key, const char *run, smt_err
     return SMT_OK;
 }
 
+static smt_status
+same_teacher(const json_t *root, const smt_state_key *key, const char *run, smt_error *error)
+{
+    char teacher[17];
+    hexadecimal(key->teacher, teacher);
+    const char *taught = json_string_value(json_object_get(root, "teacher"));
+    bool was = taught && strtoull(taught, NULL, 16) != 0; /* earlier versions wrote none */
+    if (was ? strcmp(taught, teacher) != 0 : key->teacher != 0) {
+        return smt_fail(error,
+                        SMT_ERR_ARGUMENT,
+                        "%s: cannot resume: it was started with %s; %s, or train into another "
+                        "folder",
+                        run,
+                        !was           ? "no teacher"
+                        : key->teacher ? "another teacher"
+                                       : "a teacher",
+                        was ? "give the same --teacher" : "leave out --teacher");
+    }
+    return SMT_OK;
+}
+
 static smt_status read_counters(const json_t *root,
                                 const smt_state_key *key,
                                 const char *path,
@@ -493,6 +517,9 @@ smt_status smt_state_load(const char *run,
     }
     if (!status) {
         status = same_data(root, key, run, error);
+    }
+    if (!status) {
+        status = same_teacher(root, key, run, error);
     }
     if (!status) {
         status = read_counters(root, key, path, s, error);

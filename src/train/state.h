@@ -39,6 +39,7 @@ typedef struct smt_state_key {
     int class_count;
     uint64_t fingerprint;
     smt_extra mixed;
+    uint64_t teacher; /* sum of its weights; 0: none */
 } smt_state_key;
 
 char *smt_state_path(const char *run); /* freed with smt_free */

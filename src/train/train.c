@@ -142,12 +142,14 @@ static void close_run(smt_run *run)
 {
     smt_exec_destroy(&run->exec);
     smt_exec_destroy(&run->infer);
+    smt_exec_destroy(&run->teacher);
     smt_loader_destroy(&run->train_loader);
     smt_loader_destroy(&run->val_loader);
     smt_optimizer_destroy(&run->optimizer);
     smt_state_destroy(&run->state);
     smt_model_destroy(&run->source);
     smt_model_destroy(&run->model);
+    smt_model_destroy(&run->teacher_model);
     smt_train_data_free(&run->data);
     smt_free(run->class_weight);
     smt_free(run->model_path);
@@ -208,12 +210,13 @@ smt_status smt_train(const smt_train_job *job,
         if (status == SMT_ERR_INTERRUPTED && run.state && run.state->epoch && dataset && folder) {
             smt_fail(&inner,
                      status,
-                     "interrupted in epoch %d; 'semtinel train %s -o %s%s --resume' goes on after "
-                     "epoch %d",
+                     "interrupted in epoch %d; 'semtinel train %s -o %s%s%s --resume' goes on "
+                     "after epoch %d",
                      run.state->epoch + 1,
                      dataset,
                      folder,
                      job->also_count ? " --also ..." : "",
+                     job->teacher ? " --teacher ..." : "",
                      run.state->epoch);
         }
         smt_free(dataset);
