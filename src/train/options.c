@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { STEPS_OF_TRAINED = 720, STEPS_MIXED = 1080 };
+enum { STEPS_OF_TRAINED = 720, STEPS_MIXED = 1080, STEPS_TAUGHT = 2160 };
 
 #define AT(member) offsetof(smt_train_options, member)
 #define INT(name, member, low, high, help)                                                         \
@@ -52,7 +52,7 @@ static const smt_train_field fields[] = {
         0,
         100000,
         "passes over the training images; 0: 200 from random weights, those of 720 steps from "
-        "trained ones (1080 with simulated images mixed in), 20 to 200"),
+        "trained ones (1080 with simulated images mixed in, 2160 with a teacher), 20 to 200"),
     INT("batch", batch, 1, 1024, "images per step"),
     CHOICE("optimizer", optimizer.kind, "adamw|adam|sgd", "the optimiser"),
     REAL("rate",
@@ -107,7 +107,11 @@ static const smt_train_field fields[] = {
          0.5,
          "relative decrease of the loss that counts as progress"),
 
-    REAL("label-smoothing", label_smoothing, 0, 0.5, "share of the label spread over all classes"),
+    REAL("label-smoothing",
+         label_smoothing,
+         0,
+         0.5,
+         "share of the label spread over all classes; none with a teacher"),
     REAL("class-weight",
          class_weight,
          0,
@@ -211,14 +215,19 @@ const smt_train_field *smt_train_fields(void)
     return fields;
 }
 
-void smt_train_resolve(smt_train_options *options, smt_start start, size_t steps_per_epoch)
+void smt_train_resolve(smt_train_options *options,
+                       smt_start start,
+                       bool taught,
+                       size_t steps_per_epoch)
 {
     static const double rates[] = {
         [SMT_START_RANDOM] = 4e-3, [SMT_START_SHIPPED] = 6e-4, [SMT_START_WEIGHTS] = 3e-4};
     if (options->epochs == 0) {
         options->epochs = SMT_EPOCHS_MOST;
         if (start != SMT_START_RANDOM && steps_per_epoch) {
-            size_t steps = options->extra_share > 0 ? STEPS_MIXED : STEPS_OF_TRAINED;
+            size_t steps = taught                     ? STEPS_TAUGHT
+                           : options->extra_share > 0 ? STEPS_MIXED
+                                                      : STEPS_OF_TRAINED;
             size_t epochs = (steps + steps_per_epoch - 1) / steps_per_epoch;
             epochs = epochs < SMT_EPOCHS_MOST ? epochs : SMT_EPOCHS_MOST;
             options->epochs = epochs > SMT_EPOCHS_LEAST ? (int)epochs : SMT_EPOCHS_LEAST;

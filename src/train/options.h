@@ -21,8 +21,12 @@ typedef enum smt_start {
 /* Gives epochs and rate their values where they are 0. Random weights need many large steps;
  * trained ones need few and small ones, and over-fit with more: a number of steps rather than of
  * epochs, so that a set of fifty images learns as well; more of them where a part of each batch is
- * further images (docs/training.md). */
-void smt_train_resolve(smt_train_options *options, smt_start start, size_t steps_per_epoch);
+ * further images, and most with a teacher, whose answers cannot be learnt by heart
+ * (docs/training.md). */
+void smt_train_resolve(smt_train_options *options,
+                       smt_start start,
+                       bool taught,
+                       size_t steps_per_epoch);
 /* An object with one member a field; NULL: no memory. The seed is not among them. */
 json_t *smt_options_json(const smt_train_options *options);
 /* The seed stays the default. `path` stands in messages. */

@@ -262,7 +262,8 @@ static smt_status resume_or_start(smt_run *run, bool exists, bool held, smt_erro
         smt_start start = strcmp(s->origin, "none") == 0 ? SMT_START_RANDOM
                           : run->job->init_optional      ? SMT_START_SHIPPED
                                                          : SMT_START_WEIGHTS;
-        smt_train_resolve(&run->resolved, start, smt_loader_batches(run->train_loader));
+        smt_train_resolve(
+            &run->resolved, start, run->teacher != NULL, smt_loader_batches(run->train_loader));
         s->plateau = smt_plateau_start(&run->options->schedule);
         if (start == SMT_START_RANDOM && run->options->freeze_bn) {
             return smt_fail(error,
