@@ -94,7 +94,8 @@ smt_train_field_set(smt_train_options *options, const smt_train_field *field, do
 typedef struct smt_epoch {
     int epoch; /* from 1 */
     double rate;
-    double train_loss, train_accuracy; /* with augmentation, dropout and smoothing on */
+    double train_loss, train_accuracy; /* with augmentation, dropout and smoothing on; with a
+                                          teacher, against its answers */
     double val_loss, val_accuracy, val_macro_f1;
     double images_per_second; /* training images, without validation */
 } smt_epoch;

@@ -2,7 +2,6 @@
  * probabilities, as one graph that whatever runs one network runs. */
 #include <semtinel/model.h>
 
-#include <string.h>
 
 static smt_status check_count(int count, smt_error *error)
 {
@@ -75,18 +74,13 @@ static smt_status check(const smt_model *a, const smt_model *b, int number, smt_
                         a->arch.input_size,
                         a->arch.channels);
     }
-    bool same = a->class_count == b->class_count && a->preprocess.mean == b->preprocess.mean &&
-                a->preprocess.scale == b->preprocess.scale &&
-                a->preprocess.normalise == b->preprocess.normalise;
-    for (int c = 0; c < a->class_count && same; c++) {
-        same = strcmp(a->classes[c], b->classes[c]) == 0;
-    }
-    return same ? SMT_OK
-                : smt_fail(error,
-                           SMT_ERR_ARGUMENT,
-                           "network %d has other classes or preprocessing than the first; train "
-                           "both on one data set",
-                           number);
+    return smt_model_same_task(a, b)
+               ? SMT_OK
+               : smt_fail(error,
+                          SMT_ERR_ARGUMENT,
+                          "network %d has other classes or preprocessing than the first; train "
+                          "both on one data set",
+                          number);
 }
 
 smt_status

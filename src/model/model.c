@@ -1,4 +1,4 @@
-/* A model's memory. */
+/* A model's memory, and what two models have in common. */
 #include <semtinel/model.h>
 
 #include <string.h>
@@ -75,6 +75,17 @@ smt_status smt_model_set_members(smt_model *model,
     model->members = copy;
     model->member_count = count;
     return SMT_OK;
+}
+
+bool smt_model_same_task(const smt_model *a, const smt_model *b)
+{
+    bool same = a->class_count == b->class_count && a->preprocess.mean == b->preprocess.mean &&
+                a->preprocess.scale == b->preprocess.scale &&
+                a->preprocess.normalise == b->preprocess.normalise;
+    for (int c = 0; c < a->class_count && same; c++) {
+        same = strcmp(a->classes[c], b->classes[c]) == 0;
+    }
+    return same;
 }
 
 void smt_model_destroy(smt_model **model)

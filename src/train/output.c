@@ -70,14 +70,16 @@ static char *provenance(const smt_run *run)
         "val_macro_f1",
         figure(best->val_macro_f1));
     char *text = NULL;
-    if (root && run->job->teacher) {
-        json_object_set_new(root, "teacher", smt_json_text(smt_path_name(run->job->teacher)));
+    bool complete = root && seen;
+    if (complete && run->job->teacher) {
+        json_t *name = smt_json_text(smt_path_name(run->job->teacher));
+        complete = json_object_set_new(root, "teacher", name) == 0;
     }
     if (root && d->dataset->added_count) {
         json_object_set_new(
             json_object_get(root, "data"), "added", counts_json(d, d->added_images));
     }
-    if (root && seen) {
+    if (complete) {
         char *dumped = json_dumps(root, JSON_COMPACT);
         text = dumped ? smt_strdup(dumped) : NULL;
         free(dumped);

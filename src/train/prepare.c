@@ -382,7 +382,7 @@ smt_status smt_run_prepare(smt_run *run, smt_error *error)
         status = smt_run_start_model(run, error);
     }
     if (!status) {
-        status = smt_run_call_teacher(run, error);
+        status = smt_run_prepare_teacher(run, error);
     }
     if (!status) {
         status = weigh_classes(run, error);

@@ -71,7 +71,7 @@ smt_status smt_run_measure_batch_norm(smt_run *run, smt_error *error);
 /* teacher.c: loads job->teacher, if there is one, before the images are read; then, when the model
  * is there, compares the two. */
 smt_status smt_run_load_teacher(smt_run *run, smt_error *error);
-smt_status smt_run_call_teacher(smt_run *run, smt_error *error);
+smt_status smt_run_prepare_teacher(smt_run *run, smt_error *error);
 /* Adds the marks of the teacher's training images to the state's. */
 smt_status smt_run_inherit_marks(smt_run *run, smt_error *error);
 /* Replaces `count` rows of run->target by the teacher's probabilities for run->input. */

@@ -32,7 +32,6 @@ smt_status smt_run_load_teacher(smt_run *run, smt_error *error)
 static smt_status check(const smt_run *run, const smt_model *teacher, smt_error *error)
 {
     const char *path = run->job->teacher;
-    const smt_model *model = run->model;
     const smt_mobilenet_options *arch = &run->options->arch;
     if (teacher->arch.input_size != arch->input_size || teacher->arch.channels != arch->channels) {
         return smt_fail(error,
@@ -45,19 +44,13 @@ static smt_status check(const smt_run *run, const smt_model *teacher, smt_error 
                         arch->input_size,
                         arch->channels);
     }
-    bool same = teacher->class_count == model->class_count &&
-                teacher->preprocess.mean == model->preprocess.mean &&
-                teacher->preprocess.scale == model->preprocess.scale &&
-                teacher->preprocess.normalise == model->preprocess.normalise;
-    for (int c = 0; c < model->class_count && same; c++) {
-        same = strcmp(teacher->classes[c], model->classes[c]) == 0;
-    }
-    return same ? SMT_OK
-                : smt_fail(error,
-                           SMT_ERR_ARGUMENT,
-                           "%s: has other classes or preprocessing than this network; train it on "
-                           "the same data set",
-                           path);
+    return smt_model_same_task(teacher, run->model)
+               ? SMT_OK
+               : smt_fail(error,
+                          SMT_ERR_ARGUMENT,
+                          "%s: has other classes or preprocessing than this network; train it on "
+                          "the same data set",
+                          path);
 }
 
 static uint64_t fingerprint_of(const smt_graph *graph)
@@ -70,7 +63,7 @@ static uint64_t fingerprint_of(const smt_graph *graph)
     return sum ? sum : 1;
 }
 
-smt_status smt_run_call_teacher(smt_run *run, smt_error *error)
+smt_status smt_run_prepare_teacher(smt_run *run, smt_error *error)
 {
     if (!run->job->teacher) {
         return SMT_OK;
