@@ -2,7 +2,6 @@
  * probabilities, as one graph that whatever runs one network runs. */
 #include <semtinel/model.h>
 
-
 static smt_status check_count(int count, smt_error *error)
 {
     return count < 2 || count > SMT_MEMBERS_MAX
