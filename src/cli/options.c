@@ -115,6 +115,9 @@ static int take(const cli_command *command, const cli_option *option, char *text
         if (!*text) {
             return cli_usage(command, "--%s: is empty", option->name);
         }
+        if (option->kind == CLI_STREAM && strcmp(text, "/dev/stdout") == 0) {
+            text = "-"; /* nothing else may be written there */
+        }
         *(const char **)option->target = text;
         return -1;
     case CLI_CHOICE:

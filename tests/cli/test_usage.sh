@@ -178,8 +178,10 @@ for line in "adapt none none -o -" "augment images -" "audit none --sheet -" "ca
     expect 1 "semtinel: -: the name of a (file|folder) is needed; ./- is one" "$semtinel" $line
 done
 [ -e ./- ] && fail "something is called -"
-expect 0 "" "$semtinel" predict run images/ler -o -
-[ "$(wc -l <out)" -eq 9 ] || fail "predict -o -: $(wc -l <out) lines"
+for to in - /dev/stdout; do
+    "$semtinel" predict run images/ler -o $to 2>err | cat >out
+    [ "$(wc -l <out)" -eq 9 ] || fail "predict -o $to: $(wc -l <out) lines"
+done
 # A file that is read is not written over: "-o *.png" gives the first image as the output.
 cp images/ler/ler_00000.png kept.png
 cp images/ler/ler_00001.png other.png
