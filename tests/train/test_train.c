@@ -615,9 +615,10 @@ static void test_no_memory(void **state)
     smt_pool *pool = NULL;
     assert_int_equal(smt_pool_create(1, &pool, NULL), SMT_OK);
     smt_train_job job = {.dataset = data, .run = a.run, .pool = pool};
-    for (int initial = 0; initial < 2; initial++) { /* weights: random, then of the first run */
+    /* Weights: random, then of the first run; then that one teaches too. */
+    for (int round = 0; round < 3; round++) {
         smt_status status = SMT_ERR_MEMORY;
-        for (long i = 0; status; i += 1 + i / (initial ? 2000 : 40)) {
+        for (long i = 0; status; i += 1 + i / (round ? 2000 : 40)) {
             smt_error error = {0};
             smt_alloc_fail_after(i);
             status = smt_train(&job, &o, &a.result, &error);
@@ -629,6 +630,7 @@ static void test_no_memory(void **state)
         }
         job.init = a.run;
         job.run = inside("memory-initial");
+        job.teacher = round ? a.run : NULL;
     }
     smt_pool_destroy(&pool);
     no_leftovers(a.run);
