@@ -118,11 +118,11 @@ smt_status cli_gather(const char *const *operands, int count, cli_paths *list, s
             status = add_folder(list, &s, operands[i], error);
             if (!status && s.foreign) {
                 smt_log(SMT_LOG_WARNING,
-                        "%s: %zu picture%s of formats that are not read, the first %s: make PNG "
+                        "%s: %zu %s of formats that are not read, the first %s: make PNG "
                         "files of them",
                         operands[i],
                         s.foreign,
-                        s.foreign == 1 ? "" : "s",
+                        smt_plural(s.foreign, "picture", "pictures"),
                         s.first_foreign);
             }
             smt_free(s.first_foreign);

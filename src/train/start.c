@@ -158,9 +158,11 @@ smt_status smt_run_start_model(smt_run *run, smt_error *error)
 
 smt_status smt_run_first_weights(smt_run *run, smt_error *error)
 {
-    if (!run->job->init) {
+    smt_status status = SMT_OK;
+    if (run->job->init) {
+        status = take_weights(run, error);
+    } else {
         smt_run_say(run, SMT_LOG_INFO, "weights: random");
     }
-    smt_status status = run->job->init ? take_weights(run, error) : SMT_OK;
     return status ? status : smt_run_inherit_marks(run, error);
 }

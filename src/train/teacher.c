@@ -29,8 +29,9 @@ smt_status smt_run_load_teacher(smt_run *run, smt_error *error)
     return status;
 }
 
-static smt_status check(const smt_run *run, const smt_model *teacher, smt_error *error)
+static smt_status check(const smt_run *run, smt_error *error)
 {
+    const smt_model *teacher = run->teacher_model;
     const char *path = run->job->teacher;
     const smt_mobilenet_options *arch = &run->options->arch;
     if (teacher->arch.input_size != arch->input_size || teacher->arch.channels != arch->channels) {
@@ -69,7 +70,7 @@ smt_status smt_run_prepare_teacher(smt_run *run, smt_error *error)
         return SMT_OK;
     }
     smt_exec_options options = {.max_batch = run->options->batch};
-    smt_status status = check(run, run->teacher_model, error);
+    smt_status status = check(run, error);
     status = status
                  ? status
                  : smt_exec_create(

@@ -180,6 +180,7 @@ done
 [ -e ./- ] && fail "something is called -"
 for to in - /dev/stdout; do
     "$semtinel" predict run images/ler -o $to 2>err | cat >out
+    [ "${PIPESTATUS[0]}" = 0 ] || fail "predict -o $to: $(cat err)"
     [ "$(wc -l <out)" -eq 9 ] || fail "predict -o $to: $(wc -l <out) lines"
 done
 # A file that is read is not written over: "-o *.png" gives the first image as the output.
