@@ -1,15 +1,16 @@
 /* Marks of the training images' files for the provenance, so that 'evaluate' knows them again
- * (evaluate/seen.c). */
+ * (evaluate/seen.c), and so does a training that begins with the model or learns from it. */
 #include "train/train_data.h"
 
 #include <jansson.h>
 #include <string.h>
 
-char *smt_seen_now(const smt_dataset *dataset, const smt_file_sum *sums)
+char *smt_part_marks(const smt_dataset *dataset, const smt_file_sum *sums, bool validation)
 {
     uint32_t *marks = smt_alloc(dataset->sample_count, sizeof *marks);
     for (size_t i = 0; marks && i < dataset->sample_count; i++) {
-        marks[i] = dataset->samples[i].split == SMT_SPLIT_VAL ? 0 : smt_file_mark(&sums[i]);
+        bool part = (dataset->samples[i].split == SMT_SPLIT_VAL) == validation;
+        marks[i] = part ? smt_file_mark(&sums[i]) : 0;
     }
     char *out = marks ? smt_marks_text(marks, dataset->sample_count) : NULL;
     smt_free(marks);
@@ -42,4 +43,18 @@ char *smt_seen_join(const char *a, const char *b)
     smt_free(both);
     smt_free(marks);
     return out;
+}
+
+bool smt_seen_shared(const char *a, const char *b, size_t *shared, size_t *of)
+{
+    uint32_t *first = NULL, *second = NULL;
+    size_t count = 0;
+    bool read = smt_marks_read(a, &first, of) && smt_marks_read(b, &second, &count);
+    *shared = 0;
+    for (size_t i = 0; read && i < *of; i++) {
+        *shared += smt_marks_hold(second, count, first[i]);
+    }
+    smt_free(first);
+    smt_free(second);
+    return read;
 }

@@ -156,6 +156,27 @@ smt_status smt_run_start_model(smt_run *run, smt_error *error)
     return status;
 }
 
+/* Validation images that the initial weights or the teacher were trained on would flatter. */
+static smt_status warn_of_seen(smt_run *run, smt_error *error)
+{
+    size_t shared, of;
+    if (!smt_seen_shared(run->data->held, run->state->seen, &shared, &of)) {
+        return smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    }
+    if (shared) {
+        smt_run_say(run,
+                    SMT_LOG_WARNING,
+                    "%zu of %zu validation images trained the initial weights or the teacher: "
+                    "validation makes this run look better than it is. %s",
+                    shared,
+                    of,
+                    run->data->held_out
+                        ? "One --seed for all runs on a data set holds out the same images"
+                        : "'semtinel audit' finds copies of images across parts");
+    }
+    return SMT_OK;
+}
+
 smt_status smt_run_first_weights(smt_run *run, smt_error *error)
 {
     smt_status status = SMT_OK;
@@ -164,5 +185,6 @@ smt_status smt_run_first_weights(smt_run *run, smt_error *error)
     } else {
         smt_run_say(run, SMT_LOG_INFO, "weights: random");
     }
-    return status ? status : smt_run_inherit_marks(run, error);
+    status = status ? status : smt_run_inherit_marks(run, error);
+    return status ? status : warn_of_seen(run, error);
 }

@@ -33,7 +33,7 @@ fingerprint_of(const smt_dataset *dataset, const bool *wanted, const smt_file_su
     return hash;
 }
 
-/* The fingerprint, and the marks of the images that train. */
+/* The fingerprint, and the marks of the two parts. */
 static smt_status
 take_fingerprint(smt_train_data *d, const bool *wanted, smt_pool *pool, smt_error *error)
 {
@@ -41,9 +41,11 @@ take_fingerprint(smt_train_data *d, const bool *wanted, smt_pool *pool, smt_erro
     smt_status status = smt_dataset_sums(d->dataset, wanted, pool, &sums, error);
     if (!status) {
         d->fingerprint = fingerprint_of(d->dataset, wanted, sums);
-        d->seen = smt_seen_now(d->dataset, sums);
-        status = d->seen ? SMT_OK
-                         : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", d->dataset->root);
+        d->seen = smt_part_marks(d->dataset, sums, false);
+        d->held = smt_part_marks(d->dataset, sums, true);
+        status = d->seen && d->held
+                     ? SMT_OK
+                     : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", d->dataset->root);
     }
     smt_free(sums);
     return status;
@@ -285,6 +287,7 @@ void smt_train_data_free(smt_train_data **data)
     smt_free(d->val_images);
     smt_free(d->extra_labels);
     smt_free(d->seen);
+    smt_free(d->held);
     smt_pixels_destroy(&d->extra);
     smt_pixels_destroy(&d->pixels);
     smt_dataset_destroy(&d->dataset);

@@ -29,6 +29,14 @@ run 0 "$semtinel" info student; says '"teacher": "teacher"'
 run 0 "$semtinel" train right/val -o other $quick --epochs 1 --teacher teacher
 run 0 "$semtinel" evaluate other wrong --split train -o seen; says 'trained'
 
+# Nor does anyone validate with them unawares: another seed holds out other images, the same one does not.
+silent_of_seen() { grep -q 'validation images trained' out err && fail "the same images are held out, and yet it warns"; }
+run 0 "$semtinel" train right/train -o first $quick --epochs 1 --seed 1; silent_of_seen
+run 0 "$semtinel" train right/train -o same $quick --epochs 1 --seed 1 --teacher first; silent_of_seen
+run 0 "$semtinel" train right/train -o taught $quick --epochs 1 --seed 2 --teacher first
+says '[0-9]* of [0-9]* validation images trained the initial weights or the teacher: .* One --seed'
+run 0 "$semtinel" train right/train -o begun $quick --epochs 1 --seed 2 --init first; says 'validation images trained the initial weights'
+
 # Interrupted and resumed, with the same teacher only: the same bytes.
 # shellcheck disable=SC2086
 "$semtinel" train right -o stopped $quick --epochs 20 --teacher teacher >out 2>&1 &
