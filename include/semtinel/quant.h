@@ -111,11 +111,17 @@ SMT_API smt_status smt_quantizer_train(smt_quantizer *quantizer,
                                        void *context,
                                        smt_error *error);
 
+/* The simulated network beside the float one. */
+typedef struct smt_fidelity {
+    double noise_db;  /* signal to quantisation noise at the logits, decibel */
+    double agreement; /* share of images whose largest logit stays the same, 0 .. 1 */
+} smt_fidelity;
+SMT_API smt_status smt_quantizer_fidelity(
+    smt_quantizer *quantizer, const float *images, int count, smt_fidelity *out, smt_error *error);
+
 typedef struct smt_sensitivity {
-    char name[SMT_NAME_MAX]; /* of the layer */
-    double noise_db; /* signal to quantisation noise at the logits, decibel, when only this layer is
-                        int8 */
-    double agreement; /* share of images whose largest logit stays the same then, 0 .. 1 */
+    char name[SMT_NAME_MAX];      /* of the layer */
+    smt_fidelity fidelity;        /* when only this layer is int8 */
     double range_low, range_high; /* of its values */
 } smt_sensitivity;
 

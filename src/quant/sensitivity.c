@@ -1,12 +1,11 @@
-/* What each layer loses alone: the float network with one layer's weights and value rounded,
- * against the float one. */
+/* What rounding loses at the logits: all of it, and each layer's alone, with only its weights and
+ * value rounded. */
 #include "quant/quantizer.h"
 
 #include <math.h>
 #include <string.h>
 
-static void
-compare(const float *exact, const float *rounded, int count, int classes, smt_sensitivity *row)
+static smt_fidelity compare(const float *exact, const float *rounded, int count, int classes)
 {
     double signal = 0, noise = 0, same = 0;
     for (int n = 0; n < count; n++) {
@@ -18,8 +17,31 @@ compare(const float *exact, const float *rounded, int count, int classes, smt_se
         }
         same += smt_argmax(a, classes) == smt_argmax(b, classes);
     }
-    row->noise_db = 10 * log10(fmax(signal, 1e-30) / fmax(noise, 1e-30));
-    row->agreement = same / count;
+    return (smt_fidelity){.noise_db = 10 * log10(fmax(signal, 1e-30) / fmax(noise, 1e-30)),
+                          .agreement = same / count};
+}
+
+static int classes_of(const smt_quantizer *q)
+{
+    return q->reference->nodes[q->reference->node_count - 1].shape.c;
+}
+
+smt_status smt_quantizer_fidelity(
+    smt_quantizer *q, const float *images, int count, smt_fidelity *out, smt_error *error)
+{
+    size_t values = (size_t)count * (size_t)classes_of(q);
+    float *exact = smt_alloc(values, sizeof *exact), *rounded = smt_alloc(values, sizeof *rounded);
+    smt_status status =
+        exact && rounded
+            ? quant_logits(q->reference, q->pool, images, count, exact, error)
+            : smt_fail(error, SMT_ERR_MEMORY, "out of memory for the logits of %d images", count);
+    status = status ? status : quant_logits(q->simulated, q->pool, images, count, rounded, error);
+    if (!status) {
+        *out = compare(exact, rounded, count, classes_of(q));
+    }
+    smt_free(exact);
+    smt_free(rounded);
+    return status;
 }
 
 /* The reference network with `layer` int8: its weights
@@ -62,7 +84,7 @@ smt_status smt_quantizer_sensitivity(smt_quantizer *q,
                                      int *row_count,
                                      smt_error *error)
 {
-    int classes = q->reference->nodes[q->reference->node_count - 1].shape.c, layers = 0;
+    int classes = classes_of(q), layers = 0;
     size_t values = (size_t)count * (size_t)classes;
     for (int i = 0; i < q->reference->node_count; i++) {
         layers += smt_op_is_layer(q->reference->nodes[i].op);
@@ -91,7 +113,7 @@ smt_status smt_quantizer_sensitivity(smt_quantizer *q,
             memcpy(table[row].name, node->name, sizeof table[row].name);
             table[row].range_low = scale * (-128 - q->ranges[i].zero_point);
             table[row].range_high = scale * (127 - q->ranges[i].zero_point);
-            compare(exact, rounded, count, classes, &table[row++]);
+            table[row++].fidelity = compare(exact, rounded, count, classes);
             smt_progress("sensitivity of layers", (size_t)row, (size_t)layers);
         }
     }

@@ -399,8 +399,8 @@ sensitivity_text(const smt_sensitivity *rows, int count, const char *path, smt_e
         smt_file_printf(file,
                         "%-28s %9.1f %10.2f%% %12.4f %12.4f\n",
                         rows[i].name,
-                        rows[i].noise_db,
-                        100 * rows[i].agreement,
+                        rows[i].fidelity.noise_db,
+                        100 * rows[i].fidelity.agreement,
                         rows[i].range_low,
                         rows[i].range_high);
     }
@@ -416,8 +416,8 @@ sensitivity_picture(const smt_sensitivity *rows, int count, const char *path, sm
                              : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
     if (status == SMT_OK) {
         for (int i = 0; i < count; i++) {
-            bars[i] = (bar){.label = rows[i].name, .value = rows[i].noise_db};
-            snprintf(bars[i].text, sizeof bars[i].text, "%.1f dB", rows[i].noise_db);
+            bars[i] = (bar){.label = rows[i].name, .value = rows[i].fidelity.noise_db};
+            snprintf(bars[i].text, sizeof bars[i].text, "%.1f dB", rows[i].fidelity.noise_db);
         }
         draw_bars(canvas.cr,
                   20,

@@ -484,9 +484,14 @@ static void test_sensitivity(void **state)
     assert_int_equal(count, 54); /* the first layer twice */
     assert_string_equal(rows[0].name, "stem.gate");
     assert_string_equal(rows[1].name, "stem");
+    smt_fidelity whole;
+    assert_int_equal(smt_quantizer_fidelity(q, images, 16, &whole, &error), SMT_OK);
+    assert_true(whole.agreement > 0 && whole.agreement <= 1);
     for (int i = 0; i < count; i++) {
-        assert_true(rows[i].agreement >= 0 && rows[i].agreement <= 1);
-        assert_true(isfinite(rows[i].noise_db) && rows[i].range_low <= 0 && rows[i].range_high > 0);
+        assert_true(rows[i].fidelity.agreement >= 0 && rows[i].fidelity.agreement <= 1);
+        assert_true(isfinite(rows[i].fidelity.noise_db));
+        assert_true(rows[i].range_low <= 0 && rows[i].range_high > 0);
+        assert_true(rows[i].fidelity.noise_db > whole.noise_db); /* all layers together lose more */
     }
     smt_free(rows);
     smt_quantizer_destroy(&q);
