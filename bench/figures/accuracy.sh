@@ -2,7 +2,7 @@
 # The table of accuracies in docs/figures.md: trains and tests on named sets from several initial weights, several seeds each.
 #
 # usage: bench/figures/accuracy.sh BUILD OUT
-# SEEDS ("1 2 3"), SETS ("sem-a phase3"), FROM ("imagenet imagenet-sem imagenet-075 imagenet-sem-075 backbone backbone-075 none"), SEMTINEL_DATA,
+# SEEDS ("1 2 3"), SETS ("sem-a phase3"), FROM (below; the names are in weights.sh), SEMTINEL_DATA,
 # IMAGENET_SEM, a file made by `INIT=imagenet.tflite OUT=file models/pretrain.sh BUILD`, and IMAGENET_SEM_075, the same of width 0.75
 # (WIDTH=0.75); without these files their rows are left out. Runs that OUT holds already are not made again. Each core trains one
 # network at a time; the bits are those of any number of threads.
@@ -12,6 +12,7 @@
 # sem-a: trained on train/, the epoch chosen on val/, tested on test/. phase3: trained on train/, the last epoch kept, so that nothing
 # is chosen on val/, which is the test.
 set -euo pipefail
+. "$(dirname "$0")/weights.sh"
 build=$(cd "$1" && pwd)
 mkdir -p "$2"
 out=$(cd "$2" && pwd)
@@ -22,14 +23,7 @@ export build out data
 one() { # set from seed
     local run=$out/$1-$2-$3 part=test options=()
     [ "$1" = phase3 ] && part=val && options+=(--keep last)
-    case $2 in
-    imagenet) options+=(--init "$data/weights/imagenet-mobilenetv3-small-notop.tflite") ;;
-    imagenet-075) options+=(--init "$data/weights/imagenet-mobilenetv3-small-075.tflite" --width 0.75) ;;
-    imagenet-sem) options+=(--init "$IMAGENET_SEM" --size 160) ;;
-    imagenet-sem-075) options+=(--init "$IMAGENET_SEM_075" --width 0.75 --size 160) ;;
-    backbone-075) options+=(--width 0.75) ;;
-    none) options+=(--init none) ;;
-    esac
+    add_start_options "$2" || return
     if [ ! -e "$run/test/metrics.json" ]; then
         "$build/semtinel" train "$data/$1" -o "$run" --resume --seed "$3" --threads 1 --quiet "${options[@]}"
         "$build/semtinel" evaluate "$run" "$data/$1" --split $part -o "$run/test" --threads 1 --quiet --views 1
@@ -40,7 +34,8 @@ one() { # set from seed
 }
 export -f one
 
-seeds=${SEEDS:-1 2 3} sets=${SETS:-sem-a phase3} from=${FROM:-imagenet imagenet-sem imagenet-075 imagenet-sem-075 backbone backbone-075 none}
+seeds=${SEEDS:-1 2 3} sets=${SETS:-sem-a phase3}
+from=${FROM:-imagenet imagenet-even imagenet-sem imagenet-075 imagenet-even-075 imagenet-sem-075 backbone backbone-075 none}
 for set in $sets; do
     for start in $from; do
         [ "$start" = imagenet-sem ] && [ -z "${IMAGENET_SEM:-}" ] && continue

@@ -6,6 +6,7 @@
 # SEEDS ("1 2 3"), SETS ("sem-a phase3"), SEMTINEL_DATA. Epochs are chosen, and views and parts taken, as in accuracy.sh; int8 is
 # calibrated only. Runs that OUT holds already are not made again.
 set -euo pipefail
+. "$(dirname "$0")/weights.sh"
 build=$(cd "$1" && pwd)
 out=$(cd "$2" && pwd)
 data=$(cd "${SEMTINEL_DATA:-../shared/data}" && pwd)
@@ -15,11 +16,7 @@ export build out data teacher
 one() { # set from seed
     local run=$out/$1-$2-by-$teacher-$3 part=test options=()
     [ "$1" = phase3 ] && part=val && options+=(--keep last)
-    case $2 in
-    imagenet) options+=(--init "$data/weights/imagenet-mobilenetv3-small-notop.tflite") ;;
-    imagenet-075) options+=(--init "$data/weights/imagenet-mobilenetv3-small-075.tflite" --width 0.75) ;;
-    backbone-075) options+=(--width 0.75) ;;
-    esac
+    add_start_options "$2" || return
     if [ ! -e "$run/int8/metrics.json" ]; then
         "$build/semtinel" train "$data/$1" -o "$run" --resume --seed "$3" --threads 1 --quiet \
             --teacher "$out/$1-$teacher-$3" "${options[@]}"

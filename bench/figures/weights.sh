@@ -1,0 +1,20 @@
+# Sourced by accuracy.sh and teacher.sh: 'semtinel train' options for the names of initial weights in the tables.
+# shellcheck shell=bash
+
+# Adds to the array `options`. From $data, and from $IMAGENET_SEM and $IMAGENET_SEM_075 (see accuracy.sh). "even": for int8 (docs/quantisation.md).
+add_start_options() { # NAME
+    local weights=$data/weights/imagenet-mobilenetv3-small
+    case $1 in
+    backbone) ;;
+    backbone-075) options+=(--width 0.75) ;;
+    imagenet) options+=(--init "$weights-notop.tflite") ;;
+    imagenet-075) options+=(--init "$weights-075.tflite" --width 0.75) ;;
+    imagenet-even) options+=(--init "$weights-notop.tflite" --range-decay 20) ;;
+    imagenet-even-075) options+=(--init "$weights-075.tflite" --width 0.75 --range-decay 20) ;;
+    imagenet-sem) options+=(--init "$IMAGENET_SEM" --size 160) ;;
+    imagenet-sem-075) options+=(--init "$IMAGENET_SEM_075" --width 0.75 --size 160) ;;
+    none) options+=(--init none) ;;
+    *) echo "$1: no such initial weights" >&2; return 2 ;;
+    esac
+}
+export -f add_start_options
