@@ -35,8 +35,8 @@ smt_status smt_train_data_load(const smt_train_job *job,
                                smt_train_data **out,
                                smt_error *error);
 void smt_train_data_free(smt_train_data **data);
-/* Marks of the images that validate, or of those that train, added ones too, as smt_marks_text() has
- * them; of test images no sums are read. Released by smt_free(); NULL: no memory. */
+/* Marks of the images that validate, or of those that train, added ones too, as smt_marks_text()
+ * has them; of test images no sums are read. Released by smt_free(); NULL: no memory. */
 char *smt_part_marks(const smt_dataset *dataset, const smt_file_sum *sums, bool validation);
 /* Marks of the images that trained the model of that provenance, as its text has them; "" where it
  * has none, or had so many that it keeps a part only: a part would make all of them uncertain.
