@@ -164,15 +164,17 @@ static smt_status warn_of_seen(smt_run *run, smt_error *error)
         return smt_fail(error, SMT_ERR_MEMORY, "out of memory");
     }
     if (shared) {
-        smt_run_say(run,
-                    SMT_LOG_WARNING,
-                    "%zu of %zu validation images trained the initial weights or the teacher: "
-                    "validation makes this run look better than it is. %s",
-                    shared,
-                    of,
-                    run->data->held_out
-                        ? "One --seed for all runs on a data set holds out the same images"
-                        : "'semtinel audit' finds copies of images across parts");
+        smt_run_say(
+            run,
+            SMT_LOG_WARNING,
+            "%zu of %zu validation images trained the initial weights or the teacher: "
+            "validation makes this run look better than it is. %s",
+            shared,
+            of,
+            run->data->held_out
+                ? "One --seed for all runs on a data set holds out the same images"
+                : "Train these on the same train/ part first; 'semtinel audit' finds copies across "
+                  "parts");
     }
     return SMT_OK;
 }

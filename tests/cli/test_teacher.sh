@@ -36,6 +36,7 @@ run 0 "$semtinel" train right/train -o same $quick --epochs 1 --seed 1 --teacher
 run 0 "$semtinel" train right/train -o taught $quick --epochs 1 --seed 2 --teacher first
 says '[0-9]* of [0-9]* validation images trained the initial weights or the teacher: .* One --seed'
 run 0 "$semtinel" train right/train -o begun $quick --epochs 1 --seed 2 --init first; says 'validation images trained the initial weights'
+run 0 "$semtinel" train right -o begun $quick --epochs 1 --init other; says 'Train these on the same train/ part first'
 
 # Interrupted and resumed, with the same teacher only: the same bytes.
 # shellcheck disable=SC2086
