@@ -3,13 +3,14 @@
 # other sets (sem-a's networks).
 #
 # usage: bench/figures/ensemble.sh BUILD OUT
-# OUT is the folder that accuracy.sh filled. MEMBERS ("backbone+imagenet backbone+backbone-075 backbone+backbone-075+imagenet"), SEEDS ("1 2 3"), SETS ("sem-a phase3"),
-# SEMTINEL_DATA. Ensembles and evaluations that OUT holds already are not made again.
+# OUT is the folder that accuracy.sh filled. MEMBERS (below: names of accuracy.sh joined by +), SEEDS ("1 2 3"), SETS
+# ("sem-a phase3"), SEMTINEL_DATA. Ensembles and evaluations that OUT holds already are not made again.
 set -euo pipefail
 semtinel=$(cd "$1" && pwd)/semtinel
 out=$(cd "$2" && pwd)
 data=$(cd "${SEMTINEL_DATA:-../shared/data}" && pwd)
 seeds=${SEEDS:-1 2 3}
+usual="backbone+imagenet backbone+backbone-075 backbone+backbone-075+imagenet backbone+imagenet-even backbone+backbone-075+imagenet-even"
 
 accuracy() { # MODEL SET PART NAME [VIEWS]
     local to=$out/$run/$4
@@ -20,7 +21,7 @@ printf '%-8s %-24s %-8s %-9s %s\n' set members file accuracy 'of each seed'
 for set in ${SETS:-sem-a phase3}; do
     part=test
     [ "$set" = phase3 ] && part=val
-    for names in ${MEMBERS:-backbone+imagenet backbone+backbone-075 backbone+backbone-075+imagenet}; do
+    for names in ${MEMBERS:-$usual}; do
         for seed in $seeds; do
             run=$set-$names-$seed
             [ -e "$out/$run/int8.tflite" ] || {
