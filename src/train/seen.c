@@ -3,18 +3,15 @@
 #include "train/train_data.h"
 
 #include <jansson.h>
-#include <string.h>
 
-char *smt_part_marks(const smt_dataset *dataset, const smt_file_sum *sums, bool validation)
+uint32_t *smt_part_marks(const smt_dataset *dataset, const smt_file_sum *sums, bool validation)
 {
     uint32_t *marks = smt_alloc(dataset->sample_count, sizeof *marks);
     for (size_t i = 0; marks && i < dataset->sample_count; i++) {
         bool part = (dataset->samples[i].split == SMT_SPLIT_VAL) == validation;
         marks[i] = part ? smt_file_mark(&sums[i]) : 0;
     }
-    char *out = marks ? smt_marks_text(marks, dataset->sample_count) : NULL;
-    smt_free(marks);
-    return out;
+    return marks;
 }
 
 char *smt_seen_before(const char *provenance)
@@ -45,16 +42,15 @@ char *smt_seen_join(const char *a, const char *b)
     return out;
 }
 
-bool smt_seen_shared(const char *a, const char *b, size_t *shared, size_t *of)
+bool smt_seen_count(const uint32_t *marks, size_t count, const char *seen, size_t *found)
 {
-    uint32_t *first = NULL, *second = NULL;
-    size_t count = 0;
-    bool read = smt_marks_read(a, &first, of) && smt_marks_read(b, &second, &count);
-    *shared = 0;
-    for (size_t i = 0; read && i < *of; i++) {
-        *shared += smt_marks_hold(second, count, first[i]);
+    uint32_t *known = NULL;
+    size_t known_count = 0;
+    bool read = smt_marks_read(seen, &known, &known_count);
+    *found = 0;
+    for (size_t i = 0; read && i < count; i++) {
+        *found += smt_marks_hold(known, known_count, marks[i]);
     }
-    smt_free(first);
-    smt_free(second);
+    smt_free(known);
     return read;
 }

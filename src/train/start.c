@@ -159,19 +159,20 @@ smt_status smt_run_start_model(smt_run *run, smt_error *error)
 /* Validation images that the initial weights or the teacher were trained on would flatter. */
 static smt_status warn_of_seen(smt_run *run, smt_error *error)
 {
-    size_t shared, of;
-    if (!smt_seen_shared(run->data->held, run->state->seen, &shared, &of)) {
+    const smt_train_data *d = run->data;
+    size_t seen;
+    if (!smt_seen_count(d->held_marks, d->dataset->sample_count, run->state->seen, &seen)) {
         return smt_fail(error, SMT_ERR_MEMORY, "out of memory");
     }
-    if (shared) {
+    if (seen) {
         smt_run_say(
             run,
             SMT_LOG_WARNING,
             "%zu of %zu validation images trained the initial weights or the teacher: "
             "validation makes this run look better than it is. %s",
-            shared,
-            of,
-            run->data->held_out
+            seen,
+            d->val_count,
+            d->held_out
                 ? "One --seed for all runs on a data set holds out the same images"
                 : "Train these on the same train/ part first; 'semtinel audit' finds copies across "
                   "parts");

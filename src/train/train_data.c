@@ -41,9 +41,11 @@ take_fingerprint(smt_train_data *d, const bool *wanted, smt_pool *pool, smt_erro
     smt_status status = smt_dataset_sums(d->dataset, wanted, pool, &sums, error);
     if (!status) {
         d->fingerprint = fingerprint_of(d->dataset, wanted, sums);
-        d->seen = smt_part_marks(d->dataset, sums, false);
-        d->held = smt_part_marks(d->dataset, sums, true);
-        status = d->seen && d->held
+        uint32_t *marks = smt_part_marks(d->dataset, sums, false);
+        d->seen = marks ? smt_marks_text(marks, d->dataset->sample_count) : NULL;
+        d->held_marks = smt_part_marks(d->dataset, sums, true);
+        smt_free(marks);
+        status = d->seen && d->held_marks
                      ? SMT_OK
                      : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", d->dataset->root);
     }
@@ -287,7 +289,7 @@ void smt_train_data_free(smt_train_data **data)
     smt_free(d->val_images);
     smt_free(d->extra_labels);
     smt_free(d->seen);
-    smt_free(d->held);
+    smt_free(d->held_marks);
     smt_pixels_destroy(&d->extra);
     smt_pixels_destroy(&d->pixels);
     smt_dataset_destroy(&d->dataset);

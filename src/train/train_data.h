@@ -23,7 +23,8 @@ typedef struct smt_train_data {
     smt_pixels *extra; /* or NULL */
     int *extra_labels;
     smt_extra mixed;
-    char *seen, *held; /* smt_part_marks() of the images that train, and of those that validate */
+    char *seen;           /* marks of the images that train, as smt_marks_text() has them */
+    uint32_t *held_marks; /* smt_part_marks() of those that validate */
     /* Of file names, contents and labels, not of where they are; of `mixed`. */
     uint64_t fingerprint;
 } smt_train_data;
@@ -35,16 +36,17 @@ smt_status smt_train_data_load(const smt_train_job *job,
                                smt_train_data **out,
                                smt_error *error);
 void smt_train_data_free(smt_train_data **data);
-/* Marks of the images that validate, or of those that train, added ones too, as smt_marks_text()
- * has them; of test images no sums are read. Released by smt_free(); NULL: no memory. */
-char *smt_part_marks(const smt_dataset *dataset, const smt_file_sum *sums, bool validation);
+/* [dataset->sample_count]: the marks of the images that validate, or of those that train, added
+ * ones too; 0 for the others (of test images no sums are read). Released by smt_free(); NULL: no
+ * memory. */
+uint32_t *smt_part_marks(const smt_dataset *dataset, const smt_file_sum *sums, bool validation);
 /* Marks of the images that trained the model of that provenance, as its text has them; "" where it
  * has none, or had so many that it keeps a part only: a part would make all of them uncertain.
  * Released by smt_free(); NULL: no memory. */
 char *smt_seen_before(const char *provenance);
 /* The marks of two such texts, each once. Released by smt_free(); NULL: no memory. */
 char *smt_seen_join(const char *a, const char *b);
-/* How many of the `of` marks of text a are in text b. False: no memory. */
-bool smt_seen_shared(const char *a, const char *b, size_t *shared, size_t *of);
+/* How many of `count` marks are in the text `seen`. False: no memory. */
+bool smt_seen_count(const uint32_t *marks, size_t count, const char *seen, size_t *found);
 
 #endif
