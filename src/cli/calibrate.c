@@ -4,12 +4,14 @@
 
 #include <semtinel/format.h>
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define SURE 0.8
 #define MORE_VIEWS_IMAGES 1000 /* half a minute */
+#define LOWER_PURITIES 3       /* offered where the one that was asked for decides nothing */
 
 static const char *output;
 static int split, views;
@@ -273,6 +275,33 @@ static smt_status measure_foreign(smt_classifier *classifier,
     return status;
 }
 
+/* Where nothing is decided automatically: the next lower purities, in twentieths, that are shown.
+ */
+static smt_status say_lower_purities(const smt_evaluation *e,
+                                     smt_decision_options wanted,
+                                     const smt_calibration *fitted,
+                                     smt_error *error)
+{
+    int twentieths = (int)ceil(purity * 20 - 1e-9) - 1, left = LOWER_PURITIES;
+    smt_status status = SMT_OK;
+    if (fitted->rejection.accepted) {
+        return SMT_OK;
+    }
+    for (; twentieths > 0 && left && !status; twentieths--) {
+        smt_decision decision;
+        smt_calibration lower;
+        wanted.value = twentieths / 20.0;
+        status = smt_decision_fit(e, &wanted, &decision, &lower, error);
+        if (!status && lower.rejection.accepted) {
+            cli_say("--purity %.2f would decide   %.1f%% automatically",
+                    wanted.value,
+                    100 * lower.rejection.coverage);
+            left = lower.rejection.coverage < 1 ? left - 1 : 0;
+        }
+    }
+    return status;
+}
+
 /* What more views would bring on the images of the fit, where these are few enough to tell soon. */
 static smt_status say_more_views(smt_classifier *classifier,
                                  const smt_dataset *dataset,
@@ -458,6 +487,9 @@ int cli_calibrate(int argc, char **argv)
     if (!status) {
         print(&calibration, &decision, info);
         cli_say("wrote %s", output ? output : info->path);
+        status = say_lower_purities(evaluation, wanted, &calibration, &error);
+    }
+    if (!status) {
         status = say_more_views(classifier, dataset, how, evaluation, pool, &error);
     }
     if (!status) {

@@ -62,6 +62,12 @@ run 0 "$semtinel" calibrate "$work/plain" "$work/data" --purity 0.99 -o "$work/s
 says 'all classes *always to review: no threshold shows the purity, for which at least 161 decisions'
 run 0 "$semtinel" predict "$work/strict.safetensors" "$work/data/val"
 [ "$(grep -c ',review,' "$work/out")" = 40 ] || fail "a purity that is not shown lets images pass"
+# What they do show is offered, and holds when taken.
+run 0 "$semtinel" calibrate "$work/plain" "$work/data" --purity 0.99 -o "$work/strict.safetensors"
+offer=$(sed -n 's/^--purity \([0-9.]*\) would decide *\([0-9.]*\)% automatically$/\1 \2/p' "$work/out" | head -n 1)
+[ -n "$offer" ] || fail "calibrate does not say which lower purity is shown"
+run 0 "$semtinel" calibrate "$work/plain" "$work/data" --purity "${offer% *}" -o "$work/lower.safetensors"
+says "${offer#* }% decided automatically"
 # A purity of its own for a class: kept in the model, told by every command that tells thresholds.
 run 0 "$semtinel" calibrate "$work/plain" "$work/data" --purity 0.01 --sure 0.5 --purity-of Crack=0.5 --purity-of clean=0.999 \
     -o "$work/own.safetensors"
