@@ -216,6 +216,8 @@ SMT_API smt_status smt_list_directory(const char *path,
                                       size_t *count,
                                       smt_error *error);
 SMT_API void smt_list_free(char ***names, size_t count);
+/* Copies of `count` texts, freed by smt_list_free; NULL: no memory. */
+SMT_API char **smt_list_copy(const char *const *texts, size_t count);
 
 SMT_API uint32_t smt_crc32(uint32_t crc, const void *data, size_t size); /* IEEE; start with 0 */
 SMT_API const char *smt_version(void);                                   /* "0.1.0" */

@@ -135,9 +135,11 @@ typedef struct smt_node {
 
 typedef struct smt_graph {
     smt_node *nodes;
-    int node_count, node_capacity;
+    int node_count;
+    size_t node_capacity;
     smt_param *params;
-    int param_count, param_capacity;
+    int param_count;
+    size_t param_capacity;
 } smt_graph;
 
 SMT_API smt_status smt_graph_create(smt_graph **out, smt_error *error);

@@ -1,3 +1,5 @@
+#include "base/room.h"
+
 #include <semtinel/base.h>
 
 #include <stdatomic.h>
@@ -76,6 +78,20 @@ void *smt_realloc(void *block, size_t old_count, size_t count, size_t size)
         free(block);
     }
     return fresh;
+}
+
+void *smt_grown(void *items, size_t count, size_t *capacity, size_t size)
+{
+    if (count < *capacity) {
+        return items;
+    }
+    size_t larger = *capacity ? 2 * *capacity : 16;
+    void *grown = smt_realloc(items, count, larger, size);
+    if (!grown) {
+        return items;
+    }
+    *capacity = larger;
+    return grown;
 }
 
 char *smt_strdup(const char *text)

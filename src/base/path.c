@@ -1,3 +1,5 @@
+#include "base/room.h"
+
 #include <semtinel/base.h>
 
 #include <dirent.h>
@@ -219,16 +221,7 @@ smt_status smt_list_directory(const char *path, char ***names, size_t *count, sm
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) {
             continue;
         }
-        if (used == capacity) {
-            char **larger = smt_realloc(list, used, capacity * 2, sizeof *list);
-            if (!larger) {
-                break;
-            }
-            list = larger;
-            capacity *= 2;
-        }
-        list[used] = smt_strdup(entry->d_name);
-        if (!list[used]) {
+        if (!SMT_ROOM(list, used, capacity) || !(list[used] = smt_strdup(entry->d_name))) {
             break;
         }
         used++;
@@ -261,6 +254,18 @@ void smt_list_free(char ***names, size_t count)
         smt_free(*names);
         *names = NULL;
     }
+}
+
+char **smt_list_copy(const char *const *texts, size_t count)
+{
+    char **copies = smt_alloc(count, sizeof *copies);
+    for (size_t i = 0; copies && i < count; i++) {
+        copies[i] = smt_strdup(texts[i]);
+        if (!copies[i]) {
+            smt_list_free(&copies, i);
+        }
+    }
+    return copies;
 }
 
 uint32_t smt_crc32(uint32_t crc, const void *data, size_t size)

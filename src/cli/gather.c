@@ -1,5 +1,7 @@
 #include "cli/gather.h"
 
+#include "base/room.h"
+
 #include <semtinel/data.h>
 
 #include <string.h>
@@ -8,18 +10,8 @@
 
 static smt_status add_path(cli_paths *list, char *path, smt_error *error)
 {
-    if (path && list->count == list->capacity) {
-        size_t larger = list->capacity ? 2 * list->capacity : 256;
-        char **items = smt_realloc(list->items, list->count, larger, sizeof *items);
-        if (!items) {
-            smt_free(path);
-            path = NULL;
-        } else {
-            list->items = items;
-            list->capacity = larger;
-        }
-    }
-    if (!path) {
+    if (!path || !SMT_ROOM(list->items, list->count, list->capacity)) {
+        smt_free(path);
         return smt_fail(error, SMT_ERR_MEMORY, "out of memory for the list of images");
     }
     list->items[list->count++] = path;
@@ -65,14 +57,8 @@ static smt_status note_folder(seen *s, const char *folder, bool *again, smt_erro
     if (*again) {
         return SMT_OK;
     }
-    if (s->count == s->capacity) {
-        size_t larger = s->capacity ? 2 * s->capacity : 64;
-        void *items = smt_realloc(s->items, s->count, larger, sizeof *s->items);
-        if (!items) {
-            return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", folder);
-        }
-        s->items = items;
-        s->capacity = larger;
+    if (!SMT_ROOM(s->items, s->count, s->capacity)) {
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", folder);
     }
     s->items[s->count].device = info.st_dev;
     s->items[s->count++].inode = info.st_ino;

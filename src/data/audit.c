@@ -471,11 +471,8 @@ void smt_audit_destroy(smt_audit **audit)
         return;
     }
     smt_audit *a = *audit;
-    for (size_t i = 0; a->reasons && i < a->dataset->sample_count; i++) {
-        smt_free(a->reasons[i]);
-    }
+    smt_list_free(&a->reasons, a->dataset->sample_count);
     smt_free(a->content);
-    smt_free(a->reasons);
     smt_free(a->pairs);
     smt_free(a->group);
     smt_free(a);

@@ -383,17 +383,11 @@ void smt_class_map_destroy(smt_class_map **map)
         return;
     }
     smt_class_map *m = *map;
-    for (int i = 0; m->classes && i < m->class_count; i++) {
-        smt_free(m->classes[i]);
-    }
-    for (int i = 0; m->lines && i < m->line_count; i++) {
-        smt_free(m->lines[i]);
-    }
-    smt_free(m->classes);
+    smt_list_free(&m->classes, (size_t)m->class_count);
+    smt_list_free(&m->lines, (size_t)m->line_count);
     smt_free(m->present);
     smt_free(m->from_model);
     smt_free(m->from_set);
-    smt_free(m->lines);
     smt_free(m);
     *map = NULL;
 }

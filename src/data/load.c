@@ -138,10 +138,7 @@ smt_status smt_pixels_load(const smt_dataset *dataset,
         }
         status = run(&job, pool, pixels, error);
     }
-    for (size_t i = 0; job.failure && i < job.count; i++) {
-        smt_free(job.failure[i]);
-    }
-    smt_free(job.failure);
+    smt_list_free(&job.failure, job.count);
     if (status != SMT_OK) {
         smt_free(job.sample);
         smt_free(job.data);

@@ -6,6 +6,7 @@
  * ("vias", "Vias"); the first spelling met names the class. */
 #include <semtinel/data.h>
 
+#include "base/room.h"
 #include "data/names.h"
 
 #include <errno.h>
@@ -20,8 +21,7 @@
 
 typedef struct scan {
     smt_dataset *set;
-    size_t sample_capacity;
-    int class_capacity;
+    size_t sample_capacity, class_capacity;
     size_t stray_lines;
     size_t images_beside_classes; /* image files where class folders are expected */
     char *nested;                 /* the first class folder that holds folders; or NULL */
@@ -121,20 +121,12 @@ static smt_status find_class(scan *s, const char *name, const char *path, int *o
         }
         return SMT_OK;
     }
-    if (set->class_count == s->class_capacity) {
-        int capacity = s->class_capacity ? 2 * s->class_capacity : 16;
-        char **larger =
-            smt_realloc(set->classes, (size_t)s->class_capacity, (size_t)capacity, sizeof *larger);
-        if (!larger) {
-            return no_memory(s);
-        }
-        set->classes = larger;
-        s->class_capacity = capacity;
-    }
-    set->classes[set->class_count] = smt_strdup(name);
-    if (!set->classes[set->class_count]) {
+    char *copy = smt_strdup(name);
+    if (!copy || !SMT_ROOM(set->classes, set->class_count, s->class_capacity)) {
+        smt_free(copy);
         return no_memory(s);
     }
+    set->classes[set->class_count] = copy;
     *out = set->class_count++;
     return SMT_OK;
 }
@@ -143,16 +135,9 @@ static smt_status find_class(scan *s, const char *name, const char *path, int *o
 static smt_status add_sample(scan *s, char *path, int class_index, smt_split split)
 {
     smt_dataset *set = s->set;
-    if (set->sample_count == s->sample_capacity) {
-        size_t capacity = s->sample_capacity ? 2 * s->sample_capacity : 256;
-        smt_sample *larger =
-            smt_realloc(set->samples, s->sample_capacity, capacity, sizeof *larger);
-        if (!larger) {
-            smt_free(path);
-            return no_memory(s);
-        }
-        set->samples = larger;
-        s->sample_capacity = capacity;
+    if (!SMT_ROOM(set->samples, set->sample_count, s->sample_capacity)) {
+        smt_free(path);
+        return no_memory(s);
     }
     set->samples[set->sample_count++] =
         (smt_sample){.path = path, .class_index = class_index, .split = split};
@@ -486,11 +471,8 @@ void smt_dataset_destroy(smt_dataset **dataset)
     for (size_t i = 0; i < set->sample_count; i++) {
         smt_free(set->samples[i].path);
     }
-    for (int i = 0; i < set->class_count; i++) {
-        smt_free(set->classes[i]);
-    }
+    smt_list_free(&set->classes, (size_t)set->class_count);
     smt_free(set->samples);
-    smt_free(set->classes);
     smt_free(set->root);
     smt_free(set);
     *dataset = NULL;

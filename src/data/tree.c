@@ -214,12 +214,8 @@ smt_status tree_commit(tree *t, smt_error *error)
     for (size_t i = 0; status && i < moved; i++) {
         nftw(to[i], remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     }
-    for (size_t i = 0; i < count; i++) {
-        smt_free(from ? from[i] : NULL);
-        smt_free(to ? to[i] : NULL);
-    }
-    smt_free(from);
-    smt_free(to);
+    smt_list_free(&from, count);
+    smt_list_free(&to, count);
     smt_list_free(&names, count);
     if (status) {
         tree_abandon(t);

@@ -180,13 +180,7 @@ smt_status smt_classifier_rename(smt_classifier *classifier,
                         count,
                         classifier->facts.outputs);
     }
-    char **copies = smt_alloc((size_t)count, sizeof *copies);
-    for (int i = 0; copies && i < count; i++) {
-        copies[i] = smt_strdup(names[i]);
-        if (!copies[i]) {
-            smt_list_free(&copies, (size_t)i);
-        }
-    }
+    char **copies = smt_list_copy(names, (size_t)count);
     if (!copies) {
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", classifier->path);
     }

@@ -77,13 +77,9 @@ static smt_status collect_classes(const smt_prediction_table *const *tables,
         status = smt_fail(
             error, SMT_ERR_LIMIT, "%zu classes in all; the limit is %d", kept, SMT_CLASS_MAX);
     } else {
-        c->classes = smt_alloc(kept, sizeof *c->classes);
-        for (size_t i = 0; i < kept && c->classes && !status; i++) {
-            c->classes[i] = smt_strdup(all[i]);
-            c->class_count += c->classes[i] != NULL;
-            status = c->classes[i] ? SMT_OK : SMT_ERR_MEMORY;
-        }
-        status = c->classes && !status ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+        c->classes = smt_list_copy(all, kept);
+        c->class_count = c->classes ? (int)kept : 0;
+        status = c->classes ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
     }
     smt_free(all);
     return status;

@@ -195,13 +195,9 @@ static smt_status copy_facts(const model_runner *r, runner_facts *facts, smt_err
     facts->provenance = smt_strdup(m->provenance ? m->provenance : "{}");
     bool complete = facts->provenance;
     if (m->class_count == r->outputs && m->classes) {
-        facts->classes = smt_alloc((size_t)r->outputs, sizeof *facts->classes);
+        facts->classes = smt_list_copy((const char *const *)m->classes, (size_t)r->outputs);
+        facts->class_count = facts->classes ? r->outputs : 0;
         complete = complete && facts->classes;
-        for (int i = 0; complete && i < r->outputs; i++) {
-            facts->classes[i] = smt_strdup(m->classes[i]);
-            complete = facts->classes[i];
-            facts->class_count += complete;
-        }
     }
     return complete ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", r->path);
 }

@@ -2,6 +2,8 @@
  * that each address is known when it is needed; the superblock's are set last. */
 #include "format/hdf5.h"
 
+#include "base/room.h"
+
 #include <string.h>
 
 #define LEAF_K 4 /* a symbol table node holds up to 2 * LEAF_K names */
@@ -75,24 +77,17 @@ static hdf5_node *child_of(hdf5_writer *w, hdf5_node *parent, const char *name, 
     }
     hdf5_node *made = smt_alloc(1, sizeof *made);
     char *copy = smt_format("%.*s", (int)length, name);
-    hdf5_node **larger = parent->children;
-    if (parent->child_count == parent->child_capacity) {
-        size_t capacity = 2 * parent->child_capacity + 8;
-        larger = smt_realloc(parent->children, parent->child_count, capacity, sizeof(hdf5_node *));
-        if (larger) {
-            parent->children = larger;
-            parent->child_capacity = capacity;
-        }
-    }
-    if (!made || !copy || !larger) {
+    if (!made || !copy ||
+        !SMT_ROOM(parent->children, parent->child_count, parent->child_capacity)) {
         smt_free(made);
         smt_free(copy);
         w->status = SMT_ERR_MEMORY;
         return NULL;
     }
     made->name = copy;
-    memmove(larger + at + 1, larger + at, (parent->child_count - at) * sizeof *larger);
-    larger[at] = made;
+    hdf5_node **place = parent->children + at;
+    memmove(place + 1, place, (parent->child_count - at) * sizeof *place);
+    *place = made;
     parent->child_count++;
     return made;
 }

@@ -309,7 +309,7 @@ take_classes(smt_model *model, const json_t *json, const char *path, smt_error *
         return status;
     }
     size_t outputs = smt_shape_count(model->graph->nodes[model->graph->node_count - 1].shape);
-    char **copies = smt_alloc((size_t)count, sizeof *copies);
+    char **copies = NULL;
     if ((size_t)count != outputs) {
         status = smt_fail(error,
                           SMT_ERR_FORMAT,
@@ -317,23 +317,13 @@ take_classes(smt_model *model, const json_t *json, const char *path, smt_error *
                           path,
                           count,
                           outputs);
-    } else if (!copies) {
+    } else if (!(copies = smt_list_copy(names, outputs))) {
         status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
-    }
-    for (int i = 0; !status && i < count; i++) {
-        copies[i] = smt_strdup(names[i]);
-        status = copies[i] ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
-    }
-    char **old = status ? copies : model->classes;
-    int old_count = status ? count : model->class_count;
-    if (!status) {
+    } else {
+        smt_list_free(&model->classes, (size_t)model->class_count);
         model->classes = copies;
         model->class_count = count;
     }
-    for (int i = 0; old && i < old_count; i++) {
-        smt_free(old[i]);
-    }
-    smt_free(old);
     smt_free(names);
     return status;
 }

@@ -1,6 +1,8 @@
 /* The store of named tensors behind safetensors. */
 #include "format/tensor_file.h"
 
+#include "base/room.h"
+
 #include <string.h>
 
 smt_status smt_tensor_file_create(smt_tensor_file **out, smt_error *error)
@@ -61,14 +63,8 @@ smt_tensor *smt_tensor_file_append(smt_tensor_file *file,
                                    size_t count,
                                    smt_error *error)
 {
-    if (file->count == file->capacity) {
-        size_t more = file->capacity ? 2 * file->capacity : 64;
-        smt_tensor *grown = smt_realloc(file->tensors, file->count, more, sizeof *grown);
-        if (!grown) {
-            goto memory;
-        }
-        file->tensors = grown;
-        file->capacity = more;
+    if (!SMT_ROOM(file->tensors, file->count, file->capacity)) {
+        goto memory;
     }
     smt_tensor *tensor = &file->tensors[file->count];
     memset(tensor, 0, sizeof *tensor);

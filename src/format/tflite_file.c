@@ -1,6 +1,8 @@
 /* A .tflite as bytes: schema version 3 of TensorFlow Lite, tables in the order of the schema,
  * weights at the end. */
 #include "format/tflite_file.h"
+
+#include "base/room.h"
 #include "format/flatbuffer_write.h"
 
 #include <string.h>
@@ -19,29 +21,9 @@ enum {
     OPTIONS_REDUCER = 27
 };
 
-static bool reserve(tfl_file *file, void **items, int count, int *capacity, size_t size)
-{
-    if (count < *capacity) {
-        return true;
-    }
-    int more = *capacity ? 2 * *capacity : 64;
-    void *grown = smt_realloc(*items, (size_t)count, (size_t)more, size);
-    if (!grown) {
-        file->failed = true;
-        return false;
-    }
-    *items = grown;
-    *capacity = more;
-    return true;
-}
-
 int tfl_add_buffer(tfl_file *file, void *data, size_t size)
 {
-    void *items = file->buffers;
-    bool room = reserve(
-        file, &items, file->buffer_count + 1, &file->buffer_capacity, sizeof *file->buffers);
-    file->buffers = items;
-    if (!room || !data) {
+    if (!data || !SMT_ROOM(file->buffers, file->buffer_count + 1, file->buffer_capacity)) {
         file->failed = true;
         smt_free(data);
         return -1;
@@ -53,11 +35,8 @@ int tfl_add_buffer(tfl_file *file, void *data, size_t size)
 
 int tfl_add_tensor(tfl_file *file, const tfl_tensor *tensor)
 {
-    void *items = file->tensors;
-    bool room =
-        reserve(file, &items, file->tensor_count, &file->tensor_capacity, sizeof *file->tensors);
-    file->tensors = items;
-    if (!room) {
+    if (!SMT_ROOM(file->tensors, file->tensor_count, file->tensor_capacity)) {
+        file->failed = true;
         return -1;
     }
     file->tensors[file->tensor_count] = *tensor;
@@ -66,13 +45,11 @@ int tfl_add_tensor(tfl_file *file, const tfl_tensor *tensor)
 
 void tfl_add_operator(tfl_file *file, const tfl_operator *op)
 {
-    void *items = file->operators;
-    bool room = reserve(
-        file, &items, file->operator_count, &file->operator_capacity, sizeof *file->operators);
-    file->operators = items;
-    if (room) {
-        file->operators[file->operator_count++] = *op;
+    if (!SMT_ROOM(file->operators, file->operator_count, file->operator_capacity)) {
+        file->failed = true;
+        return;
     }
+    file->operators[file->operator_count++] = *op;
 }
 
 void tfl_add_metadata(tfl_file *file, const char *name, const void *data, size_t size)

@@ -38,11 +38,14 @@ typedef struct tfl_metadata {
 
 typedef struct tfl_file {
     tfl_tensor *tensors;
-    int tensor_count, tensor_capacity;
+    int tensor_count;
+    size_t tensor_capacity;
     tfl_operator *operators;
-    int operator_count, operator_capacity;
+    int operator_count;
+    size_t operator_capacity;
     tfl_buffer *buffers; /* [0] is the empty one */
-    int buffer_count, buffer_capacity;
+    int buffer_count;
+    size_t buffer_capacity;
     tfl_metadata metadata[4];
     int metadata_count;
     int input, output;

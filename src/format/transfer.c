@@ -1,6 +1,8 @@
 /* Weights from one of semtinel's checkpoints into another network, by layer name. */
 #include "format/transfer.h"
 
+#include "base/room.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -19,14 +21,8 @@ smt_status smt_transfer_note(smt_transfer_report *report,
                              const char *detail,
                              smt_error *error)
 {
-    if (report->count == report->capacity) {
-        size_t more = report->capacity ? 2 * report->capacity : 128;
-        smt_transfer_row *rows = smt_realloc(report->rows, report->count, more, sizeof *rows);
-        if (!rows) {
-            return smt_fail(error, SMT_ERR_MEMORY, "transfer: out of memory");
-        }
-        report->rows = rows;
-        report->capacity = more;
+    if (!SMT_ROOM(report->rows, report->count, report->capacity)) {
+        return smt_fail(error, SMT_ERR_MEMORY, "transfer: out of memory");
     }
     smt_transfer_row *row = &report->rows[report->count++];
     memset(row, 0, sizeof *row);

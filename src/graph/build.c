@@ -1,24 +1,9 @@
 /* The builders: each fills a node and appends it. */
+#include "base/room.h"
 #include "graph/internal.h"
 
 #include <stdio.h>
 #include <string.h>
-
-/* Room for one more item of `size` bytes; the array doubles. */
-static bool reserve(void **items, int count, int *capacity, size_t size)
-{
-    if (count < *capacity) {
-        return true;
-    }
-    int more = *capacity ? 2 * *capacity : 32;
-    void *grown = smt_realloc(*items, (size_t)count, (size_t)more, size);
-    if (!grown) {
-        return false;
-    }
-    *items = grown;
-    *capacity = more;
-    return true;
-}
 
 static int
 add_param(smt_graph *graph, const smt_node *node, const smt_param_slot *slot, smt_error *error)
@@ -37,16 +22,13 @@ add_param(smt_graph *graph, const smt_node *node, const smt_param_slot *slot, sm
                  SMT_PARAM_MAX);
         return -1;
     }
-    void *params = graph->params;
     float *data = smt_alloc(count, sizeof *data);
-    if (!data ||
-        !reserve(&params, graph->param_count, &graph->param_capacity, sizeof *graph->params)) {
+    if (!data || !SMT_ROOM(graph->params, graph->param_count, graph->param_capacity)) {
         smt_free(data);
         smt_fail(
             error, SMT_ERR_MEMORY, "node '%s': out of memory for %zu weights", node->name, count);
         return -1;
     }
-    graph->params = params;
     smt_param *param = &graph->params[graph->param_count];
     memset(param, 0, sizeof *param);
     size_t length = strlen(node->name);
@@ -71,12 +53,10 @@ int smt_graph_append(smt_graph *graph, const smt_node *from, bool bias, smt_erro
     if (smt_graph_derive(graph, index, &node, error)) {
         return -1;
     }
-    void *nodes = graph->nodes;
-    if (!reserve(&nodes, index, &graph->node_capacity, sizeof *graph->nodes)) {
+    if (!SMT_ROOM(graph->nodes, index, graph->node_capacity)) {
         smt_fail(error, SMT_ERR_MEMORY, "node '%s': out of memory", node.name);
         return -1;
     }
-    graph->nodes = nodes;
     int params_before = graph->param_count;
     for (int i = 0; i < SMT_NODE_PARAMS; i++) {
         smt_param_slot slot = smt_graph_slot(graph, &node, i);

@@ -66,8 +66,9 @@ smt_status smt_graph_clone(const smt_graph *graph, smt_graph **out, smt_error *e
     if (graph->node_count) {
         memcpy(copy->nodes, graph->nodes, (size_t)graph->node_count * sizeof *copy->nodes);
     }
-    copy->node_count = copy->node_capacity = graph->node_count;
-    copy->param_capacity = graph->param_count;
+    copy->node_count = graph->node_count;
+    copy->node_capacity = (size_t)graph->node_count;
+    copy->param_capacity = (size_t)graph->param_count;
     for (int i = 0; i < graph->param_count; i++) {
         const smt_param *from = &graph->params[i];
         smt_param *to = &copy->params[i];

@@ -1,6 +1,7 @@
 /* Where the pages of a TIFF lie. A file of a hundred thousand pages is an everyday thing in a fab,
  * and libtiff walks the chain of directories from its beginning to each of them; so the chain is
  * walked once, here, and pages are opened by their place. */
+#include "base/room.h"
 #include "image/decode.h"
 
 #define MAX_PAGES ((size_t)1 << 22)
@@ -57,15 +58,9 @@ smt_tiff_pages(const image_source *source, uint64_t **pages, size_t *count, smt_
         reason = "it has no page";
     }
     while (at && !reason) {
-        if (used == room) {
-            size_t larger = room ? 2 * room : 16;
-            uint64_t *grown = smt_realloc(list, room, larger, sizeof *list);
-            if (!grown) {
-                smt_free(list);
-                return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", source->name);
-            }
-            list = grown;
-            room = larger;
+        if (!SMT_ROOM(list, used, room)) {
+            smt_free(list);
+            return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", source->name);
         }
         list[used++] = at;
         if (!next_directory(&c, at, &at)) {

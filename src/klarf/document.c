@@ -56,20 +56,6 @@ smt_status klarf_unexpected(const klarf_reader *r, token t, const char *expected
 
 /* ---- parts ---------------------------------------------------------------------------------- */
 
-void *klarf_grown(void *items, size_t *room, size_t count, size_t size)
-{
-    if (count < *room) {
-        return items;
-    }
-    size_t larger = *room ? 2 * *room : 16;
-    void *grown = smt_realloc(items, *room, larger, size);
-    if (!grown) {
-        return items;
-    }
-    *room = larger;
-    return grown;
-}
-
 char *klarf_copy(const char *text, size_t size)
 {
     while (size && (unsigned char)*text <= ' ') {
@@ -112,17 +98,17 @@ char *klarf_text(const char *text, size_t size)
 
 size_t klarf_new_spec(smt_klarf *k)
 {
-    return KLARF_ROOM(k->specs, k->spec_count, k->spec_room) ? k->spec_count++ : SIZE_MAX;
+    return SMT_ROOM(k->specs, k->spec_count, k->spec_room) ? k->spec_count++ : SIZE_MAX;
 }
 
 size_t klarf_new_lookup(smt_klarf *k)
 {
-    return KLARF_ROOM(k->lookups, k->lookup_count, k->lookup_room) ? k->lookup_count++ : SIZE_MAX;
+    return SMT_ROOM(k->lookups, k->lookup_count, k->lookup_room) ? k->lookup_count++ : SIZE_MAX;
 }
 
 size_t klarf_new_list(smt_klarf *k)
 {
-    return KLARF_ROOM(k->lists, k->list_count, k->list_room) ? k->list_count++ : SIZE_MAX;
+    return SMT_ROOM(k->lists, k->list_count, k->list_room) ? k->list_count++ : SIZE_MAX;
 }
 
 smt_status
@@ -166,7 +152,7 @@ smt_status klarf_add_class(const klarf_reader *r, klarf_lookup *lookup, token nu
                           SMT_KLARF_MAX_CLASSES);
     }
     char *copy = klarf_text(name.text, name.size);
-    if (!copy || !KLARF_ROOM(lookup->rows, lookup->count, lookup->capacity)) {
+    if (!copy || !SMT_ROOM(lookup->rows, lookup->count, lookup->capacity)) {
         smt_free(copy);
         return klarf_no_memory(r);
     }
@@ -182,7 +168,7 @@ smt_status klarf_add_row(const klarf_reader *r, const char *text, size_t list)
         return klarf_fail(
             r, r->from.line, SMT_ERR_LIMIT, "more than %zu defects", SMT_KLARF_MAX_DEFECTS);
     }
-    if (!KLARF_ROOM(k->rows, k->row_count, k->row_room)) {
+    if (!SMT_ROOM(k->rows, k->row_count, k->row_room)) {
         return klarf_no_memory(r);
     }
     k->rows[k->row_count++] =
@@ -197,7 +183,7 @@ smt_status klarf_add_picture(const klarf_reader *r, size_t file, int page, token
         return klarf_fail(
             r, r->from.line, SMT_ERR_LIMIT, "more than %zu images", SMT_KLARF_MAX_IMAGES);
     }
-    if (!KLARF_ROOM(k->pictures, k->picture_count, k->picture_room)) {
+    if (!SMT_ROOM(k->pictures, k->picture_count, k->picture_room)) {
         return klarf_no_memory(r);
     }
     k->pictures[k->picture_count++] =
@@ -218,7 +204,7 @@ smt_status klarf_add_file(const klarf_reader *r, const char *name, size_t size, 
         *index = k->file_count - 1;
         return SMT_OK;
     }
-    if (!copy || !KLARF_ROOM(k->files, k->file_count, k->file_room)) {
+    if (!copy || !SMT_ROOM(k->files, k->file_count, k->file_room)) {
         smt_free(copy);
         return klarf_no_memory(r);
     }

@@ -2,6 +2,7 @@
 #ifndef SEMTINEL_KLARF_DOCUMENT_H
 #define SEMTINEL_KLARF_DOCUMENT_H
 
+#include "base/room.h"
 #include "klarf/tokens.h"
 
 #include <semtinel/klarf.h>
@@ -98,12 +99,6 @@ smt_status klarf_no_memory(const klarf_reader *r);
 smt_status klarf_cut_off(const klarf_reader *r, const char *what, size_t line);
 /* An unexpected token; for TOKEN_UNCLOSED and TOKEN_END what that means. */
 smt_status klarf_unexpected(const klarf_reader *r, token t, const char *expected);
-
-/* Makes room for one more item. False: no memory. */
-#define KLARF_ROOM(array, count, room)                                                             \
-    ((array) = klarf_grown((array), &(room), (count), sizeof *(array)), (count) < (room))
-/* The same block, or a larger one where there is memory for it. */
-void *klarf_grown(void *items, size_t *room, size_t count, size_t size);
 
 /* Without blanks at its ends, and with '_' for control characters. */
 char *klarf_copy(const char *text, size_t size);

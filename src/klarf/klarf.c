@@ -36,13 +36,10 @@ void smt_klarf_destroy(smt_klarf **klarf)
         smt_free(k->lists[i].lot);
         smt_free(k->lists[i].wafer);
     }
-    for (size_t i = 0; i < k->file_count; i++) {
-        smt_free(k->files[i]);
-    }
     smt_free(k->specs);
     smt_free(k->lookups);
     smt_free(k->lists);
-    smt_free(k->files);
+    smt_list_free(&k->files, k->file_count);
     smt_free(k->rows);
     smt_free(k->pictures);
     smt_free(k->path);

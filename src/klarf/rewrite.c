@@ -114,7 +114,7 @@ static smt_status assign(rewriter *w, size_t index)
 /* Takes `text`, or if it is NULL writes `number`. */
 static smt_status add_edit(rewriter *w, size_t at, size_t length, char *text, long number)
 {
-    if (!KLARF_ROOM(w->edits, w->edit_count, w->edit_room)) {
+    if (!SMT_ROOM(w->edits, w->edit_count, w->edit_room)) {
         smt_free(text);
         return no_memory(w);
     }

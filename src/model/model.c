@@ -39,17 +39,11 @@ smt_status smt_model_create(smt_graph *graph,
     }
     model->preprocess = (smt_preprocess){.mean = 128, .scale = 128, .normalise = false};
     model->provenance = smt_strdup("{}");
-    model->classes = smt_alloc((size_t)class_count, sizeof *model->classes);
+    model->classes = smt_list_copy(classes, (size_t)class_count);
     if (!model->provenance || !model->classes) {
         goto memory;
     }
-    for (int i = 0; i < class_count; i++) {
-        model->classes[i] = smt_strdup(classes[i]);
-        if (!model->classes[i]) {
-            goto memory;
-        }
-        model->class_count++;
-    }
+    model->class_count = class_count;
     model->graph = graph;
     *out = model;
     return SMT_OK;
@@ -94,10 +88,7 @@ void smt_model_destroy(smt_model **model)
         return;
     }
     smt_graph_destroy(&(*model)->graph);
-    for (int i = 0; i < (*model)->class_count; i++) {
-        smt_free((*model)->classes[i]);
-    }
-    smt_free((*model)->classes);
+    smt_list_free(&(*model)->classes, (size_t)(*model)->class_count);
     smt_free((*model)->members);
     smt_free((*model)->provenance);
     smt_free(*model);

@@ -1,5 +1,7 @@
 #include "ops/plan.h"
 
+#include "base/room.h"
+
 #include <string.h>
 
 /* Local memory that a segment should fit in: most of a core's second-level cache. */
@@ -24,22 +26,6 @@ typedef struct planner {
     int waiting_count;
     int *here; /* segment in which a local value was last computed, -1: none */
 } planner;
-
-static void *grow(planner *b, void *items, int count, int *capacity, size_t size)
-{
-    if (count < *capacity || b->failed) {
-        return items;
-    }
-    int larger = *capacity ? *capacity * 2 : 64;
-    void *fresh = items ? smt_realloc(items, (size_t)count, (size_t)larger, size)
-                        : smt_alloc((size_t)larger, size);
-    if (!fresh) {
-        b->failed = true;
-        return items;
-    }
-    *capacity = larger;
-    return fresh;
-}
 
 static const smt_node *node_at(const planner *b, int index)
 {
@@ -66,7 +52,7 @@ static int current(const planner *b)
 static void open_segment(planner *b, bool whole)
 {
     plan *p = b->plan;
-    p->segments = grow(b, p->segments, p->segment_count, &p->segment_capacity, sizeof *p->segments);
+    b->failed = b->failed || !SMT_ROOM(p->segments, p->segment_count, p->segment_capacity);
     if (!b->failed) {
         p->segments[p->segment_count++] =
             (plan_segment){.whole = whole, .first = p->action_count, .step = 1, .meeting = -1};
@@ -77,7 +63,7 @@ static plan_action *add_action(planner *b, plan_kind kind, int node)
 {
     static plan_action nowhere;
     plan *p = b->plan;
-    p->actions = grow(b, p->actions, p->action_count, &p->action_capacity, sizeof *p->actions);
+    b->failed = b->failed || !SMT_ROOM(p->actions, p->action_count, p->action_capacity);
     if (b->failed) {
         nowhere = (plan_action){.kind = kind};
         return &nowhere;
@@ -95,7 +81,7 @@ static plan_action *add_action(planner *b, plan_kind kind, int node)
 static plan_ref arena_block(planner *b, size_t count, int first, int last)
 {
     plan *p = b->plan;
-    p->arena = grow(b, p->arena, p->arena_count, &p->arena_capacity, sizeof *p->arena);
+    b->failed = b->failed || !SMT_ROOM(p->arena, p->arena_count, p->arena_capacity);
     if (b->failed) {
         return (plan_ref){0};
     }
@@ -107,7 +93,7 @@ static plan_ref arena_block(planner *b, size_t count, int first, int last)
 static plan_ref local_block(planner *b, size_t count)
 {
     plan *p = b->plan;
-    p->local = grow(b, p->local, p->local_count, &p->local_capacity, sizeof *p->local);
+    b->failed = b->failed || !SMT_ROOM(p->local, p->local_count, p->local_capacity);
     if (b->failed) {
         return (plan_ref){0};
     }

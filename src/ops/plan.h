@@ -83,14 +83,18 @@ typedef struct plan_options {
 
 typedef struct plan {
     plan_action *actions;
-    int action_count, action_capacity;
+    int action_count;
+    size_t action_capacity;
     plan_segment *segments;
-    int segment_count, segment_capacity;
+    int segment_count;
+    size_t segment_capacity;
     int forward_segments; /* the first ones; the rest is backward */
     plan_block *arena;
-    int arena_count, arena_capacity;
+    int arena_count;
+    size_t arena_capacity;
     plan_block *local;
-    int local_count, local_capacity;
+    int local_count;
+    size_t local_capacity;
     size_t arena_size;  /* floats an image */
     plan_ref *value;    /* [node]; PLAN_LOCAL: not kept after its segment */
     plan_ref *gradient; /* [node] */

@@ -278,10 +278,7 @@ void smt_train_data_free(smt_train_data **data)
         return;
     }
     smt_train_data *d = *data;
-    for (int i = 0; d->classes && i < d->class_count; i++) {
-        smt_free(d->classes[i]);
-    }
-    smt_free(d->classes);
+    smt_list_free(&d->classes, (size_t)d->class_count);
     smt_free(d->train_labels);
     smt_free(d->val_labels);
     smt_free(d->train_images);
