@@ -1,5 +1,6 @@
 /* What is said about commands and options: --help, the manual page and the shell's completion, all
  * from the one table that also parses. */
+#include "base/choice.h"
 #include "cli/cli.h"
 
 #include <ctype.h>
@@ -64,15 +65,6 @@ static const char *next_paragraph(const char **text, size_t *length)
     return start;
 }
 
-static void first_choice(const char *choices, int index, char *out, size_t size)
-{
-    const char *start = choices;
-    for (; index > 0; index--) {
-        start = strchr(start, '|') + 1;
-    }
-    snprintf(out, size, " [%.*s]", (int)strcspn(start, "|"), start);
-}
-
 /* " [default; range]" or "". */
 static void default_and_range(const cli_option *option, char *out, size_t size)
 {
@@ -101,9 +93,12 @@ static void default_and_range(const cli_option *option, char *out, size_t size)
             snprintf(out, size, " [%s]", *(const char **)option->target);
         }
         break;
-    case CLI_CHOICE:
-        first_choice(option->argument, *(int *)option->target, out, size);
+    case CLI_CHOICE: {
+        int length;
+        const char *word = smt_choice_word(option->argument, *(int *)option->target, &length);
+        snprintf(out, size, " [%.*s]", length, word);
         break;
+    }
     case CLI_FLAG:
     case CLI_INPUTS:
     case CLI_LIST:

@@ -1,4 +1,5 @@
 /* Parsing by table, over getopt_long. */
+#include "base/choice.h"
 #include "base/guess.h"
 #include "cli/cli.h"
 
@@ -31,22 +32,6 @@ int cli_usage(const cli_command *command, const char *format, ...)
     va_end(arguments);
     fprintf(stderr, "\nTry 'semtinel %s --help'.\n", command->name);
     return EXIT_USAGE;
-}
-
-static int take_choice(const cli_option *option, const char *text)
-{
-    const char *start = option->argument;
-    for (int index = 0;; index++) {
-        size_t length = strcspn(start, "|");
-        if (strlen(text) == length && strncmp(start, text, length) == 0) {
-            *(int *)option->target = index;
-            return 0;
-        }
-        if (!start[length]) {
-            return -1;
-        }
-        start += length + 1;
-    }
 }
 
 void cli_trim_slashes(char *path)
@@ -120,12 +105,15 @@ static int take(const cli_command *command, const cli_option *option, char *text
         }
         *(const char **)option->target = text;
         return -1;
-    case CLI_CHOICE:
-        if (take_choice(option, text)) {
+    case CLI_CHOICE: {
+        int index = smt_choice_find(option->argument, text);
+        if (index < 0) {
             return cli_usage(
                 command, "--%s %s: not one of %s", option->name, text, option->argument);
         }
+        *(int *)option->target = index;
         return -1;
+    }
     case CLI_PAIRS: {
         const char *sign = strchr(text, '=');
         if (!sign || sign == text || !sign[1]) {

@@ -2,6 +2,9 @@
  * it: the check of ranges and the JSON in checkpoints. */
 #include "train/options.h"
 
+#include "base/choice.h"
+
+#include <stdio.h>
 #include <string.h>
 
 enum { STEPS_OF_TRAINED = 720, STEPS_MIXED = 1080, STEPS_TAUGHT = 2160 };
@@ -302,20 +305,11 @@ _Static_assert(sizeof(smt_averaging) == sizeof(smt_schedule_kind), "enums of one
 _Static_assert(sizeof(smt_averaging) == sizeof(smt_keep), "enums of one size");
 _Static_assert(sizeof(smt_averaging) == sizeof(smt_padding), "enums of one size");
 
-static int choice_count(const char *choices)
-{
-    int count = 1;
-    for (; *choices; choices++) {
-        count += *choices == '|';
-    }
-    return count;
-}
-
 smt_status smt_train_check(const smt_train_options *options, smt_error *error)
 {
     for (const smt_train_field *f = fields; f->name; f++) {
         double value = smt_train_field_get(options, f);
-        double high = f->kind == SMT_FIELD_CHOICE ? choice_count(f->choices) - 1 : f->high;
+        double high = f->kind == SMT_FIELD_CHOICE ? smt_choice_count(f->choices) - 1 : f->high;
         /* Ranges are decimal; a float just beside its bound is meant to be on it. */
         double slack = f->kind == SMT_FIELD_FLOAT ? 1e-6 * high : 0;
         if (!(value >= f->low - slack && value <= high + slack)) {
@@ -365,11 +359,9 @@ json_t *smt_options_json(const smt_train_options *options)
             item = json_boolean(value != 0);
             break;
         case SMT_FIELD_CHOICE: {
-            const char *start = f->choices;
-            for (int i = (int)value; i > 0; i--) {
-                start = strchr(start, '|') + 1;
-            }
-            item = json_stringn(start, strcspn(start, "|"));
+            int length;
+            const char *word = smt_choice_word(f->choices, (int)value, &length);
+            item = json_stringn(word, (size_t)length);
             break;
         }
         }
@@ -381,19 +373,15 @@ json_t *smt_options_json(const smt_train_options *options)
     return object;
 }
 
-static bool take_choice(const char *choices, const char *text, double *value)
+/* The field's value as on the command line. */
+static void print_value(const smt_train_field *field, double value, char *text, size_t size)
 {
-    size_t length = strlen(text);
-    for (int index = 0;; index++) {
-        size_t span = strcspn(choices, "|");
-        if (span == length && strncmp(choices, text, length) == 0) {
-            *value = index;
-            return true;
-        }
-        if (!choices[span]) {
-            return false;
-        }
-        choices += span + 1;
+    if (field->kind == SMT_FIELD_CHOICE) {
+        int length;
+        const char *word = smt_choice_word(field->choices, (int)value, &length);
+        snprintf(text, size, "%.*s", length, word);
+    } else {
+        snprintf(text, size, "%g", value);
     }
 }
 
@@ -408,7 +396,9 @@ smt_status smt_options_from_json(const json_t *object,
         double value = 0;
         bool good = false;
         if (f->kind == SMT_FIELD_CHOICE) {
-            good = json_is_string(item) && take_choice(f->choices, json_string_value(item), &value);
+            value =
+                json_is_string(item) ? smt_choice_find(f->choices, json_string_value(item)) : -1;
+            good = value >= 0;
         } else if (f->kind == SMT_FIELD_FLAG) {
             good = json_is_boolean(item);
             value = json_is_true(item);
@@ -438,27 +428,17 @@ smt_status smt_options_same(const smt_train_options *then,
     for (const smt_train_field *f = fields; f->name; f++) {
         double was = smt_train_field_get(then, f), is = smt_train_field_get(now, f);
         if (was != is) {
-            char values[2][64];
-            for (int i = 0; i < 2; i++) {
-                double value = i ? is : was;
-                if (f->kind == SMT_FIELD_CHOICE) {
-                    const char *start = f->choices;
-                    for (int k = (int)value; k > 0; k--) {
-                        start = strchr(start, '|') + 1;
-                    }
-                    snprintf(values[i], sizeof values[i], "%.*s", (int)strcspn(start, "|"), start);
-                } else {
-                    snprintf(values[i], sizeof values[i], "%g", value);
-                }
-            }
+            char before[64], now_set[64];
+            print_value(f, was, before, sizeof before);
+            print_value(f, is, now_set, sizeof now_set);
             return smt_fail(error,
                             SMT_ERR_ARGUMENT,
                             "%s: cannot resume: it was started with --%s %s, not %s; leave the "
                             "option out, or train into another folder",
                             run,
                             f->name,
-                            values[0],
-                            values[1]);
+                            before,
+                            now_set);
         }
     }
     if (then->seed != now->seed) {
