@@ -1,7 +1,7 @@
 /* Times a .tflite file through the edge runtime. */
 #include "cli/bench.h"
+#include "format/tflite.h"
 
-#include <edge.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,13 +28,6 @@ static void network_free(network *n)
     smt_free(n->file);
 }
 
-static smt_status failure(const char *path, const smt_edge_error *detail, smt_error *error)
-{
-    smt_status status =
-        detail->status == SMT_EDGE_ERR_UNSUPPORTED ? SMT_ERR_UNSUPPORTED : SMT_ERR_FORMAT;
-    return smt_fail(error, status, "%s: %s", path, detail->message);
-}
-
 /* One more runner, with inputs of zeros. */
 static smt_status add_instance(network *n, const char *path, smt_error *error)
 {
@@ -46,7 +39,7 @@ static smt_status add_instance(network *n, const char *path, smt_error *error)
     }
     n->count++;
     if (smt_edge_start(&n->plan, i->arena, n->plan.arena_bytes, &i->runner, &detail)) {
-        return failure(path, &detail, error);
+        return smt_fail_edge(error, path, &detail);
     }
     for (int32_t k = 0; k < n->model.input_count; k++) {
         smt_edge_tensor tensor;
@@ -66,7 +59,7 @@ static smt_status open_network(
         return status;
     }
     if (smt_edge_open(n->file, bytes, &n->model, &detail)) {
-        return failure(path, &detail, error);
+        return smt_fail_edge(error, path, &detail);
     }
     bytes = smt_edge_places_bytes(&n->model);
     n->places = smt_alloc(1, bytes);
@@ -75,7 +68,7 @@ static smt_status open_network(
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
     }
     if (smt_edge_make_plan(&n->model, kernels, n->places, bytes, &n->plan, &detail)) {
-        return failure(path, &detail, error);
+        return smt_fail_edge(error, path, &detail);
     }
     return add_instance(n, path, error);
 }

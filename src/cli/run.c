@@ -2,6 +2,7 @@
  * comparison with other runtimes, operator by operator. */
 #include "cli/cli.h"
 #include "cli/kernels.h"
+#include "format/tflite.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -28,14 +29,6 @@ static void trace_line(void *context,
            smt_crc32(0, data, output->bytes));
 }
 
-static smt_status edge_failure(const char *path, const smt_edge_error *detail, smt_error *error)
-{
-    smt_status status = detail->status == SMT_EDGE_ERR_UNSUPPORTED ? SMT_ERR_UNSUPPORTED
-                        : detail->status == SMT_EDGE_ERR_LIMIT     ? SMT_ERR_LIMIT
-                                                                   : SMT_ERR_FORMAT;
-    return smt_fail(error, status, "%s: %s", path, detail->message);
-}
-
 static smt_status
 open_model(run_state *state, const char *path, const smt_edge_kernels *kernels, smt_error *error)
 {
@@ -51,21 +44,21 @@ open_model(run_state *state, const char *path, const smt_edge_kernels *kernels, 
     if (status)
         return status;
     if (smt_edge_open(state->file, state->file_bytes, &state->model, &detail))
-        return edge_failure(path, &detail, error);
+        return smt_fail_edge(error, path, &detail);
     size_t places_bytes = smt_edge_places_bytes(&state->model);
     state->places = smt_alloc(1, places_bytes);
     if (!state->places)
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
     if (smt_edge_make_plan(
             &state->model, kernels, state->places, places_bytes, &state->plan, &detail))
-        return edge_failure(path, &detail, error);
+        return smt_fail_edge(error, path, &detail);
     state->arena = smt_alloc_unset(1, state->plan.arena_bytes);
     if (!state->arena)
         return smt_fail(
             error, SMT_ERR_MEMORY, "%s: no %u bytes for the arena", path, state->plan.arena_bytes);
     if (smt_edge_start(
             &state->plan, state->arena, state->plan.arena_bytes, &state->runner, &detail))
-        return edge_failure(path, &detail, error);
+        return smt_fail_edge(error, path, &detail);
     return SMT_OK;
 }
 

@@ -2,8 +2,8 @@
 #include "evaluate/runner.h"
 
 #include "format/metadata.h"
+#include "format/tflite.h"
 
-#include <edge.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdatomic.h>
@@ -170,19 +170,14 @@ static smt_status take_metadata(const edge_runner *r, runner_facts *facts, smt_e
                               count,
                               r->output.elements);
         }
-        facts->classes = status ? NULL : smt_alloc((size_t)count, sizeof *facts->classes);
-        bool complete = facts->classes;
-        for (int c = 0; complete && c < count; c++) {
-            facts->classes[c] = smt_strdup(names[c]);
-            complete = facts->classes[c];
-            facts->class_count += complete;
-        }
+        facts->classes = status ? NULL : smt_list_copy(names, (size_t)count);
+        facts->class_count = facts->classes ? count : 0;
         char *provenance = json_dumps(json_object_get(root, "provenance"), JSON_INDENT(1));
         facts->provenance = smt_strdup(provenance ? provenance : "{}");
         free(provenance);
         smt_free(names);
         json_decref(root);
-        if (!status && (!complete || !facts->provenance)) {
+        if (!status && (!facts->classes || !facts->provenance)) {
             status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", r->path);
         }
         return status;
@@ -265,17 +260,6 @@ static smt_status check_interface(edge_runner *r, smt_error *error)
     return SMT_OK;
 }
 
-static smt_status from_edge(const edge_runner *r, const smt_edge_error *detail, smt_error *error)
-{
-    static const smt_status codes[] = {[SMT_EDGE_OK] = SMT_OK,
-                                       [SMT_EDGE_ERR_ARGUMENT] = SMT_ERR_ARGUMENT,
-                                       [SMT_EDGE_ERR_FORMAT] = SMT_ERR_FORMAT,
-                                       [SMT_EDGE_ERR_UNSUPPORTED] = SMT_ERR_UNSUPPORTED,
-                                       [SMT_EDGE_ERR_LIMIT] = SMT_ERR_LIMIT,
-                                       [SMT_EDGE_ERR_MEMORY] = SMT_ERR_MEMORY};
-    return smt_fail(error, codes[detail->status], "%s: %s", r->path, detail->message);
-}
-
 static smt_status start(edge_runner *r, smt_error *error)
 {
     smt_edge_error detail = {0};
@@ -289,7 +273,7 @@ static smt_status start(edge_runner *r, smt_error *error)
     }
     if (smt_edge_make_plan(
             &r->model, smt_edge_kernels_best(), r->places, bytes, &r->plan, &detail)) {
-        return from_edge(r, &detail, error);
+        return smt_fail_edge(error, r->path, &detail);
     }
     for (int i = 0; i < r->threads; i++) {
         r->arenas[i] = smt_alloc_unset(r->plan.arena_bytes, 1);
@@ -301,7 +285,7 @@ static smt_status start(edge_runner *r, smt_error *error)
                             r->plan.arena_bytes);
         }
         if (smt_edge_start(&r->plan, r->arenas[i], r->plan.arena_bytes, &r->runners[i], &detail)) {
-            return from_edge(r, &detail, error);
+            return smt_fail_edge(error, r->path, &detail);
         }
     }
     return SMT_OK;
@@ -323,7 +307,7 @@ smt_status runner_open_edge(
         r->path ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
     status = status ? status : smt_file_load(path, 0, &r->file, &size, error);
     if (!status && smt_edge_open(r->file, size, &r->model, &detail)) {
-        status = from_edge(r, &detail, error);
+        status = smt_fail_edge(error, r->path, &detail);
     }
     status = status ? status : check_interface(r, error);
     status = status ? status : start(r, error);

@@ -5,6 +5,7 @@
  * requantisation tables, the 256 entries of element-wise functions, and the
  * offsets of the plan. What is left is one call of a kernel an operator. */
 #include "format/csource_internal.h"
+#include "format/tflite.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -41,17 +42,6 @@ static smt_status write_file(csource_writer *w, const source_file *file, smt_err
     return status;
 }
 
-static smt_status
-edge_failure(const csource_writer *w, const smt_edge_error *detail, smt_error *error)
-{
-    return smt_fail(error,
-                    detail->status == SMT_EDGE_ERR_UNSUPPORTED ? SMT_ERR_UNSUPPORTED
-                                                               : SMT_ERR_FORMAT,
-                    "%s: %s",
-                    w->tflite,
-                    detail->message);
-}
-
 static smt_status open_network(csource_writer *w, smt_error *error)
 {
     smt_edge_error detail;
@@ -59,7 +49,7 @@ static smt_status open_network(csource_writer *w, smt_error *error)
     if (status)
         return status;
     if (smt_edge_open(w->file, w->file_bytes, &w->model, &detail))
-        return edge_failure(w, &detail, error);
+        return smt_fail_edge(error, w->tflite, &detail);
     smt_edge_get_tensor(&w->model, w->model.inputs[0], &w->in);
     smt_edge_get_tensor(&w->model, w->model.outputs[0], &w->out);
     if (w->model.input_count != 1 || w->model.output_count != 1 || w->in.type != SMT_EDGE_S8 ||
@@ -78,7 +68,7 @@ static smt_status open_network(csource_writer *w, smt_error *error)
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", w->tflite);
     if (smt_edge_make_plan(
             &w->model, smt_edge_kernels_portable(), w->places, bytes, &w->plan, &detail))
-        return edge_failure(w, &detail, error);
+        return smt_fail_edge(error, w->tflite, &detail);
     return SMT_OK;
 }
 
@@ -99,7 +89,7 @@ static smt_status run_network(csource_writer *w, smt_error *error)
     if (!w->arena)
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", w->tflite);
     if (smt_edge_start(&w->plan, w->arena, w->plan.arena_bytes, &runner, &detail))
-        return edge_failure(w, &detail, error);
+        return smt_fail_edge(error, w->tflite, &detail);
     uint8_t *in = smt_edge_input(&runner, 0);
     for (uint32_t i = 0; i < w->in.bytes; i++)
         in[i] = (uint8_t)((i * 2654435761u) >> 24);

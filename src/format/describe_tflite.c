@@ -214,13 +214,8 @@ smt_describe_tflite(const void *data, size_t size, const char *path, json_t *roo
 {
     smt_edge_model file;
     smt_edge_error why = {SMT_EDGE_OK, ""};
-    smt_edge_status status = smt_edge_open_to_walk(data, size, &file, &why);
-    if (status) {
-        return smt_fail(error,
-                        status == SMT_EDGE_ERR_UNSUPPORTED ? SMT_ERR_UNSUPPORTED : SMT_ERR_FORMAT,
-                        "%s: %s",
-                        path,
-                        why.message);
+    if (smt_edge_open_to_walk(data, size, &file, &why)) {
+        return smt_fail_edge(error, path, &why);
     }
     json_int_t parameters = 0, macs = 0;
     json_t *layers = json_array();

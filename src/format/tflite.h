@@ -5,6 +5,8 @@
 
 #include <semtinel/format.h>
 
+#include <edge.h>
+
 /* A float network (float32, float16 or int8 weights with float activations) as an
  * inference graph: scaling inside the file is an AFFINE node, separate activations are
  * fused. Classes, preprocessing and provenance come from the metadata "semtinel" if
@@ -15,6 +17,9 @@ smt_status smt_tflite_read(const char *path, smt_model **out, smt_error *error);
 /* From memory, 4-byte aligned; `path` stands in messages. */
 smt_status smt_tflite_read_memory(
     const void *data, size_t size, const char *path, smt_model **out, smt_error *error);
+
+/* Fails with what edge says of the file `path`. */
+smt_status smt_fail_edge(smt_error *error, const char *path, const smt_edge_error *detail);
 
 /* Metadata name under which our files carry smt_metadata_text. */
 #define SMT_TFLITE_METADATA "semtinel"

@@ -10,8 +10,6 @@
 #include "format/sniff.h"
 #include "format/tflite.h"
 
-#include <edge.h>
-
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -623,6 +621,16 @@ static smt_status apply_metadata(reader *r, smt_model *model)
     return SMT_OK;
 }
 
+smt_status smt_fail_edge(smt_error *error, const char *path, const smt_edge_error *detail)
+{
+    static const smt_status codes[] = {[SMT_EDGE_ERR_ARGUMENT] = SMT_ERR_ARGUMENT,
+                                       [SMT_EDGE_ERR_FORMAT] = SMT_ERR_FORMAT,
+                                       [SMT_EDGE_ERR_UNSUPPORTED] = SMT_ERR_UNSUPPORTED,
+                                       [SMT_EDGE_ERR_LIMIT] = SMT_ERR_LIMIT,
+                                       [SMT_EDGE_ERR_MEMORY] = SMT_ERR_MEMORY};
+    return smt_fail(error, codes[detail->status], "%s: %s", path, detail->message);
+}
+
 static smt_status open_file(reader *r, const void *data, size_t size)
 {
     smt_edge_error detail = {SMT_EDGE_OK, ""};
@@ -631,17 +639,11 @@ static smt_status open_file(reader *r, const void *data, size_t size)
         return SMT_OK;
     }
     const char *what = opened == SMT_EDGE_ERR_FORMAT ? smt_sniff(data, size) : NULL;
-    bool known = what && !strstr(what, "TensorFlow Lite");
-    return smt_fail(r->error,
-                    opened == SMT_EDGE_ERR_UNSUPPORTED ? SMT_ERR_UNSUPPORTED
-                    : opened == SMT_EDGE_ERR_LIMIT     ? SMT_ERR_LIMIT
-                    : opened == SMT_EDGE_ERR_ARGUMENT  ? SMT_ERR_ARGUMENT
-                                                       : SMT_ERR_FORMAT,
-                    "%s: %s%s%s",
-                    r->path,
-                    detail.message,
-                    known ? "; it is " : "",
-                    known ? what : "");
+    if (what && !strstr(what, "TensorFlow Lite")) {
+        return smt_fail(
+            r->error, SMT_ERR_FORMAT, "%s: %s; it is %s", r->path, detail.message, what);
+    }
+    return smt_fail_edge(r->error, r->path, &detail);
 }
 
 /* The operators one after another; r->graph then ends with the file's output. */

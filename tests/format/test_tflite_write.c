@@ -1,5 +1,6 @@
 /* Written .tflite files: run by the edge runtime they equal the graph's own execution; read back
  * they are the same network; flatc reads them by a schema of its own. */
+#include "format/describe.h"
 #include "format/tflite.h"
 #include "format/tflite_write.h"
 
@@ -501,6 +502,16 @@ static void test_damaged(void **state)
         }
         ((uint8_t *)data)[at] ^= (uint8_t)(1u << bit);
     }
+    /* An input of 2^30 rows: both readers of the file say why it is refused. */
+    smt_shape in = folded->nodes[0].shape;
+    const int32_t shape[] = {1, in.h, in.w, in.c}, rows = 1 << 30;
+    uint8_t *at = memmem(data, size, shape, sizeof shape);
+    assert_non_null(at);
+    memcpy(at + sizeof *shape, &rows, sizeof rows);
+    assert_int_equal(smt_tflite_read_memory(data, size, "huge", &back, &error), SMT_ERR_LIMIT);
+    json_t *root = json_object();
+    assert_int_equal(smt_describe_tflite(data, size, "huge", root, &error), SMT_ERR_LIMIT);
+    json_decref(root);
     smt_free(data);
     smt_graph_destroy(&folded);
     smt_model_destroy(&model);
