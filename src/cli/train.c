@@ -1,13 +1,11 @@
-/* semtinel train: the options of smt_train_fields as flags, simulated images to mix in, curves.png.
- */
+/* semtinel train: the options of smt_train_fields as flags, and curves.png. */
+#include "base/room.h"
 #include "cli/cli.h"
+#include "cli/train_mix.h"
 
 #include <semtinel/report.h>
-#include <semtinel/synth.h>
-#include <semtinel/train.h>
 
 #include <math.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -115,58 +113,7 @@ static void take_table(option_view *view)
     view->options.seed = cli_shared.seed;
 }
 
-/* ---- simulated images ------------------------------------------------------------------------ */
-
-typedef struct synth_run {
-    smt_synth_preset preset;
-    const int *classes; /* of the simulator, one for each of `groups` */
-    int per_class, size;
-    uint64_t seed;
-    uint8_t *pixels;
-    atomic_bool failed;
-} synth_run;
-
-static void render(void *context, int task, int worker)
-{
-    (void)worker;
-    synth_run *r = context;
-    smt_image image = {0};
-    if (smt_interrupted() || smt_synth_render(r->preset,
-                                              r->classes[task / r->per_class],
-                                              r->size,
-                                              r->seed,
-                                              (uint64_t)(task % r->per_class),
-                                              NULL,
-                                              &image,
-                                              NULL,
-                                              NULL)) {
-        r->failed = true;
-        return;
-    }
-    size_t bytes = (size_t)r->size * (size_t)r->size;
-    memcpy(r->pixels + (size_t)task * bytes, image.pixels, bytes);
-    smt_image_free(&image);
-}
-
-/* Pairs of equal classes (by canonical name) of a preset and the data set. */
-static int
-match(smt_synth_preset preset, const char *const *classes, int count, int *simulated, int *ours)
-{
-    int found = 0;
-    for (int s = 0; s < smt_synth_class_count(preset); s++) {
-        char name[SMT_CANONICAL], other[SMT_CANONICAL];
-        smt_class_canonical(smt_synth_class_name(preset, s), name);
-        for (int c = 0; c < count; c++) {
-            smt_class_canonical(classes[c], other);
-            if (strcmp(name, other) == 0) {
-                simulated[found] = s;
-                ours[found++] = c;
-                break;
-            }
-        }
-    }
-    return found;
-}
+/* ---- what training calls -------------------------------------------------------------------- */
 
 typedef struct train_context {
     smt_pool *pool;
@@ -178,78 +125,17 @@ typedef struct train_context {
     bool pending; /* rows were added since */
 } train_context;
 
-static smt_status simulate(void *context,
-                           const smt_train_options *options,
-                           const char *const *classes,
-                           int class_count,
-                           smt_pixels **out,
-                           int **out_labels,
-                           smt_error *error)
+static smt_status mix(void *context,
+                      const smt_train_options *options,
+                      const char *const *classes,
+                      int class_count,
+                      smt_pixels **out,
+                      int **out_labels,
+                      smt_error *error)
 {
     const train_context *c = context;
-    int simulated[2][32], ours[2][32];
-    int found[2] = {match(SMT_SYNTH_PHASE1, classes, class_count, simulated[0], ours[0]),
-                    match(SMT_SYNTH_PHASE3, classes, class_count, simulated[1], ours[1])};
-    int preset = found[1] > found[0];
-    bool left_to_us = options->extra_share < 0;
-    if (left_to_us && 4 * found[preset] < 3 * class_count) {
-        if (found[preset]) {
-            cli_say("the simulator knows %d of %d classes only: no simulated images are mixed in",
-                    found[preset],
-                    class_count);
-        }
-        return SMT_OK;
-    }
-    if (!found[preset]) {
-        return smt_fail(error,
-                        SMT_ERR_ARGUMENT,
-                        "--mix-synth: none of the classes is one that the simulator knows; see "
-                        "'semtinel synth --help'");
-    }
-    size_t side = (size_t)options->arch.input_size;
-    size_t count = (size_t)found[preset] * (size_t)options->synth_per_class;
-    smt_pixels *pixels = smt_alloc(1, sizeof *pixels);
-    int *labels = smt_alloc(count, sizeof *labels);
-    if (pixels) {
-        *pixels = (smt_pixels){.size = options->arch.input_size, .count = count};
-        pixels->data = smt_alloc(count, side * side);
-        pixels->sample = smt_alloc(count, sizeof *pixels->sample);
-    }
-    if (!pixels || !labels || !pixels->data || !pixels->sample) {
-        smt_pixels_destroy(&pixels);
-        smt_free(labels);
-        return smt_fail(error, SMT_ERR_MEMORY, "out of memory for %zu simulated images", count);
-    }
-    cli_say("simulating %d %s of each of %d %s to mix in%s",
-            options->synth_per_class,
-            smt_plural((size_t)options->synth_per_class, "image", "images"),
-            found[preset],
-            smt_plural((size_t)found[preset], "class", "classes"),
-            left_to_us ? " (--mix-synth 0: none)" : "");
-    synth_run run = {preset ? SMT_SYNTH_PHASE3 : SMT_SYNTH_PHASE1,
-                     simulated[preset],
-                     options->synth_per_class,
-                     options->arch.input_size,
-                     options->seed,
-                     pixels->data,
-                     false};
-    smt_pool_run(c->pool, (int)count, render, &run);
-    if (run.failed) {
-        smt_pixels_destroy(&pixels);
-        smt_free(labels);
-        return smt_interrupted() ? smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted")
-                                 : smt_fail(error, SMT_ERR_MEMORY, "cannot simulate images");
-    }
-    for (size_t i = 0; i < count; i++) {
-        labels[i] = ours[preset][i / (size_t)options->synth_per_class];
-        pixels->sample[i] = (uint32_t)i;
-    }
-    *out = pixels;
-    *out_labels = labels;
-    return SMT_OK;
+    return cli_train_mix(c->pool, options, classes, class_count, out, out_labels, error);
 }
-
-/* ---- curves ---------------------------------------------------------------------------------- */
 
 static smt_status draw_curves(train_context *c, smt_error *error)
 {
@@ -262,26 +148,19 @@ static smt_status
 epoch_done(void *context, const smt_epoch *history, size_t count, int best_epoch, smt_error *error)
 {
     train_context *c = context;
-    if (count > c->capacity) {
-        size_t capacity = 2 * count + 64;
-        smt_history_row *rows = smt_realloc(c->rows, c->count, capacity, sizeof *rows);
-        if (!rows) {
+    for (; c->count < count; c->count++) {
+        const smt_epoch *h = &history[c->count];
+        if (!SMT_ROOM(c->rows, c->count, c->capacity)) {
             return smt_fail(error, SMT_ERR_MEMORY, "out of memory");
         }
-        c->rows = rows;
-        c->capacity = capacity;
+        c->rows[c->count] = (smt_history_row){.epoch = h->epoch,
+                                              .train_loss = h->train_loss,
+                                              .val_loss = h->val_loss,
+                                              .train_accuracy = h->train_accuracy,
+                                              .val_accuracy = h->val_accuracy,
+                                              .val_macro_f1 = h->val_macro_f1,
+                                              .learning_rate = h->rate};
     }
-    for (size_t i = c->count; i < count; i++) {
-        const smt_epoch *h = &history[i];
-        c->rows[i] = (smt_history_row){.epoch = h->epoch,
-                                       .train_loss = h->train_loss,
-                                       .val_loss = h->val_loss,
-                                       .train_accuracy = h->train_accuracy,
-                                       .val_accuracy = h->val_accuracy,
-                                       .val_macro_f1 = h->val_macro_f1,
-                                       .learning_rate = h->rate};
-    }
-    c->count = count;
     c->best = best_epoch;
     c->pending = true;
     return smt_clock() - c->drawn < CURVE_SECONDS ? SMT_OK : draw_curves(c, error);
@@ -316,9 +195,49 @@ static char *shipped_backbone(float width)
     return path;
 }
 
-int cli_train(int argc, char **argv)
+/* Where the run can be resumed: the command line once more, with what the run was started with as
+ * the default of what it leaves out. */
+static int parse_for_resume(option_view *view, int argc, char **argv, char ***operands)
 {
     smt_error error = {0};
+    char *state = smt_path_join(run_folder, "checkpoint.safetensors");
+    bool exists = state && smt_path_exists(state);
+    smt_free(state);
+    if (!exists) {
+        return -1;
+    }
+    if (smt_train_run_options(run_folder, &view->options, &error)) {
+        return cli_report(&error);
+    }
+    cli_shared.seed = view->options.seed;
+    return parse(view, argc, argv, operands);
+}
+
+static smt_status choose_weights(smt_train_job *job, const char *backbone, smt_error *error)
+{
+    if (strcmp(init, "none") == 0) {
+        job->init = NULL;
+    } else if (strcmp(init, "default") == 0) {
+        job->init_optional = true;
+        job->init = smt_path_exists(backbone) ? backbone : NULL;
+        if (!job->init && !resume) {
+            smt_log(SMT_LOG_WARNING,
+                    "%s: is missing, so training starts from random weights; SEMTINEL_MODELS names "
+                    "the folder of the shipped ones",
+                    backbone);
+        }
+    } else if (!smt_path_exists(init)) { /* said before the images are read */
+        return smt_fail(
+            error,
+            SMT_ERR_IO,
+            "%s: no such model; --init takes default, none, a model file or a run's folder",
+            init);
+    }
+    return SMT_OK;
+}
+
+int cli_train(int argc, char **argv)
+{
     char **operands = NULL;
     option_view view = {.options = smt_train_defaults()};
     int code = parse(&view, argc, argv, &operands);
@@ -328,33 +247,22 @@ int cli_train(int argc, char **argv)
     if (!run_folder) {
         return cli_usage(&command, "name the folder of the run: -o RUN");
     }
-    bool random = strcmp(init, "none") == 0;
-    if (random && view.options.freeze_bn && !resume) {
+    if (strcmp(init, "none") == 0 && view.options.freeze_bn && !resume) {
         return cli_usage(&command,
                          "--freeze-bn keeps the batch-norm statistics of the initial weights; "
                          "--init none has none");
     }
-    if (resume) {
-        /* What the run was started with becomes the default of what the command line leaves out. */
-        smt_train_options then;
-        char *state = smt_path_join(run_folder, "checkpoint.safetensors");
-        bool exists = state && smt_path_exists(state);
-        smt_free(state);
-        if (exists) {
-            if (smt_train_run_options(run_folder, &then, &error)) {
-                return cli_report(&error);
-            }
-            view.options = then;
-            cli_shared.seed = then.seed;
-            code = parse(&view, argc, argv, &operands);
-            if (code >= 0) {
-                return code;
-            }
-        }
+    code = resume ? parse_for_resume(&view, argc, argv, &operands) : -1;
+    if (code >= 0) {
+        return code;
     }
-    smt_pool *pool = NULL;
-    char *curves = NULL, *backbone = NULL;
-    train_context context = {0};
+    smt_error error = {0};
+    if (smt_train_check(&view.options, &error)) {
+        return cli_usage(&command, "%s", error.message);
+    }
+    char *curves = smt_path_join(run_folder, "curves.png");
+    char *backbone = shipped_backbone(view.options.arch.width);
+    train_context context = {.curves = curves};
     smt_train_job job = {.dataset = operands[0],
                          .also = also.items,
                          .also_count = also.count,
@@ -362,59 +270,23 @@ int cli_train(int argc, char **argv)
                          .init = init,
                          .teacher = teacher,
                          .resume = resume,
-                         .extra = simulate,
+                         .extra = mix,
                          .epoch_done = epoch_done,
                          .context = &context};
     smt_train_result result = {0};
-    code = EXIT_DONE;
-    if (smt_train_check(&view.options, &error)) {
-        return cli_usage(&command, "%s", error.message);
-    }
-    smt_status status = smt_pool_create(cli_shared.threads, &pool, &error);
-    curves = smt_path_join(run_folder, "curves.png");
-    backbone = shipped_backbone(view.options.arch.width);
-    if (!status && (!curves || !backbone)) {
-        status = smt_fail(&error, SMT_ERR_MEMORY, "out of memory");
-    }
-    if (status) {
-        code = cli_report(&error);
-        goto done;
-    }
-    if (random) {
-        job.init = NULL;
-    } else if (strcmp(init, "default") == 0) {
-        job.init_optional = true;
-        job.init = smt_path_exists(backbone) ? backbone : NULL;
-        if (!job.init && !resume) {
-            smt_log(SMT_LOG_WARNING,
-                    "%s: is missing, so training starts from random weights; SEMTINEL_MODELS names "
-                    "the folder of the shipped ones",
-                    backbone);
-        }
-    } else if (!smt_path_exists(init)) { /* said before the images are read */
-        smt_fail(&error,
-                 SMT_ERR_IO,
-                 "%s: no such model; --init takes default, none, a model file or a run's folder",
-                 init);
-        code = cli_report(&error);
-        goto done;
-    }
-    job.pool = pool;
-    context.pool = pool;
-    context.curves = curves;
-    status = smt_train(&job, &view.options, &result, &error);
+    smt_status status = curves && backbone
+                            ? smt_pool_create(cli_shared.threads, &context.pool, &error)
+                            : smt_fail(&error, SMT_ERR_MEMORY, "out of memory");
+    status = status ? status : choose_weights(&job, backbone, &error);
+    job.pool = context.pool;
+    status = status ? status : smt_train(&job, &view.options, &result, &error);
     smt_error drawing = {0};
     if (context.pending && draw_curves(&context, &drawing) && !status) {
         status = drawing.status;
         error = drawing;
     }
-    if (status) {
-        code = cli_report(&error);
-    } else if (result.skipped) {
-        code = EXIT_SKIPPED;
-    }
-done:
-    smt_pool_destroy(&pool);
+    code = status ? cli_report(&error) : result.skipped ? EXIT_SKIPPED : EXIT_DONE;
+    smt_pool_destroy(&context.pool);
     smt_free(context.rows);
     smt_free(curves);
     smt_free(backbone);
