@@ -41,7 +41,9 @@ smt_status quant_logits(
     for (int first = 0; first < count && status == SMT_OK; first += QUANT_BATCH) {
         int batch = count - first < QUANT_BATCH ? count - first : QUANT_BATCH;
         const float *logits = smt_exec_infer(exec, images + (size_t)first * image, batch);
-        if (!logits) {
+        if (smt_interrupted()) {
+            status = smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted");
+        } else if (!logits) {
             status = smt_fail(error, SMT_ERR_MEMORY, "out of memory for a pass over the images");
         } else {
             memcpy(out + (size_t)first * classes, logits, (size_t)batch * classes * sizeof *out);

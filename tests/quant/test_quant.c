@@ -493,6 +493,12 @@ static void test_sensitivity(void **state)
         assert_true(rows[i].range_low <= 0 && rows[i].range_high > 0);
         assert_true(rows[i].fidelity.noise_db > whole.noise_db); /* all layers together lose more */
     }
+    smt_sensitivity *kept = rows;
+    smt_interrupt();
+    assert_int_equal(smt_quantizer_sensitivity(q, images, 16, &rows, &count, &error),
+                     SMT_ERR_INTERRUPTED);
+    smt_interrupt_clear();
+    assert_ptr_equal(rows, kept);
     smt_free(rows);
     smt_quantizer_destroy(&q);
 }
