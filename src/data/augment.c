@@ -15,7 +15,7 @@
  * costs a load instead of a logarithm. */
 #include "data/augment_parts.h"
 
-#include "data/fast.h"
+#include "base/vector.h"
 
 #include <semtinel/image.h>
 
@@ -162,8 +162,15 @@ void smt_augmenter_destroy(smt_augmenter **augmenter)
 /* Pixels fetched before they are weighted: the first is scalar, the second vector work. */
 #define SPAN 64
 
+/* For a loop that only gathers: GCC would spend more on packing the parts than it gains. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define SCALAR __attribute__((noinline, optimize("no-tree-vectorize", "no-tree-slp-vectorize")))
+#else
+#define SCALAR
+#endif
+
 /* A pixel and its right neighbour, and the two below, for each of `count` positions. */
-SCALAR static void fetch(const uint16_t *field,
+static SCALAR void fetch(const uint16_t *field,
                          int stride,
                          uint32_t u,
                          uint32_t v,
@@ -183,14 +190,14 @@ SCALAR static void fetch(const uint16_t *field,
 }
 
 /* u, v: 16.16 coordinates in the field, not negative. */
-FAST static void warp_row(const uint16_t *field,
-                          int stride,
-                          uint32_t u,
-                          uint32_t v,
-                          uint32_t du,
-                          uint32_t dv,
-                          int count,
-                          float *out)
+static SMT_VECTOR_CLONES void warp_row(const uint16_t *field,
+                                       int stride,
+                                       uint32_t u,
+                                       uint32_t v,
+                                       uint32_t du,
+                                       uint32_t dv,
+                                       int count,
+                                       float *out)
 {
     uint32_t above[SPAN], below[SPAN];
     for (int done = 0; done < count; done += SPAN) {
@@ -210,14 +217,14 @@ FAST static void warp_row(const uint16_t *field,
 }
 
 /* (clip(grey + noise) - mean) * gain */
-FAST static void finish_row(float *grey,
-                            const float *normals,
-                            float noise,
-                            float shot,
-                            float mean,
-                            float gain,
-                            int count,
-                            float *out)
+static SMT_VECTOR_CLONES void finish_row(float *grey,
+                                         const float *normals,
+                                         float noise,
+                                         float shot,
+                                         float mean,
+                                         float gain,
+                                         int count,
+                                         float *out)
 {
     float constant = noise * noise, slope = shot * shot * (1 / 255.0f);
     for (int x = 0; x < count; x++) {
@@ -252,7 +259,7 @@ static uint32_t to_fixed(double value)
 }
 
 /* grey += start + x step */
-FAST static void shade_row(float *grey, float start, float step, int count)
+static SMT_VECTOR_CLONES void shade_row(float *grey, float start, float step, int count)
 {
     for (int x = 0; x < count; x++) {
         grey[x] += start + (float)x * step;

@@ -1,7 +1,7 @@
 /* Steps 1 to 3 of an image: see augment.c. */
 #include "data/augment_parts.h"
 
-#include "data/fast.h"
+#include "base/vector.h"
 
 #include <math.h>
 #include <string.h>
@@ -26,12 +26,12 @@ uint64_t smt_field_tone(
 }
 
 /* out = middle + weight (before + after - 2 middle), weight in units of 2^-15, at most 1/4. */
-FAST static void three_taps(const uint16_t *before,
-                            const uint16_t *middle,
-                            const uint16_t *after,
-                            int weight,
-                            int count,
-                            uint16_t *out)
+static SMT_VECTOR_CLONES void three_taps(const uint16_t *before,
+                                         const uint16_t *middle,
+                                         const uint16_t *after,
+                                         int weight,
+                                         int count,
+                                         uint16_t *out)
 {
     for (int x = 0; x < count; x++) {
         int change = (before[x] + after[x] - 2 * middle[x]) * weight + (1 << 14);

@@ -6,7 +6,7 @@
 #include "data/augment_parts.h"
 #include "data/loader_parts.h"
 
-#include "data/fast.h"
+#include "base/vector.h"
 
 #include <math.h>
 #include <string.h>
@@ -104,7 +104,7 @@ static float pair_share(const smt_loader *l, size_t position)
     return (float)(share < 0.5 ? 1 - share : share);
 }
 
-FAST static void mix_both(float *a, float *b, float share, size_t count)
+static SMT_VECTOR_CLONES void mix_both(float *a, float *b, float share, size_t count)
 {
     float other = 1 - share;
     for (size_t i = 0; i < count; i++) {
@@ -114,7 +114,7 @@ FAST static void mix_both(float *a, float *b, float share, size_t count)
     }
 }
 
-FAST static void mix_one(float *a, const float *b, float share, size_t count)
+static SMT_VECTOR_CLONES void mix_one(float *a, const float *b, float share, size_t count)
 {
     float other = 1 - share;
     for (size_t i = 0; i < count; i++) {
