@@ -1,4 +1,4 @@
-/* semtinel/data.h: data sets in folders: scanning, auditing, splitting, augmenting, loading. */
+/* semtinel/data.h: data sets in folders: scanning, loading, comparing class names. */
 #ifndef SEMTINEL_DATA_H
 #define SEMTINEL_DATA_H
 
@@ -31,11 +31,11 @@ typedef struct smt_dataset {
     size_t sample_count;
     smt_sample *samples;  /* sorted by split, class, name; then those added, likewise */
     int added_count;      /* smt_dataset_add calls */
-    size_t ignored_count; /* stray files; each was logged as a warning line */
+    size_t ignored_count; /* stray files; the first of them were logged */
 } smt_dataset;
 
-/* ROOT/class/image, or ROOT/{train,val,validate,valid,validation,test}/class/image (any case).
- * Errors: no such folder, no class folder, no image. */
+/* ROOT/class/image, or ROOT/SPLIT/class/image; SPLIT: train, training, val, valid, validate,
+ * validation, test or testing, in any case. Errors: no such folder, no class folder, no image. */
 SMT_API smt_status smt_dataset_scan(const char *root, smt_dataset **out, smt_error *error);
 /* Adds the images of another folder of class folders as training images, those of its val and test
  * folders left out. Its classes are those of `dataset` of the same name, else of the same spelling

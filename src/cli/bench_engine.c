@@ -10,18 +10,15 @@
 
 typedef struct network {
     smt_model *model;
-    smt_pool *one_thread, *pool;
-    smt_exec *exec;  /* batch 1, one thread */
-    smt_exec *batch; /* on all threads */
-    float *input;    /* BATCH images of zeros */
+    smt_pool *one_thread;
+    smt_exec *exec; /* batch 1, one thread */
+    float *input;   /* BATCH images of zeros */
 } network;
 
 static void network_free(network *n)
 {
-    smt_exec_destroy(&n->batch);
     smt_exec_destroy(&n->exec);
     smt_model_destroy(&n->model);
-    smt_pool_destroy(&n->pool);
     smt_pool_destroy(&n->one_thread);
     smt_free(n->input);
 }
@@ -39,27 +36,28 @@ static smt_status open_network(network *n, const char *path, smt_error *error)
     if (!n->input) {
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
     }
-    memset(n->input, 0, BATCH * image * sizeof *n->input);
     return smt_exec_create(n->model->graph, n->one_thread, &options, &n->exec, error);
 }
 
 /* Images a second in batches: the best of some rounds. */
-static smt_status throughput(network *n, int threads, int batches, double *rate, smt_error *error)
+static smt_status
+throughput(const network *n, int threads, int batches, double *rate, smt_error *error)
 {
     const smt_exec_options options = {.max_batch = BATCH};
-    smt_status status = smt_pool_create(threads, &n->pool, error);
-    status =
-        status ? status : smt_exec_create(n->model->graph, n->pool, &options, &n->batch, error);
+    smt_pool *pool = NULL;
+    smt_exec *exec = NULL;
+    smt_status status = smt_pool_create(threads, &pool, error);
+    status = status ? status : smt_exec_create(n->model->graph, pool, &options, &exec, error);
     for (int round = 0; round < 5 && !status && !smt_interrupted(); round++) {
         double start = smt_clock();
         for (int i = 0; i < batches; i++) {
-            smt_exec_infer(n->batch, n->input, BATCH);
+            smt_exec_infer(exec, n->input, BATCH);
         }
         double r = (double)batches * BATCH / (smt_clock() - start);
         *rate = r > *rate ? r : *rate;
     }
-    smt_exec_destroy(&n->batch);
-    smt_pool_destroy(&n->pool);
+    smt_exec_destroy(&exec);
+    smt_pool_destroy(&pool);
     return status;
 }
 

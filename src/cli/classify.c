@@ -91,7 +91,7 @@ smt_status cli_open_explainer(const char *source,
     smt_status status = smt_explainer_open(source ? source : model, layer, pool, out, &why);
     if (status == SMT_ERR_UNSUPPORTED && !source) {
         return smt_fail(
-            error, status, "%.960s; --source names the float model to look into", why.message);
+            error, status, "%s; --source names the float model to look into", why.message);
     }
     return status ? smt_fail(error, status, "%s", why.message) : SMT_OK;
 }

@@ -177,8 +177,7 @@ static smt_status classify_all(job *j)
     return status;
 }
 
-/* ---- what is written --------------------------------------------------------------------------
- */
+/* ---- what is written ------------------------------------------------------------------------- */
 
 /* The first of these that the file declares. */
 static const char *choose_column(const smt_klarf *klarf, const char *asked)
@@ -371,8 +370,7 @@ static smt_status write_results(const job *j, const char *column, const int numb
     return status;
 }
 
-/* ---- all of it --------------------------------------------------------------------------------
- */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 static smt_status prepare(job *j)
 {

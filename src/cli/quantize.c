@@ -56,7 +56,7 @@ static const cli_option options[] = {
     {"rate",
      0,
      CLI_REAL(&rate, 1e-7, 1, "X"),
-     "learning rate of fine-tuning, in units of a layer's mean weight"},
+     "learning rate of fine-tuning, in units of a channel's root mean square weight"},
     {"sensitivity",
      0,
      CLI_TEXT(&sensitivity, "FILE"),
@@ -414,8 +414,7 @@ write_sensitivity(smt_quantizer *q, const float *input, int count, smt_error *er
 /* "q.foo" has one; "v1.2", ".q" and "q.foo/" have none. */
 static bool has_suffix(const char *path)
 {
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    const char *dot = strrchr(name, '.');
+    const char *name = smt_path_name(path), *dot = strrchr(name, '.');
     return dot && dot > name && isalpha((unsigned char)dot[1]);
 }
 

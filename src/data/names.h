@@ -1,4 +1,4 @@
-/* Comparing class names. Private to src/data. */
+/* Names of classes and samples. */
 #ifndef SEMTINEL_DATA_NAMES_H
 #define SEMTINEL_DATA_NAMES_H
 

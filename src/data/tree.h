@@ -1,4 +1,4 @@
-/* A folder that appears whole or not at all. Private to src/data. */
+/* A folder that appears whole or not at all. */
 #ifndef SEMTINEL_DATA_TREE_H
 #define SEMTINEL_DATA_TREE_H
 

@@ -1,5 +1,7 @@
 /* A model measured on a labelled set. */
+#include "data/names.h"
 #include "evaluate/seen.h"
+
 #include <semtinel/evaluate.h>
 
 #include <stdio.h>
@@ -157,16 +159,6 @@ static smt_status load_pixels(smt_evaluation *e,
     return SMT_OK;
 }
 
-static const char *below(const char *root, const char *path)
-{
-    size_t length = strlen(root);
-    if (strncmp(root, path, length) == 0) {
-        path += length;
-        path += strspn(path, "/");
-    }
-    return path;
-}
-
 static smt_status allocate(smt_evaluation *e, const smt_dataset *dataset, smt_error *error)
 {
     size_t n = e->pixels->count;
@@ -182,7 +174,8 @@ static smt_status allocate(smt_evaluation *e, const smt_dataset *dataset, smt_er
     bool complete = e->truth && e->predicted && e->top && e->familiarity && e->confidence &&
                     e->true_probability && e->in_top2 && e->probabilities && e->files;
     for (size_t i = 0; complete && i < n; i++) {
-        e->files[i] = smt_strdup(below(dataset->root, dataset->samples[e->pixels->sample[i]].path));
+        e->files[i] =
+            smt_strdup(data_relative(dataset, dataset->samples[e->pixels->sample[i]].path));
         complete = e->files[i];
         e->count += complete;
     }

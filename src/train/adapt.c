@@ -38,8 +38,7 @@ static smt_status check(const smt_model *model,
                     "checkpoint that the file was made from, then export it again");
 }
 
-/* ---- the images, in batches of nearly equal size ----------------------------------------------
- */
+/* ---- the images, in batches of nearly equal size --------------------------------------------- */
 
 typedef struct feed {
     const smt_pixels *pixels;
@@ -72,8 +71,7 @@ static int next_batch(void *context, float *input)
     return (int)(end - first);
 }
 
-/* ---- how many classes the images show ---------------------------------------------------------
- */
+/* ---- how many classes the images show -------------------------------------------------------- */
 
 static smt_status measure_variety(const smt_model *model,
                                   feed *f,
@@ -113,8 +111,7 @@ static smt_status measure_variety(const smt_model *model,
     return status;
 }
 
-/* ---- what changed -----------------------------------------------------------------------------
- */
+/* ---- what changed ---------------------------------------------------------------------------- */
 
 /* Mean and variance of every batch norm, one after another, to `flat` or from it. */
 static size_t move_statistics(const smt_graph *graph, float *flat, bool restore)

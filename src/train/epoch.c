@@ -170,8 +170,7 @@ smt_status smt_run_validate(smt_run *run, smt_epoch *row, smt_error *error)
     return SMT_OK;
 }
 
-/* ---- batch statistics of averaged weights -----------------------------------------------------
- */
+/* ---- batch statistics of averaged weights ---------------------------------------------------- */
 
 static int next_training_images(void *context, float *input)
 {
