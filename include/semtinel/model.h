@@ -50,7 +50,6 @@ SMT_API smt_status smt_mobilenet_ensemble(const smt_mobilenet_options *members,
  * x = (p - mean) / scale. */
 typedef struct smt_preprocess {
     float mean, scale; /* 128, 128 */
-    bool normalise; /* integer contrast normalisation per image before that (see docs/formats.md) */
 } smt_preprocess;
 
 typedef struct smt_model {

@@ -232,12 +232,10 @@ static void print_text(const json_t *root)
         printf("%-14s %s\n", "", "this size is assumed: the file holds weights alone");
     }
     if (pre) {
-        printf("%-14s x = (p - %g) / %g%s\n",
+        printf("%-14s x = (p - %g) / %g\n",
                "preprocess",
                json_number_value(json_object_get(pre, "mean")),
-               json_number_value(json_object_get(pre, "scale")),
-               json_is_true(json_object_get(pre, "normalise")) ? " after contrast normalisation"
-                                                               : "");
+               json_number_value(json_object_get(pre, "scale")));
     }
     print_end("output", json_object_get(root, "output"));
     print_classes(json_object_get(root, "classes"));

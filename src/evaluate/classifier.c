@@ -116,12 +116,6 @@ smt_classifier_open(const char *path, smt_pool *pool, smt_classifier **out, smt_
     if (!status && !c->facts.class_count) {
         status = make_names(&c->facts, c->path, error);
     }
-    if (!status && c->facts.preprocess.normalise) {
-        status = smt_fail(error,
-                          SMT_ERR_UNSUPPORTED,
-                          "%s: wants contrast normalisation, which this version does not do",
-                          c->path);
-    }
     if (status) {
         smt_classifier_close(&c);
         return status;

@@ -238,7 +238,7 @@ json_t *smt_preprocess_to_json(const smt_preprocess *preprocess)
                      "scale",
                      tidy(preprocess->scale),
                      "normalise",
-                     (int)preprocess->normalise);
+                     0);
 }
 
 smt_status smt_preprocess_from_json(const json_t *json,
@@ -247,12 +247,19 @@ smt_status smt_preprocess_from_json(const json_t *json,
                                     smt_error *error)
 {
     smt_preprocess p = {.scale = 0};
+    bool normalise = false;
     const char *wrong = !take_real(json, "mean", &p.mean)                            ? "mean"
                         : !take_real(json, "scale", &p.scale) || !(p.scale > 1e-12f) ? "scale"
-                        : !take_flag(json, "normalise", &p.normalise)                ? "normalise"
+                        : !take_flag(json, "normalise", &normalise)                  ? "normalise"
                                                                                      : NULL;
     if (wrong) {
         return missing(path, "preprocess", wrong, error);
+    }
+    if (normalise) {
+        return smt_fail(error,
+                        SMT_ERR_UNSUPPORTED,
+                        "%s: wants contrast normalisation, which this version does not do",
+                        path);
     }
     *preprocess = p;
     return SMT_OK;

@@ -185,11 +185,6 @@ smt_status smt_model_transfer(smt_model *dst,
                             g->nodes[i].name);
         }
     }
-    if (dst->preprocess.normalise != src->preprocess.normalise) {
-        smt_log(SMT_LOG_WARNING,
-                "the checkpoint was trained %s contrast normalisation, this network is not",
-                src->preprocess.normalise ? "with" : "without");
-    }
     for (int i = 0; !status && i < g->node_count; i++) {
         size_t values = smt_node_values(g, i);
         if (!values) {

@@ -37,7 +37,7 @@ smt_status smt_model_create(smt_graph *graph,
     if (arch) {
         model->arch = *arch;
     }
-    model->preprocess = (smt_preprocess){.mean = 128, .scale = 128, .normalise = false};
+    model->preprocess = (smt_preprocess){.mean = 128, .scale = 128};
     model->provenance = smt_strdup("{}");
     model->classes = smt_list_copy(classes, (size_t)class_count);
     if (!model->provenance || !model->classes) {
@@ -74,8 +74,7 @@ smt_status smt_model_set_members(smt_model *model,
 bool smt_model_same_task(const smt_model *a, const smt_model *b)
 {
     bool same = a->class_count == b->class_count && a->preprocess.mean == b->preprocess.mean &&
-                a->preprocess.scale == b->preprocess.scale &&
-                a->preprocess.normalise == b->preprocess.normalise;
+                a->preprocess.scale == b->preprocess.scale;
     for (int c = 0; c < a->class_count && same; c++) {
         same = strcmp(a->classes[c], b->classes[c]) == 0;
     }

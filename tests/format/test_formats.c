@@ -20,7 +20,6 @@ static int setup(void **state)
         return -1;
     }
     model = network_made(0.25f, 64, SMT_PAD_SAME, false);
-    model->preprocess.normalise = true;
     smt_free(model->provenance);
     model->provenance = smt_strdup("{\"made_by\": \"test\"}");
     network_infer(model, false, expected);
@@ -51,7 +50,6 @@ static void assert_kept(const smt_model *back, bool pixels, float tolerance)
     }
     assert_true(fabsf(back->preprocess.scale - (pixels ? 1 : 128)) < 1e-6f);
     assert_true(fabsf(back->preprocess.mean - (pixels ? 0 : 128)) < 1e-6f);
-    assert_true(back->preprocess.normalise);
     assert_non_null(strstr(back->provenance, "made_by"));
 }
 
