@@ -111,7 +111,8 @@ static smt_status shape_of(pth_reader *r,
     const pickle_value *sizes = &values[tensor->links[1]], *strides = &values[tensor->links[2]];
     *last = tensor->integer;
     shape->count = 1;
-    if (sizes->count > SMT_TENSOR_RANK || sizes->count != strides->count || tensor->integer < 0) {
+    if (sizes->count > SMT_TENSOR_RANK || sizes->count != strides->count || tensor->integer < 0 ||
+        tensor->integer > (int64_t)MAX_STORAGE) {
         return smt_fail(r->error, SMT_ERR_FORMAT, "%s: tensor '%s' has a bad shape", r->path, name);
     }
     shape->rank = (int)sizes->count;

@@ -5,8 +5,11 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#include <zip.h>
 
 #include <cmocka.h>
 
@@ -86,6 +89,34 @@ static void test_pickles(void **state)
     REFUSED("\x80\x02X\xff\xff\xff\xff", "cut or damaged");
 }
 
+/* Two floats that begin 2^63 - 1 floats into their storage, 2^30 apart. */
+static void test_far_offset(void **state)
+{
+    (void)state;
+    static const char data[] = "\x80\x02}X\1\0\0\0w"
+                               "ctorch._utils\n_rebuild_tensor_v2\n"
+                               "((X\7\0\0\0storagectorch\nFloatStorage\nX\1\0\0\0"
+                               "0X\3\0\0\0cpuK\2tQ"
+                               "\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f"
+                               "K\2\x85\x8a\4\0\0\0\x40\x85\x89"
+                               "ccollections\nOrderedDict\n)RtRs.";
+    static const float floats[2] = {1, 2};
+    char path[] = "/tmp/semtinel-pth-XXXXXX";
+    int made = mkstemp(path);
+    assert_true(made >= 0);
+    close(made);
+    zip_t *zip = zip_open(path, ZIP_TRUNCATE, NULL);
+    assert_non_null(zip);
+    zip_file_add(zip, "a/data.pkl", zip_source_buffer(zip, data, sizeof data - 1, 0), 0);
+    zip_file_add(zip, "a/data/0", zip_source_buffer(zip, floats, sizeof floats, 0), 0);
+    assert_int_equal(zip_close(zip), 0);
+    smt_error error = {0};
+    smt_tensor_file *tensors = NULL;
+    assert_int_equal(smt_pth_load(path, &tensors, &error), SMT_ERR_FORMAT);
+    assert_non_null(strstr(error.message, "'w' has a bad shape"));
+    remove(path);
+}
+
 static smt_status read_file(const char *name, const void *data, size_t size, smt_error *error)
 {
     smt_tensor_file *tensors = NULL;
@@ -135,6 +166,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tensors),
         cmocka_unit_test(test_pickles),
+        cmocka_unit_test(test_far_offset),
         cmocka_unit_test(test_cut),
         cmocka_unit_test(test_changed),
         cmocka_unit_test(test_failing_allocations),
