@@ -111,12 +111,12 @@ SMT_API void smt_class_canonical(const char *name, char *out);
 typedef struct smt_class_map {
     int class_count;
     char **classes; /* the model's order and spelling, then what only the set has; owned */
-    bool *present;  /* class_count: the set has images of it. Only "other" may be absent */
+    bool *present;  /* class_count: images of it are measured */
     int model_count;
     int *from_model; /* model_count: index into classes of each of the model's classes */
     int set_count;
-    int *from_set; /* set_count: index into classes of each of the set's classes; -1: the set has no
-                      image of it */
+    int *from_set; /* set_count: index into classes of each of the set's classes; -1: no image
+                      of it is measured */
     int line_count; /* 0: nothing was mapped */
     char **
         lines; /* "predicted CMP counts as other: the set has no such class", for the user; owned */

@@ -30,15 +30,14 @@ static bool counts(const side *s, int i)
     return !s->images || s->images[i] > 0;
 }
 
-/* Index of the class with that label, or -1. */
-static int find_label(const side *s, const char *label, bool only_present)
+static bool has_label(const side *s, const char *label)
 {
     for (int i = 0; i < s->count; i++) {
-        if ((!only_present || counts(s, i)) && strcmp(s->label[i], label) == 0) {
-            return i;
+        if (strcmp(s->label[i], label) == 0) {
+            return true;
         }
     }
-    return -1;
+    return false;
 }
 
 static bool has_plain(const side *s, const char *plain)
@@ -203,12 +202,12 @@ static void merge_clean(side *s, const side *other)
 {
     bool kinds = false;
     for (int i = 0; i < other->count; i++) {
-        kinds = kinds || (counts(other, i) && kind_of_clean(other->label[i]));
+        kinds = kinds || kind_of_clean(other->label[i]);
     }
-    bool plain = find_label(other, "clean", true) >= 0;
+    bool plain = has_label(other, "clean");
     for (int i = 0; i < s->count; i++) {
         if (!s->fixed[i] && kind_of_clean(s->label[i]) &&
-            find_label(other, s->label[i], true) < 0 && (plain || !kinds)) {
+            !has_label(other, s->label[i]) && (plain || !kinds)) {
             set_label(s->label[i], "clean");
         }
     }
@@ -270,8 +269,7 @@ static smt_status fill(smt_class_map *map, side *model, side *set)
     smt_status status = SMT_OK;
     /* True classes that the model cannot name. */
     for (int i = 0; i < set->count && status == SMT_OK; i++) {
-        bool known = find_label(model, set->label[i], false) >= 0;
-        if (counts(set, i) && !known && strcmp(set->label[i], "other")) {
+        if (counts(set, i) && !has_label(model, set->label[i]) && strcmp(set->label[i], "other")) {
             status = add_line(
                 map,
                 smt_format("true %s counts as other: the model has no such class", set->names[i]));
@@ -280,7 +278,7 @@ static smt_status fill(smt_class_map *map, side *model, side *set)
         }
     }
     for (int i = 0; i < model->count && status == SMT_OK; i++) {
-        if (find_label(set, model->label[i], true) < 0 && strcmp(model->label[i], "other")) {
+        if (!has_label(set, model->label[i]) && strcmp(model->label[i], "other")) {
             status = add_line(map,
                               smt_format("predicted %s counts as other: the set has no such class",
                                          model->names[i]));
