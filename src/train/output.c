@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
 static json_t *counts_json(const smt_train_data *data, const size_t *images)
 {
@@ -100,7 +101,29 @@ static smt_status save_best(smt_run *run, smt_error *error)
     smt_params_swap(run->model->graph, run->state->best_weights);
     smt_status status = smt_model_save(run->model, run->model_path, SMT_DTYPE_F32, NULL, error);
     smt_params_swap(run->model->graph, run->state->best_weights);
+    run->model_written = run->model_written || !status;
     return status;
+}
+
+bool smt_run_holds_best(const smt_run *run)
+{
+    const smt_train_state *s = run->state;
+    smt_model *model = NULL;
+    float *weights = smt_alloc(s->count, sizeof *weights);
+    bool same = false;
+    if (weights && smt_model_load(run->model_path, &model, NULL) == SMT_OK) {
+        size_t count = 0;
+        for (int i = 0; i < model->graph->param_count; i++) {
+            count += model->graph->params[i].count;
+        }
+        if (count == s->count) {
+            smt_params_gather(model->graph, weights);
+            same = memcmp(weights, s->best_weights, count * sizeof *weights) == 0;
+        }
+    }
+    smt_model_destroy(&model);
+    smt_free(weights);
+    return same;
 }
 
 smt_status smt_run_save_outputs(smt_run *run, bool new_best, smt_error *error)

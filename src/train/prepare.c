@@ -313,7 +313,7 @@ static smt_status resume_or_start(smt_run *run, bool exists, bool held, smt_erro
         smt_params_scatter(run->model->graph, s->weights);
         smt_run_say(run, SMT_LOG_INFO, "%s: going on after epoch %d", run->job->run, s->epoch);
     }
-    return smt_run_save_outputs(run, s->best.epoch > 0, error);
+    return smt_run_save_outputs(run, s->best.epoch > 0 && !smt_run_holds_best(run), error);
 }
 
 /* A resumed run has the size, the epochs, the rate and the share that were settled when it began.

@@ -18,6 +18,7 @@ typedef struct smt_run {
     long old_log;                     /* its bytes of an earlier run, which this one replaces */
     bool log_failed;                  /* said once */
     char *model_path, *history_path;
+    bool model_written; /* since this command began */
 
     smt_train_data *data;
     float *class_weight; /* data->class_count, or NULL */
@@ -79,6 +80,9 @@ void smt_run_teach(smt_run *run, int count);
 
 /* output.c */
 smt_status smt_run_save_outputs(smt_run *run, bool new_best, smt_error *error);
+/* RUN/model.safetensors has the best weights already. It may have been calibrated since, which
+ * writing it again would undo. */
+bool smt_run_holds_best(const smt_run *run);
 smt_status smt_history_save(const char *path, const smt_epoch *rows, int count, smt_error *error);
 
 #endif

@@ -198,7 +198,8 @@ smt_status smt_train(const smt_train_job *job,
             s->best.epoch,
             s->best.val_accuracy,
             s->best.val_macro_f1);
-        smt_run_say(&run, SMT_LOG_INFO, "wrote %s", run.model_path);
+        smt_run_say(
+            &run, SMT_LOG_INFO, "%s %s", run.model_written ? "wrote" : "kept", run.model_path);
         *result = (smt_train_result){.best = s->best,
                                      .epochs = s->epoch,
                                      .early = s->early,

@@ -46,6 +46,14 @@ expect 0 "was complete after 20 epochs" "$semtinel" train images -o broken --ini
 expect 1 "started with --epochs 20, not 9" "$semtinel" train images -o broken --init none --resume --epochs 9
 expect 1 "started with --seed 1, not 5" "$semtinel" train images -o broken --init none --resume --seed 5
 cmp whole/model.safetensors broken/model.safetensors || fail "resuming a complete run changed it"
+cp -r broken calibrated
+expect 0 "" "$semtinel" calibrate calibrated images --max-rejection 0.3
+cp calibrated/model.safetensors before
+expect 0 "kept calibrated/model.safetensors" "$semtinel" train images -o calibrated --init none --resume
+cmp before calibrated/model.safetensors || fail "resuming a complete run undid its calibration"
+head -c 1000 before >calibrated/model.safetensors
+expect 0 "wrote calibrated/model.safetensors" "$semtinel" train images -o calibrated --init none --resume
+cmp whole/model.safetensors calibrated/model.safetensors || fail "resuming did not mend a damaged model"
 
 # Ctrl-C keeps the state and says how to go on.
 "$semtinel" train images -o stopped $small --epochs 200 >out 2>&1 &
