@@ -46,6 +46,10 @@ SMT_API smt_status smt_dataset_add(smt_dataset *dataset, const char *root, smt_e
  * holds no image), and nothing that is no file, such as a pipe, which would be waited for. A link
  * that leads nowhere is one, so that it is reported as unreadable. */
 SMT_API bool smt_is_image_entry(const char *path, const char *name);
+/* The same for a folder that is searched: hidden ones are not. */
+SMT_API bool smt_is_folder_entry(const char *path, const char *name);
+/* Why the folder `path`, which was met in `folder`, is passed over, for the user; NULL: it is not. */
+SMT_API const char *smt_folder_refused(const char *folder, const char *path);
 SMT_API void smt_dataset_destroy(smt_dataset **dataset);
 SMT_API const char *smt_split_name(smt_split split); /* "train", "val", "test", "all" */
 

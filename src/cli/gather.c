@@ -81,8 +81,13 @@ static smt_status add_folder(cli_paths *list, seen *s, const char *folder, smt_e
             status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", folder);
         } else if (smt_is_image_entry(path, entries[i])) {
             status = add_path(list, path, error);
-        } else if (entries[i][0] != '.' && smt_path_is_directory(path)) {
-            status = add_folder(list, s, path, error);
+        } else if (smt_is_folder_entry(path, entries[i])) {
+            const char *why = smt_folder_refused(folder, path);
+            if (why) {
+                smt_log(SMT_LOG_WARNING, "%s: ignored: %s", path, why);
+            } else {
+                status = add_folder(list, s, path, error);
+            }
             smt_free(path);
         } else if (foreign_picture(entries[i]) && s->foreign++ == 0) {
             s->first_foreign = path;

@@ -77,8 +77,9 @@ static smt_split split_of_name(const char *name)
  * and not passed over. */
 static entry_kind classify(const char *path, const char *name)
 {
+    /* "@eaDir" has a NAS's thumbnails of the images beside it. */
     if (name[0] == '.' || strcasecmp(name, "Thumbs.db") == 0 ||
-        strcasecmp(name, "desktop.ini") == 0) {
+        strcasecmp(name, "desktop.ini") == 0 || strcmp(name, "@eaDir") == 0) {
         return ENTRY_HIDDEN;
     }
     struct stat info;
@@ -94,6 +95,11 @@ static entry_kind classify(const char *path, const char *name)
 bool smt_is_image_entry(const char *path, const char *name)
 {
     return classify(path, name) == ENTRY_IMAGE;
+}
+
+bool smt_is_folder_entry(const char *path, const char *name)
+{
+    return classify(path, name) == ENTRY_FOLDER;
 }
 
 static void ignore(scan *s, const char *path, const char *why)
@@ -202,6 +208,13 @@ static bool holds_results(const char *folder)
     return found;
 }
 
+const char *smt_folder_refused(const char *folder, const char *path)
+{
+    return smt_path_inside(folder, path) ? "a link to a folder that it lies in"
+           : holds_results(path)         ? "results of semtinel, not images of a class"
+                                         : NULL;
+}
+
 /* What split, augment, label and klarf leave beside the folders. */
 static bool own_file(const char *name)
 {
@@ -222,10 +235,9 @@ static smt_status scan_classes(scan *s, const char *folder, smt_split split)
             break;
         }
         entry_kind kind = classify(path, names[i]);
-        if (kind == ENTRY_FOLDER && smt_path_inside(folder, path)) {
-            ignore(s, path, "a link to a folder that it lies in");
-        } else if (kind == ENTRY_FOLDER && holds_results(path)) {
-            ignore(s, path, "results of semtinel, not images of a class");
+        const char *why = kind == ENTRY_FOLDER ? smt_folder_refused(folder, path) : NULL;
+        if (why) {
+            ignore(s, path, why);
         } else if (kind == ENTRY_FOLDER) {
             status = scan_class(s, path, names[i], split);
         } else if (kind != ENTRY_HIDDEN && !own_file(names[i])) {

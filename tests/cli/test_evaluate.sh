@@ -94,6 +94,16 @@ touch "$work/empty/a.webp" "$work/empty/b.gif" "$work/empty/notes.txt"
 run 1 "$semtinel" predict "$work/run" "$work/empty"
 says 'empty: 2 pictures of formats that are not read, the first .*a.webp'
 rm "$work/empty/"*
+# What a user did not name: folders above, an earlier command's pictures, a NAS's thumbnails.
+mkdir "$work/inbox" "$work/inbox/why" "$work/inbox/@eaDir"
+image=$(find "$data/vias" -name '*.png' | head -n 1)
+for folder in inbox inbox/why inbox/@eaDir; do cp "$image" "$work/$folder/a.png"; done
+touch "$work/inbox/why/explanations.csv"
+ln -s .. "$work/inbox/up"
+run 0 "$semtinel" predict "$work/run" "$work/inbox"
+[ "$(wc -l <"$work/out")" = 2 ] || fail "predict looks further than the folder: $(cat "$work/out")"
+says 'inbox/up: ignored: a link to a folder that it lies in'
+says 'inbox/why: ignored: results of semtinel'
 
 # Wrong use and bad models.
 run 2 "$semtinel" evaluate "$work/run" "$data"

@@ -27,6 +27,8 @@ static void scans_class_folders(void **state)
     made_file(root, "b/.DS_Store", "x");
     made_file(root, "b/Thumbs.db", "x");
     made_file(root, ".git/config", "x");
+    made_new_image(root, "b/@eaDir/2.png/SYNOPHOTO_THUMB_M.jpg", 4);
+    made_new_image(root, "@eaDir/1.png", 4);
     made_new_image(root, "b/sub/1.png", 4);
     made_new_image(root, "loose.png", 5);
     made_file(root, "empty/readme.txt", "x");
