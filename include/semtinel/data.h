@@ -48,7 +48,8 @@ SMT_API smt_status smt_dataset_add(smt_dataset *dataset, const char *root, smt_e
 SMT_API bool smt_is_image_entry(const char *path, const char *name);
 /* The same for a folder that is searched: hidden ones are not. */
 SMT_API bool smt_is_folder_entry(const char *path, const char *name);
-/* Why the folder `path`, which was met in `folder`, is passed over, for the user; NULL: it is not. */
+/* Why the folder `path`, which was met in `folder`, is passed over, for the user; NULL: it is not.
+ */
 SMT_API const char *smt_folder_refused(const char *folder, const char *path);
 SMT_API void smt_dataset_destroy(smt_dataset **dataset);
 SMT_API const char *smt_split_name(smt_split split); /* "train", "val", "test", "all" */
@@ -119,8 +120,8 @@ typedef struct smt_class_map {
     int model_count;
     int *from_model; /* model_count: index into classes of each of the model's classes */
     int set_count;
-    int *from_set; /* set_count: index into classes of each of the set's classes; -1: no image
-                      of it is measured */
+    int *from_set;  /* set_count: index into classes of each of the set's classes; -1: no image
+                       of it is measured */
     int line_count; /* 0: nothing was mapped */
     char **
         lines; /* "predicted CMP counts as other: the set has no such class", for the user; owned */

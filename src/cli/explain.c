@@ -4,6 +4,7 @@
 
 #include <semtinel/report.h>
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -45,14 +46,18 @@ typedef struct work {
     smt_explainer *explainer;
     int wanted; /* class, or -1 */
     smt_file *csv;
+    size_t numbered; /* overlays whose plain name was taken */
 } work;
 
-/* A name that is not taken yet: two folders may hold images of one name. */
-static char *free_name(const char *image)
+/* A name that is not taken yet: two folders may hold images of one name, and DIR the overlays of an
+ * earlier model. */
+static char *free_name(work *w, const char *image)
 {
     char *path = NULL;
     const char *name = smt_path_name(image);
     int length = (int)(strrchr(name, '.') ? strrchr(name, '.') - name : (long)strlen(name));
+    int room = NAME_MAX - (int)strlen("-99999.png");
+    length = length < room ? length : room;
     for (int i = 1; i < 100000; i++) {
         char suffix[16] = "";
         if (i > 1) {
@@ -60,6 +65,7 @@ static char *free_name(const char *image)
         }
         path = smt_format("%s/%.*s%s.png", output, length, name, suffix);
         if (!path || !smt_path_exists(path)) {
+            w->numbered += i > 1;
             break;
         }
         smt_free(path);
@@ -74,7 +80,7 @@ static smt_status explain_pixels(
     const smt_classifier_info *info = smt_classifier_about(w->classifier);
     float probabilities[SMT_CLASS_MAX];
     smt_explanation explanation = {0};
-    char *path = free_name(file);
+    char *path = free_name(w, file);
     smt_status status = path ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", file);
     status =
         status ? status : smt_classifier_run(w->classifier, small->pixels, 1, probabilities, error);
@@ -224,6 +230,12 @@ int cli_explain(int argc, char **argv)
                 list.count,
                 smt_plural(list.count, "image", "images"),
                 output);
+        if (w.numbered) {
+            cli_say("%zu %s taken and got a number; %s says which is whose",
+                    w.numbered,
+                    smt_plural(w.numbered, "name was", "names were"),
+                    path);
+        }
     }
     code = status ? cli_report(&error) : skipped ? EXIT_SKIPPED : EXIT_DONE;
     smt_file_abandon(&w.csv);

@@ -206,8 +206,8 @@ static void merge_clean(side *s, const side *other)
     }
     bool plain = has_label(other, "clean");
     for (int i = 0; i < s->count; i++) {
-        if (!s->fixed[i] && kind_of_clean(s->label[i]) &&
-            !has_label(other, s->label[i]) && (plain || !kinds)) {
+        if (!s->fixed[i] && kind_of_clean(s->label[i]) && !has_label(other, s->label[i]) &&
+            (plain || !kinds)) {
             set_label(s->label[i], "clean");
         }
     }

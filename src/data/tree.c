@@ -7,10 +7,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define NUMBER_LENGTH 11 /* "-2147483647" */
 
 static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *where)
 {
@@ -103,6 +106,8 @@ smt_status tree_free_path(const tree *t,
 {
     const char *dot = strrchr(name, '.');
     int stem = dot && dot > name ? (int)(dot - name) : (int)strlen(name);
+    int room = NAME_MAX - NUMBER_LENGTH - (int)strlen(name + stem);
+    int cut = stem > room && room > 0 ? room : stem; /* beside a number */
     /* Steps double until a number is free, then halve: of thousands of files with one name, each
      * asks a few dozen times. A free one lies behind a taken one. */
     int taken = 0, unused = 0;
@@ -110,7 +115,7 @@ smt_status tree_free_path(const tree *t,
     while (unused != taken + 1) {
         int attempt = unused ? taken + (unused - taken) / 2 : taken ? 2 * taken : 1;
         char *candidate = attempt == 1 ? smt_strdup(name)
-                                       : smt_format("%.*s-%d%s", stem, name, attempt, name + stem);
+                                       : smt_format("%.*s-%d%s", cut, name, attempt, name + stem);
         char *whole = NULL;
         smt_status status = candidate
                                 ? tree_path(t, split, class_name, candidate, &whole, error)

@@ -127,6 +127,15 @@ images=$(($(ls "$work/data/test/bridge" | wc -l) + $(ls "$work/twice" | wc -l)))
 [ "$(wc -l <"$work/why/explanations.csv")" = $((images + 1)) ] || fail "explanations.csv lacks rows"
 awk -F, 'NR > 1 && ($3 != "crack" || $5 < 0 || $5 > 1 || $9 < 0 || $9 > 1) { exit 1 }' "$work/why/explanations.csv" ||
     fail "numbers of the map are out of range"
+# Earlier overlays stay, and names of the longest kind get a number, too.
+says "$(ls "$work/twice" | wc -l) names\? w[a-z]* taken and got a number; $work/why/explanations.csv says"
+long=$(printf '%0251d' 0).png
+mkdir "$work/long" "$work/long/a" "$work/long/b"
+for folder in a b; do cp "$work/twice/$(ls "$work/twice" | head -n 1)" "$work/long/$folder/$long"; done
+run 0 "$semtinel" explain "$work/run" "$work/long" -o "$work/why-long"
+[ "$(ls "$work/why-long" | wc -l)" = 3 ] || fail "not two overlays of one long name"
+run 0 "$semtinel" label "$work/run" "$work/long" -o "$work/sorted-long" --surest 1
+[ "$(find "$work/sorted-long" -name '*.png' | wc -l)" = 2 ] || fail "not two copies of one long name"
 # An input so small that the last feature maps are one place is explained by the last that are more.
 run 0 "$semtinel" train "$work/data" -o "$work/small" --init none --mix-synth 0 --epochs 1 --size 32 --width 0.25 --quiet
 run 0 "$semtinel" explain "$work/small" "$work/twice" -o "$work/why32"
