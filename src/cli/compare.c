@@ -51,6 +51,17 @@ static smt_status load(const char *operand, smt_prediction_table **table, smt_er
     return status;
 }
 
+/* Of the column of class names: the longest, within reason. */
+static int name_columns(const smt_comparison *c)
+{
+    int most = 18;
+    for (int k = 0; k < c->class_count; k++) {
+        int length = smt_utf8_length(c->classes[k]);
+        most = length > most && length <= 48 ? length : most;
+    }
+    return most;
+}
+
 static void print(const smt_comparison *c, char **names)
 {
     cli_say("%zu %s in all of them%s",
@@ -73,13 +84,16 @@ static void print(const smt_comparison *c, char **names)
     }
     cli_say("%s", "");
     char line[1024];
-    int used = snprintf(line, sizeof line, "F1 of %-14s", "class");
+    int columns = name_columns(c);
+    int used = snprintf(line, sizeof line, "F1 of %-*s", columns - 4, "class");
     for (int t = 0; t < c->tables && used < 900; t++) {
         used += snprintf(line + used, sizeof line - (size_t)used, "%8d", t + 1);
     }
     cli_say("%s  images", line);
     for (int k = 0; k < c->class_count; k++) {
-        used = snprintf(line, sizeof line, "  %-18.60s", c->classes[k]);
+        const char *name = c->classes[k];
+        used = snprintf(line, sizeof line, "  %-*s", smt_utf8_pad(name, columns), name);
+        smt_printable(line);
         for (int t = 0; t < c->tables && used < 900; t++) {
             used += snprintf(
                 line + used, sizeof line - (size_t)used, "  %.4f", c->metrics[t]->classes[k].f1);

@@ -160,6 +160,9 @@ run 0 "$semtinel" compare "$work/before" "$work/after" "$work/second" -o "$work/
 says '1 against 2: 0 right only with 1, 0 only with 2; McNemar p = 1.0000'
 says '2 against 3'
 grep -q '"mcnemar_p"' "$work/compare.json" || fail "no p in the JSON"
+printf 'file,true,predicted,confidence,open,Brücke\na,open,open,0.9,0.9,0.1\nb,Brücke,open,0.8,0.8,0.2\n' >"$work/names.csv"
+expect 0 '^  Brücke              0.0000  0.0000  1$' "$semtinel" compare "$work/names.csv" "$work/names.csv"
+says '^  open                0.6667  0.6667  1$'
 run 1 "$semtinel" compare "$work/before" "$work/missing"
 says 'semtinel evaluate'
 run 2 "$semtinel" compare "$work/before"
