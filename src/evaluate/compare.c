@@ -188,7 +188,7 @@ static smt_status fill(const smt_prediction_table *const *tables,
     if (!status && !m.count) {
         status = smt_fail(error,
                           SMT_ERR_ARGUMENT,
-                          "%s and %s have no image in common; evaluate both on the same set",
+                          "%s and %s have no image in common; evaluate both on the same images",
                           names[0],
                           names[1]);
     }
