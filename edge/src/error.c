@@ -17,15 +17,13 @@ static void put_text(writer *w, const char *text, uint32_t length)
 {
     /* Names come from a file that may be hostile: no control character reaches the terminal. */
     for (uint32_t i = 0; i < length; i++)
-        put(w, text[i] >= ' ' && text[i] != 127 ? text[i] : '?');
+        put(w, text[i] >= ' ' && text[i] < 127 ? text[i] : '?');
 }
 
 static void put_string(writer *w, const char *text)
 {
-    uint32_t length = 0;
-    while (text[length])
-        length++;
-    put_text(w, text, length);
+    for (; *text; text++)
+        put_text(w, text, 1);
 }
 
 static void put_number(writer *w, uint32_t value)

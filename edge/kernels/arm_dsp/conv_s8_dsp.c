@@ -77,6 +77,7 @@ static inline const int8_t *dot4(const int8_t *w,
     const uint32_t *end = x + quads * 2 * DSP_PIXELS;
     uint32_t even, odd;
     int32_t a = *s0, b = *s1, c = *s2, d = *s3;
+#ifdef __OPTIMIZE__
 #define QUAD                                                                                       \
     "ldr %[odd], [%[w]], #4\n\t"                                                                   \
     "ldmia %[x]!, {r4, r5, r6, r8}\n\t"                                                            \
@@ -115,6 +116,16 @@ static inline const int8_t *dot4(const int8_t *w,
         DOT(QUAD QUAD QUAD QUAD);
 #undef DOT
 #undef QUAD
+#else /* without optimisation GCC does not find the thirteen registers */
+    for (; x < end; w += 4, x += 2 * DSP_PIXELS) {
+        even = dsp_add_even(0, dsp_word(w));
+        odd = dsp_add_odd(0, dsp_word(w));
+        a = __smlad((int16x2_t)x[1], (int16x2_t)odd, __smlad((int16x2_t)x[0], (int16x2_t)even, a));
+        b = __smlad((int16x2_t)x[3], (int16x2_t)odd, __smlad((int16x2_t)x[2], (int16x2_t)even, b));
+        c = __smlad((int16x2_t)x[5], (int16x2_t)odd, __smlad((int16x2_t)x[4], (int16x2_t)even, c));
+        d = __smlad((int16x2_t)x[7], (int16x2_t)odd, __smlad((int16x2_t)x[6], (int16x2_t)even, d));
+    }
+#endif
     *s0 = a;
     *s1 = b;
     *s2 = c;
@@ -126,9 +137,8 @@ static inline const int8_t *dot4(const int8_t *w,
  * 1 3. */
 static int32_t dot_rest(const int8_t *w, const uint32_t *quad, int32_t rest, int32_t sum)
 {
-    const int16_t *v = (const int16_t *)(const void *)quad;
     for (int32_t i = 0; i < rest; i++)
-        sum += v[i == 1 ? 2 : i == 2 ? 1 : i] * w[i];
+        sum += (int16_t)(quad[i & 1] >> (i & 2) * 8) * w[i];
     return sum;
 }
 

@@ -10,6 +10,10 @@
  * The order is row by row; a row's channels are collected in scratch memory and then copied out, so
  * that a row of the output may lie where the image's rows above the next window were.
  */
+#if defined(__GNUC__) && !defined(__clang__) /* dot() takes all fourteen registers */
+#pragma GCC optimize("omit-frame-pointer")
+#endif
+
 #include "dsp.h"
 
 #ifdef SMT_DSP
