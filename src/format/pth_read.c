@@ -187,8 +187,11 @@ static smt_status take_tensor(pth_reader *r, const char *name, const pickle_valu
         }
         values[i] = element(storage->integer, (const uint8_t *)raw + (size_t)at * size);
     }
-    status =
-        smt_tensor_file_add(r->out, name, SMT_DTYPE_F32, shape.rank, shape.dim, values, r->error);
+    smt_error why;
+    status = smt_tensor_file_add(r->out, name, SMT_DTYPE_F32, shape.rank, shape.dim, values, &why);
+    if (status) {
+        smt_fail(r->error, status, "%s: %s", r->path, why.message);
+    }
 done:
     smt_free(values);
     smt_free(raw);

@@ -142,6 +142,25 @@ static void test_changed(void **state)
     assert_in_range(damage_change(read_file, file, file_size, 20000, 300), 20, 300);
 }
 
+/* Two tensors of one name: the message names the file. */
+static void test_one_name_twice(void **state)
+{
+    (void)state;
+    static const char name[] = "features.0.1.weight";
+    smt_error error = {0};
+    smt_tensor_file *tensors = NULL;
+    uint8_t *copy = smt_alloc(file_size, 1);
+    assert_non_null(copy);
+    memcpy(copy, file, file_size);
+    uint8_t *at = memmem(copy, file_size, name, sizeof name - 1);
+    assert_non_null(at);
+    at[11] = '0';
+    assert_int_not_equal(smt_pth_parse("a.pth", copy, file_size, &tensors, &error), SMT_OK);
+    assert_string_equal(
+        error.message, "a.pth: tensor 'features.0.0.weight': the name is empty, reserved or taken");
+    smt_free(copy);
+}
+
 static void test_failing_allocations(void **state)
 {
     (void)state;
@@ -169,6 +188,7 @@ int main(void)
         cmocka_unit_test(test_far_offset),
         cmocka_unit_test(test_cut),
         cmocka_unit_test(test_changed),
+        cmocka_unit_test(test_one_name_twice),
         cmocka_unit_test(test_failing_allocations),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
