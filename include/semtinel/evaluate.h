@@ -197,7 +197,7 @@ SMT_API smt_status smt_classifier_features(smt_classifier *classifier,
 #define SMT_REMEMBERED 512
 SMT_API smt_status smt_classifier_remember(
     smt_classifier *classifier, const float *features, size_t count, int width, smt_error *error);
-/* out[i]: the familiarity of row i to all others. */
+/* out[i]: the familiarity of row i to the others of those that smt_classifier_remember picks. */
 SMT_API smt_status smt_familiarity_of_each(const smt_feature_layout *layout,
                                            const float *features,
                                            size_t count,

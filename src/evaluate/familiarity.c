@@ -243,17 +243,23 @@ smt_status smt_familiarity_of_each(const smt_feature_layout *layout,
                                    float *out,
                                    smt_error *error)
 {
-    size_t width = (size_t)smt_feature_width(layout);
+    size_t width = (size_t)smt_feature_width(layout), next = 0;
+    size_t kept = count < SMT_REMEMBERED ? count : SMT_REMEMBERED;
     smt_familiar *familiar = NULL;
-    float *rows = smt_alloc(count, width * sizeof *rows);
+    float *rows = smt_alloc(kept + 1, width * sizeof *rows), *row = rows + kept * width;
     if (!rows) {
         return smt_fail(error, SMT_ERR_MEMORY, "out of memory for %zu features", count);
     }
-    memcpy(rows, features, count * width * sizeof *rows);
-    smt_normalise_rows(rows, count, (size_t)layout->pooled, width);
-    smt_status status = smt_familiar_create(rows, count, width, layout, &familiar, error);
+    for (size_t k = 0; k < kept; k++) {
+        memcpy(rows + k * width, features + k * count / kept * width, width * sizeof *rows);
+    }
+    smt_normalise_rows(rows, kept, (size_t)layout->pooled, width);
+    smt_status status = smt_familiar_create(rows, kept, width, layout, &familiar, error);
     for (size_t i = 0; i < count && !status; i++) {
-        out[i] = smt_familiar_score(familiar, rows + i * width, i);
+        bool remembered = next < kept && i == next * count / kept;
+        memcpy(row, features + i * width, width * sizeof *row);
+        smt_normalise_rows(row, 1, (size_t)layout->pooled, width);
+        out[i] = smt_familiar_score(familiar, row, remembered ? next++ : SIZE_MAX);
     }
     smt_familiar_destroy(&familiar);
     smt_free(rows);

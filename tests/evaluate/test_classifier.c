@@ -261,6 +261,23 @@ static void test_familiarity(void **state)
 enum { POOLED = 6, DEPTH = 4, WIDTH = POOLED + 3 * DEPTH, ROWS = 120 };
 static const smt_feature_layout made_layout = {POOLED, {DEPTH, DEPTH, DEPTH}};
 
+/* Of many images each is measured against those that are remembered, every second one here: the
+ * second and the fourth are alike, but not remembered. */
+static void test_familiarity_of_many(void **state)
+{
+    (void)state;
+    enum { MANY = 2 * SMT_REMEMBERED };
+    const smt_feature_layout layout = {.pooled = 2};
+    static float rows[MANY][2], each[MANY];
+    for (int i = 0; i < MANY; i++) {
+        rows[i][0] = 1;
+        rows[i][1] = i == 1 || i == 3 ? 5 : 0;
+    }
+    assert_int_equal(smt_familiarity_of_each(&layout, rows[0], MANY, each, NULL), SMT_OK);
+    assert_true(each[0] > 0.999f && each[2] > 0.999f);
+    assert_true(each[1] < 0.5f && each[3] < 0.5f);
+}
+
 static void make_row(smt_rng *rng, float *row)
 {
     int kind = (int)smt_rng_uniform(rng, 0, 2);
@@ -356,6 +373,7 @@ int main(void)
                                        cmocka_unit_test(test_refuses),
                                        cmocka_unit_test(test_rename_and_damage),
                                        cmocka_unit_test(test_familiarity),
+                                       cmocka_unit_test(test_familiarity_of_many),
                                        cmocka_unit_test(test_depths),
                                        cmocka_unit_test(test_memory)};
     return cmocka_run_group_tests(tests, setup, teardown);
