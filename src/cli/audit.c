@@ -136,7 +136,9 @@ static smt_status print_audit(const smt_audit *audit, smt_error *error)
     char *text = NULL, *json = NULL;
     bool json_to_stdout = args.json && strcmp(args.json, "-") == 0;
     smt_status status = smt_audit_text(audit, (size_t)args.rows, &text, error);
-    status = status ? status : smt_audit_json(audit, &json, error);
+    if (!status && args.json) {
+        status = smt_audit_json(audit, &json, error);
+    }
     if (status) {
         goto done;
     }

@@ -242,13 +242,16 @@ static int compare_pairs(const void *a, const void *b)
 }
 
 /* Within a run of k equal images: k (k - 1) / 2 pairs, but each with the 64 that follow at most, so
- * that a thousand copies of one image stay cheap. All of them end up in one group regardless. */
+ * that a thousand copies of one image stay cheap. All of them end up in one group regardless. The
+ * first is paired with all: if one of them is in train, it is, and none of the others' leaks is
+ * missed. */
 static size_t list_exact(const work *w, const hashed *sorted, size_t count, smt_pair *pairs)
 {
-    size_t found = 0;
+    size_t found = 0, first = 0;
     for (size_t i = 0; i < count; i++) {
+        first = equal_hash(sorted[first].hash, sorted[i].hash) ? first : i;
         for (size_t j = i + 1;
-             j < count && j <= i + 64 && equal_hash(sorted[i].hash, sorted[j].hash);
+             j < count && (i == first || j <= i + 64) && equal_hash(sorted[i].hash, sorted[j].hash);
              j++) {
             uint32_t a = sorted[i].sample, b = sorted[j].sample;
             if (pairs) {

@@ -352,6 +352,28 @@ static void many_copies_are_one_group(void **state)
     made_remove(root);
 }
 
+/* Also of more copies than each is paired with. */
+static void leaks_of_many_copies_are_all_counted(void **state)
+{
+    (void)state;
+    enum { COPIES = 100 };
+    char root[] = "/tmp/semtinel-audit-XXXXXX", name[64];
+    made_folder(root);
+    for (int i = 0; i < COPIES; i++) {
+        snprintf(name, sizeof name, "train/a/%d.png", i);
+        made_new_image(root, name, 8);
+        snprintf(name, sizeof name, "val/b/%d.png", i);
+        made_new_image(root, name, 8);
+    }
+    smt_dataset *set = NULL;
+    smt_audit *audit = run_audit(root, &set, pool);
+    assert_int_equal(audit->summary.leaks[SMT_SPLIT_VAL], COPIES);
+    assert_true(audit->summary.conflicts_exact >= COPIES);
+    smt_audit_destroy(&audit);
+    smt_dataset_destroy(&set);
+    made_remove(root);
+}
+
 static void tiny_sets(void **state)
 {
     (void)state;
@@ -482,6 +504,7 @@ int main(void)
         cmocka_unit_test(finds_what_was_put_in),
         cmocka_unit_test(threads_do_not_matter),
         cmocka_unit_test(many_copies_are_one_group),
+        cmocka_unit_test(leaks_of_many_copies_are_all_counted),
         cmocka_unit_test(tiny_sets),
         cmocka_unit_test(failing_allocations),
         cmocka_unit_test(stops_when_interrupted),
