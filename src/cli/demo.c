@@ -117,6 +117,7 @@ static smt_status show_images(work *w, cli_paths *list, smt_error *error)
     }
     size_t wanted = limit && (size_t)limit < list->count ? (size_t)limit : list->count;
     smt_status status = SMT_OK;
+    smt_progress("drawing", 0, wanted);
     for (size_t i = 0; i < wanted && !status; i++) {
         char folder[256];
         smt_image image = {0};
@@ -163,6 +164,7 @@ static smt_status show_video(work *w, const char *path, smt_error *error)
             status = smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted");
         }
     }
+    smt_progress("drawing frames", w->shown, w->shown);
     smt_frames_close(&frames);
     return status;
 }

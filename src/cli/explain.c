@@ -213,6 +213,7 @@ int cli_explain(int argc, char **argv)
                         "image_name,predicted_class,explained_class,confidence,peak_x,peak_y,"
                         "centre_x,centre_y,area,strength,overlay\n");
     }
+    smt_progress("explaining", 0, list.count);
     for (size_t i = 0; i < list.count && !status; i++) {
         status = explain_one(&w, list.items[i], &skipped, &error);
         smt_progress("explaining", i + 1, list.count);

@@ -156,6 +156,7 @@ static smt_status classify_all(job *j)
 {
     size_t count = smt_klarf_about(j->klarf)->defect_count;
     smt_status status = SMT_OK;
+    smt_progress("defects", 0, count);
     for (size_t i = 0; i < count && !status; i++) {
         smt_klarf_defect defect;
         smt_klarf_image image;
@@ -167,7 +168,7 @@ static smt_status classify_all(job *j)
                 status = add_image(j, i, defect.id, &image);
             }
         }
-        smt_progress("classifying", i + 1, count);
+        smt_progress("defects", i + 1, count);
         if (!status && smt_interrupted()) {
             status = smt_fail(j->error, SMT_ERR_INTERRUPTED, "interrupted");
         }

@@ -67,6 +67,7 @@ static smt_status classify(smt_classifier *classifier,
     float *rows = smt_alloc(BLOCK, classes * sizeof *rows);
     smt_status status = rows ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
     smt_classifier_set_views(classifier, SMT_VIEWS_MOST);
+    smt_progress("labelling", 0, pixels->count);
     for (size_t first = 0; first < pixels->count && !status; first += BLOCK) {
         size_t count = pixels->count - first < BLOCK ? pixels->count - first : BLOCK;
         status = smt_classifier_run(classifier, pixels->data + first * side, count, rows, error);

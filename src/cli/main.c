@@ -48,8 +48,9 @@ static const char overview[] =
     "Exit codes: 0 all done, 1 failure, 2 wrong usage, 3 some inputs were skipped and named.\n";
 
 static double progress_start, progress_last;
-static size_t progress_base;
+static size_t progress_base, progress_done;
 static const char *progress_label;
+static bool progress_open;
 static bool bar_open;
 
 static void close_bar(void)
@@ -124,17 +125,24 @@ static void pace(double rate, double left, char *out, size_t size)
              unit);
 }
 
-/* A bar with rate and time left on a terminal; a line every ten seconds elsewhere. */
+/* A bar with rate and time left on a terminal; a line every ten seconds elsewhere. What begins
+ * while something else is under way is a step of that, and not shown. */
 static void show_progress(void *context, const char *label, size_t done, size_t total)
 {
     (void)context;
     bool terminal = on_terminal();
     double now = smt_clock();
+    if (label != progress_label && progress_open) {
+        return;
+    }
     if (label != progress_label || done <= progress_base) { /* begins, perhaps once more */
         progress_label = label;
-        progress_base = done;
+        progress_base = progress_done = done;
         progress_start = progress_last = now;
     }
+    /* Threads may report out of order. */
+    progress_done = done > progress_done ? done : progress_done;
+    progress_open = progress_done < total;
     if (cli_shared.quiet || now - progress_last < (terminal ? 0.1 : 10.0) || !total) {
         if (done >= total) {
             close_bar();

@@ -176,6 +176,7 @@ static smt_status predict_all(smt_classifier *classifier,
     if (!b || !b->pixels || !probabilities) {
         status = smt_fail(error, SMT_ERR_MEMORY, "out of memory");
     }
+    smt_progress("predicting", 0, list->count);
     for (size_t first = 0; first < list->count && !status; first += BLOCK) {
         int count = (int)(list->count - first < BLOCK ? list->count - first : BLOCK);
         b->paths = list->items + first;

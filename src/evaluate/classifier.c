@@ -324,6 +324,7 @@ static smt_status run_views(smt_classifier *classifier,
         turned && rows ? SMT_OK
                        : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", classifier->path);
     memset(probabilities, 0, count * classes * sizeof *probabilities);
+    smt_progress("classifying all views", 0, count);
     for (size_t first = 0; first < count && !status; first += most) {
         size_t some = count - first < most ? count - first : most;
         float *sums = probabilities + first * classes;
@@ -340,6 +341,7 @@ static smt_status run_views(smt_classifier *classifier,
             smt_to_probabilities(
                 sums + i * classes, info->class_count, true, (double)info->decision.temperature);
         }
+        smt_progress("classifying all views", first + some, count);
         if (!status && smt_interrupted()) {
             status = smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted");
         }

@@ -136,6 +136,11 @@ run 0 "$semtinel" explain "$work/run" "$work/long" -o "$work/why-long"
 [ "$(ls "$work/why-long" | wc -l)" = 3 ] || fail "not two overlays of one long name"
 run 0 "$semtinel" label "$work/run" "$work/long" -o "$work/sorted-long" --surest 1
 [ "$(find "$work/sorted-long" -name '*.png' | wc -l)" = 2 ] || fail "not two copies of one long name"
+# A step of what is under way, here the classification of each image, does not hide its progress.
+if command -v script >/dev/null; then
+    TERM=xterm script -qec "'$semtinel' explain '$work/run' '$work/data/test' -o '$work/shown' --threads 1" /dev/null >"$work/out" </dev/null
+    says 'explaining \[.*/40 '
+fi
 # An input so small that the last feature maps are one place is explained by the last that are more.
 run 0 "$semtinel" train "$work/data" -o "$work/small" --init none --mix-synth 0 --epochs 1 --size 32 --width 0.25 --quiet
 run 0 "$semtinel" explain "$work/small" "$work/twice" -o "$work/why32"
