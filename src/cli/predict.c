@@ -69,9 +69,27 @@ static void read_one(void *context, int task, int worker)
 
 typedef struct sink {
     smt_file *file;
-    json_t *rows; /* NULL: CSV */
-    bool begun;   /* of CSV: the header is written */
+    bool begun; /* the header of CSV is written, or the bracket of JSON */
 } sink;
+
+/* One of an array of JSON_INDENT(1). */
+static smt_status emit_json(sink *s, const json_t *item, smt_error *error)
+{
+    char *text = item ? json_dumps(item, JSON_INDENT(1) | JSON_REAL_PRECISION(7)) : NULL;
+    if (!text) {
+        return smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    }
+    smt_file_printf(s->file, s->begun ? ",\n" : "[\n");
+    s->begun = true;
+    for (const char *line = text; line;) {
+        const char *end = strchr(line, '\n');
+        smt_file_write(s->file, " ", 1);
+        smt_file_write(s->file, line, end ? (size_t)(end + 1 - line) : strlen(line));
+        line = end ? end + 1 : NULL;
+    }
+    free(text);
+    return SMT_OK;
+}
 
 static smt_status emit(sink *s,
                        const smt_classifier_info *info,
@@ -85,7 +103,7 @@ static smt_status emit(sink *s,
     const char *decided = smt_decision_accepts(&info->decision, best, row[best], familiarity)
                               ? info->classes[best]
                               : REVIEW;
-    if (!s->rows) {
+    if (!as_json) {
         if (!s->begun) {
             smt_file_printf(s->file,
                             "image_name,predicted_class,confidence%s\n",
@@ -119,9 +137,9 @@ static smt_status emit(sink *s,
     if (item && rejects) {
         json_object_set_new(item, "suggested_class", smt_json_text(info->classes[best]));
     }
-    return !item || json_array_append_new(s->rows, item)
-               ? smt_fail(error, SMT_ERR_MEMORY, "out of memory")
-               : SMT_OK;
+    smt_status status = emit_json(s, item, error);
+    json_decref(item);
+    return status;
 }
 
 static smt_status run_block(smt_classifier *classifier,
@@ -194,19 +212,6 @@ static smt_status predict_all(smt_classifier *classifier,
     return status;
 }
 
-static smt_status finish(sink *s, smt_error *error)
-{
-    if (s->rows) {
-        char *text = json_dumps(s->rows, JSON_INDENT(1) | JSON_REAL_PRECISION(7));
-        if (!text) {
-            return smt_fail(error, SMT_ERR_MEMORY, "out of memory");
-        }
-        smt_file_printf(s->file, "%s\n", text);
-        free(text);
-    }
-    return smt_file_commit(&s->file, error);
-}
-
 /* A thread more than images would only take memory, as each has its own arena. */
 static int threads_for(char *const *paths, int count)
 {
@@ -254,15 +259,14 @@ int cli_predict(int argc, char **argv)
         status = to_file ? smt_file_create(output, &s.file, &error)
                          : smt_file_standard_output(&s.file, &error);
     }
-    if (!status && as_json) {
-        s.rows = json_array();
-        status = s.rows ? SMT_OK : smt_fail(&error, SMT_ERR_MEMORY, "out of memory");
-    }
     status = status ? status : predict_all(classifier, pool, &list, &s, &skipped, &error);
     if (!status && skipped == list.count) {
         status = smt_fail(&error, SMT_ERR_FORMAT, "no image of %zu could be read", list.count);
     }
-    status = status ? status : finish(&s, &error);
+    if (!status && as_json) {
+        smt_file_printf(s.file, "\n]\n");
+    }
+    status = status ? status : smt_file_commit(&s.file, &error);
     if (!status && to_file) {
         cli_say("wrote %s", output);
     }
@@ -275,7 +279,6 @@ int cli_predict(int argc, char **argv)
     }
     code = status ? cli_report(&error) : skipped ? EXIT_SKIPPED : EXIT_DONE;
     smt_file_abandon(&s.file);
-    json_decref(s.rows);
     smt_list_free(&list.items, list.count);
     smt_classifier_close(&classifier);
     smt_pool_destroy(&pool);
