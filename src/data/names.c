@@ -105,7 +105,9 @@ int data_find_class(const smt_dataset *set, const char *name, bool synonyms)
     smt_class_canonical(name, wanted);
     for (int level = 0; level < (synonyms ? 3 : 2); level++) {
         for (int c = 0; c < set->class_count; c++) {
-            smt_class_canonical(set->classes[c], own);
+            if (level == 2) {
+                smt_class_canonical(set->classes[c], own);
+            }
             if (level == 0   ? strcmp(set->classes[c], name) == 0
                 : level == 1 ? data_same_spelling(set->classes[c], name)
                              : strcmp(own, wanted) == 0) {
