@@ -57,11 +57,12 @@ smt_status tree_begin(const char *out, const char *source, tree *t, smt_error *e
         return status;
     }
     t->out = smt_strdup(out);
-    t->staging = smt_format("%s/.partial.%ld", out, (long)getpid());
+    t->staging = smt_path_join(out, ".partial"); /* the same of all processes: one makes it */
     if (!t->out || !t->staging) {
         status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", out);
     } else if (mkdir(t->staging, 0777)) {
-        status = smt_fail(error, SMT_ERR_IO, "%s: cannot write here: %s", out, strerror(errno));
+        const char *reason = errno == EEXIST ? "another process is writing here" : strerror(errno);
+        status = smt_fail(error, SMT_ERR_IO, "%s: cannot write: %s", out, reason);
     }
     if (status) {
         if (t->created) {
