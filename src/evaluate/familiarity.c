@@ -246,10 +246,11 @@ smt_status smt_familiarity_of_each(const smt_feature_layout *layout,
     size_t width = (size_t)smt_feature_width(layout), next = 0;
     size_t kept = count < SMT_REMEMBERED ? count : SMT_REMEMBERED;
     smt_familiar *familiar = NULL;
-    float *rows = smt_alloc(kept + 1, width * sizeof *rows), *row = rows + kept * width;
+    float *rows = smt_alloc(kept + 1, width * sizeof *rows);
     if (!rows) {
         return smt_fail(error, SMT_ERR_MEMORY, "out of memory for %zu features", count);
     }
+    float *row = rows + kept * width;
     for (size_t k = 0; k < kept; k++) {
         memcpy(rows + k * width, features + k * count / kept * width, width * sizeof *rows);
     }
