@@ -3,13 +3,13 @@
 # other sets (sem-a's networks).
 #
 # usage: bench/figures/ensemble.sh BUILD OUT
-# OUT is the folder that accuracy.sh filled. MEMBERS (below: names of accuracy.sh joined by +), SEEDS ("1 2 3"), SETS
-# ("sem-a phase3"), SEMTINEL_DATA. Ensembles and evaluations that OUT holds already are not made again.
+# OUT is the folder that accuracy.sh filled. MEMBERS (below: names of accuracy.sh joined by +; NAME-taught is teacher.sh's network, which
+# TEACHER taught), SEEDS ("1 2 3"), SETS ("sem-a phase3"), SEMTINEL_DATA. Ensembles and evaluations that OUT holds already are not made again.
 set -euo pipefail
 semtinel=$(cd "$1" && pwd)/semtinel
 out=$(cd "$2" && pwd)
 data=$(cd "${SEMTINEL_DATA:-../shared/data}" && pwd)
-seeds=${SEEDS:-1 2 3}
+seeds=${SEEDS:-1 2 3} teacher=${TEACHER:-backbone+backbone-075+imagenet}
 usual="backbone+imagenet backbone+backbone-075 backbone+backbone-075+imagenet backbone+imagenet-even backbone+backbone-075+imagenet-even"
 
 accuracy() { # MODEL SET PART NAME [VIEWS]
@@ -26,7 +26,7 @@ for set in ${SETS:-sem-a phase3}; do
             run=$set-$names-$seed
             [ -e "$out/$run/int8.tflite" ] || {
                 members=()
-                for from in ${names//+/ }; do members+=("$out/$set-$from-$seed"); done
+                for from in ${names//+/ }; do members+=("$out/$set-${from/%-taught/-by-$teacher}-$seed"); done
                 "$semtinel" ensemble "${members[@]}" -o "$out/$run" --quiet
                 "$semtinel" quantize "$out/$run" --calibrate "$data/$set" -o "$out/$run/int8.tflite" --quiet
             }
