@@ -29,7 +29,7 @@ static const cli_command command = {
     .examples =
         "  semtinel audit wafers\n"
         "  semtinel audit wafers --json audit.json --sheet worst.png\n"
-        "  semtinel audit wafers --strict    exit code 1 if there are label conflicts or leaks\n",
+        "  semtinel audit wafers --strict    # exit code 1 if there are label conflicts or leaks\n",
     .min_operands = 1,
     .max_operands = 1,
 };

@@ -38,7 +38,8 @@ for command in $commands; do
     [ -z "$twice" ] || fail "$command: two options have the letter $twice"
     twice=$(sed -nE 's/^  (-., |    )--([a-z0-9-]+).*/\2/p' out | sort | uniq -d)
     [ -z "$twice" ] || fail "$command: two options are called $twice"
-    # Each example's options exist.
+    # Each example can be pasted as it stands, and its options exist.
+    sed '1,/^Examples:/d' out | grep -E '[^ ]  +[^ #]' && fail "$command: an example has words that are no part of it"
     sed -n '/^Examples:/,$p' out | grep -oE "semtinel $command .*" | sed 's/[|&].*//' | grep -oE -- '--[a-z0-9-]+' | sort -u >used
     while read -r option; do
         grep -qE -- "^  (-., |    )$option( |$)" out || fail "$command: an example has $option, the table has not"
