@@ -120,9 +120,10 @@ typedef struct smt_class_map {
     int model_count;
     int *from_model; /* model_count: index into classes of each of the model's classes */
     int set_count;
-    int *from_set;  /* set_count: index into classes of each of the set's classes; -1: no image
-                       of it is measured */
-    int line_count; /* 0: nothing was mapped */
+    int *from_set; /* set_count: index into classes of each of the set's classes; -1: no image
+                      of it is measured */
+    bool *model_clean, *set_clean; /* model_count, set_count: a kind of clean, before rule 4 */
+    int line_count;                /* 0: nothing was mapped */
     char **
         lines; /* "predicted CMP counts as other: the set has no such class", for the user; owned */
 } smt_class_map;

@@ -257,6 +257,7 @@ typedef struct smt_evaluation {
     bool lent;                /* pixels belong to options.earlier */
     int *truth, *predicted;   /* count: into map->classes; owned */
     int *top;                 /* count: the most probable of the model's classes; owned */
+    bool *clean;              /* count: in the set it is of a kind of clean; owned */
     float *probabilities;     /* count x info.class_count, of the model's own classes; owned */
     float *confidence;        /* count: the largest of the row; owned */
     float *familiarity;       /* count; NaN: not known; owned */
@@ -319,6 +320,7 @@ typedef struct smt_rejection {
     double purity;                 /* right / accepted; 0 when nothing is accepted */
     size_t escapes;                /* defects called clean, among the accepted */
     size_t escapes_before;         /* the same without rejection */
+    bool knows_clean;              /* the model can call an image clean */
     size_t defects;                /* images whose true class is no kind of clean */
 } smt_rejection;
 

@@ -213,6 +213,13 @@ static void merge_clean(side *s, const side *other)
     }
 }
 
+static void note_clean(const side *s, bool *clean)
+{
+    for (int i = 0; i < s->count; i++) {
+        clean[i] = strncmp(s->label[i], "clean", 5) == 0;
+    }
+}
+
 static smt_status add_line(smt_class_map *map, char *line)
 {
     if (!line) {
@@ -345,8 +352,11 @@ smt_status smt_class_map_create(const char *const *model_classes,
         map->present = smt_alloc(total + 1, sizeof *map->present);
         map->from_model = smt_alloc((size_t)model_count, sizeof *map->from_model);
         map->from_set = smt_alloc((size_t)set_count, sizeof *map->from_set);
+        map->model_clean = smt_alloc((size_t)model_count, sizeof *map->model_clean);
+        map->set_clean = smt_alloc((size_t)set_count, sizeof *map->set_clean);
         map->lines = smt_alloc(2 * total, sizeof *map->lines);
-        if (!map->classes || !map->present || !map->from_model || !map->from_set || !map->lines) {
+        if (!map->classes || !map->present || !map->from_model || !map->from_set ||
+            !map->model_clean || !map->set_clean || !map->lines) {
             status = SMT_ERR_MEMORY;
         }
     }
@@ -359,6 +369,8 @@ smt_status smt_class_map_create(const char *const *model_classes,
         if (status == SMT_OK) {
             merge_clean(&model, &set);
             merge_clean(&set, &model);
+            note_clean(&model, map->model_clean);
+            note_clean(&set, map->set_clean);
             status = fill(map, &model, &set);
         }
     } else {
@@ -386,6 +398,8 @@ void smt_class_map_destroy(smt_class_map **map)
     smt_free(m->present);
     smt_free(m->from_model);
     smt_free(m->from_set);
+    smt_free(m->model_clean);
+    smt_free(m->set_clean);
     smt_free(m);
     *map = NULL;
 }

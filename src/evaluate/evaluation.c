@@ -26,6 +26,7 @@ void smt_evaluation_destroy(smt_evaluation **evaluation)
         smt_free(e->truth);
         smt_free(e->predicted);
         smt_free(e->top);
+        smt_free(e->clean);
         smt_free(e->probabilities);
         smt_free(e->confidence);
         smt_free(e->familiarity);
@@ -165,14 +166,16 @@ static smt_status allocate(smt_evaluation *e, const smt_dataset *dataset, smt_er
     e->truth = smt_alloc(n, sizeof *e->truth);
     e->predicted = smt_alloc(n, sizeof *e->predicted);
     e->top = smt_alloc(n, sizeof *e->top);
+    e->clean = smt_alloc(n, sizeof *e->clean);
     e->confidence = smt_alloc(n, sizeof *e->confidence);
     e->familiarity = smt_alloc(n, sizeof *e->familiarity);
     e->true_probability = smt_alloc(n, sizeof *e->true_probability);
     e->in_top2 = smt_alloc(n, sizeof *e->in_top2);
     e->probabilities = smt_alloc(n * (size_t)e->info.class_count, sizeof *e->probabilities);
     e->files = smt_alloc(n, sizeof *e->files);
-    bool complete = e->truth && e->predicted && e->top && e->familiarity && e->confidence &&
-                    e->true_probability && e->in_top2 && e->probabilities && e->files;
+    bool complete = e->truth && e->predicted && e->top && e->clean && e->familiarity &&
+                    e->confidence && e->true_probability && e->in_top2 && e->probabilities &&
+                    e->files;
     for (size_t i = 0; complete && i < n; i++) {
         e->files[i] =
             smt_strdup(data_relative(dataset, dataset->samples[e->pixels->sample[i]].path));
@@ -261,7 +264,9 @@ static void judge(smt_evaluation *e, const smt_dataset *dataset)
     for (size_t i = 0; i < e->count; i++) {
         const float *row = e->probabilities + i * (size_t)classes;
         int best = smt_argmax(row, classes), next = second(row, classes, best);
-        e->truth[i] = e->map->from_set[dataset->samples[e->pixels->sample[i]].class_index];
+        int of_set = dataset->samples[e->pixels->sample[i]].class_index;
+        e->truth[i] = e->map->from_set[of_set];
+        e->clean[i] = e->map->set_clean[of_set];
         e->top[i] = best;
         e->predicted[i] = e->map->from_model[best];
         e->confidence[i] = row[best];

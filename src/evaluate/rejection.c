@@ -155,21 +155,13 @@ static float familiarity_of(const smt_evaluation *e, size_t i)
     return e->familiarity ? e->familiarity[i] : (float)NAN;
 }
 
-static bool is_clean(const char *name)
-{
-    char canonical[SMT_CANONICAL];
-    smt_class_canonical(name, canonical);
-    return strncmp(canonical, "clean", 5) == 0;
-}
-
 /* Of the images taken for class `only` of the model; -1: of all. */
 static smt_rejection
 measure(const smt_evaluation *e, const smt_decision *decision, const float *confidence, int only)
 {
     smt_rejection r = {0};
-    bool clean[2 * SMT_CLASS_MAX + 1];
-    for (int c = 0; c < e->map->class_count; c++) {
-        clean[c] = is_clean(e->map->classes[c]);
+    for (int c = 0; c < e->map->model_count; c++) {
+        r.knows_clean = r.knows_clean || e->map->model_clean[c];
     }
     for (size_t i = 0; i < e->count; i++) {
         if (only >= 0 && e->top[i] != only) {
@@ -177,11 +169,11 @@ measure(const smt_evaluation *e, const smt_decision *decision, const float *conf
         }
         bool accepted =
             smt_decision_accepts(decision, e->top[i], confidence[i], familiarity_of(e, i));
-        bool escape = !clean[e->truth[i]] && clean[e->predicted[i]];
+        bool escape = !e->clean[i] && e->map->model_clean[e->top[i]];
         r.count++;
         r.accepted += accepted;
         r.right += accepted && e->truth[i] == e->predicted[i];
-        r.defects += !clean[e->truth[i]];
+        r.defects += !e->clean[i];
         r.escapes_before += escape;
         r.escapes += escape && accepted;
     }
@@ -422,23 +414,29 @@ double smt_coverage_curve(const smt_evaluation *e, smt_coverage_point *points)
 
 void smt_rejection_text(const smt_rejection *r, char text[SMT_REJECTION_TEXT])
 {
-    if (!r->accepted) {
-        snprintf(text,
-                 SMT_REJECTION_TEXT,
-                 "nothing decided automatically (without review %zu of %zu %s called clean)",
+    int used = r->accepted ? snprintf(text,
+                                      SMT_REJECTION_TEXT,
+                                      "%.1f%% decided automatically, purity %.4f",
+                                      100 * r->coverage,
+                                      r->purity)
+                           : snprintf(text, SMT_REJECTION_TEXT, "nothing decided automatically");
+    const char *plural = smt_plural(r->defects, "defect", "defects");
+    char *rest = text + used;
+    size_t room = SMT_REJECTION_TEXT - (size_t)used;
+    if (r->knows_clean && r->accepted) {
+        snprintf(rest,
+                 room,
+                 ", %zu of %zu %s called clean (%zu without review)",
+                 r->escapes,
+                 r->defects,
+                 plural,
+                 r->escapes_before);
+    } else if (r->knows_clean) {
+        snprintf(rest,
+                 room,
+                 " (without review %zu of %zu %s called clean)",
                  r->escapes_before,
                  r->defects,
-                 smt_plural(r->defects, "defect", "defects"));
-        return;
+                 plural);
     }
-    snprintf(text,
-             SMT_REJECTION_TEXT,
-             "%.1f%% decided automatically, purity %.4f, %zu of %zu %s called clean (%zu without "
-             "review)",
-             100 * r->coverage,
-             r->purity,
-             r->escapes,
-             r->defects,
-             smt_plural(r->defects, "defect", "defects"),
-             r->escapes_before);
 }

@@ -97,37 +97,45 @@ static void coverage_table(smt_file *file, size_t count, const smt_coverage_poin
 /* What the thresholds do, in a sentence. */
 static void thresholds(smt_file *file, const smt_decision *decision, const smt_rejection *r)
 {
-    if (decision->rejects && !r->accepted) {
-        smt_file_printf(file, "<p>The model's thresholds (");
-        html_text(file, decision->target);
-        smt_file_printf(file,
-                        ", set on validation images) send all of these images to review; without "
-                        "it %zu of %zu %s are called clean.</p>\n",
-                        r->escapes_before,
-                        r->defects,
-                        smt_plural(r->defects, "defect", "defects"));
-    } else if (decision->rejects) {
-        smt_file_printf(file, "<p>The model's thresholds (");
-        html_text(file, decision->target);
-        smt_file_printf(file,
-                        "%s, set on validation images) decide <b>%.1f%%</b> of these images with "
-                        "purity <b>%.3f</b> and call <b>%zu</b> of %zu %s clean; without review it "
-                        "would be %zu.</p>\n",
-                        decision->per_class ? " per class" : "",
-                        100 * r->coverage,
-                        r->purity,
-                        r->escapes,
-                        r->defects,
-                        smt_plural(r->defects, "defect", "defects"),
-                        r->escapes_before);
-    } else {
+    const char *plural = smt_plural(r->defects, "defect", "defects");
+    if (!decision->rejects) {
         smt_file_printf(file,
                         "<p class=\"soft\">The model has no thresholds; 'semtinel calibrate' sets "
-                        "them. %zu of %zu %s are called clean.</p>\n",
+                        "them.");
+        if (r->knows_clean) {
+            smt_file_printf(
+                file, " %zu of %zu %s are called clean.", r->escapes, r->defects, plural);
+        }
+        smt_file_printf(file, "</p>\n");
+        return;
+    }
+    smt_file_printf(file, "<p>The model's thresholds (");
+    html_text(file, decision->target);
+    if (r->accepted) {
+        smt_file_printf(file,
+                        "%s, set on validation images) decide <b>%.1f%%</b> of these images with "
+                        "purity <b>%.3f</b>",
+                        decision->per_class ? " per class" : "",
+                        100 * r->coverage,
+                        r->purity);
+    } else {
+        smt_file_printf(file, ", set on validation images) send all of these images to review");
+    }
+    if (r->knows_clean && r->accepted) {
+        smt_file_printf(file,
+                        " and call <b>%zu</b> of %zu %s clean; without review it would be %zu",
                         r->escapes,
                         r->defects,
-                        smt_plural(r->defects, "defect", "defects"));
+                        plural,
+                        r->escapes_before);
+    } else if (r->knows_clean) {
+        smt_file_printf(file,
+                        "; without it %zu of %zu %s are called clean",
+                        r->escapes_before,
+                        r->defects,
+                        plural);
     }
+    smt_file_printf(file, ".</p>\n");
 }
 
 void report_rejection(smt_file *file, const smt_evaluation *e)

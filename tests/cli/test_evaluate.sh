@@ -46,6 +46,12 @@ says 'FROM=TO'
 run 1 "$semtinel" evaluate "$work/run" "$work/foreign" -o "$work/mapped" --split val
 says 'has no val images'
 
+# A defect that the model calls clean is one, whether or not the set has clean images; a model without clean calls none so.
+run 0 "$semtinel" evaluate "$work/run" "$work/foreign" -o "$work/mapped" --classes bridge,clean_a,clean_b,clean_c,clean_d,clean_e,clean_f,clean_g,clean_h,clean_i
+grep -q ' 16 of 16 defects are called clean' "$work/mapped/report.html" || fail "defects called clean are not counted"
+run 0 "$semtinel" evaluate "$work/run" "$work/foreign" -o "$work/mapped" --classes bridge,b,c,d,e,f,g,h,i,j
+grep -q 'called clean' "$work/mapped/report.html" && fail "a model that does not know clean calls defects clean"
+
 # Classes that have nothing to do with each other: an error, not 100%.
 run 1 "$semtinel" evaluate "$work/run" "$work/foreign" -o "$work/mapped" --classes a,b,c,d,e,f,g,h,i,j
 says 'no class in common'

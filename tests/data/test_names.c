@@ -245,6 +245,24 @@ static void nothing_in_common(void **state)
     smt_class_map_destroy(&map);
 }
 
+/* A class that counts as other stays a kind of clean, unless an override makes it other. */
+static void clean_classes(void **state)
+{
+    (void)state;
+    static const char *const model[] = {"CLEAN_VIA", "CLEAN_LAYER", "CRACK"};
+    static const char *const set[] = {"crack", "good"}, *const known[] = {"crack", "dirt"};
+    static const char *const overrides[] = {"CLEAN_LAYER=other"};
+    smt_class_map *map = map_of(model, 3, set, 1, overrides, 1);
+    assert_string_equal(predicted(map, 0), "other");
+    assert_true(map->model_clean[0]);
+    assert_false(map->model_clean[1] || map->model_clean[2] || map->set_clean[0]);
+    smt_class_map_destroy(&map);
+    map = map_of(known, 2, set, 2, NULL, 0);
+    assert_string_equal(true_class(map, 1), "other");
+    assert_true(map->set_clean[1]);
+    smt_class_map_destroy(&map);
+}
+
 static void failing_allocations(void **state)
 {
     (void)state;
@@ -274,6 +292,7 @@ int main(void)
         cmocka_unit_test(synonyms_do_not_merge_what_both_keep_apart),
         cmocka_unit_test(absent_classes),
         cmocka_unit_test(nothing_in_common),
+        cmocka_unit_test(clean_classes),
         cmocka_unit_test(failing_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,14 +15,18 @@
 static char *names[CLASSES] = {"bridge", "CLEAN_LAYER", "crack", "open"};
 static int identity[CLASSES] = {0, 1, 2, 3};
 static bool present[CLASSES] = {true, true, true, true};
+static bool is_clean[CLASSES] = {false, true, false, false};
 static smt_class_map map = {.class_count = CLASSES,
                             .classes = names,
                             .present = present,
                             .model_count = CLASSES,
                             .from_model = identity,
                             .set_count = CLASSES,
-                            .from_set = identity};
+                            .from_set = identity,
+                            .model_clean = is_clean,
+                            .set_clean = is_clean};
 static int truth[IMAGES], predicted[IMAGES], top[IMAGES];
+static bool of_clean[IMAGES];
 static float probabilities[IMAGES * CLASSES], confidence[IMAGES];
 static char set[] = "a set";
 
@@ -38,6 +42,7 @@ static smt_evaluation wrap(size_t count)
                             .truth = truth,
                             .predicted = predicted,
                             .top = top,
+                            .clean = of_clean,
                             .probabilities = probabilities,
                             .confidence = confidence};
 }
@@ -45,6 +50,7 @@ static smt_evaluation wrap(size_t count)
 static void place(size_t i, int label, const double *p)
 {
     truth[i] = label;
+    of_clean[i] = is_clean[label];
     for (int c = 0; c < CLASSES; c++) {
         probabilities[i * CLASSES + (size_t)c] = (float)p[c];
     }
@@ -422,9 +428,11 @@ static void test_long_target(void **state)
         memcpy(wide + i * MANY, probabilities + i * CLASSES, CLASSES * sizeof *wide);
     }
     static int from_model[MANY]; /* to class 0, whatever they are */
+    static bool none_clean[MANY];
     smt_class_map many_map = map;
     many_map.model_count = MANY;
     many_map.from_model = from_model;
+    many_map.model_clean = none_clean;
     e.map = &many_map;
     e.probabilities = wide;
     e.info.class_count = MANY;
@@ -434,6 +442,9 @@ static void test_long_target(void **state)
     smt_decision d;
     smt_calibration c;
     assert_int_equal(smt_decision_fit(&e, &options, &d, &c, NULL), SMT_OK);
+    char text[SMT_REJECTION_TEXT];
+    smt_rejection_text(&c.rejection, text);
+    assert_null(strstr(text, "clean"));
     assert_string_equal(d.target,
                         "purity of a class with a rather long name, number 0 0.5, of a class with "
                         "a rather long name, number 1 0.5, of a class with a rather long name, "

@@ -24,7 +24,7 @@ typedef struct fixture {
     uint8_t data[IMAGES * SIDE * SIDE];
     int truth[IMAGES], predicted[IMAGES];
     float probabilities[IMAGES * 3], confidence[IMAGES], true_probability[IMAGES];
-    bool in_top2[IMAGES];
+    bool in_top2[IMAGES], clean[IMAGES];
     char *files[IMAGES];
     char *classes[3];
     char *lines[1];
@@ -37,9 +37,12 @@ static void setup(void)
     static char odd[] = "test/<img src=x onerror=alert(2)>.png", plain[] = "test/a.png",
                 bytes[] = "test/\xff\xfe.png";
     static char line[] = "true <b> counts as other";
+    static int from_model[3] = {0, 1, 2};
+    static bool model_clean[3] = {false, false, true};
     memset(&f, 0, sizeof f);
     for (int i = 0; i < IMAGES; i++) {
         f.truth[i] = i % 3;
+        f.clean[i] = i % 3 == 2;
         f.predicted[i] = i < 4 ? i % 3 : 0;
         f.confidence[i] = 0.4f + 0.1f * (float)i;
         f.true_probability[i] = f.truth[i] == f.predicted[i] ? f.confidence[i] : 0.1f;
@@ -55,8 +58,13 @@ static void setup(void)
         f.classes[c] = smt_strdup(names[c]);
     }
     f.lines[0] = line;
-    f.map =
-        (smt_class_map){.class_count = 3, .classes = f.classes, .line_count = 1, .lines = f.lines};
+    f.map = (smt_class_map){.class_count = 3,
+                            .classes = f.classes,
+                            .model_count = 3,
+                            .from_model = from_model,
+                            .model_clean = model_clean,
+                            .line_count = 1,
+                            .lines = f.lines};
     f.pixels = (smt_pixels){.size = SIDE, .count = IMAGES, .data = f.data};
     static char model[] = "run<1>", set[] = "data";
     f.evaluation = (smt_evaluation){.model = model,
@@ -78,6 +86,7 @@ static void setup(void)
                                     .truth = f.truth,
                                     .predicted = f.predicted,
                                     .top = f.predicted,
+                                    .clean = f.clean,
                                     .probabilities = f.probabilities,
                                     .confidence = f.confidence,
                                     .true_probability = f.true_probability,
