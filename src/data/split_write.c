@@ -5,6 +5,8 @@
 #include "data/names.h"
 #include "data/tree.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,13 +55,15 @@ smt_status smt_split_write(const smt_audit *audit,
     if (status) {
         return status;
     }
-    json_t *root = json_pack("{s:s, s:o, s:I, s:f, s:f, s:f}",
+    char seed[24]; /* as text: JSON's integers end at 2^63 */
+    snprintf(seed, sizeof seed, "%" PRIu64, options->seed);
+    json_t *root = json_pack("{s:s, s:o, s:s, s:f, s:f, s:f}",
                              "made_by",
                              "semtinel split",
                              "source",
                              smt_json_text(set->root),
                              "seed",
-                             (json_int_t)options->seed,
+                             seed,
                              "train",
                              options->train,
                              "val",

@@ -85,6 +85,8 @@ run 0 "$semtinel" audit one
 run 0 "$semtinel" split one one-split
 [ "$(count one-split/train)" -eq 1 ] || fail "one image: not in train"
 says "too few images"
+run 0 "$semtinel" split one large-seed --seed 18446744073709551615
+grep -q '"seed": "18446744073709551615"' large-seed/split.json || fail "the manifest has another seed"
 run 1 "$semtinel" audit a.json
 says_one_line
 
