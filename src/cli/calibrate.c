@@ -15,7 +15,7 @@
 
 static const char *output;
 static int split, views;
-static double purity = -1, sure = SURE, rejection = -1, unfamiliar;
+static double purity = -1, sure = SURE, rejection = -1, unfamiliar; /* -1: not given */
 static const char *foreign;
 static bool per_class;
 static cli_list purity_of, overrides;
@@ -30,8 +30,8 @@ static const cli_option options[] = {
      "classify by the mean of so many views, turned and mirrored; kept in the model"},
     {"purity",
      0,
-     CLI_REAL(&purity, -1, 1, "X"),
-     "share of the automatic decisions that must be right; -1: no such limit"},
+     CLI_REAL(&purity, 0, 1, "X"),
+     "share of the automatic decisions that must be right"},
     {"purity-of",
      0,
      CLI_PAIRS(&purity_of, "CLASS=X"),
@@ -40,10 +40,7 @@ static const cli_option options[] = {
      0,
      CLI_REAL(&sure, 0.5, 0.999, "X"),
      "probability with which the purity holds on other images of this kind"},
-    {"max-rejection",
-     0,
-     CLI_REAL(&rejection, -1, 1, "X"),
-     "largest share sent to review; -1: no such limit"},
+    {"max-rejection", 0, CLI_REAL(&rejection, 0, 1, "X"), "largest share sent to review"},
     {"per-class", 0, CLI_FLAG(&per_class), "a threshold of its own for each predicted class"},
     {"unfamiliar",
      0,

@@ -33,7 +33,7 @@ typedef struct cli_option {
     const char *name; /* without dashes; a table ends with a NULL name */
     char letter;      /* short option, or 0 */
     cli_kind kind;
-    void *target;         /* holds the default before parsing */
+    void *target;         /* holds the default before parsing; a real below `low`: none */
     double low, high;     /* of CLI_INT, CLI_REAL and CLI_FLOAT */
     const char *argument; /* "N", "DIR", ...; for CLI_CHOICE the list itself: "adamw|adam|sgd" */
     const char *help;     /* one sentence; the default and the range are appended */

@@ -81,7 +81,11 @@ static void default_and_range(const cli_option *option, char *out, size_t size)
     case CLI_FLOAT: {
         double value =
             option->kind == CLI_REAL ? *(double *)option->target : (double)*(float *)option->target;
-        snprintf(out, size, " [%g; %g .. %g]", value, option->low, option->high);
+        if (value < option->low) {
+            snprintf(out, size, " [none; %g .. %g]", option->low, option->high);
+        } else {
+            snprintf(out, size, " [%g; %g .. %g]", value, option->low, option->high);
+        }
         break;
     }
     case CLI_TEXT:

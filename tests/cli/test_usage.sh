@@ -25,6 +25,7 @@ for way in -qh -hq "images -q --he" "--epochs 3 -qh" "--epochs --help" "--xyzzy 
     # shellcheck disable=SC2086
     "$semtinel" train $way 2>&1 | cmp -s - b.txt || fail "train $way is not train --help"
 done
+expect 0 " right \[none; 0 \.\. 1\]" "$semtinel" calibrate --help # not the number that stands for none
 expect 2 "predict: -d: unknown option" "$semtinel" predict run -dash.png
 
 # ---- every command
