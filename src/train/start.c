@@ -84,6 +84,19 @@ smt_status smt_run_settle_size(smt_run *run, smt_error *error)
     return status;
 }
 
+/* The weights' name for the provenance: of "run/" it is run. NULL: no memory. */
+static char *origin_name(const char *init)
+{
+    size_t end = strlen(init);
+    while (end > 1 && init[end - 1] == '/') {
+        end--;
+    }
+    char *path = smt_format("%.*s", (int)end, init);
+    char *name = path ? smt_utf8(smt_path_name(path)) : NULL;
+    smt_free(path);
+    return name;
+}
+
 static smt_status take_weights(smt_run *run, smt_error *error)
 {
     const char *init = run->job->init;
@@ -116,7 +129,7 @@ static smt_status take_weights(smt_run *run, smt_error *error)
         smt_free(text);
         smt_free(run->state->origin);
         smt_free(run->state->seen);
-        run->state->origin = smt_utf8(smt_path_name(init));
+        run->state->origin = origin_name(init);
         run->state->seen = smt_seen_before(source->provenance);
         status = run->state->origin && run->state->seen
                      ? SMT_OK

@@ -133,7 +133,8 @@ else
 fi
 
 # Weights of another run with other classes; simulated images mixed in.
-expect 0 "weights: from whole" "$semtinel" train images -o again --batch 8 --width 0.25 --init whole --epochs 1
+expect 0 "weights: from whole" "$semtinel" train images -o again --batch 8 --width 0.25 --init whole/ --epochs 1
+expect 0 '"init": "whole"' "$semtinel" info again
 grep -q "mixed in:" out && fail "simulated images were mixed in beside weights of the user's own"
 expect 0 "32 x 32" "$semtinel" info again # the size of the run that it started from
 # Where the shipped weights do not fit, training begins with random ones.
