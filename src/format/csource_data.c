@@ -48,6 +48,9 @@ typedef struct field {
     }
 #define WRITE_FIELDS(w, fields) write_fields(w, fields, sizeof(fields) / sizeof *(fields))
 
+/* What structs with pointers take on a board, whose pointers are of 32 bits: 4 bytes a member. */
+enum { CONV_BYTES = 4 * 28, PRODUCT_BYTES = 4 * 3 };
+
 /* The operator's parameters up to the members. */
 static void begin_struct(csource_writer *w, const char *type, int32_t index, size_t bytes)
 {
@@ -108,7 +111,7 @@ static smt_status write_conv_data(csource_writer *w, const edge_call *call, smt_
                             FIELD(out_zero),
                             FIELD(low),
                             FIELD(high)};
-    begin_struct(w, "smt_conv", i, sizeof *p);
+    begin_struct(w, "smt_conv", i, CONV_BYTES);
     WRITE_FIELDS(w, fields);
     smt_file_printf(
         w->c,
@@ -230,7 +233,7 @@ static void write_product_data(csource_writer *w, const edge_call *call)
         2 * i - 3 - b,
         b,
         i);
-    w->flash += sizeof(smt_product);
+    w->flash += PRODUCT_BYTES;
 }
 
 smt_status csource_data(csource_writer *w, const edge_call *call, smt_error *error)

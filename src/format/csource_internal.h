@@ -20,7 +20,7 @@ typedef struct csource_writer {
     smt_file *c;
     bool moves;     /* a RESHAPE whose input and output do not share memory */
     uint32_t *crcs; /* of each operator's output */
-    size_t flash;   /* bytes of the network's const data */
+    size_t flash;   /* bytes of the network's const data on a 32-bit board */
 } csource_writer;
 
 /* Writes a text in which @n stands for the network's name, @N for that in capitals, @v for

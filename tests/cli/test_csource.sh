@@ -88,6 +88,16 @@ for compiler in "arm-none-eabi-gcc -O2" "arm-none-eabi-gcc -O2 -fno-omit-frame-p
     done
 done
 
+# README.md counts the constants as a board has them; at -O0 none is dropped or merged with an equal one.
+for model in small product; do
+    arm-none-eabi-gcc --version >"$work/error" 2>&1 || { echo "skipped: no arm-none-eabi-gcc"; break; }
+    "$semtinel" export "$root/fuzz/corpus/edge/$model.tflite" -o "$work/net/" --quiet
+    arm-none-eabi-gcc -O0 -mcpu=cortex-m7 -mthumb -std=c99 -I"$root/edge" -c "$work/net/net.c" -I"$root/edge/include" -o "$work/x.o"
+    has=$(arm-none-eabi-nm -S -t d "$work/x.o" | awk '$3 == "r" {sum += $2} END {print sum}')
+    grep -q "^| constants | $has bytes of flash |" "$work/net/README.md" ||
+        fail "$model: $has bytes of constants, $(grep constants "$work/net/README.md")"
+done
+
 # what has no C form is refused with a reason
 head -c 1000 "$root/fuzz/corpus/edge/small.tflite" >"$work/cut.tflite"
 "$semtinel" export "$work/cut.tflite" -o "$work/cut/" 2>"$work/error" && fail "a cut file was exported"
