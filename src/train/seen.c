@@ -42,14 +42,15 @@ char *smt_seen_join(const char *a, const char *b)
     return out;
 }
 
-bool smt_seen_count(const uint32_t *marks, size_t count, const char *seen, size_t *found)
+bool smt_seen_count(const smt_train_data *d, const char *seen, size_t *found)
 {
     uint32_t *known = NULL;
-    size_t known_count = 0;
-    bool read = smt_marks_read(seen, &known, &known_count);
+    size_t count = 0;
+    bool read = smt_marks_read(seen, &known, &count);
     *found = 0;
-    for (size_t i = 0; read && i < count; i++) {
-        *found += smt_marks_hold(known, known_count, marks[i]);
+    for (size_t i = 0; read && i < d->pixels->count; i++) {
+        *found += d->val_labels[i] >= 0 &&
+                  smt_marks_hold(known, count, d->held_marks[d->pixels->sample[i]]);
     }
     smt_free(known);
     return read;

@@ -174,7 +174,7 @@ static smt_status warn_of_seen(smt_run *run, smt_error *error)
 {
     const smt_train_data *d = run->data;
     size_t seen;
-    if (!smt_seen_count(d->held_marks, d->dataset->sample_count, run->state->seen, &seen)) {
+    if (!smt_seen_count(d, run->state->seen, &seen)) {
         return smt_fail(error, SMT_ERR_MEMORY, "out of memory");
     }
     if (seen) {

@@ -46,7 +46,7 @@ uint32_t *smt_part_marks(const smt_dataset *dataset, const smt_file_sum *sums, b
 char *smt_seen_before(const char *provenance);
 /* The marks of two such texts, each once. Released by smt_free(); NULL: no memory. */
 char *smt_seen_join(const char *a, const char *b);
-/* How many of `count` marks are in the text `seen`. False: no memory. */
-bool smt_seen_count(const uint32_t *marks, size_t count, const char *seen, size_t *found);
+/* How many of the val_count images have a mark in the text `seen`. False: no memory. */
+bool smt_seen_count(const smt_train_data *data, const char *seen, size_t *found);
 
 #endif

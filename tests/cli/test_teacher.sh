@@ -37,6 +37,13 @@ run 0 "$semtinel" train right/train -o taught $quick --epochs 1 --seed 2 --teach
 says '[0-9]* of [0-9]* validation images trained the initial weights or the teacher: .* One --seed'
 run 0 "$semtinel" train right/train -o begun $quick --epochs 1 --seed 2 --init first; says 'validation images trained the initial weights'
 run 0 "$semtinel" train right -o begun $quick --epochs 1 --init other; says 'Train these on the same train/ part first'
+# Images of a class that nothing trains validate nothing: they count neither as images nor as seen.
+mkdir -p partly/train && cp -r right/train/{clean,scratch} partly/train && cp -r right/val partly/
+run 0 "$semtinel" train right/val -o knows $quick --epochs 1
+run 0 "$semtinel" train partly -o begun $quick --epochs 1 --init knows; cp err some
+rm -r partly/val/vias
+run 0 "$semtinel" train partly -o begun $quick --epochs 1 --init knows; says 'validation images trained the initial weights'
+grep -qxF "$(cat err)" some || fail "others are counted beside a class without training images: $(cat some)"
 
 # Interrupted and resumed, with the same teacher only: the same bytes.
 # shellcheck disable=SC2086
