@@ -259,7 +259,8 @@ limit_familiarity(const smt_evaluation *e, double share, smt_decision *decision,
     }
     if (!status && e->count) {
         smt_sort_floats(sorted, e->count);
-        decision->least_familiarity = sorted[(size_t)(share * (double)(e->count - 1))];
+        size_t below = (size_t)(share * (double)e->count + 1e-9);
+        decision->least_familiarity = sorted[below < e->count ? below : e->count - 1];
         decision->watches = decision->rejects = true;
         add_target(decision, "%sunfamiliar %g", *decision->target ? ", " : "", share);
     }
