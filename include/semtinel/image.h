@@ -40,6 +40,7 @@ typedef struct smt_sem_metadata {
     char vendor[16];                  /* "FEI", "Phenom", ...; "" if there are no metadata */
     double pixel_width, pixel_height; /* metres; 0: unknown */
     int databar_height; /* rows of the info strip burnt in at the bottom; 0: none known */
+    bool more_pages;    /* a TIFF of which only the first page was read */
 } smt_sem_metadata;
 
 /* Reads and decodes a file. `crop` cuts the info strip off if the metadata
@@ -57,6 +58,9 @@ SMT_API smt_status smt_image_load(const char *path,
                                   const smt_image_limits *limits,
                                   smt_image *out,
                                   smt_error *error);
+
+/* Warns of `count` TIFFs with more_pages, of which `first` is one; 0: silent. */
+SMT_API void smt_image_warn_pages(size_t count, const char *first);
 
 /* A file of one or several images, read once: a TIFF has an image a page (each of its directories
  * counts, in the order of their chain), files of other kinds hold one. */

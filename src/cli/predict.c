@@ -46,9 +46,11 @@ typedef struct block {
     char **paths;
     int size;
     uint8_t *pixels; /* BLOCK x size x size; fewer for fewer images */
-    bool good[BLOCK];
+    bool good[BLOCK], more_pages[BLOCK];
     float familiarity[BLOCK]; /* of the good ones, in their order */
     smt_error errors[BLOCK];
+    size_t paged;            /* TIFFs so far of which only the first page was read */
+    const char *first_paged; /* one of them */
 } block;
 
 static void read_one(void *context, int task, int worker)
@@ -56,13 +58,16 @@ static void read_one(void *context, int task, int worker)
     (void)worker;
     block *b = context;
     smt_image image = {0}, small = {0};
+    smt_sem_metadata metadata = {0};
+    smt_error *error = &b->errors[task];
     b->good[task] = false;
-    if (smt_image_load(b->paths[task], NULL, &image, &b->errors[task]) == SMT_OK &&
-        smt_image_resize(&image, b->size, b->size, &small, &b->errors[task]) == SMT_OK) {
+    if (smt_image_load_sem(b->paths[task], NULL, true, &image, &metadata, error) == SMT_OK &&
+        smt_image_resize(&image, b->size, b->size, &small, error) == SMT_OK) {
         size_t side = (size_t)b->size * (size_t)b->size;
         memcpy(b->pixels + (size_t)task * side, small.pixels, side);
         b->good[task] = true;
     }
+    b->more_pages[task] = metadata.more_pages;
     smt_image_free(&image);
     smt_image_free(&small);
 }
@@ -155,6 +160,9 @@ static smt_status run_block(smt_classifier *classifier,
     size_t side = (size_t)b->size * (size_t)b->size, good = 0;
     smt_pool_run(pool, count, read_one, b);
     for (int i = 0; i < count; i++) {
+        if (b->more_pages[i] && !b->paged++) {
+            b->first_paged = b->paths[i];
+        }
         if (b->good[i]) {
             memmove(b->pixels + good++ * side, b->pixels + (size_t)i * side, side);
         } else {
@@ -205,6 +213,7 @@ static smt_status predict_all(smt_classifier *classifier,
         }
     }
     if (b) {
+        smt_image_warn_pages(b->paged, b->first_paged);
         smt_free(b->pixels);
     }
     smt_free(b);

@@ -12,6 +12,7 @@ typedef struct load_job {
     uint32_t *sample; /* count */
     uint8_t *data;    /* count x size x size */
     char **failure;   /* count: the reason, NULL if the image is there */
+    bool *more_pages; /* count: of the file only the first page was read */
     atomic_size_t done;
     atomic_bool no_memory;
 } load_job;
@@ -19,8 +20,10 @@ typedef struct load_job {
 static smt_status load_one(const load_job *job, size_t slot, smt_error *error)
 {
     smt_image image = {0}, resized = {0};
+    smt_sem_metadata metadata = {0};
     const char *path = job->dataset->samples[job->sample[slot]].path;
-    smt_status status = smt_image_load(path, NULL, &image, error);
+    smt_status status = smt_image_load_sem(path, NULL, true, &image, &metadata, error);
+    job->more_pages[slot] = metadata.more_pages;
     if (status == SMT_OK && (image.width != job->size || image.height != job->size)) {
         status = smt_image_resize(&image, job->size, job->size, &resized, error);
     }
@@ -52,11 +55,16 @@ static void load_task(void *context, int task, int worker)
     smt_progress("images", atomic_fetch_add(&job->done, 1) + 1, job->count);
 }
 
-/* Closes the gaps that unreadable images leave; logs those in the order of the samples. */
+/* Closes the gaps that unreadable images leave; logs those, and TIFFs of several pages, in the
+ * order of the samples. */
 static void compact(load_job *job, smt_pixels *pixels)
 {
-    size_t bytes = (size_t)job->size * (size_t)job->size;
+    size_t bytes = (size_t)job->size * (size_t)job->size, more_pages = 0;
+    const char *first = NULL;
     for (size_t slot = 0; slot < job->count; slot++) {
+        if (job->more_pages[slot] && !more_pages++) {
+            first = job->dataset->samples[job->sample[slot]].path;
+        }
         if (job->failure[slot]) {
             smt_log(SMT_LOG_WARNING, "skipped %s", job->failure[slot]);
             pixels->failed_count++;
@@ -68,6 +76,7 @@ static void compact(load_job *job, smt_pixels *pixels)
         }
         pixels->count++;
     }
+    smt_image_warn_pages(more_pages, first);
 }
 
 static smt_status run(load_job *job, smt_pool *pool, smt_pixels *pixels, smt_error *error)
@@ -119,9 +128,10 @@ smt_status smt_pixels_load(const smt_dataset *dataset,
     smt_pixels *pixels = smt_alloc(1, sizeof *pixels);
     job.sample = smt_alloc(job.count, sizeof *job.sample);
     job.failure = smt_alloc(job.count, sizeof *job.failure);
+    job.more_pages = smt_alloc(job.count, sizeof *job.more_pages);
     job.data = smt_alloc(job.count, (size_t)size * (size_t)size);
     smt_status status = SMT_OK;
-    if (!pixels || !job.sample || !job.failure || !job.data) {
+    if (!pixels || !job.sample || !job.failure || !job.more_pages || !job.data) {
         status = smt_fail(error,
                           SMT_ERR_MEMORY,
                           "%s: out of memory for %zu images of %d x %d pixels",
@@ -139,6 +149,7 @@ smt_status smt_pixels_load(const smt_dataset *dataset,
         status = run(&job, pool, pixels, error);
     }
     smt_list_free(&job.failure, job.count);
+    smt_free(job.more_pages);
     if (status != SMT_OK) {
         smt_free(job.sample);
         smt_free(job.data);

@@ -24,6 +24,8 @@ const char *smt_decode_suffix(const image_source *source, smt_error *error);
 /* Where the directories of a TIFF's pages lie, freed with smt_free. */
 smt_status
 smt_tiff_pages(const image_source *source, uint64_t **pages, size_t *count, smt_error *error);
+/* Whether a TIFF has a page behind its first that is no smaller copy of another and no mask. */
+bool smt_tiff_has_more(const image_source *source);
 
 smt_status smt_decode_png(const image_source *source, smt_image *out, smt_error *error);
 smt_status smt_decode_jpeg(const image_source *source, smt_image *out, smt_error *error);

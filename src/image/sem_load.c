@@ -76,14 +76,18 @@ read_sidecar(const char *path, const smt_image *image, bool tescan, smt_sem_meta
     return status != SMT_ERR_MEMORY;
 }
 
+static bool is_tiff(const image_source *source)
+{
+    return source->size >= 4 &&
+           (memcmp(source->data, "II", 2) == 0 || memcmp(source->data, "MM", 2) == 0);
+}
+
 static bool read_metadata(const image_source *source,
                           const char *path,
                           const smt_image *image,
                           smt_sem_metadata *found)
 {
-    bool tiff = source->size >= 4 &&
-                (memcmp(source->data, "II", 2) == 0 || memcmp(source->data, "MM", 2) == 0);
-    if (tiff && !smt_sem_read_tags(source, image->width, image->height, found)) {
+    if (is_tiff(source) && !smt_sem_read_tags(source, image->width, image->height, found)) {
         return false;
     }
     for (int tescan = 1; tescan >= 0 && !found->vendor[0]; tescan--) {
@@ -137,6 +141,7 @@ smt_status smt_sem_decode(image_source *source,
     *out = image;
     if (metadata) {
         *metadata = found;
+        metadata->more_pages = is_tiff(source) && !source->page && smt_tiff_has_more(source);
     }
     return SMT_OK;
 }
@@ -161,6 +166,18 @@ smt_status smt_image_load_sem(const char *path,
     status = smt_sem_decode(&source, path, crop, out, metadata, error);
     smt_free(data);
     return status;
+}
+
+void smt_image_warn_pages(size_t count, const char *first)
+{
+    if (count) {
+        smt_log(SMT_LOG_WARNING,
+                "%zu %s further pages, which are not read, the first %s: save them as files of "
+                "their own",
+                count,
+                smt_plural(count, "TIFF has", "TIFFs have"),
+                first);
+    }
 }
 
 smt_status

@@ -27,6 +27,18 @@ static bool inside(const chain *c, uint64_t at, uint64_t bytes)
     return at <= c->source->size && bytes <= c->source->size - at;
 }
 
+static chain chain_of(const image_source *source)
+{
+    return (chain){.source = source,
+                   .big_endian = source->data[0] == 'M',
+                   .big = source->size >= 16 && (source->data[2] == '+' || source->data[3] == '+')};
+}
+
+static uint64_t first_directory(const chain *c)
+{
+    return c->source->size < 8 ? 0 : number_at(c, c->big ? 8 : 4, c->big ? 8 : 4);
+}
+
 /* The directory after the one at `at`, 0: none. False: it does not lie in the file. */
 static bool next_directory(const chain *c, uint64_t at, uint64_t *next)
 {
@@ -46,14 +58,12 @@ static bool next_directory(const chain *c, uint64_t at, uint64_t *next)
 smt_status
 smt_tiff_pages(const image_source *source, uint64_t **pages, size_t *count, smt_error *error)
 {
-    chain c = {.source = source,
-               .big_endian = source->data[0] == 'M',
-               .big = source->size >= 16 && (source->data[2] == '+' || source->data[3] == '+')};
+    chain c = chain_of(source);
     uint64_t *list = NULL;
     size_t used = 0, room = 0, most = source->size / 18; /* no directory is smaller */
     most = most < MAX_PAGES ? most : MAX_PAGES;
     const char *reason = NULL;
-    uint64_t at = source->size < 8 ? 0 : number_at(&c, c.big ? 8 : 4, c.big ? 8 : 4);
+    uint64_t at = first_directory(&c);
     if (!at) {
         reason = "it has no page";
     }
@@ -83,4 +93,31 @@ smt_tiff_pages(const image_source *source, uint64_t **pages, size_t *count, smt_
     *pages = list;
     *count = used;
     return SMT_OK;
+}
+
+/* Is a checked directory that of a smaller copy or of a mask, by its tag NewSubfileType? */
+static bool is_auxiliary(const chain *c, uint64_t at)
+{
+    unsigned count_bytes = c->big ? 8 : 2, entry = c->big ? 20 : 12;
+    uint64_t entries = number_at(c, at, count_bytes);
+    for (uint64_t i = 0, place = at + count_bytes; i < entries; i++, place += entry) {
+        if (number_at(c, place, 2) == 254) {
+            bool is_short = number_at(c, place + 2, 2) == 3;
+            return number_at(c, place + (c->big ? 12 : 8), is_short ? 2 : 4) & 5;
+        }
+    }
+    return false;
+}
+
+bool smt_tiff_has_more(const image_source *source)
+{
+    enum { MOST = 32 }; /* the chain may be a circle */
+    chain c = chain_of(source);
+    uint64_t at = first_directory(&c), next = 0;
+    bool more = false;
+    for (int i = 0; i < MOST && at && !more && next_directory(&c, at, &next); i++) {
+        more = i > 0 && !is_auxiliary(&c, at);
+        at = next;
+    }
+    return more;
 }

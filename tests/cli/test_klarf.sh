@@ -82,6 +82,7 @@ expect 0 '48 defects without a class left out' "$semtinel" klarf one/one.001 two
 # ---- a model of them, and its classes in the other lot's file
 run 0 "$semtinel" train set -o run --mix-synth 0 --epochs 12 --rate 3e-3 --size 64 --quiet
 expect 0 'of 65 defects classified, 1 without an image$' "$semtinel" klarf two/two.001 --model run -o out.001 --csv out.csv
+[ -s err ] && fail "it complains: $(cat err)"
 says 'wrote out.001, column AUTOOFFSEMCLASS'; says 'as 12, Short'; says 'new in ClassLookup'
 # Nothing else has changed: with the columns and the rows taken away the files are the same.
 bare() { sed -E 's/(\} |N )[0-9]+ ;$/\1;/; /^ *(302|303|304|305) "/d; s/Data [0-9]+/Data/' "$1"; }
@@ -99,6 +100,14 @@ awk '$2 == $4 { n++ } END { exit n < 32 }' joined.txt || fail "the model learnt 
 [ "$(wc -l <out.csv)" = 66 ] || fail "csv: $(wc -l <out.csv) lines"
 grep -qE '^two,07,1,-1090.0000,3805.5000,[A-Za-z]+,0\.[0-9]+,[0-9]+$' out.csv || fail "csv: $(sed -n 2p out.csv)"
 grep -qx 'two,07,900,-99.9990,-199.9990,,,' out.csv || fail "csv: $(tail -1 out.csv)"
+# Without their KLARF, the pages behind the first are left out, which is said once.
+mkdir -p pages/a && cp one/one.tif pages/a/1.tif && cp one/one.tif two/two.tif pages && cp set/Crack/*.png pages/a
+for command in "predict run pages" "label run pages -o labelled" "evaluate run pages --split all --map a=Crack -o measured"; do
+    # shellcheck disable=SC2086
+    run 0 "$semtinel" $command --quiet
+    grep -qE '^semtinel: warning: (3 TIFFs have|1 TIFF has) further pages, which are not read, the first pages/.*tif: save' err || fail "$command: $(cat err)"
+    [ "$(grep -c 'further pages' err)" = 1 ] || fail "$command: said more than once"
+done
 # At any number of threads, written over itself, and with numbers of one's own.
 cp out.001 again.001
 expect 0 '' "$semtinel" klarf again.001 --images two --model run -o again.001 --threads 3 --quiet

@@ -115,6 +115,49 @@ static smt_status open_bytes(const uint8_t *data, size_t size, size_t *count, sm
     return status;
 }
 
+static bool has_more(const uint8_t *data, size_t size)
+{
+    char *path = write_file(data, size);
+    smt_image image = {0};
+    smt_sem_metadata metadata = {0};
+    assert_int_equal(smt_image_load_sem(path, NULL, true, &image, &metadata, NULL), SMT_OK);
+    smt_image_free(&image);
+    unlink(path);
+    return metadata.more_pages;
+}
+
+static void tells_of_further_pages(void **state)
+{
+    (void)state;
+    smt_image images[PAGES];
+    fill(images);
+    for (int kind = 0; kind < 4; kind++) {
+        bool big_endian = kind % 2, big = kind / 2;
+        size_t entry = big ? 20 : 12, directory = (big ? 16 : 6) + 8 * entry;
+        for (size_t count = 1; count <= 3; count++) {
+            pages_bytes bytes = pages_make(images, count, big_endian, big);
+            size_t whole = bytes.size;
+            assert_int_equal(has_more(bytes.data, whole), count > 1);
+            /* Of the second page, "compression 1" becomes "of the kind 1", a smaller copy. */
+            size_t second = (big ? 16 : 8) + directory + (size_t)images[0].width * 7;
+            if (count > 1) {
+                bytes.size = second + (big ? 8 : 2) + 3 * entry;
+                pages_put(&bytes, 254, 2);
+                assert_int_equal(has_more(bytes.data, whole), count > 2);
+            }
+            if (count == 2) { /* and the chain a circle */
+                bytes.size = second + directory - (big ? 8 : 4);
+                pages_put(&bytes, second, big ? 8 : 4);
+                assert_false(has_more(bytes.data, whole));
+            }
+            smt_free(bytes.data);
+        }
+    }
+    for (int i = 0; i < PAGES; i++) {
+        smt_image_free(&images[i]);
+    }
+}
+
 static void stands_damaged_chains(void **state)
 {
     (void)state;
@@ -187,6 +230,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_every_page),
         cmocka_unit_test(reads_single_images),
+        cmocka_unit_test(tells_of_further_pages),
         cmocka_unit_test(stands_damaged_chains),
         cmocka_unit_test(stands_a_lack_of_memory),
     };
