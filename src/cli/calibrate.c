@@ -160,6 +160,20 @@ print(const smt_calibration *c, const smt_decision *decision, const smt_classifi
     }
 }
 
+/* What the model had and has no more, because its options were not given again. */
+static void say_dropped(const smt_decision *before, const smt_decision *now)
+{
+    if ((before->rejects && !now->rejects) || (before->watches && !now->watches)) {
+        cli_say("before, it sent images to review by %s: to keep that, give its options again",
+                before->target);
+    }
+    if (before->views > now->views) {
+        cli_say("before, it classified by %d views: to keep that, give --views %d again",
+                before->views,
+                before->views);
+    }
+}
+
 /* Up to SMT_REMEMBERED training images, evenly picked; *out stays NULL where the set has none. */
 static smt_status load_training(
     const smt_dataset *dataset, int size, smt_pool *pool, smt_pixels **out, smt_error *error)
@@ -442,7 +456,7 @@ int cli_calibrate(int argc, char **argv)
     how.resamples = 0;
     float own_purity[SMT_CLASS_MAX];
     smt_decision_options wanted = wanted_decision(own_purity);
-    smt_decision decision = {.temperature = 1, .views = 1 << views};
+    smt_decision decision = {.temperature = 1, .views = 1 << views}, before = {0};
     size_t skipped = 0; /* foreign images */
     smt_calibration calibration;
 
@@ -464,6 +478,7 @@ int cli_calibrate(int argc, char **argv)
         status = smt_held_out_again(info, dataset, pool, &error);
     }
     if (!status) {
+        before = info->decision;
         smt_classifier_decide(classifier, &decision);
         status = smt_evaluate(classifier, dataset, &how, pool, &evaluation, &error);
     }
@@ -484,6 +499,7 @@ int cli_calibrate(int argc, char **argv)
     if (!status) {
         print(&calibration, &decision, info);
         cli_say("wrote %s", output ? output : info->path);
+        say_dropped(&before, &decision);
         status = say_lower_purities(evaluation, wanted, &calibration, &error);
     }
     if (!status) {

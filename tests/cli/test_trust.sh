@@ -44,6 +44,7 @@ says 'unfamiliar 0.1'
 # How foreign images score is told without it too, before deciding for it; then nothing is remembered, whatever was.
 mkdir "$work/foreign" && cp "$work/data/train/via"*/* "$work/foreign" && echo junk >"$work/foreign/junk.png"
 run 3 "$semtinel" calibrate "$work/watch.safetensors" "$work/data" --foreign "$work/foreign" -o "$work/blind.safetensors"
+says '^before, it sent images to review by unfamiliar 0.1: to keep that, give its options again$'
 says '^4 foreign images: area under the ROC curve [01]\.[0-9]* by familiarity, [01]\.[0-9]* by confidence; .*--unfamiliar'
 run 0 "$semtinel" info "$work/watch.safetensors" --json
 grep -q '"training_state_values": [1-9]' "$work/out" || fail "nothing remembered with --unfamiliar"
@@ -57,6 +58,12 @@ run 2 "$semtinel" calibrate "$work/run" "$work/data" --purity 1.5
 run 2 "$semtinel" calibrate "$work/run" "$work/data" --per-class
 run 2 "$semtinel" calibrate "$work/run" "$work/data" --sure 0.9 --max-rejection 0.1
 says '--sure says how surely a purity holds'
+# Views and thresholds that are not asked for again are gone, and that is said.
+run 0 "$semtinel" calibrate "$work/plain" "$work/data" --max-rejection 0.5 --views 8 -o "$work/eight.safetensors"
+grep -q '^before' "$work/out" && fail "calibrate drops what the model never had"
+run 0 "$semtinel" calibrate "$work/eight.safetensors" "$work/data" -o "$work/one.safetensors"
+says '^before, it sent images to review by rejection 0.5: '
+says '^before, it classified by 8 views: to keep that, give --views 8 again$'
 # What so few images cannot show goes to review, and why is said.
 run 0 "$semtinel" calibrate "$work/plain" "$work/data" --purity 0.99 -o "$work/strict.safetensors"
 says 'all classes *always to review: no threshold shows the purity, for which at least 161 decisions'
