@@ -119,11 +119,7 @@ static smt_status take_weights(smt_run *run, smt_error *error)
         }
     }
     if (!status) {
-        smt_run_say(run,
-                    SMT_LOG_INFO,
-                    "weights: from %s, %.0f%% of the network's",
-                    init,
-                    report.total ? 100.0 * (double)report.taken / (double)report.total : 0.0);
+        smt_run_say(run, SMT_LOG_INFO, "weights: from %s", init);
         char *text = smt_transfer_report_text(&report);
         say_lines(run, text);
         smt_free(text);
