@@ -30,7 +30,7 @@ const char *const html_style[] = {
     "var(--line);border-radius:8px;padding:.6rem .8rem}\n"
     ".cards b{display:block;font-size:1.5rem;line-height:1.25}.cards "
     "span{color:var(--soft);font-size:.9rem}\n"
-    ".scroll{overflow-x:auto}table{border-collapse:collapse;margin:.4rem "
+    ".scroll{overflow-x:auto;scroll-padding-left:9rem}table{border-collapse:collapse;margin:.4rem "
     "0}caption{text-align:left;max-width:calc(100vw - "
     "2.5rem);color:var(--soft);padding-bottom:.4rem}th,td{padding:.3rem .6rem;border-bottom:1px "
     "solid var(--line);text-align:right}th[scope=row],td.l,th.l{text-align:left}thead "
@@ -48,7 +48,8 @@ const char *const html_style[] = {
     "center;line-height:1.15;padding:.3rem .1rem}#matrix td>span{cursor:default}\n"
     "#matrix small{display:block;font-size:.78rem}#matrix "
     "td{background:rgba(var(--t),calc(var(--a)*var(--alpha)))}\n"
-    "#matrix td.d{--t:var(--good)}#matrix td.e{--t:var(--bad)}\n",
+    "#matrix td.d{--t:var(--good)}#matrix td.e{--t:var(--bad)}#matrix "
+    "th[scope=row]{position:sticky;left:0;background:var(--page)}\n",
     "button:focus-visible,a:focus-visible,summary:focus-visible,[tabindex]:focus-visible{outline:"
     "3px solid var(--link);outline-offset:1px}#matrix button[aria-pressed=true]{box-shadow:inset 0 "
     "0 0 3px var(--link)}\n"

@@ -16,8 +16,10 @@ var b=document.querySelector('#matrix button'),n=parseInt(b.firstChild.textConte
 var shown=document.querySelectorAll('#behind-list li img').length;
 b.dispatchEvent(new KeyboardEvent('keydown',{key:'ArrowDown',bubbles:true}));
 var h=[].map.call(document.querySelectorAll('h1,h2'),function(e){return e.textContent});
+var m=document.getElementById('matrix').parentNode,r=m.querySelector('th[scope=row]');m.scrollLeft=99;
+var kept=m.scrollLeft===99&&Math.abs(r.getBoundingClientRect().left-m.getBoundingClientRect().left)<2; // the name of the row stays in sight
 document.title='PROBE '+(shown===n)+' '+(document.activeElement.tagName)+' '+h.length+' '+
-[].every.call(document.images,function(i){return i.alt!==''})+' '+(document.documentElement.scrollWidth<=innerWidth)+' '+performance.getEntriesByType('resource').length;</script>
+[].every.call(document.images,function(i){return i.alt!==''})+' '+(document.documentElement.scrollWidth<=innerWidth)+' '+kept+' '+performance.getEntriesByType('resource').length;</script>
 JS
 sed "/<\/body>/{
 r $work/probe.js
@@ -26,7 +28,7 @@ d
 title=$(timeout 60 "$browser" --headless --no-sandbox --disable-gpu --window-size=500,900 --dump-dom "file://$work/probe.html" 2>/dev/null |
     grep -o '<title>[^<]*</title>' | head -n 1)
 case $title in
-    '<title>PROBE true '*' true true 0</title>') ;;
+    '<title>PROBE true '*' true true true 0</title>') ;;
     '')
         echo "skipped: the browser does not run here"
         exit 77
