@@ -28,17 +28,17 @@ double smt_tally_accuracy(const smt_tally *tally)
 double smt_tally_macro_f1(const smt_tally *tally)
 {
     double sum = 0;
-    int present = 0;
+    int counted = 0;
     for (int c = 0; c < tally->classes; c++) {
         uint32_t truth = 0, predicted = 0;
         for (int k = 0; k < tally->classes; k++) {
             truth += tally->confusion[c * tally->classes + k];
             predicted += tally->confusion[k * tally->classes + c];
         }
-        if (truth) {
-            present++;
+        if (truth + predicted) {
+            counted++;
             sum += 2.0 * tally->confusion[c * tally->classes + c] / (truth + predicted);
         }
     }
-    return present ? sum / present : (double)NAN;
+    return counted ? sum / counted : (double)NAN;
 }

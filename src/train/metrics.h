@@ -12,7 +12,7 @@ typedef struct smt_tally {
 /* logits: batch x classes; the highest one wins, the first of equals. */
 void smt_tally_add(smt_tally *tally, const float *logits, const int *truth, int batch);
 double smt_tally_accuracy(const smt_tally *tally); /* NaN without images */
-/* Mean F1 of the classes that occur among the true ones; NaN without images. */
+/* As evaluate's: the mean F1 of the classes that occur or are predicted. NaN without images. */
 double smt_tally_macro_f1(const smt_tally *tally);
 
 #endif

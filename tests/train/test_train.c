@@ -181,20 +181,20 @@ static void test_metrics(void **state)
 {
     (void)state;
     /* sklearn.metrics: y_true 0 0 0 1 1 2 2 2 2, y_pred 0 1 0 1 3 2 2 0 2,
-     * f1_score(average="macro", labels=[0, 1, 2]) = (2/3 + 1/2 + 6/7) / 3 and accuracy 6/9; class 3
-     * has no true image. */
+     * f1_score(average="macro") = (2/3 + 1/2 + 6/7 + 0) / 4 and accuracy 6/9; class 3 has no true
+     * image, class 4 is not predicted either. */
     static const int truth[] = {0, 0, 0, 1, 1, 2, 2, 2, 2},
                      predicted[] = {0, 1, 0, 1, 3, 2, 2, 0, 2};
-    uint32_t confusion[16] = {0};
-    smt_tally tally = {4, confusion};
+    uint32_t confusion[25] = {0};
+    smt_tally tally = {5, confusion};
     assert_true(isnan(smt_tally_accuracy(&tally)) && isnan(smt_tally_macro_f1(&tally)));
     for (int i = 0; i < 9; i++) {
-        float logits[4] = {0};
+        float logits[5] = {0};
         logits[predicted[i]] = 1;
         smt_tally_add(&tally, logits, &truth[i], 1);
     }
     assert_true(fabs(smt_tally_accuracy(&tally) - 6.0 / 9) < 1e-12);
-    assert_true(fabs(smt_tally_macro_f1(&tally) - (2.0 / 3 + 0.5 + 6.0 / 7) / 3) < 1e-12);
+    assert_true(fabs(smt_tally_macro_f1(&tally) - (2.0 / 3 + 0.5 + 6.0 / 7) / 4) < 1e-12);
 }
 
 static void test_learns(void **state)
