@@ -209,6 +209,9 @@ SMT_API bool smt_path_inside(const char *path, const char *folder);
 SMT_API char *smt_path_existing(const char *path);
 SMT_API char *smt_path_join(const char *folder, const char *name); /* freed with smt_free */
 SMT_API const char *smt_path_name(const char *path);               /* after the last '/' */
+/* The path, or where something is there the first free one with "-2", "-3", ... before the suffix,
+ * if those are given in order; too long a name is cut. Freed with smt_free; NULL: no memory. */
+SMT_API char *smt_path_unused(const char *path);
 /* Names in a folder, sorted by byte value, without "."
  * and ".."; each and the list freed by smt_list_free. */
 SMT_API smt_status smt_list_directory(const char *path,

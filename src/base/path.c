@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -34,6 +35,38 @@ const char *smt_path_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
     return slash ? slash + 1 : path;
+}
+
+char *smt_path_unused(const char *path)
+{
+    const char *name = smt_path_name(path), *dot = strrchr(name, '.');
+    int length = (int)strlen(name), stem = dot && dot > name ? (int)(dot - name) : length;
+    int room = NAME_MAX - (int)strlen("-2147483647") - (length - stem);
+    int cut = stem > room && room > 0 ? room : stem; /* beside a number */
+    /* Steps double until a number is free, then halve: of thousands of files with one name, each
+     * asks a few dozen times. A free one lies behind a taken one. */
+    int taken = 0, unused = 0;
+    char *found = NULL;
+    while (unused != taken + 1) {
+        int attempt = unused ? taken + (unused - taken) / 2 : taken ? 2 * taken : 1;
+        int kept = (int)(name - path) + cut;
+        char *tried = attempt == 1 && length <= NAME_MAX
+                          ? smt_strdup(path)
+                          : smt_format("%.*s-%d%s", kept, path, attempt, name + stem);
+        struct stat info;
+        if (tried && lstat(tried, &info) == 0) {
+            taken = attempt;
+            smt_free(tried);
+            continue;
+        }
+        smt_free(found);
+        found = tried;
+        if (!found) {
+            break;
+        }
+        unused = attempt;
+    }
+    return found;
 }
 
 char *smt_shell_word(const char *text)

@@ -4,7 +4,6 @@
 
 #include <semtinel/report.h>
 
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -49,28 +48,15 @@ typedef struct work {
     size_t numbered; /* overlays whose plain name was taken */
 } work;
 
-/* A name that is not taken yet: two folders may hold images of one name, and DIR the overlays of an
- * earlier model. */
-static char *free_name(work *w, const char *image)
+/* Two folders may hold images of one name, and DIR the overlays of an earlier model. */
+static char *overlay_path(work *w, const char *image)
 {
-    char *path = NULL;
-    const char *name = smt_path_name(image);
-    int length = (int)(strrchr(name, '.') ? strrchr(name, '.') - name : (long)strlen(name));
-    int room = NAME_MAX - (int)strlen("-99999.png");
-    length = length < room ? length : room;
-    for (int i = 1; i < 100000; i++) {
-        char suffix[16] = "";
-        if (i > 1) {
-            snprintf(suffix, sizeof suffix, "-%d", i);
-        }
-        path = smt_format("%s/%.*s%s.png", output, length, name, suffix);
-        if (!path || !smt_path_exists(path)) {
-            w->numbered += i > 1;
-            break;
-        }
-        smt_free(path);
-        path = NULL;
-    }
+    const char *name = smt_path_name(image), *dot = strrchr(name, '.');
+    int length = (int)(dot ? dot - name : (long)strlen(name));
+    char *plain = smt_format("%s/%.*s.png", output, length, name);
+    char *path = plain ? smt_path_unused(plain) : NULL;
+    w->numbered += path && strcmp(path, plain) != 0;
+    smt_free(plain);
     return path;
 }
 
@@ -80,7 +66,7 @@ static smt_status explain_pixels(
     const smt_classifier_info *info = smt_classifier_about(w->classifier);
     float probabilities[SMT_CLASS_MAX];
     smt_explanation explanation = {0};
-    char *path = free_name(w, file);
+    char *path = overlay_path(w, file);
     smt_status status = path ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", file);
     status =
         status ? status : smt_classifier_run(w->classifier, small->pixels, 1, probabilities, error);

@@ -7,13 +7,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define NUMBER_LENGTH 11 /* "-2147483647" */
 
 static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *where)
 {
@@ -105,39 +102,14 @@ smt_status tree_free_path(const tree *t,
                           char **path,
                           smt_error *error)
 {
-    const char *dot = strrchr(name, '.');
-    int stem = dot && dot > name ? (int)(dot - name) : (int)strlen(name);
-    int room = NAME_MAX - NUMBER_LENGTH - (int)strlen(name + stem);
-    int cut = stem > room && room > 0 ? room : stem; /* beside a number */
-    /* Steps double until a number is free, then halve: of thousands of files with one name, each
-     * asks a few dozen times. A free one lies behind a taken one. */
-    int taken = 0, unused = 0;
-    char *found = NULL;
-    while (unused != taken + 1) {
-        int attempt = unused ? taken + (unused - taken) / 2 : taken ? 2 * taken : 1;
-        char *candidate = attempt == 1 ? smt_strdup(name)
-                                       : smt_format("%.*s-%d%s", cut, name, attempt, name + stem);
-        char *whole = NULL;
-        smt_status status = candidate
-                                ? tree_path(t, split, class_name, candidate, &whole, error)
-                                : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", t->out);
-        smt_free(candidate);
-        if (status) {
-            smt_free(found);
-            return status;
-        }
-        struct stat info;
-        if (lstat(whole, &info)) {
-            unused = attempt;
-            smt_free(found);
-            found = whole;
-        } else {
-            taken = attempt;
-            smt_free(whole);
-        }
+    char *plain = NULL;
+    smt_status status = tree_path(t, split, class_name, name, &plain, error);
+    if (status) {
+        return status;
     }
-    *path = found;
-    return SMT_OK;
+    *path = smt_path_unused(plain);
+    smt_free(plain);
+    return *path ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", t->out);
 }
 
 smt_status tree_copy(const char *from, const char *to, bool link_it, smt_error *error)

@@ -19,8 +19,7 @@ smt_status tree_path(const tree *t,
                      const char *name,
                      char **path,
                      smt_error *error);
-/* A file name that no file of the folder has yet: NAME, or NAME with "-2", "-3", ... before the
- * suffix, which are given in order. */
+/* The same, of a name that no file of the folder has yet (smt_path_unused). */
 smt_status tree_free_path(const tree *t,
                           const char *split,
                           const char *class_name,
