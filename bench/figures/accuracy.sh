@@ -53,9 +53,9 @@ while read -r set start _; do
     echo "$set $start 8 test-views"
 done <"$out/jobs" | awk '!seen[$0]++' | while read -r set start views folder; do
     for seed in $seeds; do
-        tr -d ' \n' <"$out/$set-$start-$seed/$folder/metrics.json" |
-            sed -E 's/.*"accuracy":([0-9.]+).*"macro_avg":\{[^}]*"f1":([0-9.]+).*/\1 \2/'
-        echo
+        metrics=$out/$set-$start-$seed/$folder/metrics.json
+        accuracy=$(metric "$metrics" accuracy) f1=$(metric "$metrics" macro_avg.f1)
+        echo "$accuracy $f1"
     done | awk -v set="$set" -v start="$start" -v views="$views" \
         'NF {n++; a += $1; f += $2; all = all sprintf(" %.3f", $1)}
          END {printf "%-8s %-14s %-5s %-9.3f %-9.3f%s\n", set, start, views, a / n, f / n, all}'

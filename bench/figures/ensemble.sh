@@ -6,6 +6,7 @@
 # OUT is the folder that accuracy.sh filled. MEMBERS (below: names of accuracy.sh joined by +; NAME-taught is teacher.sh's network, which
 # TEACHER taught), SEEDS ("1 2 3"), SETS ("sem-a phase3"), SEMTINEL_DATA. Ensembles and evaluations that OUT holds already are not made again.
 set -euo pipefail
+. "$(dirname "$0")/weights.sh"
 semtinel=$(cd "$1" && pwd)/semtinel
 out=$(cd "$2" && pwd)
 data=$(cd "${SEMTINEL_DATA:-../shared/data}" && pwd)
@@ -15,7 +16,7 @@ usual="backbone+imagenet backbone+backbone-075 backbone+backbone-075+imagenet ba
 accuracy() { # MODEL SET PART NAME [VIEWS]
     local to=$out/$run/$4
     [ -e "$to/metrics.json" ] || "$semtinel" evaluate "$1" "$data/$2" --split "$3" -o "$to" --quiet --views "${5:-1}" >&2
-    tr -d ' \n' <"$to/metrics.json" | sed -E 's/.*"accuracy":([0-9.]+).*/\1/'
+    metric "$to/metrics.json" accuracy
 }
 printf '%-8s %-24s %-8s %-9s %s\n' set members file accuracy 'of each seed'
 for set in ${SETS:-sem-a phase3}; do

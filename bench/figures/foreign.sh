@@ -10,6 +10,7 @@
 # names are matched as 'evaluate' does, and a class that was not trained counts as other.
 set -eu
 here=$(cd "$(dirname "$0")/../.." && pwd)
+. "$here/bench/figures/weights.sh"
 semtinel=${SEMTINEL:-$here/build/semtinel}
 data=${SEMTINEL_DATA:-$here/../shared/data}
 [ $# -gt 0 ] || { sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 2; }
@@ -18,9 +19,7 @@ trap 'rm -rf "$work"' EXIT
 
 figure() { # figure MODEL SET SPLIT: accuracy (macro F1)
     "$semtinel" evaluate "$1" "$2" --split "$3" -o "$work/out" --resamples 0 --threads 1 --quiet
-    tr -d ' \n' <"$work/out/metrics.json" |
-        sed -E 's/.*"accuracy":([0-9.]+).*"macro_avg":\{[^}]*"f1":([0-9.]+).*/\1 \2/' |
-        awk '{ printf "%.3f (%.3f)", $1, $2 }'
+    printf '%.3f (%.3f)' "$(metric "$work/out/metrics.json" accuracy)" "$(metric "$work/out/metrics.json" macro_avg.f1)"
 }
 draw() { # draw SET N TURN: links to N images in $work/drawn, chosen by the hash of their path, whatever their class
     rm -rf "$work/drawn"

@@ -36,13 +36,12 @@ for set in ${SETS:-sem-a phase3}; do
 done >"$jobs"
 xargs -P "$(nproc)" -L 1 bash -c 'one "$@"' one <"$jobs"
 
-value() { tr -d ' \n' <"$1" | sed -E 's/.*"'"$2"'":([0-9.]+).*/\1/'; }
 printf '%-8s %-14s %-10s %-9s %-9s %s\n' set from file accuracy log-loss 'accuracy of each seed'
 awk '!seen[$1 $2]++ { print $1, $2 }' "$jobs" | while read -r set start; do
     for folder in test test-views int8; do
         for seed in $seeds; do
             metrics=$out/$set-$start-by-$teacher-$seed/$folder/metrics.json
-            echo "$(value "$metrics" accuracy) $(value "$metrics" log_loss)"
+            echo "$(metric "$metrics" accuracy) $(metric "$metrics" log_loss)"
         done | awk -v set="$set" -v start="$start" -v file="$folder" '
             { n++; accuracy += $1; loss += $2; all = all sprintf(" %.3f", $1) }
             END { printf "%-8s %-14s %-10s %-9.3f %-9.3f%s\n", set, start, file, accuracy / n, loss / n, all }'

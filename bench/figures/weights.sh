@@ -1,4 +1,4 @@
-# Sourced by accuracy.sh and teacher.sh: 'semtinel train' options for the names of initial weights in the tables.
+# Sourced by the scripts here: 'semtinel train' options for the names of initial weights in the tables, and reading of results.
 # shellcheck shell=bash
 
 # Adds to the array `options`. From $data, and from $IMAGENET_SEM and $IMAGENET_SEM_075 (see accuracy.sh). "even": for int8 (docs/quantisation.md).
@@ -18,3 +18,9 @@ add_start_options() { # NAME
     esac
 }
 export -f add_start_options
+
+metric() { # METRICS.JSON NAME: a number of it, such as accuracy or macro_avg.f1
+    awk -F'[ :,"]+' -v name="$2" '
+        match($0, /^ *"/) { path = RLENGTH > 3 ? outer "." $2 : $2; outer = RLENGTH > 3 ? outer : $2 }
+        path == name { print $3; exit }' "$1"
+}
