@@ -107,7 +107,7 @@ void edge_fill_tables(const edge_call *call, int32_t *multiplier, int8_t *shift)
 
 /* Strides of `t`, aligned at the last dimension, over
  * the output's 4 dimensions; 0 where it is spread. */
-static void spread(const smt_edge_tensor *t, const int32_t shape[4], int32_t stride[4])
+static void spread(const smt_edge_tensor *t, int32_t stride[4])
 {
     int32_t step = 1;
     for (int32_t d = 3; d >= 0; d--) {
@@ -116,7 +116,6 @@ static void spread(const smt_edge_tensor *t, const int32_t shape[4], int32_t str
         stride[d] = extent == 1 ? 0 : step;
         step *= extent;
     }
-    (void)shape;
 }
 
 void edge_bind_arithmetic(const edge_call *call, smt_arithmetic *p)
@@ -127,8 +126,8 @@ void edge_bind_arithmetic(const edge_call *call, smt_arithmetic *p)
         int32_t i = d - (4 - out->rank);
         p->shape[d] = i >= 0 ? out->shape[i] : 1;
     }
-    spread(a, p->shape, p->stride_a);
-    spread(b, p->shape, p->stride_b);
+    spread(a, p->stride_a);
+    spread(b, p->stride_b);
     /* Equal shapes run as one row, and a dimension that both or neither spread joins the next: long
      * rows for kernels. */
     for (int32_t d = 2; d >= 0; d--) {

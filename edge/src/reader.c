@@ -229,8 +229,7 @@ static smt_edge_status read_tensor(const smt_edge_model *model,
 /* ---- operators ----------------------------------------------------------------------------- */
 
 /* What the options table of an operator looks like: its number in the schema's union, and which
- * field holds what
- * (-1: none). NEEDED: the operator means nothing without it. */
+ * field holds what (-1: none). needed: the operator means nothing without it. */
 typedef struct layout {
     uint8_t code, options_type, needed;
     int8_t padding, stride_w, stride_h, activation, dilation_w, dilation_h, filter_w, filter_h;

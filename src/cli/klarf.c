@@ -69,7 +69,8 @@ static const cli_command command = {
     .max_operands = -1,
 };
 
-void cli_klarf_introduce(const smt_klarf *klarf)
+/* "lot.001: KLARF 1.2, 2 wafers, 120 defects, 230 images". */
+static void introduce(const smt_klarf *klarf)
 {
     const smt_klarf_info *info = smt_klarf_about(klarf);
     cli_say("%s: KLARF %s, %zu %s, %zu %s, %zu %s",
@@ -160,7 +161,7 @@ static smt_status run(char *const *paths, size_t count, size_t *lost, smt_error 
     for (size_t i = 0; i < count && !status; i++) {
         status = smt_klarf_load(paths[i], &files[i], error);
         if (!status) {
-            cli_klarf_introduce(files[i]);
+            introduce(files[i]);
         }
     }
     if (!status) {

@@ -15,9 +15,6 @@ typedef struct klarf_options {
     bool keep_unclassified;
 } klarf_options;
 
-/* "lot.001: KLARF 1.2, 2 wafers, 120 defects, 230 images". */
-void cli_klarf_introduce(const smt_klarf *klarf);
-
 /* Writes the KLARF with the model's classes to options->output. *lost: images that are not there or
  * cannot be read, each of which was named. */
 smt_status cli_klarf_classify(const smt_klarf *klarf,

@@ -52,7 +52,7 @@ static char folded(char c)
     return c == ' ' || c == '-' ? '_' : lower(c);
 }
 
-bool data_same_spelling(const char *a, const char *b)
+static bool same_spelling(const char *a, const char *b)
 {
     size_t i = 0;
     while (a[i] && b[i] && folded(a[i]) == folded(b[i])) {
@@ -109,7 +109,7 @@ int data_find_class(const smt_dataset *set, const char *name, bool synonyms)
                 smt_class_canonical(set->classes[c], own);
             }
             if (level == 0   ? strcmp(set->classes[c], name) == 0
-                : level == 1 ? data_same_spelling(set->classes[c], name)
+                : level == 1 ? same_spelling(set->classes[c], name)
                              : strcmp(own, wanted) == 0) {
                 return c;
             }

@@ -4,12 +4,9 @@
 
 #include <semtinel/data.h>
 
-/* True if the names differ in case, in '_', '-' and ' ' standing for
- * one another, or in the plural's s only. Synonyms do not count:
- * within one data set "short" and "bridge" may be two classes. */
-bool data_same_spelling(const char *a, const char *b);
-/* The class of `set` of this name, else of the same spelling (data_same_spelling), else, with
- * `synonyms`, of the same canonical name; -1: none. */
+/* The class of `set` of this name, else of one that differs in case, in '_', '-' and ' ' standing
+ * for one another, or in the plural's s only, else, with `synonyms`, of the same canonical name;
+ * -1: none. Not with synonyms within one data set: "short" and "bridge" may be two classes. */
 int data_find_class(const smt_dataset *set, const char *name, bool synonyms);
 /* Lower case, without blanks and ASCII punctuation, without the plural's s; other bytes (UTF-8)
  * stay. `out` holds SMT_CANONICAL bytes; a longer name is cut. */

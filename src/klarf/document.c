@@ -56,7 +56,8 @@ smt_status klarf_unexpected(const klarf_reader *r, token t, const char *expected
 
 /* ---- parts ---------------------------------------------------------------------------------- */
 
-char *klarf_copy(const char *text, size_t size)
+/* Without blanks at its ends, and with '_' for control characters. */
+static char *copy_of(const char *text, size_t size)
 {
     while (size && (unsigned char)*text <= ' ') {
         text++;
@@ -77,7 +78,7 @@ char *klarf_copy(const char *text, size_t size)
 
 char *klarf_text(const char *text, size_t size)
 {
-    char *copy = klarf_copy(text, size);
+    char *copy = copy_of(text, size);
     if (!copy || smt_utf8_valid(copy)) {
         return copy;
     }
@@ -127,7 +128,7 @@ klarf_add_column(const klarf_reader *r, klarf_spec *spec, token name, char type,
         return klarf_no_memory(r);
     }
     spec->columns = columns;
-    char *copy = klarf_copy(name.text, name.size);
+    char *copy = copy_of(name.text, name.size);
     if (!copy) {
         return klarf_no_memory(r);
     }
@@ -198,7 +199,7 @@ smt_status klarf_add_picture(const klarf_reader *r, size_t file, int page, token
 smt_status klarf_add_file(const klarf_reader *r, const char *name, size_t size, size_t *index)
 {
     smt_klarf *k = r->klarf;
-    char *copy = klarf_copy(name, size);
+    char *copy = copy_of(name, size);
     if (copy && k->file_count && strcmp(k->files[k->file_count - 1], copy) == 0) {
         smt_free(copy); /* named again, as before every list or with every image */
         *index = k->file_count - 1;

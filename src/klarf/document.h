@@ -100,9 +100,8 @@ smt_status klarf_cut_off(const klarf_reader *r, const char *what, size_t line);
 /* An unexpected token; for TOKEN_UNCLOSED and TOKEN_END what that means. */
 smt_status klarf_unexpected(const klarf_reader *r, token t, const char *expected);
 
-/* Without blanks at its ends, and with '_' for control characters. */
-char *klarf_copy(const char *text, size_t size);
-/* The same in UTF-8: what is not, is taken as Latin-1, in which older programs write. */
+/* Without blanks at its ends, with '_' for control characters, and in UTF-8: what is not, is taken
+ * as Latin-1, in which older programs write. */
 char *klarf_text(const char *text, size_t size);
 /* The new one's index, or SIZE_MAX: no memory. */
 size_t klarf_new_spec(smt_klarf *klarf);
