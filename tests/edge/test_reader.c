@@ -9,7 +9,7 @@
 /* An int8 network with most operators: conv -> hard-swish -> depthwise -> {mean -> mul} -> add ->
  * dense -> softmax. */
 static int8_t conv_w[4 * 3 * 3 * 1], depth_w[3 * 3 * 4], dense_w[3 * 4];
-static int32_t bias4[4] = {100, -200, 300, 0}, axes[2] = {1, 2}, shape_value[2] = {1, 4};
+static int32_t bias4[8] = {100, -200, 300, 0}, axes[2] = {1, 2}, shape_value[2] = {1, 4};
 
 static void build(tb *b)
 {
@@ -238,9 +238,131 @@ static void each_wrong_value_is_named(void **state)
     WITH(b.inputs[0] = 1, SMT_EDGE_ERR_FORMAT, "");
     WITH(b.input_count = 0, SMT_EDGE_ERR_FORMAT, "");
     WITH(b.tensors[2].type = 0, SMT_EDGE_ERR_UNSUPPORTED, "operator 0 (CONV_2D): the bias");
+    WITH((b.tensors[2].shape[0] = 8, b.tensors[2].bytes = 32),
+         SMT_EDGE_ERR_FORMAT,
+         "operator 0 (CONV_2D): the bias does not fit");
+    WITH(b.tensors[8].shape[1] = 2, SMT_EDGE_ERR_FORMAT, "operator 3 (MEAN): the output's shape");
+    WITH(b.tensors[13].scales[0] = 0.2f,
+         SMT_EDGE_ERR_UNSUPPORTED,
+         "operator 7 (RESHAPE): input and output must have the same scale");
+    WITH(b.tensors[16].zeros[0] = 0,
+         SMT_EDGE_ERR_UNSUPPORTED,
+         "operator 9 (SOFTMAX): the int8 output must");
     WITH(axes[0] = 4, SMT_EDGE_ERR_FORMAT, "operator 3 (MEAN): an axis is out of range");
     axes[0] = 1;
 #undef WITH
+}
+
+/* Border pixels, and the result beside itself. */
+static void build_joined(tb *b)
+{
+    static const int32_t pads[8] = {0, 0, 1, 1, 1, 1, 0, 0};
+    memset(b, 0, sizeof *b);
+    int in = tb_add_scaled(b, 9, 4, (int[]){1, 2, 2, 1}, NULL, 0.1f, 0);
+    int by = tb_add_tensor(b, 2, 2, (int[]){4, 2}, pads);
+    int padded = tb_add_scaled(b, 9, 4, (int[]){1, 4, 4, 1}, NULL, 0.1f, 0);
+    int joined = tb_add_scaled(b, 9, 4, (int[]){1, 4, 4, 2}, NULL, 0.1f, 0);
+    tb_add_operator(b, 34, in, by, -2, padded);
+    tb_operator *op = tb_add_operator(b, 2, padded, padded, -2, joined);
+    tb_set(op, 10, 0, 4, 3);
+    b->inputs[b->input_count++] = in;
+    b->outputs[b->output_count++] = joined;
+}
+
+static void joins_and_pads_are_checked(void **state)
+{
+    (void)state;
+    static tb b;
+    build_joined(&b);
+    b.tensors[2].shape[1] = 5;
+    expect(&b, SMT_EDGE_ERR_FORMAT, "operator 0 (PAD): the output's shape");
+    tb_free(&b);
+    build_joined(&b);
+    b.tensors[3].scales[0] = 0.2f;
+    expect(&b,
+           SMT_EDGE_ERR_UNSUPPORTED,
+           "operator 1 (CONCATENATION): inputs and output must have the same scale");
+    tb_free(&b);
+}
+
+/* A dense layer of `terms` int8 inputs, whose sums must fit int32. */
+static smt_edge_status open_dense(int terms)
+{
+    static tb b;
+    static int8_t weights[1 << 17];
+    smt_edge_model model;
+    memset(&b, 0, sizeof b);
+    int in = tb_add_scaled(&b, 9, 2, (int[]){1, terms}, NULL, 0.1f, 0);
+    int w = tb_add_scaled(&b, 9, 2, (int[]){1, terms}, weights, 0.1f, 0);
+    int out = tb_add_scaled(&b, 9, 2, (int[]){1, 1}, NULL, 0.1f, 0);
+    tb_add_operator(&b, 9, in, w, -1, out);
+    b.inputs[b.input_count++] = in;
+    b.outputs[b.output_count++] = out;
+    tb_finish(&b);
+    smt_edge_status status = smt_edge_open(b.bytes, b.size, &model, NULL);
+    tb_free(&b);
+    return status;
+}
+
+static void sums_are_limited(void **state)
+{
+    (void)state;
+    assert_int_equal(open_dense(65536), SMT_EDGE_OK);
+    assert_int_equal(open_dense(65537), SMT_EDGE_ERR_LIMIT);
+}
+
+/* What a kernel takes for constant may not be computed by the network. */
+static void computed_bias_is_refused(void **state)
+{
+    (void)state;
+    static tb b;
+    static const float weights[16];
+    memset(&b, 0, sizeof b);
+    int in = tb_add_tensor(&b, 0, 2, (int[]){1, 4}, NULL);
+    int w = tb_add_tensor(&b, 0, 2, (int[]){4, 4}, weights);
+    int bias = tb_add_tensor(&b, 0, 2, (int[]){1, 4}, NULL);
+    int out = tb_add_tensor(&b, 0, 2, (int[]){1, 4}, NULL);
+    tb_add_operator(&b, 19, in, -2, -2, bias);
+    tb_add_operator(&b, 9, in, w, bias, out);
+    b.inputs[b.input_count++] = in;
+    b.outputs[b.output_count++] = out;
+    expect(&b, SMT_EDGE_ERR_UNSUPPORTED, "operator 1 (FULLY_CONNECTED): weights and bias must be");
+    tb_free(&b);
+}
+
+static int add_conv(tb *b, int in, int filter, int channels)
+{
+    static int8_t weights[10 * 3 * 3 * 10];
+    int w = tb_add_scaled(
+        b, 9, 4, (int[]){channels, filter, filter, b->tensors[in].shape[3]}, weights, 0.01f, 0);
+    int out = tb_add_scaled(b, 9, 4, (int[]){1, 8, 8, channels}, NULL, 0.1f, 0);
+    tb_operator *op = tb_add_operator(b, 3, in, w, -1, out);
+    tb_set(op, 1, 1, 4, 1);
+    tb_set(op, 1, 2, 4, 1);
+    return out;
+}
+
+/* Input x (512 bytes) of a 3 x 3 convolution lies behind the gap of 64 that a larger tensor left
+ * above `kept`; the output, which would fit there with a lead of 64, needs one of 80: two pixels
+ * and a row of 8 channels. */
+static void writing_never_overtakes_reading(void **state)
+{
+    (void)state;
+    static tb b;
+    tb_run run;
+    memset(&b, 0, sizeof b);
+    int in = tb_add_scaled(&b, 9, 4, (int[]){1, 8, 8, 1}, NULL, 0.1f, 0);
+    int x = add_conv(&b, add_conv(&b, in, 1, 10), 1, 8);
+    int kept = add_conv(&b, x, 1, 9), out = add_conv(&b, x, 3, 8);
+    b.inputs[b.input_count++] = in;
+    b.outputs[b.output_count++] = kept;
+    b.outputs[b.output_count++] = out;
+    tb_finish(&b);
+    assert_int_equal(tb_open(&run, b.bytes, b.size, smt_edge_kernels_reference()), SMT_EDGE_OK);
+    const smt_edge_place *from = &run.plan.places[x], *to = &run.plan.places[out];
+    assert_true(from->offset >= to->offset + 80 || from->offset + 512 <= to->offset);
+    tb_close(&run);
+    tb_free(&b);
 }
 
 /* Opens, plans and runs whatever is accepted. */
@@ -374,6 +496,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(walk_tells_what_was_written, make, drop),
         cmocka_unit_test_setup_teardown(arena_one_byte_short_is_refused, make, drop),
         cmocka_unit_test(each_wrong_value_is_named),
+        cmocka_unit_test(joins_and_pads_are_checked),
+        cmocka_unit_test(sums_are_limited),
+        cmocka_unit_test(computed_bias_is_refused),
+        cmocka_unit_test(writing_never_overtakes_reading),
         cmocka_unit_test(gathered_rows_are_limited),
         cmocka_unit_test_setup_teardown(cut_files_are_refused, make, drop),
         cmocka_unit_test_setup_teardown(bit_flips_do_no_harm, make, drop),
