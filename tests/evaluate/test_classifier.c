@@ -32,13 +32,14 @@ static smt_model *make_model(int channels)
     smt_model *model = NULL;
     assert_int_equal(smt_mobilenetv3_small(&arch, 3, &graph, NULL), SMT_OK);
     assert_int_equal(smt_model_create(graph, &arch, names, CLASSES, &model, NULL), SMT_OK);
-    /* Random batch statistics, so that folding has something to fold. */
+    /* Random batch statistics, so that folding has something to fold; of smaller variances every
+     * answer would be quite sure. */
     smt_rng rng = smt_rng_seed(5, 0);
     for (int i = 0; i < model->graph->param_count; i++) {
         smt_param *p = &model->graph->params[i];
         bool variance = strstr(p->name, ".variance");
         for (size_t k = 0; !p->trainable && k < p->count; k++) {
-            p->data[k] = (float)(variance ? smt_rng_uniform(&rng, 0.02, 0.2)
+            p->data[k] = (float)(variance ? smt_rng_uniform(&rng, 0.3, 0.9)
                                           : smt_rng_uniform(&rng, -0.1, 0.1));
         }
     }
@@ -157,6 +158,59 @@ static void test_rename_and_damage(void **state)
     smt_classifier_close(&classifier);
     smt_model_destroy(&model);
     unlink("test_damage.safetensors");
+}
+
+static void quarter_turn(const uint8_t *image, uint8_t *out)
+{
+    for (int y = 0; y < SIDE; y++) {
+        for (int x = 0; x < SIDE; x++) {
+            out[x * SIDE + SIDE - 1 - y] = image[y * SIDE + x];
+        }
+    }
+}
+
+/* Eight views are the four quarter turns of the image and of its mirror image; the temperature is
+ * that of their mean. */
+static void test_views(void **state)
+{
+    (void)state;
+    smt_model *model = make_model(1);
+    smt_classifier *classifier = NULL;
+    smt_error error = {0};
+    assert_int_equal(smt_model_save(model, "test_views.safetensors", SMT_DTYPE_F32, NULL, NULL),
+                     SMT_OK);
+    assert_int_equal(smt_classifier_open("test_views.safetensors", pool, &classifier, &error),
+                     SMT_OK);
+    uint8_t view[8][SIDE * SIDE];
+    memcpy(view[0], pixels, SIDE * SIDE);
+    for (int i = 0; i < SIDE * SIDE; i++) {
+        view[4][i] = view[0][i / SIDE * SIDE + SIDE - 1 - i % SIDE];
+    }
+    for (int k = 0; k < 8; k++) {
+        if (k % 4) {
+            quarter_turn(view[k - 1], view[k]);
+        }
+    }
+    float each[8 * CLASSES], got[CLASSES];
+    assert_int_equal(smt_classifier_run(classifier, view[0], 8, each, &error), SMT_OK);
+    const smt_decision decision = {.temperature = 0.5f, .views = 8};
+    smt_classifier_decide(classifier, &decision);
+    assert_int_equal(smt_classifier_run(classifier, pixels, 1, got, &error), SMT_OK);
+    double wanted[CLASSES], sum = 0;
+    for (int c = 0; c < CLASSES; c++) {
+        double mean = 0;
+        for (int k = 0; k < 8; k++) {
+            mean += (double)each[k * CLASSES + c] / 8;
+        }
+        wanted[c] = mean * mean;
+        sum += wanted[c];
+    }
+    for (int c = 0; c < CLASSES; c++) {
+        assert_true(fabs((double)got[c] - wanted[c] / sum) < 1e-6);
+    }
+    smt_classifier_close(&classifier);
+    smt_model_destroy(&model);
+    unlink("test_views.safetensors");
 }
 
 /* A checkpoint remembers images: those it has seen are
@@ -372,6 +426,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_roads),
                                        cmocka_unit_test(test_refuses),
                                        cmocka_unit_test(test_rename_and_damage),
+                                       cmocka_unit_test(test_views),
                                        cmocka_unit_test(test_familiarity),
                                        cmocka_unit_test(test_familiarity_of_many),
                                        cmocka_unit_test(test_depths),

@@ -542,6 +542,9 @@ static void test_familiarity(void **state)
     assert_true(back.watches);
     assert_float_equal(back.least_familiarity, d.least_familiarity, 1e-3);
     smt_free(text);
+    const smt_decision_options all = {.keep_temperature = true, .unfamiliar = 1};
+    assert_int_equal(smt_decision_fit(&e, &all, &d, &c, &error), SMT_OK);
+    assert_float_equal(d.least_familiarity, IMAGES - 1, 0);
     familiarity[7] = NAN;
     assert_int_equal(smt_decision_fit(&e, &options, &d, &c, &error), SMT_ERR_UNSUPPORTED);
 }

@@ -97,6 +97,12 @@ static void changes_cells_and_lookup(void **state)
     assert_non_null(strstr(after, "ClassLookup 4\n"));
     assert_non_null(strstr(after, "residue\"\n  7 \"particle\";"));
     smt_free(after);
+    /* Two classes of one number share its row. */
+    const int alike[] = {7, 7, SMT_KLARF_NONE, SMT_KLARF_NONE};
+    after = rewritten(klarf, "CLASSNUMBER", classes, 4, alike, two, NULL);
+    assert_non_null(strstr(after, "ClassLookup 4\n"));
+    assert_non_null(strstr(after, "residue\"\n  7 \"bridge\";"));
+    smt_free(after);
     smt_klarf_destroy(&klarf);
     smt_free(expected);
 }
@@ -170,6 +176,25 @@ static void leaves_zero_alone(void **state)
                         "FileVersion 1 2;ClassLookup 3 0 \"clean\" 5 \"open\"\n 8 \"clean\";"
                         "DefectRecordSpec 2 DEFECTID CLASSNUMBER;DefectList 1 8;EndOfFile;");
     smt_free(after);
+    smt_klarf_destroy(&klarf);
+}
+
+/* Behind the largest int no number is free. */
+static void runs_out_of_numbers(void **state)
+{
+    (void)state;
+    static const char text[] = "FileVersion 1 2;ClassLookup 1 2147483647 \"open\";DefectRecordSpec "
+                               "2 DEFECTID CLASSNUMBER;DefectList 1 0;EndOfFile;";
+    smt_klarf *klarf = parsed(text, sizeof text - 1);
+    const int answer[] = {0};
+    smt_klarf_answers answers = {
+        .column = "CLASSNUMBER", .classes = classes, .class_count = 4, .answer = answer};
+    char *after = NULL;
+    size_t size = 0;
+    smt_error error = {0};
+    assert_int_equal(smt_klarf_rewrite(klarf, &answers, &after, &size, NULL, &error),
+                     SMT_ERR_LIMIT);
+    assert_non_null(strstr(error.message, "give class 'bridge' one"));
     smt_klarf_destroy(&klarf);
 }
 
@@ -324,6 +349,7 @@ int main(void)
         cmocka_unit_test(adds_a_lookup),
         cmocka_unit_test(changes_trees),
         cmocka_unit_test(leaves_zero_alone),
+        cmocka_unit_test(runs_out_of_numbers),
         cmocka_unit_test(replaces_quoted_cells),
         cmocka_unit_test(ends_the_last_row),
         cmocka_unit_test(keeps_other_columns),
