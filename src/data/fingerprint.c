@@ -10,6 +10,8 @@
  * square only permute the frequencies: (u, v) -> (+-u, +-v) or (+-v, +-u). */
 #include "data/fingerprint.h"
 
+#include "base/vector.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -20,10 +22,13 @@
 
 static const double pi = 3.14159265358979323846;
 
-/* In-place radix-2 transform of `size` points along the first axis of [size][width], real and
- * imaginary parts apart, so that the inner loop runs over the width. sign -1: forward, +1: inverse
- * without the factor 1 / size. */
-static void transform_axis(float *re, float *im, int size, int width, int sign)
+typedef struct waves {
+    float cosine[N / 2], sine[N / 2];
+} waves;
+
+/* In-place radix-2 transform of `size` points along the first axis of [size][size], real and
+ * imaginary parts apart, so that the inner loops run over the second. */
+static SMT_VECTOR_CLONES void transform_axis(float *re, float *im, int size, const waves *w)
 {
     for (int i = 1, j = 0; i < size; i++) {
         int bit = size >> 1;
@@ -32,24 +37,22 @@ static void transform_axis(float *re, float *im, int size, int width, int sign)
         }
         j ^= bit;
         if (i < j) {
-            for (int x = 0; x < width; x++) {
-                float r = re[i * width + x], m = im[i * width + x];
-                re[i * width + x] = re[j * width + x];
-                im[i * width + x] = im[j * width + x];
-                re[j * width + x] = r;
-                im[j * width + x] = m;
+            for (int x = 0; x < size; x++) {
+                float r = re[i * size + x], m = im[i * size + x];
+                re[i * size + x] = re[j * size + x];
+                im[i * size + x] = im[j * size + x];
+                re[j * size + x] = r;
+                im[j * size + x] = m;
             }
         }
     }
     for (int half = 1; half < size; half *= 2) {
         for (int k = 0; k < half; k++) {
-            double angle = sign * pi * k / half;
-            float wr = (float)cos(angle), wi = (float)sin(angle);
+            float wr = w->cosine[k * (size / 2 / half)], wi = w->sine[k * (size / 2 / half)];
             for (int i = k; i < size; i += 2 * half) {
-                float *restrict ar = re + i * width, *restrict ai = im + i * width;
-                float *restrict br = re + (i + half) * width, *restrict bi =
-                                                                  im + (i + half) * width;
-                for (int x = 0; x < width; x++) {
+                float *restrict ar = re + i * size, *restrict ai = im + i * size;
+                float *restrict br = re + (i + half) * size, *restrict bi = im + (i + half) * size;
+                for (int x = 0; x < size; x++) {
                     float tr = wr * br[x] - wi * bi[x], ti = wr * bi[x] + wi * br[x];
                     br[x] = ar[x] - tr;
                     bi[x] = ai[x] - ti;
@@ -72,16 +75,22 @@ static void transpose(float *a, int size)
     }
 }
 
-/* Leaves the result transposed. */
+/* Leaves the result transposed. sign -1: forward, +1: inverse without the factor 1 / size^2. */
 static void transform(float *re, float *im, int size, int sign)
 {
-    transform_axis(re, im, size, size, sign);
+    waves w = {0};
+    for (int k = 0; k < size / 2; k++) {
+        double angle = sign * pi * k / (size / 2);
+        w.cosine[k] = (float)cos(angle);
+        w.sine[k] = (float)sin(angle);
+    }
+    transform_axis(re, im, size, &w);
     transpose(re, size);
     transpose(im, size);
-    transform_axis(re, im, size, size, sign);
+    transform_axis(re, im, size, &w);
 }
 
-void print_make(const smt_image *thumbnail, fingerprint *out)
+void print_make(const smt_image *thumbnail, fingerprint *out, float *shape)
 {
     float re[N * N], im[N * N] = {0}, hann[N];
     double mean = 0;
@@ -105,8 +114,8 @@ void print_make(const smt_image *thumbnail, fingerprint *out)
             int at = ((u + N) % N) * N + v; /* transposed */
             float length = sqrtf(re[at] * re[at] + im[at] * im[at]);
             if (length > 1e-3f) {
-                out->phase[v][u + PRINT_BAND][0] = re[at] / length;
-                out->phase[v][u + PRINT_BAND][1] = im[at] / length;
+                out->cosine[v][u + PRINT_BAND] = re[at] / length;
+                out->sine[v][u + PRINT_BAND] = im[at] / length;
             }
         }
     }
@@ -123,114 +132,125 @@ void print_make(const smt_image *thumbnail, fingerprint *out)
                 int at = places[k][0] * N + places[k][1];
                 sum += re[at] * re[at] + im[at] * im[at];
             }
-            out->shape[n] = logf(sum + 1);
+            shape[n] = logf(sum + 1);
             radius[n] = 0.5f * logf((float)(u * u + v * v));
             sx += (double)radius[n];
-            sy += (double)out->shape[n];
+            sy += (double)shape[n];
             sxx += (double)(radius[n] * radius[n]);
-            sxy += (double)(radius[n] * out->shape[n]);
+            sxy += (double)(radius[n] * shape[n]);
             n++;
         }
     }
     double slope = (sxy - sx * sy / n) / (sxx - sx * sx / n), level = (sy - slope * sx) / n,
            square = 0;
     for (int i = 0; i < n; i++) {
-        out->shape[i] -= (float)(level + slope * (double)radius[i]);
-        square += (double)(out->shape[i] * out->shape[i]);
+        shape[i] -= (float)(level + slope * (double)radius[i]);
+        square += (double)(shape[i] * shape[i]);
     }
     float scale = square > 0 ? (float)(1 / sqrt(square)) : 0;
     for (int i = 0; i < n; i++) {
-        out->shape[i] *= scale;
+        shape[i] *= scale;
     }
-    out->usable = square > 0;
 }
 
-float print_shape_product(const fingerprint *a, const fingerprint *b)
+typedef struct phase_row {
+    float re[PRINT_COLUMNS], im[PRINT_COLUMNS];
+} phase_row;
+
+/* Phases of b at (-15 .. 15, v) after a symmetry that does not transpose. */
+static void row_mirrored(const fingerprint *b, int symmetry, int v, phase_row *out)
 {
-    /* Sixteen partial sums: a fixed order that vectorises without reordering by the compiler. */
-    float sums[16] = {0};
-    for (int i = 0; i < PRINT_SHAPE_PADDED; i += 16) {
-        for (int k = 0; k < 16; k++) {
-            sums[k] += a->shape[i + k] * b->shape[i + k];
-        }
+    bool conjugate = v && symmetry & 2;
+    int step = !(symmetry & 1) == conjugate ? -1 : 1;
+    float sign = conjugate ? -1 : 1;
+    for (int u = -PRINT_BAND; u <= PRINT_BAND; u++) {
+        out->re[u + PRINT_BAND] = b->cosine[v][PRINT_BAND + step * u];
+        out->im[u + PRINT_BAND] = sign * b->sine[v][PRINT_BAND + step * u];
     }
-    float total = 0;
-    for (int k = 0; k < 16; k++) {
-        total += sums[k];
-    }
-    return total;
 }
 
-/* Phase of b at (u, v) after the symmetry. */
-static void phase_at(const fingerprint *b, int symmetry, int u, int v, float *re, float *im)
+/* The same after one that does. */
+static void row_transposed(const fingerprint *b, int symmetry, int v, phase_row *out)
 {
+    int column = symmetry & 1 ? -v : v, step = symmetry & 2 ? -1 : 1;
+    out->re[PRINT_BAND] = b->cosine[0][PRINT_BAND + column];
+    out->im[PRINT_BAND] = b->sine[0][PRINT_BAND + column];
+    for (int u = 1; u <= PRINT_BAND; u++) {
+        out->re[PRINT_BAND + step * u] = b->cosine[u][PRINT_BAND + column];
+        out->im[PRINT_BAND + step * u] = b->sine[u][PRINT_BAND + column];
+        out->re[PRINT_BAND - step * u] = b->cosine[u][PRINT_BAND - column];
+        out->im[PRINT_BAND - step * u] = -b->sine[u][PRINT_BAND - column];
+    }
+}
+
+/* a's row v times the conjugate of b's. */
+static void
+cross_row(const fingerprint *a, const fingerprint *b, int symmetry, int v, phase_row *out)
+{
+    phase_row other;
     if (symmetry & 4) {
-        int t = u;
-        u = v;
-        v = t;
+        row_transposed(b, symmetry, v, &other);
+    } else {
+        row_mirrored(b, symmetry, v, &other);
     }
-    u = symmetry & 1 ? -u : u;
-    v = symmetry & 2 ? -v : v;
-    float sign = 1;
-    if (v < 0) {
-        u = -u;
-        v = -v;
-        sign = -1;
+    const float *ar = a->cosine[v], *ai = a->sine[v];
+    for (int i = 0; i < PRINT_COLUMNS; i++) {
+        out->re[i] = ar[i] * other.re[i] + ai[i] * other.im[i];
+        out->im[i] = ai[i] * other.re[i] - ar[i] * other.im[i];
     }
-    *re = b->phase[v][u + PRINT_BAND][0];
-    *im = sign * b->phase[v][u + PRINT_BAND][1];
 }
 
 /* The correlation surfaces of two symmetries at once, one in the real, one in the imaginary part.
  * second < 0: none. */
-static void correlate(const fingerprint *a,
-                      const fingerprint *b,
-                      int first,
-                      int second,
-                      int size,
-                      float *re,
-                      float *im)
+static SMT_VECTOR_CLONES void correlate(const fingerprint *a,
+                                        const fingerprint *b,
+                                        int first,
+                                        int second,
+                                        int size,
+                                        float *re,
+                                        float *im)
 {
     memset(re, 0, sizeof *re * (size_t)(size * size));
     memset(im, 0, sizeof *im * (size_t)(size * size));
-    for (int k = 0; k < 2; k++) {
-        int symmetry = k ? second : first;
-        if (symmetry < 0) {
-            continue;
+    for (int v = 0; v <= PRINT_BAND; v++) {
+        phase_row one, two = {0};
+        cross_row(a, b, first, v, &one);
+        if (second >= 0) {
+            cross_row(a, b, second, v, &two);
         }
-        for (int v = 0; v <= PRINT_BAND; v++) {
-            for (int u = v ? -PRINT_BAND : 1; u <= PRINT_BAND; u++) {
-                float br, bi;
-                phase_at(b, symmetry, u, v, &br, &bi);
-                float ar = a->phase[v][u + PRINT_BAND][0], ai = a->phase[v][u + PRINT_BAND][1];
-                float cr = ar * br + ai * bi, ci = ai * br - ar * bi;
-                int here = v * size + (u + size) % size;
-                int there = ((size - v) % size) * size + (size - u) % size;
-                if (k == 0) {
-                    re[here] += cr;
-                    im[here] += ci;
-                    re[there] += cr;
-                    im[there] -= ci;
-                } else { /* times i */
-                    re[here] -= ci;
-                    im[here] += cr;
-                    re[there] += ci;
-                    im[there] += cr;
-                }
-            }
+        /* F + i G here, conj(F) + i conj(G) at the opposite frequency. */
+        float *here_re = re + v * size, *here_im = im + v * size;
+        float *there_re = re + (size - v) % size * size, *there_im = im + (size - v) % size * size;
+        for (int u = v ? -PRINT_BAND : 1; u <= PRINT_BAND; u++) {
+            int i = u + PRINT_BAND, here = u & (size - 1), there = -u & (size - 1);
+            here_re[here] = one.re[i] - two.im[i];
+            here_im[here] = one.im[i] + two.re[i];
+            there_re[there] = one.re[i] + two.im[i];
+            there_im[there] = two.re[i] - one.im[i];
         }
     }
     transform(re, im, size, 1);
 }
 
-static float peak_of(const float *surface, int size, int *at)
+static SMT_VECTOR_CLONES float peak_of(const float *surface, int size)
 {
-    int best = 0;
-    for (int i = 1; i < size * size; i++) {
-        best = surface[i] > surface[best] ? i : best;
+    float most[16];
+    memcpy(most, surface, sizeof most);
+    for (int i = 16; i < size * size; i += 16) {
+        for (int k = 0; k < 16; k++) {
+            most[k] = surface[i + k] > most[k] ? surface[i + k] : most[k];
+        }
     }
-    *at = best;
-    return surface[best] / (float)(PRINT_COLUMNS * PRINT_COLUMNS - 1);
+    for (int k = 1; k < 16; k++) {
+        most[0] = most[k] > most[0] ? most[k] : most[0];
+    }
+    return most[0];
+}
+
+/* As a share of the highest peak that a copy has. */
+static float share_of(float peak)
+{
+    return peak / (float)(PRINT_COLUMNS * PRINT_COLUMNS - 1);
 }
 
 /* Keeps sorted[0 .. count) in rising order. */
@@ -309,10 +329,13 @@ static void compare_pixels(
 static void refine(const fingerprint *a, const fingerprint *b, int symmetry, print_match *out)
 {
     float re[N * N], im[N * N];
-    int at;
     *out = (print_match){.symmetry = symmetry};
     correlate(a, b, symmetry, -1, N, re, im);
-    float phase = peak_of(re, N, &at);
+    float peak = peak_of(re, N), phase = share_of(peak);
+    int at = 0;
+    while (re[at] != peak) {
+        at++;
+    }
     /* Transposed surface: at = x N + y. Mirroring the array turns index i into 63 - i, that is -i
      * shifted by one. */
     int x = at / N, y = at % N;
@@ -333,11 +356,10 @@ void print_compare(const fingerprint *a, const fingerprint *b, float least, prin
     float re[COARSE * COARSE], im[COARSE * COARSE];
     /* A shift by half a pixel of the coarse grid lowers a peak to sinc(1/2)^2 = 0.41 of it. */
     const float enough = 0.4f * (2 * least - 1);
-    int at;
     *out = (print_match){0};
     for (int symmetry = 0; symmetry < 8; symmetry += 2) {
         correlate(a, b, symmetry, symmetry + 1, COARSE, re, im);
-        float peaks[2] = {peak_of(re, COARSE, &at), peak_of(im, COARSE, &at)};
+        float peaks[2] = {share_of(peak_of(re, COARSE)), share_of(peak_of(im, COARSE))};
         for (int k = 0; k < 2; k++) {
             print_match match;
             if (peaks[k] < enough) {

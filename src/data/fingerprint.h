@@ -15,18 +15,15 @@ enum {
 };
 
 typedef struct fingerprint {
-    /* Log amplitudes, averaged over the 8 symmetries, the fall with
-     * frequency removed, unit length: blind to turns, mirroring, shifts,
-     * brightness and contrast. Finds candidates by inner product. */
-    float shape[PRINT_SHAPE_PADDED];
-    /* Unit phases, [v][u + 15]: cosine, sine. */
-    float phase[PRINT_ROWS][PRINT_COLUMNS][2];
+    /* Of the phases, [v][u + 15]. */
+    float cosine[PRINT_ROWS][PRINT_COLUMNS], sine[PRINT_ROWS][PRINT_COLUMNS];
     uint8_t thumbnail[PRINT_SIDE * PRINT_SIDE];
-    bool usable; /* false: without content, or not read */
 } fingerprint;
 
-void print_make(const smt_image *thumbnail, fingerprint *out);
-float print_shape_product(const fingerprint *a, const fingerprint *b);
+/* shape: PRINT_SHAPE_PADDED log amplitudes, averaged over the 8 symmetries, the fall with frequency
+ * removed, unit length (0 where there is no content): blind to turns, mirroring, shifts, brightness
+ * and contrast. Finds candidates by inner product. */
+void print_make(const smt_image *thumbnail, fingerprint *out, float *shape);
 
 typedef struct print_match {
     float similarity;  /* mean of phase and correlation, or the agreement if it is larger */

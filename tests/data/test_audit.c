@@ -26,7 +26,8 @@ static void make_print(const smt_image *image, fingerprint *out)
 {
     smt_image thumbnail;
     assert_int_equal(smt_image_resize(image, PRINT_SIDE, PRINT_SIDE, &thumbnail, NULL), SMT_OK);
-    print_make(&thumbnail, out);
+    float shape[PRINT_SHAPE_PADDED];
+    print_make(&thumbnail, out, shape);
     smt_image_free(&thumbnail);
 }
 
