@@ -358,6 +358,12 @@ static void foreign(onnx_builder *b, Onnx__NodeProto *node)
     node->domain = domain;
 }
 
+static void clip(onnx_builder *b, Onnx__NodeProto *node)
+{
+    onnx_attribute_float(b, node, "min", 0);
+    onnx_attribute_float(b, node, "max", 3);
+}
+
 static void test_bad_nodes(void **state)
 {
     (void)state;
@@ -367,6 +373,64 @@ static void test_bad_nodes(void **state)
     assert_node_refused("Conv", dilate, "dilation 2");
     assert_node_refused("Conv", stride, "strides");
     assert_node_refused("Conv", missing_weight, "constant");
+    assert_node_refused("Clip", clip, "0 .. 6 is read");
+}
+
+/* Constants behind a convolution go into it: ((3 x + 1 - 5) / 2 - 4) / sqrt(variance + 1e-5) * 6 +
+ * 7, the variance being 0. */
+static void test_folded_constants(void **state)
+{
+    (void)state;
+    smt_error error = {0};
+    onnx_builder *b = NULL;
+    smt_model *model = NULL;
+    char path[] = "/tmp/semtinel-onnx-XXXXXX";
+    int descriptor = mkstemp(path);
+    assert_true(descriptor >= 0);
+    close(descriptor);
+    assert_int_equal(onnx_builder_create(path, &b, &error), SMT_OK);
+    onnx_graph_input(b, "input", (smt_shape){8, 8, 1});
+    const struct {
+        const char *name;
+        int rank;
+        float value;
+    } constants[] = {{"weight", 4, 3},
+                     {"bias", 1, 1},
+                     {"five", 0, 5},
+                     {"two", 0, 2},
+                     {"gamma", 1, 6},
+                     {"beta", 1, 7},
+                     {"mean", 1, 4},
+                     {"variance", 1, 0}};
+    const int64_t dim[4] = {1, 1, 1, 1};
+    for (size_t i = 0; i < sizeof constants / sizeof *constants; i++) {
+        onnx_floats(b, constants[i].name, "", constants[i].rank, dim, &constants[i].value);
+    }
+    onnx_node(b, "Conv", "conv", (const char *[]){"input", "weight", "bias"}, 3);
+    onnx_node(b, "Sub", "less", (const char *[]){"conv", "five"}, 2);
+    onnx_node(b, "Div", "half", (const char *[]){"less", "two"}, 2);
+    onnx_node(b,
+              "BatchNormalization",
+              "norm",
+              (const char *[]){"half", "gamma", "beta", "mean", "variance"},
+              5);
+    onnx_node(b, "GlobalAveragePool", "pool", (const char *[]){"norm"}, 1);
+    onnx_node(b, "Flatten", "flat", (const char *[]){"pool"}, 1);
+    onnx_graph_output(b, "flat", "out", 1);
+    assert_int_equal(onnx_save(b, path), SMT_OK);
+    if (smt_onnx_read(path, &model, &error)) {
+        fail_msg("%s", error.message);
+    }
+    const smt_node *conv = &model->graph->nodes[1];
+    assert_int_equal(conv->op, SMT_OP_CONV);
+    float weight = model->graph->params[conv->param[SMT_WEIGHT]].data[0],
+          bias = model->graph->params[conv->param[SMT_BIAS]].data[0];
+    float scale = 6 / sqrtf(1e-5f);
+    assert_true(fabsf(weight / (1.5f * scale) - 1) < 1e-5f);
+    assert_true(fabsf(bias / (-6 * scale + 7) - 1) < 1e-5f);
+    smt_model_destroy(&model);
+    onnx_builder_destroy(&b);
+    unlink(path);
 }
 
 /* Functions that no node calls do not matter, whatever is in them. */
@@ -491,6 +555,7 @@ int main(void)
         cmocka_unit_test(test_quantised),
         cmocka_unit_test(test_wrong_files),
         cmocka_unit_test(test_bad_nodes),
+        cmocka_unit_test(test_folded_constants),
         cmocka_unit_test(test_functions),
         cmocka_unit_test(test_bad_tensors),
         cmocka_unit_test(test_nesting),

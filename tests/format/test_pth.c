@@ -89,17 +89,17 @@ static void test_pickles(void **state)
     REFUSED("\x80\x02X\xff\xff\xff\xff", "cut or damaged");
 }
 
-/* Two floats that begin 2^63 - 1 floats into their storage, 2^30 apart. */
-static void test_far_offset(void **state)
+/* A file of one tensor, called `name`, in a storage of two floats, 1 and 2: pickled are the place
+ * where it begins, its shape and its strides. */
+#define TENSOR(name_length, name, offset, shape, stride)                                           \
+    "\x80\x02}X" name_length "\0\0\0" name "ctorch._utils\n_rebuild_tensor_v2\n"                   \
+    "((X\7\0\0\0storagectorch\nFloatStorage\nX\1\0\0\0"                                            \
+    "0X\3\0\0\0cpuK\2tQ" offset shape "\x85" stride "\x85\x89"                                     \
+    "ccollections\nOrderedDict\n)RtRs."
+
+static smt_status
+load_made(const char *text, size_t size, smt_tensor_file **tensors, smt_error *error)
 {
-    (void)state;
-    static const char data[] = "\x80\x02}X\1\0\0\0w"
-                               "ctorch._utils\n_rebuild_tensor_v2\n"
-                               "((X\7\0\0\0storagectorch\nFloatStorage\nX\1\0\0\0"
-                               "0X\3\0\0\0cpuK\2tQ"
-                               "\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f"
-                               "K\2\x85\x8a\4\0\0\0\x40\x85\x89"
-                               "ccollections\nOrderedDict\n)RtRs.";
     static const float floats[2] = {1, 2};
     char path[] = "/tmp/semtinel-pth-XXXXXX";
     int made = mkstemp(path);
@@ -107,14 +107,44 @@ static void test_far_offset(void **state)
     close(made);
     zip_t *zip = zip_open(path, ZIP_TRUNCATE, NULL);
     assert_non_null(zip);
-    zip_file_add(zip, "a/data.pkl", zip_source_buffer(zip, data, sizeof data - 1, 0), 0);
+    zip_file_add(zip, "a/data.pkl", zip_source_buffer(zip, text, size, 0), 0);
     zip_file_add(zip, "a/data/0", zip_source_buffer(zip, floats, sizeof floats, 0), 0);
     assert_int_equal(zip_close(zip), 0);
+    smt_status status = smt_pth_load(path, tensors, error);
+    remove(path);
+    return status;
+}
+
+/* Two floats that begin 2^63 - 1 floats into their storage, 2^30 apart; one float more than the
+ * storage has. */
+static void test_far_offset(void **state)
+{
+    (void)state;
+    static const char far[] =
+        TENSOR("\1", "w", "\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f", "K\2", "\x8a\4\0\0\0\x40");
+    static const char longer[] = TENSOR("\1", "w", "K\0", "K\3", "K\1");
     smt_error error = {0};
     smt_tensor_file *tensors = NULL;
-    assert_int_equal(smt_pth_load(path, &tensors, &error), SMT_ERR_FORMAT);
+    assert_int_equal(load_made(far, sizeof far - 1, &tensors, &error), SMT_ERR_FORMAT);
     assert_non_null(strstr(error.message, "'w' has a bad shape"));
-    remove(path);
+    assert_int_equal(load_made(longer, sizeof longer - 1, &tensors, &error), SMT_ERR_FORMAT);
+    assert_non_null(strstr(error.message, "'w' reaches to element 2"));
+}
+
+/* A network that DataParallel held has "module." before every name. */
+static void test_module_prefix(void **state)
+{
+    (void)state;
+    static const char text[] = TENSOR("\x8", "module.w", "K\0", "K\2", "K\1");
+    smt_error error = {0};
+    smt_tensor_file *tensors = NULL;
+    if (load_made(text, sizeof text - 1, &tensors, &error)) {
+        fail_msg("%s", error.message);
+    }
+    const smt_tensor *w = smt_tensor_file_find(tensors, "w");
+    assert_non_null(w);
+    assert_memory_equal(w->data, ((const float[]){1, 2}), 2 * sizeof(float));
+    smt_tensor_file_destroy(&tensors);
 }
 
 static smt_status read_file(const char *name, const void *data, size_t size, smt_error *error)
@@ -186,6 +216,7 @@ int main(void)
         cmocka_unit_test(test_tensors),
         cmocka_unit_test(test_pickles),
         cmocka_unit_test(test_far_offset),
+        cmocka_unit_test(test_module_prefix),
         cmocka_unit_test(test_cut),
         cmocka_unit_test(test_changed),
         cmocka_unit_test(test_one_name_twice),
