@@ -482,15 +482,17 @@ static void adds_and_keeps_apart(void **state)
     }
     smt_dataset_destroy(&set);
 
-    /* So with a val/ folder, of which nothing moves. */
+    /* So with a val/ folder, of which nothing moves, nor an image of its own that is in both. */
     made_new_image(own, "val/clean/0.png", 15);
     made_new_image(own, "train/bridge/0.png", 0);
+    made_new_image(own, "train/clean/0.png", 15);
     assert_int_equal(smt_dataset_scan(own, &set, NULL), SMT_OK);
-    assert_int_equal(set->sample_count, 2);
+    assert_int_equal(set->sample_count, 3);
     assert_int_equal(smt_dataset_add(set, other, NULL), SMT_OK);
     assert_int_equal(smt_dataset_leave_out_copies(set, pool, NULL), SMT_OK);
     assert_int_equal(set->samples[0].split, SMT_SPLIT_TRAIN);
-    assert_int_equal(set->samples[1].split, SMT_SPLIT_VAL);
+    assert_int_equal(set->samples[1].split, SMT_SPLIT_TRAIN);
+    assert_int_equal(set->samples[2].split, SMT_SPLIT_VAL);
     assert_int_equal(count_added(set, 0, SMT_SPLIT_TRAIN), 20);
     assert_int_equal(count_added(set, 1, SMT_SPLIT_TRAIN), 19);
     smt_dataset_destroy(&set);
@@ -504,7 +506,7 @@ static void adds_and_keeps_apart(void **state)
     made_new_image(other, "unheard/1.png", 1);
     assert_int_equal(smt_dataset_add(set, other, &error), SMT_ERR_ARGUMENT);
     assert_non_null(strstr(error.message, "none of its folders"));
-    assert_int_equal(set->sample_count, 2);
+    assert_int_equal(set->sample_count, 3);
     smt_dataset_destroy(&set);
     made_remove(own);
     made_remove(other);
