@@ -136,9 +136,10 @@ static void show_progress(void *context, const char *label, size_t done, size_t 
         return;
     }
     if (label != progress_label || done <= progress_base) { /* begins, perhaps once more */
+        progress_last = label == progress_label ? progress_last : now;
         progress_label = label;
         progress_base = progress_done = done;
-        progress_start = progress_last = now;
+        progress_start = now;
     }
     /* Threads may report out of order. */
     progress_done = done > progress_done ? done : progress_done;

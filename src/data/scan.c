@@ -181,7 +181,9 @@ static smt_status scan_class(scan *s, const char *folder, const char *class_name
         }
         if (kind == ENTRY_FOLDER) {
             s->nested = s->nested ? s->nested : smt_strdup(folder);
-            ignore(s, path, "a folder inside a class folder");
+            ignore(s,
+                   path,
+                   "a folder inside a class folder; move its images up, or make it a class folder");
         } else if (kind == ENTRY_STRAY) {
             ignore(s, path, "not an image file (png, jpg, tif, bmp)");
         }

@@ -4,6 +4,7 @@
 
 #include <semtinel/split.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- fingerprint ----------------------------------------------------------------------------- */
@@ -33,6 +34,78 @@ fingerprint_of(const smt_dataset *dataset, const bool *wanted, const smt_file_su
     return hash;
 }
 
+/* ---- copies ---------------------------------------------------------------------------------- */
+
+typedef struct file {
+    uint64_t content; /* size and CRC-32 */
+    size_t sample;
+} file;
+
+static int by_content(const void *a, const void *b)
+{
+    const file *x = a, *y = b;
+    if (x->content != y->content) {
+        return x->content < y->content ? -1 : 1;
+    }
+    return (x->sample > y->sample) - (x->sample < y->sample);
+}
+
+/* Copies of one file in two classes: a wrong label. Copies in both parts: an example that is known.
+ * False: no memory. */
+static bool warn_of_copies(const smt_dataset *set, const bool *wanted, const smt_file_sum *sums)
+{
+    file *files = smt_alloc(set->sample_count + 1, sizeof *files);
+    size_t count = 0, labels = 0, parts = 0;
+    const smt_sample *label_pair[2] = {NULL}, *part_pair[2] = {NULL};
+    for (size_t i = 0; files && i < set->sample_count; i++) {
+        if (wanted[i] && sums[i].read) {
+            files[count++] = (file){((uint64_t)sums[i].size << 32) ^ sums[i].crc, i};
+        }
+    }
+    if (files) {
+        qsort(files, count, sizeof *files, by_content);
+    }
+    for (size_t i = 0, first = 0; i < count; i++) {
+        first = i && files[i].content == files[i - 1].content ? first : i;
+        const smt_sample *a = &set->samples[files[first].sample];
+        const smt_sample *b = &set->samples[files[i].sample];
+        if (a->class_index != b->class_index && !labels++) {
+            label_pair[0] = a;
+            label_pair[1] = b;
+        }
+        if ((a->split == SMT_SPLIT_VAL) != (b->split == SMT_SPLIT_VAL) && !parts++) {
+            part_pair[0] = a;
+            part_pair[1] = b;
+        }
+    }
+    smt_free(files);
+    if (labels) {
+        smt_log(SMT_LOG_WARNING,
+                "%s: %zu %s of a file in another class, %s and %s for one: a label is wrong "
+                "('semtinel audit %s' lists them)",
+                set->root,
+                labels,
+                smt_plural(labels, "image is a copy", "images are copies"),
+                label_pair[0]->path,
+                label_pair[1]->path,
+                set->root);
+    }
+    if (parts) {
+        smt_log(
+            SMT_LOG_WARNING,
+            "%s: %zu %s of a file in the other part, %s and %s for one: validation looks better "
+            "than it is ('semtinel split' keeps copies together)",
+            set->root,
+            parts,
+            smt_plural(parts, "image is a copy", "images are copies"),
+            part_pair[0]->path,
+            part_pair[1]->path);
+    }
+    return files != NULL;
+}
+
+/* ---- the two parts --------------------------------------------------------------------------- */
+
 /* The fingerprint, and the marks of the two parts. */
 static smt_status
 take_fingerprint(smt_train_data *d, const bool *wanted, smt_pool *pool, smt_error *error)
@@ -45,15 +118,13 @@ take_fingerprint(smt_train_data *d, const bool *wanted, smt_pool *pool, smt_erro
         d->seen = marks ? smt_marks_text(marks, d->dataset->sample_count) : NULL;
         d->held_marks = smt_part_marks(d->dataset, sums, true);
         smt_free(marks);
-        status = d->seen && d->held_marks
+        status = d->seen && d->held_marks && warn_of_copies(d->dataset, wanted, sums)
                      ? SMT_OK
                      : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", d->dataset->root);
     }
     smt_free(sums);
     return status;
 }
-
-/* ---- the two parts --------------------------------------------------------------------------- */
 
 /* There must be something to train on; says whether there is something to validate with. */
 static smt_status choose(const smt_dataset *dataset, bool *has_val, smt_error *error)

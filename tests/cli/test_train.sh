@@ -168,5 +168,18 @@ expect 0 "" "$semtinel" train named -o mixed-named $mixed --epochs 1
 grep -q "mixed in:" out && fail "simulated images were mixed in where the simulator knows no class"
 expect 1 "none of the classes" "$semtinel" train named -o mixed-named $mixed --epochs 1 --mix-synth 0.3
 
+# Copies with another label, or in both parts, are told of.
+cp -r images copies
+first=$(find copies/train/bridge -type f | sort | head -1)
+cp "$first" copies/train/crack/again.png
+expect 0 "1 image is a copy of a file in another class, .*bridge/.*png and .*crack/again.png" \
+    "$semtinel" train copies -o copies-run $small --epochs 1
+grep -q "in the other part" "$work/err" && fail "copies are held out together, but train says that they are not"
+mkdir -p copies/val
+cp -r images/train/bridge images/train/open copies/val/
+expect 0 "24 images are copies of a file in the other part" "$semtinel" train copies -o copies-run $small --epochs 1
+expect 0 "" "$semtinel" train images -o copies-run $small --epochs 1
+[ ! -s "$work/err" ] || fail "a warning of copies where there are none: $(cat "$work/err")"
+
 [ -z "$(find . -name '*.tmp.*')" ] || fail "left behind: $(find . -name '*.tmp.*' | head -1)"
 finish
