@@ -68,7 +68,8 @@ smt_status quant_simulate(smt_quantizer *q, smt_error *error);
 /* `simulated` from `real`: quantisation of values from the RANGE params, then weights on the grids
  * of `steps`, biases and SOURCE params. */
 void quant_refresh(smt_quantizer *q);
-/* Steps of a weight of `node` per output channel into steps[]: least squared error. */
+/* Steps of a weight of `node` per output channel into steps[]: the largest weight is 127 of them.
+ */
 void quant_weight_steps(const smt_graph *graph, const smt_node *node, float *steps);
 /* The least step of a weight with which this bias fits int32 with room for the products. */
 float quant_least_step(float bias, float input_scale);

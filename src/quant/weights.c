@@ -33,27 +33,6 @@ void quant_round_weights(size_t count, size_t pitch, float step, const float *fr
     round_weights(count, pitch, step, from, to);
 }
 
-/* The step with the least squared error among some below the one that holds the largest weight. */
-static float best_step(const float *weight, channel_view view, float largest)
-{
-    float best = largest / 127;
-    double least = INFINITY;
-    for (int i = 0; i < (view.count >= 16 ? 12 : 1); i++) {
-        float step = largest / 127 * (1 - 0.03f * (float)i);
-        double error = 0;
-        for (size_t k = 0; k < view.count; k++) {
-            float w = weight[view.first + k * view.step];
-            float q = fmaxf(-127, fminf(127, roundf(w / step)));
-            error += (double)((w - q * step) * (w - q * step));
-        }
-        if (error < least) {
-            least = error;
-            best = step;
-        }
-    }
-    return best;
-}
-
 void quant_weight_steps(const smt_graph *graph, const smt_node *node, float *steps)
 {
     const float *weight = graph->params[node->param[SMT_WEIGHT]].data;
@@ -63,7 +42,7 @@ void quant_weight_steps(const smt_graph *graph, const smt_node *node, float *ste
         for (size_t i = 0; i < view.count; i++) {
             largest = fmaxf(largest, fabsf(weight[view.first + i * view.step]));
         }
-        steps[c] = fmaxf(largest > 0 ? best_step(weight, view, largest) : 0, 1e-9f);
+        steps[c] = fmaxf(largest / 127, 1e-9f);
     }
 }
 
