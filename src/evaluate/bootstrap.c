@@ -21,6 +21,23 @@ static smt_interval middle_95(double *values, int count)
     return (smt_interval){percentile(values, count, 0.025), percentile(values, count, 0.975)};
 }
 
+/* Images of a class, those taken for it, and those of it taken for it. */
+typedef struct tally {
+    size_t support, predicted, right;
+} tally;
+
+static double macro_f1_of(const tally *tallies, size_t classes)
+{
+    double sum = 0;
+    int active = 0;
+    for (size_t c = 0; c < classes; c++) {
+        size_t whole = tallies[c].support + tallies[c].predicted;
+        sum += whole ? (double)(2 * tallies[c].right) / (double)whole : 0;
+        active += whole > 0;
+    }
+    return active ? sum / active : 0;
+}
+
 smt_status smt_bootstrap(smt_metrics *metrics,
                          const smt_outcome *outcome,
                          int resamples,
@@ -32,33 +49,36 @@ smt_status smt_bootstrap(smt_metrics *metrics,
     if (!resamples || !outcome->count) {
         return SMT_OK;
     }
-    size_t classes = (size_t)outcome->class_count, cells = classes * classes;
+    size_t classes = (size_t)outcome->class_count;
     double *accuracy = smt_alloc((size_t)resamples, sizeof *accuracy);
     double *f1 = smt_alloc((size_t)resamples, sizeof *f1);
-    size_t *confusion = smt_alloc(cells, sizeof *confusion);
+    tally *tallies = smt_alloc(classes, sizeof *tallies);
     smt_status status = SMT_OK;
-    if (!accuracy || !f1 || !confusion) {
+    if (!accuracy || !f1 || !tallies) {
         status =
             smt_fail(error, SMT_ERR_MEMORY, "bootstrap of %d resamples: out of memory", resamples);
         goto done;
     }
     for (int r = 0; r < resamples; r++) {
         smt_rng rng = smt_rng_seed(seed, (uint64_t)r);
-        memset(confusion, 0, cells * sizeof *confusion);
+        memset(tallies, 0, classes * sizeof *tallies);
         size_t right = 0;
         for (size_t i = 0; i < outcome->count; i++) {
             size_t pick = smt_rng_below(&rng, (uint32_t)outcome->count);
-            confusion[(size_t)outcome->truth[pick] * classes + (size_t)outcome->predicted[pick]]++;
-            right += outcome->truth[pick] == outcome->predicted[pick];
+            bool hit = outcome->truth[pick] == outcome->predicted[pick];
+            tallies[outcome->truth[pick]].support++;
+            tallies[outcome->predicted[pick]].predicted++;
+            tallies[outcome->truth[pick]].right += hit;
+            right += hit;
         }
         accuracy[r] = (double)right / (double)outcome->count;
-        f1[r] = smt_macro_f1_of(confusion, outcome->class_count);
+        f1[r] = macro_f1_of(tallies, classes);
     }
     metrics->accuracy_95 = middle_95(accuracy, resamples);
     metrics->macro_f1_95 = middle_95(f1, resamples);
 done:
     smt_free(accuracy);
     smt_free(f1);
-    smt_free(confusion);
+    smt_free(tallies);
     return status;
 }

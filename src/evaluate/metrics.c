@@ -29,18 +29,6 @@ static bool active(const smt_class_score *score)
     return score->support + score->predicted > 0;
 }
 
-double smt_macro_f1_of(const size_t *confusion, int classes)
-{
-    double sum = 0;
-    int count = 0;
-    for (int c = 0; c < classes; c++) {
-        smt_class_score score = score_of(confusion, classes, c);
-        sum += score.f1;
-        count += active(&score);
-    }
-    return count ? sum / count : 0;
-}
-
 static void average(smt_metrics *m)
 {
     int used = 0;

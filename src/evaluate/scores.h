@@ -4,7 +4,6 @@
 
 #include <semtinel/evaluate.h>
 
-double smt_macro_f1_of(const size_t *confusion, int classes);
 /* Fills SMT_CALIBRATION_BINS bins from outcome->confidence. */
 double smt_calibration_error(const smt_outcome *outcome, smt_calibration_bin *bins);
 /* Fills the intervals of *metrics. */

@@ -1,5 +1,7 @@
-/* confusion_matrix.png and .svg: counts and row percentages; colour is the share of the row. */
+/* confusion_matrix.png and .svg: counts and row percentages; colour is the share of the row. Many
+ * classes are drawn as colours alone, on a page whose size does not grow. */
 #include "report/draw.h"
+#include "report/report_parts.h"
 
 #include <semtinel/report.h>
 
@@ -9,6 +11,7 @@
 #define TOP 74
 #define MARGIN 24
 #define NAME_ROOM 190.0
+#define LARGEST_SIDE 2800 /* of the cells together */
 
 static draw_colour shade(double share)
 {
@@ -127,24 +130,42 @@ static void draw_names(cairo_t *cr, const smt_evaluation *e, double left, double
     }
 }
 
-smt_status smt_plot_confusion(const smt_evaluation *e, const char *path, smt_error *error)
+/* Cells without names and counts, a rectangle for each that is not empty. */
+static void
+draw_colours(cairo_t *cr, const smt_evaluation *e, double left, double side, double cell)
 {
-    int shown = 0;
-    for (int c = 0; c < e->metrics->class_count; c++) {
-        shown += smt_metrics_active(e->metrics, c);
+    const smt_metrics *m = e->metrics;
+    double x, y = TOP;
+    for (int t = 0; t < m->class_count; t++) {
+        x = left;
+        for (int p = 0; p < m->class_count && smt_metrics_active(m, t); p++) {
+            size_t count = m->confusion[(size_t)t * (size_t)m->class_count + (size_t)p];
+            if (count) {
+                draw_colour_set(cr, shade((double)count / (double)m->classes[t].support));
+                cairo_rectangle(cr, x, y, cell, cell);
+                cairo_fill(cr);
+            }
+            x += smt_metrics_active(m, p) ? cell : 0;
+        }
+        y += smt_metrics_active(m, t) ? cell : 0;
     }
-    double cell = shown > 40 ? 28 : shown > 20 ? 44 : 62;
-    double names = measure(e, 14), left = MARGIN + 28 + names + 10;
-    double right = left + shown * cell, end = TOP + shown * cell;
-    double totals = 76, width = fmax(right + totals + MARGIN, 560);
-    double height = end + names * 0.75 + 60;
-    draw_canvas canvas;
-    smt_status status = draw_open(path, (int)ceil(width), (int)ceil(height), &canvas, error);
-    if (status) {
-        return status;
-    }
-    cairo_t *cr = canvas.cr;
-    draw_heading(cr, e, width);
+    draw_colour_set(cr, draw_soft);
+    cairo_set_line_width(cr, 1);
+    cairo_rectangle(cr, left, TOP, side, side);
+    cairo_stroke(cr);
+    draw_font(cr, 13, false);
+    draw_text(cr,
+              left,
+              TOP + side + 18,
+              DRAW_LEFT,
+              0,
+              "names and counts: confusion_matrix.csv has the classes in this order");
+}
+
+/* All cells with their counts, and the names of the classes. */
+static void draw_table(cairo_t *cr, const smt_evaluation *e, double left, double side, double cell)
+{
+    double right = left + side;
     int row = 0;
     for (int t = 0; t < e->metrics->class_count; t++) {
         if (smt_metrics_active(e->metrics, t)) {
@@ -154,10 +175,35 @@ smt_status smt_plot_confusion(const smt_evaluation *e, const char *path, smt_err
     }
     draw_font(cr, 12, false);
     draw_text(cr, right + 10, TOP - 6, DRAW_LEFT, 0, "images");
-    draw_names(cr, e, left, end + 14, cell);
+    draw_names(cr, e, left, TOP + side + 14, cell);
+}
+
+smt_status smt_plot_confusion(const smt_evaluation *e, const char *path, smt_error *error)
+{
+    int shown = 0;
+    for (int c = 0; c < e->metrics->class_count; c++) {
+        shown += smt_metrics_active(e->metrics, c);
+    }
+    bool colours = shown > REPORT_MOST_CLASSES;
+    double cell = colours ? LARGEST_SIDE / shown : shown > 40 ? 28 : shown > 20 ? 44 : 62;
+    double names = colours ? 0 : measure(e, 14), left = MARGIN + 28 + names + 10;
+    double side = shown * cell, totals = 76, width = fmax(left + side + totals + MARGIN, 560);
+    double height = TOP + side + names * 0.75 + 60;
+    draw_canvas canvas;
+    smt_status status = draw_open(path, (int)ceil(width), (int)ceil(height), &canvas, error);
+    if (status) {
+        return status;
+    }
+    cairo_t *cr = canvas.cr;
+    draw_heading(cr, e, width);
+    if (colours) {
+        draw_colours(cr, e, left, side, cell);
+    } else {
+        draw_table(cr, e, left, side, cell);
+    }
     draw_colour_set(cr, draw_soft);
     draw_font(cr, 13, false);
-    draw_text(cr, left + shown * cell / 2, height - 14, DRAW_CENTRE, 0, "predicted");
-    draw_text_upward(cr, MARGIN + 8, TOP + shown * cell / 2, "true");
+    draw_text(cr, left + side / 2, height - 14, DRAW_CENTRE, 0, "predicted");
+    draw_text_upward(cr, MARGIN + 8, TOP + side / 2, "true");
     return draw_close(&canvas, path, SMT_OK, error);
 }

@@ -140,10 +140,12 @@ smt_status smt_report_html(const smt_evaluation *e,
     smt_file_printf(file, "<main id=\"main\">\n");
     report_summary(file, e);
     report_curves(file, inputs);
-    report_matrix(file, e, number);
-    report_classes(file, e);
-    report_confidence(file, e);
-    status = report_mistakes(file, e, inputs, error);
+    status = report_matrix(file, e, number, error);
+    if (!status) {
+        report_classes(file, e);
+        report_confidence(file, e);
+        status = report_mistakes(file, e, inputs, error);
+    }
     if (!status) {
         report_files(file, inputs);
         report_audit(file, inputs);

@@ -198,12 +198,11 @@ static void matrix_cell(smt_file *file, const smt_evaluation *e, int t, int p, c
     smt_file_printf(file, "</td>");
 }
 
-void report_matrix(smt_file *file, const smt_evaluation *e, const int *number)
+static void whole_matrix(smt_file *file, const smt_evaluation *e, const int *number)
 {
     const smt_metrics *m = e->metrics;
     smt_file_printf(
         file,
-        "<section aria-labelledby=\"confusion\"><h2 id=\"confusion\">Confusion matrix</h2>\n"
         "<p class=\"hint\">Choose a cell to see the images behind it; the arrow keys move between "
         "cells.</p>\n"
         "<div class=\"scroll\"><table id=\"matrix\"><caption>Rows: true class. Columns: predicted "
@@ -230,11 +229,92 @@ void report_matrix(smt_file *file, const smt_evaluation *e, const int *number)
         }
         smt_file_printf(file, "<td><span>%zu</span></td></tr>\n", m->classes[t].support);
     }
+}
+
+typedef struct confusion {
+    size_t count;
+    int truth, predicted;
+} confusion;
+
+static int more_frequent(const void *a, const void *b)
+{
+    const confusion *x = a, *y = b;
+    if (x->count != y->count) {
+        return x->count > y->count ? -1 : 1;
+    }
+    return x->truth != y->truth ? x->truth - y->truth : x->predicted - y->predicted;
+}
+
+/* Cells of a large matrix that hold mistakes, the fullest first; freed with smt_free. */
+static confusion *list_confusions(const smt_metrics *m, size_t *count)
+{
+    size_t classes = (size_t)m->class_count, next = 0;
+    *count = 0;
+    for (size_t i = 0; i < classes * classes; i++) {
+        *count += m->confusion[i] && i / classes != i % classes;
+    }
+    confusion *list = smt_alloc(*count, sizeof *list);
+    for (size_t i = 0; list && i < classes * classes; i++) {
+        if (m->confusion[i] && i / classes != i % classes) {
+            list[next++] = (confusion){m->confusion[i], (int)(i / classes), (int)(i % classes)};
+        }
+    }
+    if (list) {
+        qsort(list, *count, sizeof *list, more_frequent);
+    }
+    return list;
+}
+
+static bool frequent_confusions(smt_file *file, const smt_evaluation *e, const int *number)
+{
+    enum { ROWS = 200 };
+    size_t count = 0;
+    confusion *list = list_confusions(e->metrics, &count);
+    if (!list) {
+        return false;
+    }
+    smt_file_printf(file,
+                    "<p class=\"hint\">Choose a count to see the images behind it. "
+                    "confusion_matrix.csv holds all classes.</p>\n<div class=\"scroll\"><table "
+                    "id=\"matrix\"><caption>The most frequent of %zu confusions, with the share of "
+                    "the true class's images.</caption>\n<thead><tr><th scope=\"col\">true</th><th "
+                    "scope=\"col\">predicted</th><th "
+                    "scope=\"col\">images</th></tr></thead>\n<tbody>\n",
+                    count);
+    for (size_t i = 0; i < count && i < ROWS; i++) {
+        smt_file_printf(file, "<tr><th scope=\"row\">");
+        html_text(file, e->map->classes[list[i].truth]);
+        smt_file_printf(file, "</th><th>");
+        html_text(file, e->map->classes[list[i].predicted]);
+        smt_file_printf(file, "</th>");
+        matrix_cell(file, e, list[i].truth, list[i].predicted, number);
+        smt_file_printf(file, "</tr>\n");
+    }
+    smt_free(list);
+    return true;
+}
+
+smt_status
+report_matrix(smt_file *file, const smt_evaluation *e, const int *number, smt_error *error)
+{
+    int shown = 0;
+    for (int c = 0; c < e->metrics->class_count; c++) {
+        shown += number[c] >= 0;
+    }
+    smt_file_printf(file,
+                    "<section aria-labelledby=\"confusion\"><h2 id=\"confusion\">Confusion "
+                    "matrix</h2>\n");
+    if (shown <= REPORT_MOST_CLASSES) {
+        whole_matrix(file, e, number);
+    } else if (!frequent_confusions(file, e, number)) {
+        return smt_fail(error, SMT_ERR_MEMORY, "report: out of memory");
+    }
     smt_file_printf(
         file,
         "</tbody></table></div>\n<div id=\"behind\" hidden><h3 id=\"behind-title\" tabindex=\"-1\" "
         "aria-live=\"polite\"></h3>\n<button type=\"button\" id=\"behind-close\">Close</button>\n"
         "<ul class=\"gallery\" id=\"behind-list\"></ul></div></section>\n");
+    return SMT_OK;
 }
 
 static void score_row(smt_file *file, const char *name, const smt_class_score *s, bool bars)

@@ -222,6 +222,53 @@ static void test_confusion_plot(void **state)
     teardown();
 }
 
+/* A thousand classes made an image of 28000 x 28000 pixels, an SVG of 269 MB and a million cells in
+ * report.html. */
+static void test_many_classes(void **state)
+{
+    (void)state;
+    enum { CLASSES = 1000, COUNT = 3000 };
+    static int truth[COUNT], predicted[COUNT];
+    static char *classes[CLASSES];
+    setup();
+    smt_evaluation e = f.evaluation;
+    smt_class_map map = f.map;
+    smt_metrics *metrics = NULL;
+    for (int c = 0; c < CLASSES; c++) {
+        classes[c] = smt_format("class %d", c);
+    }
+    for (int i = 0; i < COUNT; i++) {
+        truth[i] = i % CLASSES;
+        predicted[i] = i % 3 ? truth[i] : i * 7 % CLASSES;
+    }
+    const smt_outcome outcome = {
+        .count = COUNT, .class_count = CLASSES, .truth = truth, .predicted = predicted};
+    assert_int_equal(smt_metrics_create(&outcome, 10, 1, &metrics, NULL), SMT_OK);
+    map.class_count = CLASSES;
+    map.classes = classes;
+    e.map = &map;
+    e.metrics = metrics;
+    const smt_report_inputs inputs = {0};
+    static const char *const paths[] = {"test_many.svg", "test_many.png", "test_many.html"};
+    assert_int_equal(smt_plot_confusion(&e, paths[0], NULL), SMT_OK);
+    assert_int_equal(smt_plot_confusion(&e, paths[1], NULL), SMT_OK);
+    assert_int_equal(smt_report_html(&e, &inputs, paths[2], NULL), SMT_OK);
+    for (int i = 0; i < 3; i++) {
+        void *data = NULL;
+        size_t size = 0;
+        assert_int_equal(smt_file_load(paths[i], 0, &data, &size, NULL), SMT_OK);
+        assert_in_range(size, 1000, 1000000);
+        assert_true(i < 2 || strstr(data, "class 1 predicted as class 7: 1, 33.3 percent"));
+        smt_free(data);
+        unlink(paths[i]);
+    }
+    for (int c = 0; c < CLASSES; c++) {
+        smt_free(classes[c]);
+    }
+    smt_metrics_destroy(&metrics);
+    teardown();
+}
+
 static void test_history_file(void **state)
 {
     (void)state;
@@ -251,6 +298,7 @@ int main(void)
                                        cmocka_unit_test(test_trained),
                                        cmocka_unit_test(test_failures),
                                        cmocka_unit_test(test_confusion_plot),
+                                       cmocka_unit_test(test_many_classes),
                                        cmocka_unit_test(test_history_file)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
