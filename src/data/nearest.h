@@ -5,8 +5,8 @@
 #include "data/fingerprint.h"
 
 enum {
-    NEAREST_BLOCK = 32, /* rows whose lists one call makes */
-    NEAREST_MOST = 1024 /* entries of a list */
+    NEAREST_BLOCK = 128, /* rows whose lists one call makes */
+    NEAREST_MOST = 1024  /* entries of a list */
 };
 
 typedef struct nearest {
