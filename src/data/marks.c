@@ -1,6 +1,7 @@
 /* Marks of files, by which copies are known whatever their names and places. */
 #include <semtinel/data.h>
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,12 +12,13 @@ typedef struct sums_context {
     const smt_dataset *dataset;
     const bool *wanted;
     smt_file_sum *sums;
+    atomic_size_t done;
 } sums_context;
 
 static void sum_file(void *context, int task, int worker)
 {
     (void)worker;
-    const sums_context *c = context;
+    sums_context *c = context;
     void *data = NULL;
     size_t size = 0;
     if (c->wanted[task] && !smt_interrupted() &&
@@ -24,6 +26,7 @@ static void sum_file(void *context, int task, int worker)
         c->sums[task] = (smt_file_sum){smt_crc32(0, data, size), size, true};
         smt_free(data);
     }
+    smt_progress("files", atomic_fetch_add(&c->done, 1) + 1, c->dataset->sample_count);
 }
 
 smt_status smt_dataset_sums(const smt_dataset *dataset,
@@ -36,7 +39,8 @@ smt_status smt_dataset_sums(const smt_dataset *dataset,
     if (!sums) {
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", dataset->root);
     }
-    sums_context context = {dataset, wanted, sums};
+    sums_context context = {.dataset = dataset, .wanted = wanted, .sums = sums};
+    smt_progress("files", 0, dataset->sample_count);
     smt_pool_run(pool, (int)dataset->sample_count, sum_file, &context);
     if (smt_interrupted()) {
         smt_free(sums);

@@ -71,6 +71,23 @@ static void count_progress(void *context, const char *label, size_t done, size_t
     (*(size_t *)context)++;
 }
 
+static void sums_tell_how_far_they_are(void **state)
+{
+    (void)state;
+    bool wanted[SAMPLES] = {true, true};
+    size_t steps = 0;
+    smt_file_sum *sums = NULL;
+    smt_pool *pool = NULL;
+    assert_int_equal(smt_pool_create(1, &pool, NULL), SMT_OK);
+    smt_progress_set(count_progress, &steps);
+    assert_int_equal(smt_dataset_sums(&dataset, wanted, pool, &sums, NULL), SMT_OK);
+    smt_progress_set(NULL, NULL);
+    smt_pool_destroy(&pool);
+    assert_int_equal(steps, 1 + SAMPLES);
+    assert_true(sums[1].read && !sums[2].read);
+    smt_free(sums);
+}
+
 static void loads_in_order_and_names_the_unreadable(void **state)
 {
     (void)state;
@@ -179,6 +196,7 @@ static void stops_when_interrupted_or_out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sums_tell_how_far_they_are),
         cmocka_unit_test(loads_in_order_and_names_the_unreadable),
         cmocka_unit_test(threads_change_nothing),
         cmocka_unit_test(fails_when_nothing_is_readable),
