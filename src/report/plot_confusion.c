@@ -49,7 +49,7 @@ draw_cell(cairo_t *cr, double x, double y, double cell, size_t count, size_t sup
     char text[32];
     double share = support ? (double)count / (double)support : 0;
     draw_colour_set(cr, shade(share));
-    cairo_rectangle(cr, x, y, cell, cell);
+    cairo_rectangle(cr, x + 0.5, y + 0.5, cell - 1, cell - 1);
     cairo_fill_preserve(cr);
     draw_colour_set(cr, diagonal ? draw_soft : draw_grid);
     cairo_set_line_width(cr, 1);
