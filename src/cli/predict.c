@@ -75,6 +75,7 @@ static void read_one(void *context, int task, int worker)
 typedef struct sink {
     smt_file *file;
     bool begun; /* the header of CSV is written, or the bracket of JSON */
+    size_t images, reviewed;
 } sink;
 
 /* One of an array of JSON_INDENT(1). */
@@ -105,9 +106,10 @@ static smt_status emit(sink *s,
 {
     int best = smt_argmax(row, info->class_count);
     bool rejects = info->decision.rejects;
-    const char *decided = smt_decision_accepts(&info->decision, best, row[best], familiarity)
-                              ? info->classes[best]
-                              : REVIEW;
+    bool accepted = smt_decision_accepts(&info->decision, best, row[best], familiarity);
+    const char *decided = accepted ? info->classes[best] : REVIEW;
+    s->images++;
+    s->reviewed += !accepted;
     if (!as_json) {
         if (!s->begun) {
             smt_file_printf(s->file,
@@ -277,7 +279,15 @@ int cli_predict(int argc, char **argv)
     }
     status = status ? status : smt_file_commit(&s.file, &error);
     if (!status && to_file) {
-        cli_say("wrote %s", output);
+        char review[40] = "";
+        if (smt_classifier_about(classifier)->decision.rejects) {
+            snprintf(review, sizeof review, ", %zu to review", s.reviewed);
+        }
+        cli_say("wrote %s: %zu %s%s",
+                output,
+                s.images,
+                smt_plural(s.images, "image", "images"),
+                review);
     }
     if (!status && skipped) {
         smt_log(SMT_LOG_WARNING,

@@ -80,7 +80,7 @@ says "results in $work/slash; open $work/slash/report.html"
 
 # predict: files and folders, without labels.
 run 3 "$semtinel" predict "$work/run" "$data/missing" "$data/vias" -o "$work/p.csv"
-says "wrote $work/p.csv"
+says "^wrote $work/p.csv: 4 images$"
 [ "$(wc -l <"$work/p.csv")" = 5 ] || fail "predict -o does not give 4 rows"
 run 0 "$semtinel" predict "$work/run" "$data"
 [ "$(head -n 1 "$work/out")" = image_name,predicted_class,confidence ] || fail "header: $(head -n 1 "$work/out")"

@@ -25,6 +25,7 @@ run 0 "$semtinel" predict "$work/run" "$work/data/val"
 review=$(grep -c ',review,' "$work/out")
 [ "$review" -gt 0 ] && [ "$review" -le 20 ] || fail "$review of 40 to review; at most half were allowed on these images"
 awk -F, 'NR > 1 && $2 != "review" && $2 != $4 { exit 1 }' "$work/out" || fail "a decision differs from the suggestion"
+expect 0 "^wrote $work/reviewed.csv: 40 images, $review to review$" "$semtinel" predict "$work/run" "$work/data/val" -o "$work/reviewed.csv"
 run 0 "$semtinel" predict "$work/plain" "$work/data/val"
 grep -q review "$work/out" && fail "a model without thresholds sends to review"
 
