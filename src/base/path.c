@@ -4,12 +4,10 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 #include <zlib.h>
 
 bool smt_path_exists(const char *path)
@@ -152,88 +150,6 @@ char *smt_path_existing(const char *path)
         part[end] = 0;
     }
     return part;
-}
-
-static smt_status check_folder(const char *path, smt_error *error)
-{
-    char *part = smt_path_existing(path);
-    char *probe = part ? smt_format("%s/.semtinel.%ld", part, (long)getpid()) : NULL;
-    smt_status status = SMT_OK;
-    if (!probe) {
-        status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
-    } else if (!smt_path_is_directory(part)) {
-        status = smt_fail(error, SMT_ERR_IO, "%s: is a file; a folder is needed", part);
-    } else {
-        int file = open(probe, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-        if (file < 0) {
-            status = smt_fail(error,
-                              SMT_ERR_IO,
-                              "%s: cannot %s the folder: %s",
-                              path,
-                              strcmp(part, path) ? "make" : "write into",
-                              strerror(errno));
-        } else {
-            close(file);
-            unlink(probe);
-        }
-    }
-    smt_free(probe);
-    smt_free(part);
-    return status;
-}
-
-smt_status smt_check_output(const char *path, bool folder, smt_error *error)
-{
-    struct stat info;
-    if (strcmp(path, "-") == 0) {
-        return smt_fail(error,
-                        SMT_ERR_ARGUMENT,
-                        "-: the name of a %s is needed; ./- is one that is called so",
-                        folder ? "folder" : "file");
-    }
-    if (folder) {
-        return check_folder(path, error);
-    }
-    /* Opening a pipe would wait for its reader, and closing it would end the reader. */
-    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) {
-        return access(path, W_OK)
-                   ? smt_fail(error, SMT_ERR_IO, "%s: cannot write: %s", path, strerror(errno))
-                   : SMT_OK;
-    }
-    smt_file *file = NULL;
-    smt_status status = smt_file_create(path, &file, error);
-    smt_file_abandon(&file);
-    return status;
-}
-
-smt_status smt_check_kept(const char *path, const char *source, smt_error *error)
-{
-    struct stat there, read;
-    if (stat(path, &there) || stat(source, &read) || !S_ISREG(there.st_mode) ||
-        there.st_dev != read.st_dev || there.st_ino != read.st_ino) {
-        return SMT_OK;
-    }
-    return smt_fail(error,
-                    SMT_ERR_ARGUMENT,
-                    "%s: is to be read, and would be overwritten; name another file to write",
-                    path);
-}
-
-smt_status smt_check_apart(const char *path, const char *source, smt_error *error)
-{
-    char *there = smt_path_existing(path);
-    smt_status status = SMT_OK;
-    if (!there) {
-        status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
-    } else if (smt_path_inside(there, source)) {
-        status = smt_fail(error,
-                          SMT_ERR_ARGUMENT,
-                          "%s: lies inside %s; name a folder outside of it",
-                          path,
-                          source);
-    }
-    smt_free(there);
-    return status;
 }
 
 static int compare_names(const void *a, const void *b)

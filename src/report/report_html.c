@@ -20,12 +20,6 @@ static int thumbnail_side(size_t count)
     return side;
 }
 
-smt_image report_image(const smt_evaluation *e, size_t index)
-{
-    size_t side = (size_t)e->pixels->size;
-    return (smt_image){e->pixels->size, e->pixels->size, e->pixels->data + index * side * side};
-}
-
 /* Classes in the report, in order; `number` is their place in it, -1 for those left out. */
 static void number_classes(const smt_metrics *m, int *number)
 {

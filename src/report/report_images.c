@@ -6,6 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+smt_image report_image(const smt_evaluation *e, size_t index)
+{
+    size_t side = (size_t)e->pixels->size;
+    return (smt_image){e->pixels->size, e->pixels->size, e->pixels->data + index * side * side};
+}
+
 typedef struct ranked {
     float confidence;
     uint32_t index;
