@@ -11,10 +11,10 @@
 #include "text.h"
 
 enum {
-    ARENA_BYTES = 192 * 1024,
+    ARENA_BYTES = 3 * 1024 * 1024,
     PLACES_BYTES = 16 * 1024,
     MODEL_BYTES = 8 * 1024 * 1024,
-    MAX_OPERATORS = 256
+    MAX_OPERATORS = SMT_EDGE_MAX_OPERATORS
 };
 
 static uint8_t arena[ARENA_BYTES] __attribute__((section(".arena"), aligned(64)));
