@@ -229,10 +229,11 @@ smt_status csource_readme(csource_writer *w, smt_error *error)
                  "| | |\n"
                  "|---|---|\n");
     smt_file_printf(w->c,
-                    "| input | int8, %d x %d x %d (NHWC), real = %.9g * (q - %d) |\n"
+                    "| input | int8, %d x %d x %d x %d (NHWC), real = %.9g * (q - %d) |\n"
                     "| output | int8, %u values, real = %.9g * (q - %d) |\n"
                     "| operators | %d |\n| arena | %u bytes of RAM, aligned to 16 |\n"
                     "| constants | %zu bytes of flash |\n\n",
+                    w->in.shape[0],
                     w->in.shape[1],
                     w->in.shape[2],
                     w->in.shape[3],

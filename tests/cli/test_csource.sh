@@ -51,6 +51,8 @@ check() { # MODEL
     arena=$(sed -n 's/#define NET_ARENA_BYTES \([0-9]*\)u.*/\1/p' "$work/net/net.h")
     "$semtinel" info "$1" | grep -Eq "^arena +[0-9]+ bytes on a Cortex-M and [0-9]+ for the plan; $arena as exported C$" ||
         fail "$1: info does not tell the arena of the exported C"
+    shape=$("$semtinel" info --brief "$1" | sed -n 's/^input *\([0-9 x]*\), .*/\1/p')
+    grep -q "^| input | int8, $shape (NHWC)" "$work/net/README.md" || fail "$1: README.md does not tell the input $shape"
     "$semtinel" run "$1" --input "$work/in" --output "$work/out.tflite" --quiet
     cmp "$work/out.c" "$work/out.tflite" || fail "$1: exported C and .tflite differ"
     # The command of README.md, word for word: objects of one folder, none written over another.
