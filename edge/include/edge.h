@@ -268,7 +268,10 @@ SMT_EDGE_API size_t smt_edge_places_bytes(const smt_edge_model *model);
 /* Places every tensor. Element-wise operators write over their input, depthwise and pointwise
  * convolutions into the input's memory as far as the kernels have read it; a product of two
  * convolutions of one input (the split hard-swish of int8 files) is computed without holding either
- * of them. Refuses operators and types that `kernels` lacks. */
+ * of them. places: aligned to 4 bytes, at least smt_edge_places_bytes(), kept by the caller as long
+ * as the plan. Errors: SMT_EDGE_ERR_ARGUMENT; SMT_EDGE_ERR_MEMORY: places are too small;
+ * SMT_EDGE_ERR_UNSUPPORTED: an operator or type that `kernels` lacks; SMT_EDGE_ERR_LIMIT: an arena
+ * above 2 GiB. */
 SMT_EDGE_API smt_edge_status smt_edge_make_plan(const smt_edge_model *model,
                                                 const smt_edge_kernels *kernels,
                                                 void *places,
@@ -293,7 +296,8 @@ typedef void (*smt_edge_trace)(void *context,
                                const void *data);
 
 /* Takes `arena` (aligned to SMT_EDGE_ARENA_ALIGNMENT, at least plan->arena_bytes) and prepares
- * constants. Nothing outside the arena is written, here or by smt_edge_invoke(). */
+ * constants. Nothing outside the arena is written, here or by smt_edge_invoke().
+ * SMT_EDGE_ERR_ARGUMENT: NULL or misaligned; SMT_EDGE_ERR_MEMORY: the arena is too small. */
 SMT_EDGE_API smt_edge_status smt_edge_start(const smt_edge_plan *plan,
                                             void *arena,
                                             size_t arena_bytes,

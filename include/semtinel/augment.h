@@ -47,8 +47,9 @@ SMT_API smt_augment_options smt_augment_none(void);
 /* SMT_ERR_ARGUMENT with the field's name and range. */
 SMT_API smt_status smt_augment_check(const smt_augment_options *options, smt_error *error);
 
-/* Scratch memory and tables for square images of `size`
- * pixels a side, for `workers` threads at once. */
+/* Scratch memory and tables for square images of `size` pixels a side, 1 .. 4096, for
+ * `workers` threads (1 and more) at once. SMT_ERR_ARGUMENT: out of range, also as
+ * smt_augment_check. */
 typedef struct smt_augmenter smt_augmenter;
 SMT_API smt_status smt_augmenter_create(const smt_augment_options *options,
                                         int size,

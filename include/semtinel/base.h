@@ -3,6 +3,11 @@
  * Fallible functions return smt_status and leave their out-parameters untouched on failure. Detail
  * goes into an optional smt_error. The library never prints (it calls the log callback) and never
  * exits. All functions are thread-safe unless their comment says otherwise.
+ *
+ * Beside the errors that a comment names, any fallible function may give SMT_ERR_MEMORY, one that
+ * is handed a path SMT_ERR_IO, and one that takes long SMT_ERR_INTERRUPTED. What a function creates
+ * in *out belongs to the caller, who releases it with the _destroy, _close or _free beside it.
+ * Where these take the address of a pointer, they null it, and it may be NULL already.
  */
 #ifndef SEMTINEL_BASE_H
 #define SEMTINEL_BASE_H
@@ -118,6 +123,7 @@ SMT_API uint64_t smt_rng_next(smt_rng *rng);                     /* 64 uniform b
 SMT_API uint32_t smt_rng_below(smt_rng *rng, uint32_t bound); /* uniform in [0, bound); bound > 0 */
 SMT_API double smt_rng_uniform(smt_rng *rng, double low, double high); /* uniform in [low, high) */
 SMT_API double smt_rng_normal(smt_rng *rng);                           /* mean 0, variance 1 */
+/* Every order of the items is equally likely. count: below 2^32. */
 SMT_API void smt_rng_shuffle(smt_rng *rng, uint32_t *items, size_t count);
 /* Ascending; no NaN. */
 SMT_API void smt_sort_doubles(double *values, size_t count);
@@ -130,7 +136,8 @@ SMT_API int smt_argmax(const float *values, int count);
 typedef struct smt_pool smt_pool;
 typedef void (*smt_task)(void *context, int task, int worker);
 
-/* A pool that runs tasks on `threads` threads, the caller's among them; 0: one per core. */
+/* A pool that runs tasks on `threads` threads, the caller's among them, 0 .. 256; 0: one per core.
+ * SMT_ERR_ARGUMENT: out of range. */
 SMT_API smt_status smt_pool_create(int threads, smt_pool **out, smt_error *error);
 SMT_API int smt_pool_threads(const smt_pool *pool);
 /* Runs function(context, i, worker) for i in [0, tasks), worker in [0, threads), and returns when
@@ -184,7 +191,7 @@ SMT_API void smt_file_abandon_all(void);
 
 /* One call for all: create, write, commit. */
 SMT_API smt_status smt_file_save(const char *path, const void *data, size_t size, smt_error *error);
-/* Reads a whole file of at most `limit` bytes (0: 1 GiB).
+/* Reads a whole file of at most `limit` bytes (0: 1 GiB; SMT_ERR_LIMIT beyond).
  * *data has one NUL after its end, freed with smt_free. */
 SMT_API smt_status
 smt_file_load(const char *path, size_t limit, void **data, size_t *size, smt_error *error);

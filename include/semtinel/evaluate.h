@@ -75,7 +75,8 @@ SMT_API const char *smt_calibration_verdict(const smt_metrics *metrics);
 
 /* The 95% intervals are percentile bootstrap intervals (Efron and Tibshirani 1993, chapter 13):
  * images are drawn with replacement, `resamples` times (0: low = high = the value), and the 2.5th
- * and 97.5th percentile taken, interpolated linearly. The same seed gives the same bits. */
+ * and 97.5th percentile taken, interpolated linearly. The same seed gives the same bits.
+ * SMT_ERR_ARGUMENT: a class or `resamples` out of range. */
 SMT_API smt_status smt_metrics_create(
     const smt_outcome *outcome, int resamples, uint64_t seed, smt_metrics **out, smt_error *error);
 SMT_API void smt_metrics_destroy(smt_metrics **metrics);
@@ -416,7 +417,9 @@ typedef struct smt_explanation {
 } smt_explanation;
 
 /* layer: a node with places; NULL: the one that the last pooling reads, or the last before it that
- * has more than one place (an input of 32 pixels ends at 1 x 1). The pool is borrowed. */
+ * has more than one place (an input of 32 pixels ends at 1 x 1). The pool is borrowed.
+ * SMT_ERR_ARGUMENT: no such layer, or one without places; SMT_ERR_UNSUPPORTED: an int8 file (its
+ * float network is needed), or an input that is not square. */
 SMT_API smt_status smt_explainer_open(
     const char *path, const char *layer, smt_pool *pool, smt_explainer **out, smt_error *error);
 SMT_API void smt_explainer_close(smt_explainer **explainer);
@@ -461,7 +464,8 @@ typedef struct smt_comparison {
     size_t *only; /* tables x tables: images that the row gets right and the column wrong; owned */
 } smt_comparison;
 
-/* `names` stand in messages. Errors: no common image; a true class that differs between tables. */
+/* count: 2 .. 64. `names` stand in messages. SMT_ERR_ARGUMENT also: no common image; a true class
+ * that differs between tables. SMT_ERR_LIMIT: more than SMT_CLASS_MAX classes in all. */
 SMT_API smt_status smt_compare(const smt_prediction_table *const *tables,
                                const char *const *names,
                                int count,

@@ -19,6 +19,7 @@ typedef struct smt_image_limits {
     size_t max_pixels; /* default 64 Mi */
 } smt_image_limits;
 
+/* A black image. SMT_ERR_ARGUMENT: a side that is not positive. */
 SMT_API smt_status smt_image_create(int width, int height, smt_image *out, smt_error *error);
 SMT_API void smt_image_free(smt_image *image);
 
@@ -89,10 +90,12 @@ SMT_API void smt_image_file_close(smt_image_file **file);
 /* True if the name's suffix is one that smt_image_load
  * reads (.png .jpg .jpeg .tif .tiff .bmp, any case). */
 SMT_API bool smt_image_suffix(const char *name);
+/* 8 bits, grey. */
 SMT_API smt_status smt_image_save_png(const char *path, const smt_image *image, smt_error *error);
 
 /* Area averaging where the image shrinks, bilinear where
- * it grows, per axis. out is created. Deterministic. */
+ * it grows, per axis. out is created, and may not be image. Deterministic.
+ * SMT_ERR_ARGUMENT: a side that is not positive. */
 SMT_API smt_status
 smt_image_resize(const smt_image *image, int width, int height, smt_image *out, smt_error *error);
 

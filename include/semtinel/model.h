@@ -31,7 +31,8 @@ SMT_API smt_mobilenet_options smt_mobilenet_defaults(void);
  * "block10" with ".expand", ".depthwise", ".se.pool", ".se.reduce", ".se.expand", ".se.scale"
  * (multiply), ".project", ".add"; "last"; "pool"; "head" (wide head: 1024, hard-swish); "dropout";
  * "classifier". Batch norms add ".bn", e.g. "block3.expand.bn", param "block3.expand.bn.gamma".
- * The activation sits on the batch norm. block0 has no expand (equal channels). */
+ * The activation sits on the batch norm. block0 has no expand (equal channels).
+ * SMT_ERR_ARGUMENT names the option that is out of its range. */
 SMT_API smt_status smt_mobilenetv3_small(const smt_mobilenet_options *options,
                                          uint64_t seed,
                                          smt_graph **out,

@@ -24,7 +24,8 @@ typedef struct smt_exec_options {
 } smt_exec_options;
 
 /* The graph and the pool are borrowed and must outlive the exec; weights are read from
- * graph->params at each call, so an optimiser may change them between calls. */
+ * graph->params at each call, so an optimiser may change them between calls. SMT_ERR_ARGUMENT:
+ * max_batch out of its range, a graph without layers. */
 SMT_API smt_status smt_exec_create(smt_graph *graph,
                                    smt_pool *pool,
                                    const smt_exec_options *options,

@@ -14,7 +14,8 @@ typedef struct smt_sheet_cell {
 } smt_sheet_cell;
 
 /* A contact sheet as PNG: `columns` cells a row, each cell_size pixels square, with captions and a
- * title (or NULL). */
+ * title (or NULL). columns: 1 .. 1000; cell_size: 8 .. 4096; SMT_ERR_ARGUMENT otherwise.
+ * SMT_ERR_LIMIT: the sheet would be too large. */
 SMT_API smt_status smt_sheet_save(const char *path,
                                   const char *title,
                                   const smt_sheet_cell *cells,
@@ -129,8 +130,9 @@ typedef struct smt_demo_image {
     double seconds;    /* how long it is shown; at least one frame of the video */
 } smt_demo_image;
 
-/* A slideshow of images with what the model says. SMT_ERR_UNSUPPORTED: semtinel was built without
- * libavcodec. The classifier and the explainer (NULL: no overlay) are borrowed. */
+/* A slideshow of images with what the model says. The classifier and the explainer (NULL: no
+ * overlay) are borrowed. SMT_ERR_ARGUMENT: no file, or the rate; SMT_ERR_UNSUPPORTED: semtinel was
+ * built without libavcodec. */
 typedef struct smt_demo smt_demo;
 SMT_API smt_status smt_demo_create(smt_classifier *classifier,
                                    smt_explainer *explainer,
@@ -145,6 +147,8 @@ SMT_API void smt_demo_abandon(smt_demo **demo); /* no file is left */
 
 /* The frames of a video file as grey images. */
 typedef struct smt_frames smt_frames;
+/* SMT_ERR_FORMAT: no video; SMT_ERR_UNSUPPORTED: as smt_demo_create, or pixels that cannot be made
+ * grey. */
 SMT_API smt_status smt_frames_open(const char *path, smt_frames **out, smt_error *error);
 SMT_API double smt_frames_rate(const smt_frames *frames); /* a second; 0: unknown */
 /* *image is the caller's; *found false at the end. */

@@ -231,7 +231,7 @@ void synth_layout_pads(synth_scene *s)
     s->has_pattern = true;
 }
 
-/* Two to four electrodes with a gap in the middle: break junctions, fuses, contacts for wires. */
+/* Two to six electrodes with a gap in the middle: break junctions, fuses, contacts for wires. */
 void synth_layout_gap(synth_scene *s)
 {
     synth_fill(s, s->field, SYNTH_FAR);
