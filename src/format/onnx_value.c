@@ -1,10 +1,43 @@
-/* What the conversion of an ONNX node needs: its attributes, what its inputs stand for, and the
- * steps along a composed activation. */
+/* What the conversion of an ONNX node needs: its errors, its attributes, what its inputs stand for,
+ * and the steps along a composed activation. */
 #include "format/onnx_internal.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+smt_status onnx_node_fail(onnx_reader *reader, smt_status status, const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    const Onnx__NodeProto *node = reader->proto->node[reader->node];
+    return smt_fail(reader->error,
+                    status,
+                    "%s: node %d (%s%s%s%s) %s",
+                    reader->path,
+                    reader->node,
+                    node->op_type ? node->op_type : "no type",
+                    node->name && *node->name ? " '" : "",
+                    node->name ? node->name : "",
+                    node->name && *node->name ? "'" : "",
+                    text);
+}
+
+onnx_value *onnx_value_of(onnx_reader *reader, const char *name)
+{
+    size_t at = (size_t)smt_hash64(smt_hash_text(name, strlen(name)), 0) & (reader->table_size - 1);
+    while (reader->values[at].name && strcmp(reader->values[at].name, name)) {
+        at = (at + 1) & (reader->table_size - 1);
+    }
+    if (!reader->values[at].name) {
+        reader->values[at].name = name;
+    }
+    return &reader->values[at];
+}
 
 const Onnx__AttributeProto *onnx_attribute(const Onnx__NodeProto *node, const char *name)
 {
