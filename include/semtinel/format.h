@@ -182,8 +182,8 @@ typedef struct smt_model_format {
  * "parameters", "macs", "layers" (name, operator, output shape, type, parameters, macs,
  * quantisation), "classes", "preprocess", "architecture", "provenance", "metadata", and for .tflite
  * "arena_bytes" (of an int8 network on a Cortex-M with the DSP extension, then with "places_bytes"
- * for the plan and "exported_arena_bytes"). Files of named tensors that are no model have "tensors"
- * instead of layers. *json is freed with smt_free. */
+ * for the plan and, where there is exported C, "exported_arena_bytes"). Files of named tensors that
+ * are no model have "tensors" instead of layers. *json is freed with smt_free. */
 SMT_API smt_status smt_describe(const char *path, char **json, smt_error *error);
 
 /* A static, NULL-terminated list. */

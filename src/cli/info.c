@@ -243,12 +243,15 @@ static void print_text(const json_t *root)
     if (json_object_get(root, "macs")) {
         printf("%-14s %.3f million an image\n", "MACs", (double)whole(root, "macs") / 1e6);
     }
-    if (json_object_get(root, "exported_arena_bytes")) {
-        printf("%-14s %lld bytes on a Cortex-M and %lld for the plan; %lld as exported C\n",
+    if (json_object_get(root, "places_bytes")) {
+        printf("%-14s %lld bytes on a Cortex-M and %lld for the plan",
                "arena",
                (long long)whole(root, "arena_bytes"),
-               (long long)whole(root, "places_bytes"),
-               (long long)whole(root, "exported_arena_bytes"));
+               (long long)whole(root, "places_bytes"));
+        if (json_object_get(root, "exported_arena_bytes")) {
+            printf("; %lld as exported C", (long long)whole(root, "exported_arena_bytes"));
+        }
+        printf("\n");
     } else if (json_object_get(root, "arena_bytes")) {
         printf("%-14s %lld bytes to run it (portable kernels)\n",
                "arena",

@@ -42,6 +42,29 @@ static smt_status write_file(csource_writer *w, const source_file *file, smt_err
     return status;
 }
 
+static const char *plural(int32_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
+static smt_status refuse_ends(const csource_writer *w, smt_error *error)
+{
+    bool int8 = w->in.type == SMT_EDGE_S8 && w->out.type == SMT_EDGE_S8;
+    return smt_fail(error,
+                    SMT_ERR_UNSUPPORTED,
+                    "%s: C source needs one int8 image as input and one int8 output; it has %d "
+                    "%s input%s of rank %d and %d %s output%s (%s)",
+                    w->tflite,
+                    w->model.input_count,
+                    smt_edge_type_name((int32_t)w->in.type),
+                    plural(w->model.input_count),
+                    w->in.rank,
+                    w->model.output_count,
+                    smt_edge_type_name((int32_t)w->out.type),
+                    plural(w->model.output_count),
+                    int8 ? "run the .tflite itself" : "quantize with --scheme int8");
+}
+
 static smt_status open_network(csource_writer *w, smt_error *error)
 {
     smt_edge_error detail;
@@ -52,15 +75,8 @@ static smt_status open_network(csource_writer *w, smt_error *error)
         return smt_fail_edge(error, w->tflite, &detail);
     smt_edge_get_tensor(&w->model, w->model.inputs[0], &w->in);
     smt_edge_get_tensor(&w->model, w->model.outputs[0], &w->out);
-    if (w->model.input_count != 1 || w->model.output_count != 1 || w->in.type != SMT_EDGE_S8 ||
-        w->out.type != SMT_EDGE_S8 || w->in.rank != 4 || w->in.scale_count != 1 ||
-        w->out.scale_count != 1)
-        return smt_fail(error,
-                        SMT_ERR_UNSUPPORTED,
-                        "%s: C source needs one int8 image as input and one int8 output; its input "
-                        "is %s (quantize with --scheme int8)",
-                        w->tflite,
-                        smt_edge_type_name((int32_t)w->in.type));
+    if (!csource_fits_ends(&w->model))
+        return refuse_ends(w, error);
     size_t bytes = smt_edge_places_bytes(&w->model);
     w->places = smt_alloc(1, bytes);
     w->crcs = smt_alloc((size_t)w->model.operator_count, sizeof *w->crcs);

@@ -236,8 +236,34 @@ static void write_product_data(csource_writer *w, const edge_call *call)
     w->flash += PRODUCT_BYTES;
 }
 
+bool csource_fits_ends(const smt_edge_model *model)
+{
+    smt_edge_tensor in, out;
+    smt_edge_get_tensor(model, model->inputs[0], &in);
+    smt_edge_get_tensor(model, model->outputs[0], &out);
+    return model->input_count == 1 && model->output_count == 1 && in.type == SMT_EDGE_S8 &&
+           out.type == SMT_EDGE_S8 && in.rank == 4 && in.scale_count == 1 && out.scale_count == 1;
+}
+
+bool csource_has_form(const smt_edge_model *model, const smt_edge_operator *op)
+{
+    smt_edge_tensor in, out;
+    smt_edge_get_tensor(model, op->inputs[0], &in);
+    smt_edge_get_tensor(model, op->outputs[0], &out);
+    return op->code != SMT_EDGE_PAD && op->code != SMT_EDGE_CONCATENATION &&
+           in.type == SMT_EDGE_S8 && out.type == SMT_EDGE_S8;
+}
+
 smt_status csource_data(csource_writer *w, const edge_call *call, smt_error *error)
 {
+    if (!csource_has_form(&w->model, &call->op))
+        return smt_fail(error,
+                        SMT_ERR_UNSUPPORTED,
+                        "%s: operator %d (%s of %s) has no C form; run the .tflite itself",
+                        w->tflite,
+                        call->op.index,
+                        smt_edge_code_name((int32_t)call->op.code),
+                        smt_edge_type_name((int32_t)call->in.type));
     switch (call->op.code) {
     case SMT_EDGE_CONV_2D:
     case SMT_EDGE_FULLY_CONNECTED:
@@ -264,24 +290,8 @@ smt_status csource_data(csource_writer *w, const edge_call *call, smt_error *err
         w->moves = w->moves ||
                    w->plan.places[call->in.index].offset != w->plan.places[call->out.index].offset;
         return SMT_OK;
-    case SMT_EDGE_HARD_SWISH:
-    case SMT_EDGE_RELU:
-    case SMT_EDGE_RELU6:
-    case SMT_EDGE_LOGISTIC:
-    case SMT_EDGE_QUANTIZE:
-        if (call->in.type == SMT_EDGE_S8 && call->out.type == SMT_EDGE_S8) {
-            write_map_data(w, call);
-            return SMT_OK;
-        }
-        break;
-    default:
-        break;
+    default: /* element-wise */
+        write_map_data(w, call);
+        return SMT_OK;
     }
-    return smt_fail(error,
-                    SMT_ERR_UNSUPPORTED,
-                    "%s: operator %d (%s of %s) has no C form; run the .tflite itself",
-                    w->tflite,
-                    call->op.index,
-                    smt_edge_code_name((int32_t)call->op.code),
-                    smt_edge_type_name((int32_t)call->in.type));
 }

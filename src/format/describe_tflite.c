@@ -1,4 +1,5 @@
 /* A .tflite as it stands in the file: operators, types, scales, and the memory that a run needs. */
+#include "format/csource_internal.h"
 #include "format/describe.h"
 #include "format/tflite.h"
 
@@ -126,8 +127,19 @@ static void only_planned(const smt_product *p, const void *in, void *out, void *
     (void)p, (void)in, (void)out, (void)scratch;
 }
 
+static bool is_exportable(const smt_edge_model *file)
+{
+    bool fits = csource_fits_ends(file);
+    for (int32_t i = 0; i < file->operator_count && fits; i++) {
+        smt_edge_operator op;
+        smt_edge_get_operator(file, i, &op);
+        fits = csource_has_form(file, &op);
+    }
+    return fits;
+}
+
 /* What an int8 network needs on a Cortex-M: with the plan that the board makes of the file by its
- * DSP kernels, and as exported C. False: `file` is no such network. */
+ * DSP kernels, and as exported C if it has that form. False: `file` is no such network. */
 static bool add_board(const smt_edge_model *file, void *places, size_t bytes, json_t *root)
 {
     const smt_edge_kernels *exported = smt_edge_kernels_portable();
@@ -145,7 +157,7 @@ static bool add_board(const smt_edge_model *file, void *places, size_t bytes, js
     }
     json_object_set_new(root, "arena_bytes", json_integer(plan.arena_bytes));
     json_object_set_new(root, "places_bytes", json_integer((json_int_t)bytes));
-    if (!smt_edge_make_plan(file, exported, places, bytes, &plan, NULL)) {
+    if (is_exportable(file) && !smt_edge_make_plan(file, exported, places, bytes, &plan, NULL)) {
         json_object_set_new(root, "exported_arena_bytes", json_integer(plan.activation_bytes));
     }
     return true;

@@ -100,7 +100,13 @@ for model in small product; do
         fail "$model: $has bytes of constants, $(grep constants "$work/net/README.md")"
 done
 
-# what has no C form is refused with a reason
+# What has no C form is refused with a reason, and info tells no arena for it.
+corpus=$root/fuzz/corpus/edge
+"$semtinel" export "$corpus/foreign.tflite" -o "$work/foreign/" 2>"$work/error" && fail "uint8 ends were exported"
+grep -q "it has 1 uint8 input of rank 4 and 1 uint8 output (quantize with --scheme int8)" "$work/error" ||
+    fail "the message does not say what the ends are: $(cat "$work/error")"
+"$semtinel" info --brief "$corpus/foreign.tflite" | grep -Eq "^arena +[0-9]+ bytes on a Cortex-M and [0-9]+ for the plan$" ||
+    fail "info does not tell the arena, or that of exported C, which there is none of"
 head -c 1000 "$root/fuzz/corpus/edge/small.tflite" >"$work/cut.tflite"
 "$semtinel" export "$work/cut.tflite" -o "$work/cut/" 2>"$work/error" && fail "a cut file was exported"
 grep -q "cut.tflite: damaged file (1000 bytes; was it cut?)" "$work/error" || fail "the message does not name the file: $(cat "$work/error")"
