@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-enum { SIDE = 8, CLASSES = 3, BATCH = 11 };
+enum { SIDE = 8, LARGE = 128, CLASSES = 3, BATCH = 11 };
 
 static smt_error error;
 static smt_pool *pool;
@@ -26,14 +26,14 @@ static int need(int node)
 
 /* Stem, a depthwise block with squeeze-excite and a
  * residual, "pool", dropout, dense: one of everything. */
-static smt_graph *build(void)
+static smt_graph *build_of(int side)
 {
     smt_graph *g = NULL;
     assert_int_equal(smt_graph_create(&g, &error), SMT_OK);
     smt_conv_spec stem = {.filters = 8, .kernel_h = 3, .kernel_w = 3, .stride = 2};
     smt_conv_spec point = {.filters = 8, .kernel_h = 1, .kernel_w = 1, .stride = 1, .bias = true};
     smt_conv_spec deep = {.kernel_h = 5, .kernel_w = 5, .stride = 1};
-    int node = need(smt_graph_input(g, "input", (smt_shape){SIDE, SIDE, 1}, &error));
+    int node = need(smt_graph_input(g, "input", (smt_shape){side, side, 1}, &error));
     node = need(smt_graph_conv(g, "stem", node, &stem, &error));
     int entry =
         need(smt_graph_batch_norm(g, "stem.bn", node, 1e-3f, 0.9f, SMT_ACT_HARD_SWISH, &error));
@@ -59,6 +59,11 @@ static smt_graph *build(void)
     return g;
 }
 
+static smt_graph *build(void)
+{
+    return build_of(SIDE);
+}
+
 static void fill(float *x, size_t count)
 {
     smt_rng rng = smt_rng_seed(6, 0);
@@ -76,7 +81,7 @@ static smt_exec *create(smt_graph *graph, smt_exec_options options)
     return exec;
 }
 
-static float images[BATCH * SIDE * SIDE], mix[BATCH * CLASSES];
+static float images[BATCH * LARGE * LARGE], mix[BATCH * CLASSES];
 
 static void assert_near(const float *a, const float *b, size_t count)
 {
@@ -172,11 +177,11 @@ static float *all_gradients(smt_exec *exec, const smt_graph *graph, int batch, s
     return all;
 }
 
-/* With fixed statistics the gradient of a batch is the sum of those of its images. */
-static void test_any_batch(void **state)
+/* With fixed statistics the gradient of a batch is the sum of those of its images. Large ones go
+ * through the network one by one, and their gradients add up. */
+static void check_any_batch(int side)
 {
-    (void)state;
-    smt_graph *graph = build();
+    smt_graph *graph = build_of(side);
     smt_exec *exec = create(graph, (smt_exec_options){.max_batch = 4 * BATCH, .training = true});
     size_t count;
     float *whole = all_gradients(exec, graph, BATCH, &count),
@@ -197,6 +202,13 @@ static void test_any_batch(void **state)
     smt_free(again);
     smt_exec_destroy(&exec);
     smt_graph_destroy(&graph);
+}
+
+static void test_any_batch(void **state)
+{
+    (void)state;
+    check_any_batch(SIDE);
+    check_any_batch(LARGE);
 }
 
 static void test_frozen_backbone(void **state)
@@ -318,7 +330,7 @@ static void test_failing_allocations(void **state)
 
 int main(void)
 {
-    fill(images, BATCH * SIDE * SIDE);
+    fill(images, BATCH * LARGE * LARGE);
     fill(mix, BATCH * CLASSES);
     if (smt_pool_create(2, &pool, &error)) {
         return 1;

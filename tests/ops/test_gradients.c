@@ -183,7 +183,7 @@ static void finish(fixture *f)
 static void test_conv(void **state)
 {
     (void)state;
-    static const int shapes[][3] = {{1, 1, 9}, {3, 2, 5}, {3, 1, 4}, {2, 3, 3}};
+    static const int shapes[][3] = {{1, 1, 9}, {1, 2, 4}, {3, 2, 5}, {3, 1, 4}, {2, 3, 3}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         fixture f;
         int node = begin(&f, 6, 2, 3);
@@ -266,6 +266,18 @@ static void test_squeeze_excite(void **state)
     finish(&f);
 }
 
+/* A value with two users, one of them a window. */
+static void test_conv_and_add(void **state)
+{
+    (void)state;
+    fixture f;
+    int node = begin(&f, 5, 2, 3);
+    smt_conv_spec spec = window(3, 3, 1, false, SMT_ACT_NONE);
+    int conv = need(smt_graph_conv(f.graph, "conv", node, &spec, &error));
+    need(smt_graph_add(f.graph, "add", conv, node, SMT_ACT_NONE, &error));
+    finish(&f);
+}
+
 /* A value with three users, an addition with an activation, and a product of equal shapes. */
 static void test_add_and_multiply(void **state)
 {
@@ -331,6 +343,13 @@ static void test_loss(void **state)
             assert_true(fabs((a - b) / ((double)high - (double)low) - (double)g[i]) < 1e-4);
         }
     }
+    /* Of equal logits, log 4 whatever the weights. */
+    memset(z, 0, sizeof z);
+    for (int weighted = 0; weighted < 2; weighted++) {
+        double loss =
+            smt_loss_cross_entropy(z, target, weighted ? weight : NULL, 0, IMAGES, CLASSES, NULL);
+        assert_true(fabs(loss - log(CLASSES)) < 1e-6);
+    }
 }
 
 int main(void)
@@ -341,6 +360,7 @@ int main(void)
                                        cmocka_unit_test(test_batch_norm),
                                        cmocka_unit_test(test_activation),
                                        cmocka_unit_test(test_squeeze_excite),
+                                       cmocka_unit_test(test_conv_and_add),
                                        cmocka_unit_test(test_add_and_multiply),
                                        cmocka_unit_test(test_head),
                                        cmocka_unit_test(test_affine),
