@@ -1,5 +1,6 @@
 #include "image/golden.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -332,6 +333,10 @@ static void refuses_hostile_headers(void **state)
                    "samples");
     expect_changed(
         "tiled.tif", tag_offset("tiled.tif", 322), 0x7ffffff0, false, SMT_ERR_LIMIT, "exceed");
+    expect_changed(
+        "signed16.tif", tag_offset("signed16.tif", 258), 8, false, SMT_ERR_UNSUPPORTED, "bits");
+    expect_changed(
+        "signed16.tif", tag_offset("signed16.tif", 339), 3, false, SMT_ERR_UNSUPPORTED, "real");
     expect_changed("white_is_zero.tif",
                    4,
                    8,
@@ -350,6 +355,74 @@ static void refuses_hostile_headers(void **state)
     memset(file.data + frame + 5, 0xea, 4);
     expect(file.data, file.size, SMT_ERR_LIMIT, "60138 x 60138");
     smt_free(file.data);
+}
+
+/* Offset of what a tag's value points to. */
+static size_t array_offset(const char *name, unsigned tag)
+{
+    file_bytes file = load_golden(name);
+    const uint8_t *at = file.data + tag_offset(name, tag);
+    size_t found = (size_t)at[0] | (size_t)at[1] << 8;
+    smt_free(file.data);
+    return found;
+}
+
+/* Decodes both files, which are freed, to the same pixels. */
+static void expect_same(file_bytes a, file_bytes b)
+{
+    smt_image of_a = {0}, of_b = {0};
+    assert_int_equal(smt_image_decode(a.data, a.size, "a.tif", NULL, &of_a, NULL), SMT_OK);
+    assert_int_equal(smt_image_decode(b.data, b.size, "b.tif", NULL, &of_b, NULL), SMT_OK);
+    assert_memory_equal(of_a.pixels, of_b.pixels, (size_t)of_a.width * (size_t)of_a.height);
+    smt_image_free(&of_a);
+    smt_image_free(&of_b);
+    smt_free(a.data);
+    smt_free(b.data);
+}
+
+/* As few programs write them: golden files, changed. */
+static void reads_rare_tiffs(void **state)
+{
+    (void)state;
+    static const char map[] = "palette_by_hand.tif", reals[] = "float32.tif";
+    file_bytes a = load_golden(map), b = load_golden(map);
+    for (size_t i = 0; i < 768; i++) { /* colours whose upper byte was left empty */
+        a.data[array_offset(map, 320) + 2 * i + 1] = 0;
+    }
+    expect_same(a, b);
+
+    enum { COUNT = 13 * 7 };
+    float values[COUNT], low = INFINITY, high = -INFINITY;
+    a = load_golden(reals);
+    b = load_golden(reals);
+    size_t at = array_offset(reals, 273);
+    memcpy(values, a.data + at, sizeof values);
+    put32le(a.data + tag_offset(reals, 262), 0); /* the smallest is white */
+    for (int i = 0; i < COUNT; i++) {
+        b.data[at + 4 * (size_t)i + 3] ^= 0x80;
+        low = fminf(low, values[i]);
+        high = fmaxf(high, values[i]);
+    }
+    expect_same(a, b);
+
+    a = load_golden(reals);
+    b = load_golden(reals);
+    const float odd[3] = {INFINITY, NAN, -INFINITY}, like[3] = {high, low, low};
+    memcpy(a.data + at, odd, sizeof odd);
+    memcpy(b.data + at, like, sizeof like);
+    expect_same(a, b);
+}
+
+/* Strips that lie nowhere, reach beyond the file or are too short. */
+static void refuses_misplaced_strips(void **state)
+{
+    (void)state;
+    static const char name[] = "strips.tif";
+    size_t offset = array_offset(name, 273) + 4, bytes = array_offset(name, 279) + 4;
+    expect_changed(name, offset, 0, false, SMT_ERR_FORMAT, "TIFF");
+    expect_changed(name, offset, 239, false, SMT_ERR_FORMAT, "TIFF");
+    expect_changed(name, bytes, 200, false, SMT_ERR_FORMAT, "TIFF");
+    expect_changed(name, bytes, 38, false, SMT_ERR_FORMAT, "TIFF");
 }
 
 static void obeys_the_callers_limits(void **state)
@@ -461,6 +534,8 @@ int main(void)
         cmocka_unit_test(reports_every_failed_allocation),
         cmocka_unit_test(names_what_is_no_image),
         cmocka_unit_test(refuses_hostile_headers),
+        cmocka_unit_test(reads_rare_tiffs),
+        cmocka_unit_test(refuses_misplaced_strips),
         cmocka_unit_test(obeys_the_callers_limits),
         cmocka_unit_test(logs_warnings),
         cmocka_unit_test(knows_suffixes),
