@@ -235,6 +235,43 @@ static void assert_refused(const void *data, size_t size, const char *word)
     }
 }
 
+/* Attributes of version 3, as h5py writes those of names beyond ASCII: parts that follow each other
+ * without gaps, behind a byte for the name's encoding. */
+static void test_newer_attributes(void **state)
+{
+    (void)state;
+    smt_error error = {0};
+    smt_tensor_file *file = NULL;
+    const char *layers[1] = {"Conv"}, *weights[1] = {"Conv/kernel:0"};
+    const int64_t dim[4] = {1, 1, 1, 2};
+    hdf5_writer *w = hdf5_create();
+    smt_bytes out = {0};
+    hdf5_node *group = hdf5_group(w, hdf5_root(w), "Conv");
+    hdf5_add_texts(w, hdf5_root(w), "layer_names", layers, 1);
+    hdf5_add_texts(w, group, "weight_names", weights, 1);
+    assert_non_null(hdf5_add_dataset(w, group, "Conv/kernel:0", 4, dim));
+    assert_int_equal(hdf5_finish(w, "x.h5", &out, &error), SMT_OK);
+    hdf5_destroy(&w);
+    /* Header, name, type of 8 bytes, dataspace; the rest moves up. */
+    uint8_t *at = memmem(out.data, out.size, "layer_names", 12), *body = at - 8;
+    assert_non_null(at);
+    assert_int_equal(body[0], 1);
+    assert_int_equal(body[2], 12);
+    assert_int_equal(body[4], 8);
+    uint8_t rest[64];
+    memcpy(rest, at + 16, sizeof rest);
+    body[0] = 3;
+    memmove(at + 1, at, 12);
+    at[0] = 1;
+    memcpy(at + 13, rest, 8u + body[6] + 4);
+    assert_int_equal(smt_h5_parse("x.h5", out.data, out.size, &file, &error), SMT_OK);
+    assert_non_null(smt_tensor_file_find(file, "conv/kernel"));
+    smt_tensor_file_destroy(&file);
+    body[1] = 1;
+    assert_refused(out.data, out.size, "attribute of a shared type");
+    smt_bytes_free(&out);
+}
+
 /* A file made by our own writer with one group and one dataset, then damaged. */
 static void test_wrong_files(void **state)
 {
@@ -262,6 +299,15 @@ static void test_wrong_files(void **state)
             const uint8_t layout[4] = {8, 0, 24, 0};
             uint8_t *at = memmem(out.data, out.size, layout, 4);
             assert_non_null(at);
+            at[4] |= 2; /* flags */
+            assert_refused(out.data, out.size, "shares a message");
+            at[4] &= (uint8_t)~2;
+            at[18] += 4; /* the size */
+            assert_refused(out.data, out.size, "size is not that of its shape");
+            at[18] -= 4;
+            at[0] = 11; /* a message of filters */
+            assert_refused(out.data, out.size, "is compressed");
+            at[0] = 8;
             memset(at + 10, 0x7f, 7);
             assert_refused(out.data, out.size, "outside the file");
             out.data[8] = 2;
@@ -301,6 +347,7 @@ int main(void)
         cmocka_unit_test(test_cut),
         cmocka_unit_test(test_changed),
         cmocka_unit_test(test_failing_allocations),
+        cmocka_unit_test(test_newer_attributes),
         cmocka_unit_test(test_wrong_files),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -181,6 +181,47 @@ static void simple(smt_bytes *to, const char *op, const char *name, const char *
     pb_end(to, node(to, op, name, a, b));
 }
 
+static void text_attr(smt_bytes *to, const char *key, const char *text)
+{
+    size_t entry = pb_begin(to, TF_NODE_ATTR);
+    pb_put_text(to, TF_MAP_KEY, key);
+    size_t inner = pb_begin(to, TF_MAP_VALUE);
+    pb_put_text(to, TF_ATTR_TEXT, text);
+    pb_end(to, inner);
+    pb_end(to, entry);
+}
+
+static void list_attr(smt_bytes *to, const char *key, const uint8_t *values, size_t count)
+{
+    size_t entry = pb_begin(to, TF_NODE_ATTR);
+    pb_put_text(to, TF_MAP_KEY, key);
+    size_t inner = pb_begin(to, TF_MAP_VALUE);
+    size_t list = pb_begin(to, TF_ATTR_LIST);
+    pb_put_bytes(to, TF_LIST_INT, values, count);
+    pb_end(to, list);
+    pb_end(to, inner);
+    pb_end(to, entry);
+}
+
+static void integers(smt_bytes *to, const char *name, const uint64_t *values, int count)
+{
+    const int64_t dim[1] = {count};
+    size_t begin = node(to, "Const", name, NULL, NULL);
+    size_t entry = pb_begin(to, TF_NODE_ATTR);
+    pb_put_text(to, TF_MAP_KEY, "value");
+    size_t inner = pb_begin(to, TF_MAP_VALUE);
+    size_t tensor = pb_begin(to, TF_ATTR_TENSOR);
+    pb_put_integer(to, TF_TENSOR_TYPE, TF_INT32);
+    shape(to, TF_TENSOR_SHAPE, 1, dim);
+    for (int i = 0; i < count; i++) {
+        pb_put_integer(to, TF_TENSOR_INTS, values[i]);
+    }
+    pb_end(to, tensor);
+    pb_end(to, inner);
+    pb_end(to, entry);
+    pb_end(to, begin);
+}
+
 static void assert_refused(smt_bytes *bytes, const char *word)
 {
     smt_error error = {0};
@@ -195,33 +236,22 @@ static void assert_refused(smt_bytes *bytes, const char *word)
 }
 
 /* Freezing leaves constants behind Identity, control inputs and batch norm nodes. */
-static void test_frozen(void **state)
+static void check_frozen(bool transposed)
 {
-    (void)state;
     smt_error error = {0};
     smt_bytes b = {0};
     smt_model *model = NULL;
-    const int64_t kernel[4] = {3, 3, 1, 2}, channels[1] = {2}, dense[2] = {2, 5};
+    const int64_t kernel[4] = {3, 3, 1, 2}, channels[1] = {2},
+                  dense[2] = {transposed ? 5 : 2, transposed ? 2 : 5};
     static const uint8_t strides[4] = {1, 2, 2, 1};
+    static const uint64_t sides[2] = {1, 2};
     placeholder(&b, 1);
     constant(&b, "k", TF_FLOAT, 4, kernel, 1);
     simple(&b, "Identity", "k/read", "k", NULL);
     size_t begin = node(&b, "Conv2D", "conv", "x:0", "k/read");
     pb_put_text(&b, TF_NODE_INPUT, "^k");
-    size_t entry = pb_begin(&b, TF_NODE_ATTR), inner, list;
-    pb_put_text(&b, TF_MAP_KEY, "padding");
-    inner = pb_begin(&b, TF_MAP_VALUE);
-    pb_put_text(&b, TF_ATTR_TEXT, "SAME");
-    pb_end(&b, inner);
-    pb_end(&b, entry);
-    entry = pb_begin(&b, TF_NODE_ATTR);
-    pb_put_text(&b, TF_MAP_KEY, "strides");
-    inner = pb_begin(&b, TF_MAP_VALUE);
-    list = pb_begin(&b, TF_ATTR_LIST);
-    pb_put_bytes(&b, TF_LIST_INT, strides, 4);
-    pb_end(&b, list);
-    pb_end(&b, inner);
-    pb_end(&b, entry);
+    text_attr(&b, "padding", "SAME");
+    list_attr(&b, "strides", strides, 4);
     pb_end(&b, begin);
     constant(&b, "gamma", TF_FLOAT, 1, channels, 2);
     constant(&b, "beta", TF_FLOAT, 1, channels, 1);
@@ -233,23 +263,12 @@ static void test_frozen(void **state)
     pb_put_text(&b, TF_NODE_INPUT, "variance");
     pb_end(&b, begin);
     simple(&b, "Relu6", "act", "norm:0", NULL);
-    /* Mean over height and width wants two different axes. */
-    begin = node(&b, "Const", "axes", NULL, NULL);
-    entry = pb_begin(&b, TF_NODE_ATTR);
-    pb_put_text(&b, TF_MAP_KEY, "value");
-    inner = pb_begin(&b, TF_MAP_VALUE);
-    list = pb_begin(&b, TF_ATTR_TENSOR);
-    pb_put_integer(&b, TF_TENSOR_TYPE, TF_INT32);
-    shape(&b, TF_TENSOR_SHAPE, 1, channels);
-    pb_put_integer(&b, TF_TENSOR_INTS, 1);
-    pb_put_integer(&b, TF_TENSOR_INTS, 2);
-    pb_end(&b, list);
-    pb_end(&b, inner);
-    pb_end(&b, entry);
-    pb_end(&b, begin);
+    integers(&b, "axes", sides, 2);
     simple(&b, "Mean", "pool", "act", "axes");
     constant(&b, "w", TF_FLOAT, 2, dense, 0.5f);
-    simple(&b, "MatMul", "logits", "pool", "w");
+    begin = node(&b, "MatMul", "logits", "pool", "w");
+    attr(&b, "transpose_b", TF_ATTR_BOOL, transposed);
+    pb_end(&b, begin);
     simple(&b, "Softmax", "out", "logits", NULL);
     if (smt_tensorflow_read_memory("f.pb", b.data, b.size, &model, &error)) {
         fail_msg("%s", error.message);
@@ -266,11 +285,52 @@ static void test_frozen(void **state)
     smt_bytes_free(&b);
 }
 
+static void test_frozen(void **state)
+{
+    (void)state;
+    check_frozen(false);
+    check_frozen(true);
+}
+
+/* Two rows above the image, none beside it. */
+static void test_one_sided_padding(void **state)
+{
+    (void)state;
+    smt_error error = {0};
+    smt_bytes b = {0};
+    smt_model *model = NULL;
+    const int64_t kernel[4] = {3, 3, 1, 2};
+    static const uint64_t pads[8] = {0, 0, 2, 0, 0, 0, 0, 0}, sides[2] = {1, 2};
+    placeholder(&b, 1);
+    integers(&b, "pads", pads, 8);
+    simple(&b, "Pad", "padded", "x", "pads");
+    constant(&b, "k", TF_FLOAT, 4, kernel, 1);
+    size_t conv = node(&b, "Conv2D", "conv", "padded", "k");
+    text_attr(&b, "padding", "VALID");
+    pb_end(&b, conv);
+    integers(&b, "axes", sides, 2);
+    simple(&b, "Mean", "pool", "conv", "axes");
+    if (smt_tensorflow_read_memory("p.pb", b.data, b.size, &model, &error)) {
+        fail_msg("%s", error.message);
+    }
+    const smt_node *made = &model->graph->nodes[1];
+    assert_int_equal(made->pad_top, 2);
+    assert_int_equal(made->pad_left, 0);
+    assert_int_equal(made->shape.h, 8);
+    assert_int_equal(made->shape.w, 6);
+    smt_model_destroy(&model);
+    smt_bytes_free(&b);
+}
+
 static void test_wrong_files(void **state)
 {
     (void)state;
     smt_bytes b = {0};
     const int64_t huge[4] = {1 << 20, 1 << 20, 1 << 20, 4}, large[1] = {1 << 20}, one[1] = {1};
+    const int64_t column[2] = {3, 1}, matrix[2] = {3, 2}, doubled[4] = {3, 3, 3, 2},
+                  kernel[4] = {3, 3, 3, 2};
+    static const uint64_t sides[2] = {1, 2}, not_sides[2] = {1, 3};
+    static const uint8_t across[4] = {1, 1, 2, 1};
     smt_bytes_put(&b, "version https://git-lfs.github.com/spec/v1\noid sha256:1\n", 56);
     assert_refused(&b, "Git LFS");
     placeholder(&b, 1);
@@ -310,6 +370,43 @@ static void test_wrong_files(void **state)
     placeholder(&b, 1);
     simple(&b, "Conv2D", "a", "x", "x");
     assert_refused(&b, "needs constant weights");
+    constant(&b, "c", TF_FLOAT, 1, one, 1);
+    placeholder(&b, 1);
+    simple(&b, "Sub", "a", "c", "x");
+    assert_refused(&b, "subtracts from a constant");
+    placeholder(&b, 3);
+    constant(&b, "c", TF_FLOAT, 2, column, 1);
+    simple(&b, "AddV2", "a", "x", "c");
+    assert_refused(&b, "not one value a channel");
+    placeholder(&b, 3);
+    constant(&b, "c", TF_FLOAT, 4, doubled, 1);
+    simple(&b, "DepthwiseConv2dNative", "a", "x", "c");
+    assert_refused(&b, "needs constant weights of 4 dimensions");
+    for (int k = 0; k < 2; k++) {
+        placeholder(&b, 3);
+        constant(&b, "c", TF_FLOAT, 4, kernel, 1);
+        size_t conv = node(&b, "Conv2D", "a", "x", "c");
+        text_attr(&b, "padding", "SAME");
+        if (k) {
+            list_attr(&b, "dilations", across, 4);
+        } else {
+            text_attr(&b, "data_format", "NCHW");
+        }
+        pb_end(&b, conv);
+        assert_refused(&b, k ? "dilation" : "is not NHWC");
+    }
+    placeholder(&b, 3);
+    integers(&b, "axes", not_sides, 2);
+    simple(&b, "Mean", "a", "x", "axes");
+    assert_refused(&b, "is not a mean over height and width");
+    placeholder(&b, 3);
+    integers(&b, "axes", sides, 2);
+    simple(&b, "Mean", "pool", "x", "axes");
+    constant(&b, "c", TF_FLOAT, 2, matrix, 1);
+    size_t product = node(&b, "MatMul", "a", "pool", "c");
+    attr(&b, "transpose_a", TF_ATTR_BOOL, 1);
+    pb_end(&b, product);
+    assert_refused(&b, "needs a constant matrix and a vector");
     size_t begin = pb_begin(&b, TF_GRAPH_NODE);
     attr(&b, "dtype", TF_ATTR_TYPE, 1);
     pb_end(&b, begin);
@@ -324,6 +421,7 @@ int main(void)
         cmocka_unit_test(test_changed),
         cmocka_unit_test(test_failing_allocations),
         cmocka_unit_test(test_frozen),
+        cmocka_unit_test(test_one_sided_padding),
         cmocka_unit_test(test_wrong_files),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
