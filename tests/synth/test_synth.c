@@ -154,6 +154,97 @@ static void test_edge_arguments(void **state)
     }
 }
 
+/* ---- the pattern's defects ---- */
+
+enum { SIDE = 96, PIXELS = SIDE * SIDE };
+
+/* Upright lines, 0.07 wide at a pitch of 0.14. */
+static void draw_lines(float *field)
+{
+    for (int i = 0; i < PIXELS; i++) {
+        double x = (i % SIDE + 0.5) / SIDE / 0.14, off = fabs(x - floor(x) - 0.5);
+        field[i] = (float)((off - 0.25) * 0.14);
+    }
+}
+
+/* How many connected pieces the pattern has, specks aside. */
+static int pieces(const float *field)
+{
+    static int stack[PIXELS];
+    static bool seen[PIXELS];
+    int found = 0;
+    memset(seen, 0, sizeof seen);
+    for (int first = 0; first < PIXELS; first++) {
+        int count = 0, area = 0;
+        if (field[first] < 0 && !seen[first]) {
+            seen[first] = true;
+            stack[count++] = first;
+        }
+        while (count) {
+            int k = stack[--count], x = k % SIDE, y = k / SIDE;
+            const int next[4] = {x ? k - 1 : k,
+                                 x < SIDE - 1 ? k + 1 : k,
+                                 y ? k - SIDE : k,
+                                 y < SIDE - 1 ? k + SIDE : k};
+            area++;
+            for (int n = 0; n < 4; n++) {
+                if (field[next[n]] < 0 && !seen[next[n]]) {
+                    seen[next[n]] = true;
+                    stack[count++] = next[n];
+                }
+            }
+        }
+        found += area > 20;
+    }
+    return found;
+}
+
+/* What tells the classes apart: a bridge joins lines and takes nothing away, an open parts or
+ * removes lines and adds nothing. */
+static void test_bridges_and_opens(void **state)
+{
+    (void)state;
+    static float before[PIXELS], after[PIXELS];
+    static synth_scene s;
+    draw_lines(before);
+    const int lines = pieces(before);
+    assert_int_equal(lines, 7);
+    int joined = 0, parted = 0;
+    for (int open = 0; open < 2; open++) {
+        for (int i = 0; i < 100; i++) {
+            s = (synth_scene){.size = SIDE, .pixel = 1.0f / SIDE, .count = PIXELS, .field = after};
+            s.rng = smt_rng_seed(6, (uint64_t)i);
+            s.look.level = 0.5f;
+            memcpy(after, before, sizeof after);
+            (open ? synth_defect_open : synth_defect_bridge)(&s);
+            for (int k = 0; k < s.mark_count && !open; k++) { /* a stray wire */
+                synth_stamp(&s, after, &s.marks[k].shape);
+            }
+            for (int k = 0; k < PIXELS; k++) {
+                assert_true(open ? after[k] >= before[k] - 1e-6f : after[k] <= before[k] + 1e-6f);
+            }
+            int now = pieces(after);
+            joined += !open && now < lines;
+            parted += open && now != lines;
+        }
+    }
+    print_message("of 100, bridges that join: %d, opens that part: %d\n", joined, parted);
+    assert_true(joined >= 85 && parted >= 85);
+}
+
+static void test_polygon(void **state)
+{
+    (void)state;
+    static float field[PIXELS];
+    static const float square[4][2] = {
+        {0.25f, 0.25f}, {0.75f, 0.25f}, {0.75f, 0.75f}, {0.25f, 0.75f}};
+    synth_scene s = {.size = SIDE, .pixel = 1.0f / SIDE, .count = PIXELS};
+    synth_fill(&s, field, SYNTH_FAR);
+    synth_stamp_polygon(&s, field, square, 4, 0, 1);
+    assert_float_equal(field[48 * SIDE + 26], -(26.5f / SIDE - 0.25f), 1e-5f);
+    assert_float_equal(field[48 * SIDE + 20], 0.25f - 20.5f / SIDE, 1e-5f);
+}
+
 /* ---- images ---- */
 
 enum { SIZE = 64, EACH = 6 };
@@ -252,6 +343,39 @@ static void test_defects(void **state)
             }
         }
     }
+}
+
+/* Where a crack changes the scene most, that is darker but for one in some. */
+static void test_cracks_are_dark(void **state)
+{
+    (void)state;
+    int crack = -1, darker = 0;
+    for (int k = 0; k < smt_synth_class_count(SMT_SYNTH_PHASE1); k++) {
+        crack = strcmp(smt_synth_class_name(SMT_SYNTH_PHASE1, k), "crack") == 0 ? k : crack;
+    }
+    smt_synth_options options;
+    smt_synth_defaults(&options);
+    options.noise = options.distortion = options.overlays = options.contrast = 0;
+    for (uint64_t i = 0; i < 40; i++) {
+        smt_image image[2] = {{0}, {0}};
+        int largest = 0;
+        for (int with = 0; with < 2; with++) {
+            options.defect = with;
+            assert_int_equal(
+                smt_synth_render(
+                    SMT_SYNTH_PHASE1, crack, SIDE, 8, i, &options, &image[with], NULL, NULL),
+                SMT_OK);
+        }
+        for (int k = 0; k < PIXELS; k++) {
+            int change = image[1].pixels[k] - image[0].pixels[k];
+            largest = abs(change) > abs(largest) ? change : largest;
+        }
+        darker += largest < 0;
+        smt_image_free(&image[0]);
+        smt_image_free(&image[1]);
+    }
+    print_message("of 40 cracks, %d are darker than what they crack\n", darker);
+    assert_true(darker >= 28);
 }
 
 static void test_sizes(void **state)
@@ -514,8 +638,11 @@ int main(void)
         cmocka_unit_test(test_spectrum),
         cmocka_unit_test(test_edge_pairs),
         cmocka_unit_test(test_edge_arguments),
+        cmocka_unit_test(test_bridges_and_opens),
+        cmocka_unit_test(test_polygon),
         cmocka_unit_test(test_determinism),
         cmocka_unit_test(test_defects),
+        cmocka_unit_test(test_cracks_are_dark),
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_statistics),
         cmocka_unit_test(test_noise_option),
