@@ -297,6 +297,10 @@ static void test_plateau(void **state)
     for (int i = 0; i < 14; i++) {
         assert_true(fabs(smt_plateau_update(&plateau, &o, losses[i]) - want[i]) < 1e-9);
     }
+    for (int i = 0; i < 200; i++) { /* never below the other schedules' end */
+        (void)smt_plateau_update(&plateau, &o, 1);
+    }
+    assert_true(fabs(plateau.rate / (0.01 / o.start_divisor / o.end_divisor) - 1) < 1e-9);
 }
 
 static void test_averages(void **state)

@@ -57,10 +57,11 @@ static smt_train_options quick(void)
 }
 
 typedef struct attempt {
-    const char *dataset, *run, *init;
+    const char *dataset, *run, *init, *teacher;
     int threads, stop_after; /* epochs; 0: never */
     bool resume, optional;
     size_t epochs_seen;
+    smt_epoch history[200];
     smt_train_result result;
     smt_error error;
 } attempt;
@@ -73,6 +74,7 @@ watch(void *context, const smt_epoch *history, size_t count, int best_epoch, smt
     assert_int_equal(history[count - 1].epoch, (int)count);
     assert_in_range(best_epoch, 1, (int)count);
     a->epochs_seen = count;
+    memcpy(a->history, history, count * sizeof *history);
     if (a->stop_after && (int)count == a->stop_after) {
         smt_interrupt();
     }
@@ -85,6 +87,7 @@ static smt_status train(attempt *a, const smt_train_options *options)
     smt_train_job job = {.dataset = a->dataset ? a->dataset : shapes,
                          .run = a->run,
                          .init = a->init,
+                         .teacher = a->teacher,
                          .init_optional = a->optional,
                          .resume = a->resume,
                          .epoch_done = watch,
@@ -216,6 +219,14 @@ static void test_learns(void **state)
     /* The file holds the weights of the epoch that it says it does. */
     assert_true(fabs(accuracy_of(a.run, SMT_SPLIT_VAL) - a.result.best.val_accuracy) < 1e-9);
     no_leftovers(a.run);
+    /* Kept is the best of the averaged half: by macro F1, then by loss. */
+    const smt_epoch *best = &a.history[30];
+    for (const smt_epoch *row = best + 1; row < a.history + 60; row++) {
+        bool better = row->val_macro_f1 > best->val_macro_f1 ||
+                      (row->val_macro_f1 >= best->val_macro_f1 && row->val_loss < best->val_loss);
+        best = better ? row : best;
+    }
+    assert_int_equal(a.result.best.epoch, best->epoch);
 
     smt_model *model = NULL;
     assert_int_equal(smt_model_load(a.run, &model, NULL), SMT_OK);
@@ -260,7 +271,8 @@ static void with_frozen_start(smt_train_options *o)
 static void with_plateau(smt_train_options *o)
 {
     o->schedule.kind = SMT_SCHEDULE_PLATEAU;
-    o->schedule.plateau_patience = 0;
+    o->schedule.plateau_patience = 1;
+    o->schedule.plateau_threshold = 0.4;
     o->optimizer.kind = SMT_OPTIMIZER_ADAM;
     o->optimizer.clip_norm = 1;
     o->balance = 0.5;
@@ -406,6 +418,8 @@ static void test_freeze(void **state)
     must_train(&frozen, &o);
     o.freeze_epochs = 0;
     o.freeze_bn = true;
+    o.average = SMT_AVERAGE_SWA;
+    o.average_start = 0;
     attempt kept = {.run = inside("freeze-2"), .init = first.run};
     must_train(&kept, &o);
     static const struct {
@@ -448,7 +462,212 @@ static void test_early_stop(void **state)
     must_train(&a, &o);
     assert_true(a.result.early);
     assert_true(a.result.epochs < 200);
-    assert_true(a.result.epochs >= a.result.best.epoch + 2);
+    assert_int_equal(a.result.epochs, a.result.best.epoch + 2);
+    /* Stopped in between and resumed, it ends where it did. */
+    attempt b = {.run = inside("early-resumed"), .stop_after = a.result.epochs - 1};
+    assert_int_equal(train(&b, &o), SMT_ERR_INTERRUPTED);
+    b.stop_after = 0;
+    b.resume = true;
+    must_train(&b, &o);
+    assert_int_equal(b.result.epochs, a.result.epochs);
+}
+
+/* ---- what an option does, seen in a single step or two ----------------------------------------
+ */
+
+/* All images in one batch, as they are, plain gradient descent by a constant rate. */
+static smt_train_options one_step(void)
+{
+    smt_train_options o = quick();
+    o.epochs = 1;
+    o.batch = 48;
+    o.no_augment = true;
+    o.keep = SMT_KEEP_LAST;
+    o.average = SMT_AVERAGE_NONE;
+    o.average_start = 0;
+    o.arch.dropout = 0;
+    o.label_smoothing = 0;
+    o.optimizer.kind = SMT_OPTIMIZER_SGD;
+    o.optimizer.weight_decay = 0;
+    o.schedule.kind = SMT_SCHEDULE_CONSTANT;
+    o.schedule.rate = 0.01;
+    return o;
+}
+
+/* Whether two runs ended with the same values of a param. */
+static bool same_param(const char *a, const char *b, const char *name)
+{
+    size_t count = 0;
+    float *of_a = param_of(a, name, &count), *of_b = param_of(b, name, &count);
+    bool same = memcmp(of_a, of_b, count * sizeof *of_a) == 0;
+    smt_free(of_a);
+    smt_free(of_b);
+    return same;
+}
+
+static void test_rates_and_decay(void **state)
+{
+    (void)state;
+    smt_train_options o = one_step();
+    attempt plain = {.run = inside("step-plain")};
+    must_train(&plain, &o);
+    o.optimizer.weight_decay = 1;
+    attempt decayed = {.run = inside("step-decayed")};
+    must_train(&decayed, &o);
+    static const struct {
+        const char *name;
+        bool decays;
+    } params[] = {{"block3.expand.weight", true},
+                  {"block3.expand.bn.gamma", false},
+                  {"block3.expand.bn.beta", false},
+                  {"classifier.weight", true},
+                  {"classifier.bias", false}};
+    for (size_t i = 0; i < sizeof params / sizeof *params; i++) {
+        assert_int_equal(same_param(plain.run, decayed.run, params[i].name), !params[i].decays);
+    }
+    o.optimizer.weight_decay = 0;
+    o.backbone_rate = 0;
+    attempt head = {.run = inside("step-head"), .init = plain.run};
+    must_train(&head, &o);
+    assert_true(same_param(plain.run, head.run, "block3.expand.weight"));
+    assert_false(same_param(plain.run, head.run, "classifier.weight"));
+
+    /* A channel that ends at 35 shrinks by rate x decay of what is above 5, but not while frozen.
+     */
+    smt_model *model = NULL;
+    const char *wide = inside("wide.safetensors");
+    assert_int_equal(smt_model_load(plain.run, &model, NULL), SMT_OK);
+    model->graph->params[smt_graph_find_param(model->graph, "stem.bn.gamma")].data[1] = 10;
+    model->graph->params[smt_graph_find_param(model->graph, "stem.bn.beta")].data[1] = 0;
+    assert_int_equal(smt_model_save(model, wide, SMT_DTYPE_F32, NULL, NULL), SMT_OK);
+    smt_model_destroy(&model);
+    o.range_decay = 10;
+    for (int frozen = 0; frozen < 2; frozen++) {
+        size_t count = 0;
+        o.freeze_epochs = frozen;
+        attempt a = {.run = inside(frozen ? "step-range-1" : "step-range-0"), .init = wide};
+        must_train(&a, &o);
+        float *gamma = param_of(a.run, "stem.bn.gamma", &count);
+        double wanted = frozen ? 10 : 10 * (1 - 0.1 * (1 - 5.0 / 35));
+        assert_true(fabs((double)gamma[1] - wanted) < 1e-4);
+        smt_free(gamma);
+    }
+}
+
+/* Averages begin with the first step that is not frozen, and that one is their first value. They
+ * are what counts from their start on, even where an epoch before it was better. */
+static void test_when_averages_begin(void **state)
+{
+    (void)state;
+    smt_train_options o = one_step();
+    o.epochs = 2;
+    o.freeze_epochs = 1;
+    attempt plain = {.run = inside("begin-plain")};
+    must_train(&plain, &o);
+    o.average = SMT_AVERAGE_EMA;
+    attempt averaged = {.run = inside("begin-averaged")};
+    must_train(&averaged, &o);
+    assert_true(same_param(plain.run, averaged.run, "classifier.weight"));
+    o.freeze_epochs = 0;
+    o.average_start = 0.5;
+    attempt half = {.run = inside("begin-half")};
+    must_train(&half, &o);
+    o.average_start = 0;
+    attempt whole = {.run = inside("begin-whole")};
+    must_train(&whole, &o);
+    assert_true(same_param(half.run, whole.run, "classifier.weight"));
+    o.average = SMT_AVERAGE_NONE;
+    must_train(&plain, &o);
+    assert_false(same_param(plain.run, whole.run, "classifier.weight"));
+
+    /* Next to nothing happens in the first step, and the second destroys the network. */
+    o = one_step();
+    o.epochs = 2;
+    o.keep = SMT_KEEP_BEST;
+    o.average = SMT_AVERAGE_EMA;
+    o.average_start = 0.5;
+    o.schedule.kind = SMT_SCHEDULE_COSINE;
+    o.schedule.warmup = 0.9;
+    o.schedule.start_divisor = 1e6;
+    o.schedule.rate = 10;
+    attempt lucky = {.run = inside("begin-lucky"), .init = inside("learns")};
+    must_train(&lucky, &o);
+    assert_true(lucky.history[0].val_macro_f1 > lucky.history[1].val_macro_f1);
+    assert_int_equal(lucky.result.best.epoch, 2);
+}
+
+static void test_targets(void **state)
+{
+    (void)state;
+    /* A teacher's probabilities are not smoothed. */
+    smt_train_options o = one_step();
+    attempt a = {.run = inside("targets-a"), .teacher = inside("learns")};
+    must_train(&a, &o);
+    o.label_smoothing = 0.3;
+    attempt b = {.run = inside("targets-b"), .teacher = inside("learns")};
+    must_train(&b, &o);
+    assert_true(same_param(a.run, b.run, "classifier.bias"));
+    b.teacher = NULL;
+    must_train(&b, &o);
+    assert_false(same_param(a.run, b.run, "classifier.bias"));
+
+    /* A class of five sixths of the images is pulled at less if all classes count the same. */
+    char data[700];
+    snprintf(data, sizeof data, "%s", inside("uneven"));
+    shapes_make(data, "train", 2, 4, 5);
+    shapes_make(data, "train", 1, 20, 5);
+    shapes_make(data, "val", 2, 3, 6);
+    double pull[2];
+    o = one_step();
+    for (int weighted = 0; weighted < 2; weighted++) {
+        size_t count = 0;
+        o.class_weight = weighted;
+        attempt c = {.dataset = data, .run = inside(weighted ? "uneven-1" : "uneven-0")};
+        must_train(&c, &o);
+        float *bias = param_of(c.run, "classifier.bias", &count);
+        pull[weighted] = (double)bias[0] - (double)bias[1]; /* disc, stripes */
+        smt_free(bias);
+    }
+    assert_true(pull[0] > 0 && fabs(pull[1]) < pull[0] / 2);
+}
+
+/* On a plateau the rate falls, and it is the new one that trains. */
+static void test_plateau_rate(void **state)
+{
+    (void)state;
+    smt_train_options o = one_step();
+    o.epochs = 4;
+    o.schedule.kind = SMT_SCHEDULE_PLATEAU;
+    o.schedule.plateau_patience = 0;
+    o.schedule.plateau_threshold = 0.5;
+    attempt a = {.run = inside("plateau-rate")};
+    must_train(&a, &o);
+    assert_true(fabs(a.history[0].rate - 0.01) < 1e-12);
+    assert_true(a.history[3].rate < 0.002);
+}
+
+/* A last batch of few images is left out. */
+static void test_last_batch(void **state)
+{
+    (void)state;
+    static const struct {
+        int batch;
+        const char *said;
+    } cases[] = {
+        {44, "1 epoch of 1 step,"}, {40, "1 epoch of 2 steps,"}, {15, "1 epoch of 3 steps,"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        smt_train_options o = one_step();
+        o.batch = cases[i].batch;
+        attempt a = {.run = inside("last-batch")};
+        must_train(&a, &o);
+        void *log = NULL;
+        size_t size = 0;
+        assert_int_equal(smt_file_load(inside("last-batch/log.txt"), 0, &log, &size, NULL), SMT_OK);
+        if (!strstr(log, cases[i].said)) {
+            fail_msg("no '%s' in %s", cases[i].said, (char *)log);
+        }
+        smt_free(log);
+    }
 }
 
 static void test_resume_refuses(void **state)
@@ -645,6 +864,11 @@ int main(void)
         cmocka_unit_test(test_swa_statistics),
         cmocka_unit_test(test_freeze),
         cmocka_unit_test(test_early_stop),
+        cmocka_unit_test(test_rates_and_decay),
+        cmocka_unit_test(test_when_averages_begin),
+        cmocka_unit_test(test_targets),
+        cmocka_unit_test(test_plateau_rate),
+        cmocka_unit_test(test_last_batch),
         cmocka_unit_test(test_resume_refuses),
         cmocka_unit_test(test_bad_data),
         cmocka_unit_test(test_diverges),
