@@ -83,6 +83,7 @@ typedef struct smt_train_field {
     const char *choices; /* "adamw|adam|sgd" */
     const char *help;
 } smt_train_field;
+#define SMT_TRAIN_FIELDS_MAX 112 /* names, at most */
 SMT_API const smt_train_field *smt_train_fields(void);
 /* The field's value as a number; flags are 0 or 1, choices
  * their index. Setting does not check the range. */

@@ -73,6 +73,7 @@ typedef struct cli_common {
 } cli_common;
 extern cli_common cli_shared;
 
+#define CLI_OPTIONS_MAX 128 /* of a command, without the common ones */
 extern const cli_option cli_common_options[];
 
 /* How cli_print_help writes: as text for a reader, as part of a manual page for troff, as part of

@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_OPTIONS 128
-
 cli_common cli_shared = {.quiet = false, .threads = 0, .seed = 1};
 
 const cli_option cli_common_options[] = {
@@ -22,6 +20,9 @@ const cli_option cli_common_options[] = {
     {"quiet", 'q', CLI_FLAG(&cli_shared.quiet), "print warnings and errors only"},
     {0},
 };
+
+/* Of a command, with the common ones. */
+enum { MAX_OPTIONS = CLI_OPTIONS_MAX + sizeof cli_common_options / sizeof *cli_common_options };
 
 int cli_usage(const cli_command *command, const char *format, ...)
 {

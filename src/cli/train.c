@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MAX_FIELDS 112
 #define CURVE_SECONDS 5.0 /* between drawings of curves.png while training */
 
 static const cli_command command = {
@@ -59,12 +58,13 @@ static const cli_option own_options[] = {
     {"resume", 0, CLI_FLAG(&resume), "go on where RUN stopped"},
 };
 #define OWN_OPTIONS (sizeof own_options / sizeof *own_options)
+_Static_assert(OWN_OPTIONS + SMT_TRAIN_FIELDS_MAX <= CLI_OPTIONS_MAX, "room for all");
 
 /* The command line's view of the options; enum fields are parsed beside the struct. */
 typedef struct option_view {
     smt_train_options options;
-    int choices[MAX_FIELDS];
-    cli_option table[OWN_OPTIONS + MAX_FIELDS + 1];
+    int choices[SMT_TRAIN_FIELDS_MAX];
+    cli_option table[OWN_OPTIONS + SMT_TRAIN_FIELDS_MAX + 1];
 } option_view;
 
 static void make_table(option_view *view)
@@ -72,7 +72,7 @@ static void make_table(option_view *view)
     size_t count = OWN_OPTIONS;
     memcpy(view->table, own_options, sizeof own_options);
     const smt_train_field *fields = smt_train_fields();
-    for (int i = 0; fields[i].name && i < MAX_FIELDS; i++) {
+    for (int i = 0; fields[i].name; i++) {
         const smt_train_field *f = &fields[i];
         void *at = (char *)&view->options + f->offset;
         cli_option o = {f->name, 0, CLI_REAL(at, f->low, f->high, "X"), f->help};
@@ -105,7 +105,7 @@ static void make_table(option_view *view)
 static void take_table(option_view *view)
 {
     const smt_train_field *fields = smt_train_fields();
-    for (int i = 0; fields[i].name && i < MAX_FIELDS; i++) {
+    for (int i = 0; fields[i].name; i++) {
         if (fields[i].kind == SMT_FIELD_CHOICE) {
             smt_train_field_set(&view->options, &fields[i], view->choices[i]);
         }

@@ -188,6 +188,7 @@ static const smt_train_field fields[] = {
           "the box's sides, up to this part of the image's"),
     {NULL, SMT_FIELD_INT, 0, 0, 0, NULL, NULL},
 };
+_Static_assert(sizeof fields / sizeof *fields <= SMT_TRAIN_FIELDS_MAX + 1, "room for all");
 
 smt_train_options smt_train_defaults(void)
 {
