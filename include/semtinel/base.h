@@ -125,7 +125,7 @@ SMT_API double smt_rng_uniform(smt_rng *rng, double low, double high); /* unifor
 SMT_API double smt_rng_normal(smt_rng *rng);                           /* mean 0, variance 1 */
 /* Every order of the items is equally likely. count: below 2^32. */
 SMT_API void smt_rng_shuffle(smt_rng *rng, uint32_t *items, size_t count);
-/* Ascending; no NaN. */
+/* In place, ascending; no NaN. */
 SMT_API void smt_sort_doubles(double *values, size_t count);
 SMT_API void smt_sort_floats(float *values, size_t count);
 /* Index of the largest of `count` values; the first of equals. */

@@ -241,6 +241,7 @@ typedef struct smt_evaluate_options {
      * images of one size, its images are used again. What it said is not said again. */
     const struct smt_evaluation *earlier;
 } smt_evaluate_options;
+/* Auto, no overrides, SMT_BOOTSTRAP_RESAMPLES, seed 1. */
 SMT_API smt_evaluate_options smt_evaluate_defaults(void);
 
 /* A model measured on a set. Row i of the arrays is one image. */
@@ -385,7 +386,8 @@ SMT_API smt_decision smt_decision_load(const char *provenance,
                                        const char *const *classes,
                                        int class_count);
 
-/* The files of an evaluation (RFC 4180 CSV with LF line ends; metrics.json). */
+/* The files of an evaluation: predictions.csv and confusion_matrix.csv (RFC 4180 with LF line
+ * ends), classification_report.txt, metrics.json. */
 SMT_API smt_status smt_save_predictions(const smt_evaluation *evaluation,
                                         const char *path,
                                         smt_error *error);

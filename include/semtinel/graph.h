@@ -142,7 +142,9 @@ typedef struct smt_graph {
     size_t param_capacity;
 } smt_graph;
 
+/* Without nodes. */
 SMT_API smt_status smt_graph_create(smt_graph **out, smt_error *error);
+/* A copy that shares nothing with the original. */
 SMT_API smt_status smt_graph_clone(const smt_graph *graph, smt_graph **out, smt_error *error);
 SMT_API void smt_graph_destroy(smt_graph **graph);
 

@@ -139,6 +139,7 @@ SMT_API smt_status smt_demo_create(smt_classifier *classifier,
                                    const smt_demo_options *options,
                                    smt_demo **out,
                                    smt_error *error);
+/* The image is borrowed during the call. Errors also: of running the model and of encoding. */
 SMT_API smt_status smt_demo_add(smt_demo *demo, const smt_demo_image *image, smt_error *error);
 /* Closes the files, which appear now; *demo is freed
  * either way. frames: of the video, or of a GIF alone. */

@@ -72,6 +72,7 @@ typedef struct smt_augment_set_options {
     bool all_train; /* a source without splits: all of it is training data */
     bool link;      /* hard links in the place of copies for the originals */
 } smt_augment_set_options;
+/* smt_augment_defaults, 0, 0, seed 1, false, copies. */
 SMT_API smt_augment_set_options smt_augment_set_defaults(void);
 
 typedef struct smt_augment_set_result {
