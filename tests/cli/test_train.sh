@@ -46,6 +46,8 @@ expect 0 "was complete after 20 epochs" "$semtinel" train images -o broken --ini
 expect 1 "started with --epochs 20, not 9" "$semtinel" train images -o broken --init none --resume --epochs 9
 expect 1 "started with --seed 1, not 5" "$semtinel" train images -o broken --init none --resume --seed 5
 cmp whole/model.safetensors broken/model.safetensors || fail "resuming a complete run changed it"
+expect 0 "" "$semtinel" train images -o seeded $small --epochs 1 --seed 5
+expect 0 "was complete after 1 epoch" "$semtinel" train images -o seeded --init none --resume
 cp -r broken calibrated
 expect 0 "" "$semtinel" calibrate calibrated images --max-rejection 0.3
 cp calibrated/model.safetensors before

@@ -58,6 +58,12 @@ expect 2 "synth: --s: could be --size, " "$semtinel" synth --s 3
 expect 2 "evaluate: --map scratch: not of the form FROM=TO" "$semtinel" evaluate run images -o e --map scratch
 expect 2 "calibrate: --map =other: not of the form FROM=TO" "$semtinel" calibrate run images --map =other
 expect 2 "synth: -n: needs a value" "$semtinel" synth -n
+expect 2 "synth: --threads 257: not a whole number in 0 .. 256" "$semtinel" synth x --threads 257
+expect 2 "synth: --noise 1x: not a number in 0 .. 4" "$semtinel" synth x --noise 1x
+expect 2 "train: --dropout -0.1: not a number in 0 .. 0.9" "$semtinel" train images -o run --dropout -0.1
+expect 2 "train: unexpected argument 'more'" "$semtinel" train images more -o run
+# shellcheck disable=SC2046
+expect 2 "evaluate: --map: given more than 64 times" "$semtinel" evaluate run images -o e $(for i in $(seq 65); do echo "--map a=b"; done)
 expect 2 "synth: --noise nan: not a number in 0 .. 4" "$semtinel" synth x --noise nan
 [ -e x ] && fail "wrong usage makes a folder"
 # Options that would do nothing, and inputs that are missing, are told before the work.

@@ -83,7 +83,8 @@ static void test_cam(void **state)
         assert_int_equal(e.class_index, c);
         assert_int_equal(e.width, shape.w);
         assert_int_equal(e.height, shape.h);
-        double top = 0, expected[64], mass = 0, centre = 0;
+        double top = 0, expected[64], mass = 0, centre = 0, middle = 0, area = 0;
+        int peak = 0;
         for (int i = 0; i < shape.h * shape.w; i++) {
             double sum = 0;
             for (int k = 0; k < shape.c; k++) {
@@ -93,13 +94,20 @@ static void test_cam(void **state)
             top = fmax(top, expected[i]);
             mass += expected[i];
             centre += expected[i] * (i % shape.w + 0.5) / shape.w;
+            middle += expected[i] * (i / shape.w + 0.5) / shape.h;
+            peak = expected[i] > expected[peak] ? i : peak;
         }
         assert_true(fabs((double)e.strength - top) < 1e-4 * top + 1e-9);
         for (int i = 0; i < shape.h * shape.w && top > 0; i++) {
             assert_true(fabs((double)e.map[i] - expected[i] / top) < 1e-3);
+            area += (e.map[i] > 0.5f) / (double)(shape.h * shape.w);
         }
         if (top > 0) {
             assert_true(fabs((double)e.centre_x - centre / mass) < 1e-3);
+            assert_true(fabs((double)e.centre_y - middle / mass) < 1e-3);
+            assert_true(fabs((double)e.peak_x - (peak % shape.w + 0.5) / shape.w) < 1e-6);
+            assert_true(fabs((double)e.peak_y - (peak / shape.w + 0.5) / shape.h) < 1e-6);
+            assert_true(fabs((double)e.area - area) < 1e-6);
             found++;
         }
         smt_explanation_free(&e);

@@ -124,6 +124,12 @@ static void test_refused(void **state)
     assert_int_equal(smt_model_ensemble(both, 1, &pair, NULL), SMT_ERR_ARGUMENT);
     two->preprocess.scale = 255;
     assert_refused(one, two, SMT_ERR_ARGUMENT, "preprocessing");
+    one->preprocess.scale = 255;
+    smt_model_destroy(&pair);
+    assert_int_equal(smt_model_ensemble(both, 2, &pair, NULL), SMT_OK);
+    assert_float_equal(pair->preprocess.scale, 255, 0);
+    two->arch.channels = 3;
+    assert_refused(one, two, SMT_ERR_ARGUMENT, "in 3 channels");
     smt_model *made[] = {one, two, larger, other, foreign, pair};
     for (int i = 0; i < 6; i++) {
         smt_model_destroy(&made[i]);

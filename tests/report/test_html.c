@@ -34,7 +34,7 @@ static fixture f;
 
 static void setup(void)
 {
-    static char odd[] = "test/<img src=x onerror=alert(2)>.png", plain[] = "test/a.png",
+    static char odd[] = "test/<img src=x onerror=alert(2)>\" x='.png", plain[] = "test/a.png",
                 bytes[] = "test/\xff\xfe.png";
     static char line[] = "true <b> counts as other";
     static int from_model[3] = {0, 1, 2};
@@ -120,6 +120,7 @@ static void test_page(void **state)
 {
     (void)state;
     setup();
+    f.evaluation.skipped = 3;
     smt_history_row history[3];
     for (int i = 0; i < 3; i++) {
         history[i] =
@@ -136,6 +137,10 @@ static void test_page(void **state)
     assert_null(strstr(page, "alert(1)</script>"));
     assert_null(strstr(page, "<img src=x"));
     assert_null(strstr(page, "\"</pre>\""));
+    assert_non_null(strstr(page, "&gt;&quot; x=&#39;.png"));
+    /* The first epoch's loss of 1 is near the top of a chart up to 1.05. */
+    assert_non_null(strstr(page, "d=\"M52.0 25.4L"));
+    assert_non_null(strstr(page, "<b>3</b><span>images skipped: unreadable"));
     assert_non_null(strstr(page, "Best validation macro F1 0.700 in epoch 2"));
     /* Every picture has a text for those who do not see it. */
     for (const char *p = page; (p = strstr(p, "<img ")); p++) {

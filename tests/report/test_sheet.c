@@ -47,6 +47,24 @@ static void test_sheet(void **state)
     unlink(path);
 }
 
+/* A map that is hot in its upper right corner tints that corner alone. */
+static void test_overlay(void **state)
+{
+    (void)state;
+    uint8_t grey[64 * 32], rgb[64 * 32 * 3];
+    float map[4] = {0, 1, 0, 0};
+    memset(grey, 100, sizeof grey);
+    const smt_image image = {64, 32, grey};
+    const smt_explanation hot = {.width = 2, .height = 2, .map = map};
+    assert_int_equal(smt_overlay(&image, &hot, 64, 32, rgb, NULL), SMT_OK);
+    static const int corners[4] = {0, 63, 31 * 64, 31 * 64 + 63};
+    for (int k = 0; k < 4; k++) {
+        const uint8_t *p = rgb + 3 * corners[k];
+        assert_int_equal(p[0] > p[2] + 40, k == 1);
+        assert_true(k == 1 || (p[0] == 100 && p[1] == 100 && p[2] == 100));
+    }
+}
+
 static void test_sheet_refuses(void **state)
 {
     (void)state;
@@ -132,6 +150,7 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_sheet),
+                                       cmocka_unit_test(test_overlay),
                                        cmocka_unit_test(test_sheet_refuses),
                                        cmocka_unit_test(test_history),
                                        cmocka_unit_test(test_memory)};

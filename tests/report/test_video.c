@@ -16,9 +16,9 @@
 static void fill(uint32_t *page, int frame)
 {
     for (int i = 0; i < WIDTH * HEIGHT; i++) {
-        /* A grey step that moves through levels, left half dark, right half light. */
+        /* A grey step that moves through levels, left half dark, right half light; red below. */
         uint32_t grey = i % WIDTH < WIDTH / 2 ? 20u + 10u * (uint32_t)frame : 220;
-        page[i] = grey * 0x010101u;
+        page[i] = i < WIDTH * 32 ? grey * 0x010101u : 0xff0000;
     }
 }
 
@@ -56,6 +56,8 @@ static void check(const char *path, int expected, int step)
         int level = image.pixels[24 * WIDTH + 8], wanted = 20 + 10 * (count * step / 2 * 2);
         assert_true(abs(level - wanted) <= 8);
         assert_true(abs(image.pixels[24 * WIDTH + 56] - 220) <= 8);
+        int red = image.pixels[42 * WIDTH + 32]; /* as blue it would be 18 to 29 */
+        assert_in_range(red, 40, 90);
         smt_image_free(&image);
     }
     assert_int_equal(count, expected);

@@ -98,6 +98,7 @@ static void test_mixture(void **state)
     smt_adaptation a;
     o.prior = 20;
     o.most = 1;
+    o.batch = IMAGES / 2;
     assert_int_equal(smt_adapt(model, &pixels, &o, pool, &a, NULL), SMT_OK);
     assert_int_equal(a.images, IMAGES);
     assert_true(a.variety >= 1.0 / 3 - 1e-9 && a.variety <= 1 + 1e-9);
@@ -106,6 +107,16 @@ static void test_mixture(void **state)
         double wanted = (1 - a.share) * 0.01 * c + a.share * measured[c];
         assert_true(fabs(wanted - (double)mean[c]) < 1e-4);
     }
+    /* In deviations: all variances were 1. */
+    double largest = 0;
+    for (int i = 0; i < model->graph->param_count; i++) {
+        const smt_param *p = &model->graph->params[i];
+        bool stem = p->data == mean, is_mean = strstr(p->name, ".bn.mean") != NULL;
+        for (size_t c = 0; c < p->count && is_mean; c++) {
+            largest = fmax(largest, fabs((double)p->data[c] - (stem ? 0.01 * (double)c : 0)));
+        }
+    }
+    assert_true(fabs(a.largest_shift - largest / sqrt(1.001)) < 1e-4 * largest);
     assert_true(a.mean_shift > 0 && a.mean_shift <= a.largest_shift);
     assert_non_null(strstr(model->provenance, "\"adapted\""));
     smt_model_destroy(&model);
