@@ -69,7 +69,10 @@ static const cli_option options[] = {
      0,
      CLI_INPUTS(&agree, "PATH"),
      "with --evaluate: count agreement on all images under PATH, labels or not"},
-    {"raw-input", 0, CLI_FLAG(&raw_input), "float inputs take pixels 0..255"},
+    {"raw-input",
+     0,
+     CLI_FLAG(&raw_input),
+     "inputs take pixels 0..255: float ones as float, those of int8 models as uint8"},
     {0},
 };
 

@@ -62,7 +62,8 @@ static smt_status refuse_ends(const csource_writer *w, smt_error *error)
                     w->model.output_count,
                     smt_edge_type_name((int32_t)w->out.type),
                     plural(w->model.output_count),
-                    int8 ? "run the .tflite itself" : "quantize with --scheme int8");
+                    int8 ? "run the .tflite itself"
+                         : "quantize with --scheme int8, without --raw-input");
 }
 
 static smt_status open_network(csource_writer *w, smt_error *error)

@@ -123,8 +123,8 @@ static void expose(synth_scene *s, float *image)
     float mean = (float)(sum / (double)s->count);
     float deviation = sqrtf(fmaxf((float)(squares / (double)s->count) - mean * mean, 1e-8f));
     float spread = (float)s->options->contrast;
-    /* Grey levels: mean 50 .. 170, standard deviation 8 ..
-     * 70; scenes of low contrast stay lower than others. */
+    /* Grey levels: mean 35 .. 190, standard deviation 6 ..
+     * 85; scenes of low contrast stay lower than others. */
     float target_mean = 105 + spread * 26 * synth_normal(&s->rng);
     float target_deviation = 38 * expf(spread * 0.42f * synth_normal(&s->rng));
     target_deviation =

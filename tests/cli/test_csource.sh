@@ -103,7 +103,7 @@ done
 # What has no C form is refused with a reason, and info tells no arena for it.
 corpus=$root/fuzz/corpus/edge
 "$semtinel" export "$corpus/foreign.tflite" -o "$work/foreign/" 2>"$work/error" && fail "uint8 ends were exported"
-grep -q "it has 1 uint8 input of rank 4 and 1 uint8 output (quantize with --scheme int8)" "$work/error" ||
+grep -q "it has 1 uint8 input of rank 4 and 1 uint8 output (quantize with --scheme int8, without --raw-input)" "$work/error" ||
     fail "the message does not say what the ends are: $(cat "$work/error")"
 "$semtinel" info --brief "$corpus/foreign.tflite" | grep -Eq "^arena +[0-9]+ bytes on a Cortex-M and [0-9]+ for the plan$" ||
     fail "info does not tell the arena, or that of exported C, which there is none of"
