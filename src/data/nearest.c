@@ -3,7 +3,7 @@
  *
  * HEAD orthonormal directions hold most of the rows' energy. With h(a) the projection on them and
  * r(a) the length of the rest, a.b <= h(a).h(b) + r(a) r(b) by Cauchy and Schwarz. A pair whose
- * bound is below the last entry of a full list is skipped: 97% of 100 000 images' pairs. The bound
+ * bound is below the last entry of a full list is skipped: 95% of 100 000 images' pairs. The bound
  * holds for any orthonormal directions, so the best ones need not be found exactly: a few rounds of
  * subspace iteration on the second moments of a sample do. */
 #include "data/nearest.h"

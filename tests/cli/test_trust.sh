@@ -145,7 +145,7 @@ run 0 "$semtinel" explain "$work/run" "$work/long" -o "$work/why-long"
 run 0 "$semtinel" label "$work/run" "$work/long" -o "$work/sorted-long" --surest 1
 [ "$(find "$work/sorted-long" -name '*.png' | wc -l)" = 2 ] || fail "not two copies of one long name"
 # A step of what is under way, here the classification of each image, does not hide its progress.
-if command -v script >/dev/null; then
+if script -qec true /dev/null </dev/null >/dev/null 2>&1; then # a terminal of its own is to be had
     TERM=xterm script -qec "'$semtinel' explain '$work/run' '$work/data/test' -o '$work/shown' --threads 1" /dev/null >"$work/out" </dev/null
     says 'explaining \[.*/40 '
 fi
