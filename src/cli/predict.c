@@ -75,7 +75,7 @@ static void read_one(void *context, int task, int worker)
 typedef struct sink {
     smt_file *file;
     bool begun; /* the header of CSV is written, or the bracket of JSON */
-    size_t images, reviewed;
+    size_t reviewed;
 } sink;
 
 /* One of an array of JSON_INDENT(1). */
@@ -108,7 +108,6 @@ static smt_status emit(sink *s,
     bool rejects = info->decision.rejects;
     bool accepted = smt_decision_accepts(&info->decision, best, row[best], familiarity);
     const char *decided = accepted ? info->classes[best] : REVIEW;
-    s->images++;
     s->reviewed += !accepted;
     if (!as_json) {
         if (!s->begun) {
@@ -280,14 +279,12 @@ int cli_predict(int argc, char **argv)
     status = status ? status : smt_file_commit(&s.file, &error);
     if (!status && to_file) {
         char review[40] = "";
+        size_t images = list.count - skipped;
         if (smt_classifier_about(classifier)->decision.rejects) {
             snprintf(review, sizeof review, ", %zu to review", s.reviewed);
         }
-        cli_say("wrote %s: %zu %s%s",
-                output,
-                s.images,
-                smt_plural(s.images, "image", "images"),
-                review);
+        cli_say(
+            "wrote %s: %zu %s%s", output, images, smt_plural(images, "image", "images"), review);
     }
     if (!status && skipped) {
         smt_log(SMT_LOG_WARNING,

@@ -42,26 +42,21 @@ static smt_status write_file(csource_writer *w, const source_file *file, smt_err
     return status;
 }
 
-static const char *plural(int32_t count)
-{
-    return count == 1 ? "" : "s";
-}
-
 static smt_status refuse_ends(const csource_writer *w, smt_error *error)
 {
     bool int8 = w->in.type == SMT_EDGE_S8 && w->out.type == SMT_EDGE_S8;
     return smt_fail(error,
                     SMT_ERR_UNSUPPORTED,
                     "%s: C source needs one int8 image as input and one int8 output; it has %d "
-                    "%s input%s of rank %d and %d %s output%s (%s)",
+                    "%s %s of rank %d and %d %s %s (%s)",
                     w->tflite,
                     w->model.input_count,
                     smt_edge_type_name((int32_t)w->in.type),
-                    plural(w->model.input_count),
+                    smt_plural((size_t)w->model.input_count, "input", "inputs"),
                     w->in.rank,
                     w->model.output_count,
                     smt_edge_type_name((int32_t)w->out.type),
-                    plural(w->model.output_count),
+                    smt_plural((size_t)w->model.output_count, "output", "outputs"),
                     int8 ? "run the .tflite itself"
                          : "quantize with --scheme int8, without --raw-input");
 }

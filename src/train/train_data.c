@@ -50,58 +50,71 @@ static int by_content(const void *a, const void *b)
     return (x->sample > y->sample) - (x->sample < y->sample);
 }
 
+/* Images that are copies of an earlier one but differ from it otherwise, and the first such pair.
+ */
+typedef struct copies {
+    size_t count;
+    const smt_sample *a, *b;
+} copies;
+
+static void count_copy(copies *c, const smt_sample *a, const smt_sample *b, bool differs)
+{
+    if (differs && !c->count++) {
+        c->a = a;
+        c->b = b;
+    }
+}
+
+static void
+warn_of(const smt_dataset *set, const copies *c, const char *where, const char *consequence)
+{
+    if (c->count) {
+        smt_log(SMT_LOG_WARNING,
+                "%s: %zu %s of a file in %s, %s and %s for one: %s",
+                set->root,
+                c->count,
+                smt_plural(c->count, "image is a copy", "images are copies"),
+                where,
+                c->a->path,
+                c->b->path,
+                consequence);
+    }
+}
+
 /* Copies of one file in two classes: a wrong label. Copies in both parts: an example that is known.
  * False: no memory. */
 static bool warn_of_copies(const smt_dataset *set, const bool *wanted, const smt_file_sum *sums)
 {
     file *files = smt_alloc(set->sample_count + 1, sizeof *files);
-    size_t count = 0, labels = 0, parts = 0;
-    const smt_sample *label_pair[2] = {NULL}, *part_pair[2] = {NULL};
-    for (size_t i = 0; files && i < set->sample_count; i++) {
+    char *mislabelled = smt_format("a label is wrong ('semtinel audit %s' lists them)", set->root);
+    bool complete = files && mislabelled;
+    size_t count = 0;
+    copies labels = {0}, parts = {0};
+    for (size_t i = 0; complete && i < set->sample_count; i++) {
         if (wanted[i] && sums[i].read) {
             files[count++] = (file){((uint64_t)sums[i].size << 32) ^ sums[i].crc, i};
         }
     }
-    if (files) {
+    if (complete) {
         qsort(files, count, sizeof *files, by_content);
     }
     for (size_t i = 0, first = 0; i < count; i++) {
         first = i && files[i].content == files[i - 1].content ? first : i;
         const smt_sample *a = &set->samples[files[first].sample];
         const smt_sample *b = &set->samples[files[i].sample];
-        if (a->class_index != b->class_index && !labels++) {
-            label_pair[0] = a;
-            label_pair[1] = b;
-        }
-        if ((a->split == SMT_SPLIT_VAL) != (b->split == SMT_SPLIT_VAL) && !parts++) {
-            part_pair[0] = a;
-            part_pair[1] = b;
-        }
+        count_copy(&labels, a, b, a->class_index != b->class_index);
+        count_copy(&parts, a, b, (a->split == SMT_SPLIT_VAL) != (b->split == SMT_SPLIT_VAL));
     }
+    if (complete) {
+        warn_of(set, &labels, "another class", mislabelled);
+        warn_of(set,
+                &parts,
+                "the other part",
+                "validation looks better than it is ('semtinel split' keeps copies together)");
+    }
+    smt_free(mislabelled);
     smt_free(files);
-    if (labels) {
-        smt_log(SMT_LOG_WARNING,
-                "%s: %zu %s of a file in another class, %s and %s for one: a label is wrong "
-                "('semtinel audit %s' lists them)",
-                set->root,
-                labels,
-                smt_plural(labels, "image is a copy", "images are copies"),
-                label_pair[0]->path,
-                label_pair[1]->path,
-                set->root);
-    }
-    if (parts) {
-        smt_log(
-            SMT_LOG_WARNING,
-            "%s: %zu %s of a file in the other part, %s and %s for one: validation looks better "
-            "than it is ('semtinel split' keeps copies together)",
-            set->root,
-            parts,
-            smt_plural(parts, "image is a copy", "images are copies"),
-            part_pair[0]->path,
-            part_pair[1]->path);
-    }
-    return files != NULL;
+    return complete;
 }
 
 /* ---- the two parts --------------------------------------------------------------------------- */

@@ -295,19 +295,27 @@ static void test_wrong_files(void **state)
     assert_refused("\x08\x07\x12\x7f", 4, "cut or damaged");
 }
 
+/* Begins a file for an 8 x 8 image; path: a template, then the file's name. */
+static onnx_builder *begin(char *path)
+{
+    smt_error error = {0};
+    onnx_builder *b = NULL;
+    int descriptor = mkstemp(path);
+    assert_true(descriptor >= 0);
+    close(descriptor);
+    assert_int_equal(onnx_builder_create(path, &b, &error), SMT_OK);
+    onnx_graph_input(b, "input", (smt_shape){8, 8, 1});
+    return b;
+}
+
 /* A model of one node on a 8 x 8 image, saved and handed to the reader; `change` spoils it. */
 typedef void (*spoiler)(onnx_builder *b, Onnx__NodeProto *node);
 
 static void assert_node_refused(const char *op, spoiler change, const char *word)
 {
     smt_error error = {0};
-    onnx_builder *b = NULL;
     char path[] = "/tmp/semtinel-onnx-XXXXXX";
-    int descriptor = mkstemp(path);
-    assert_true(descriptor >= 0);
-    close(descriptor);
-    assert_int_equal(onnx_builder_create(path, &b, &error), SMT_OK);
-    onnx_graph_input(b, "input", (smt_shape){8, 8, 1});
+    onnx_builder *b = begin(path);
     const char *inputs[2] = {"input", "weight"};
     const int64_t dim[4] = {2, 1, 3, 3};
     const float weight[18] = {1};
@@ -382,14 +390,9 @@ static void test_folded_constants(void **state)
 {
     (void)state;
     smt_error error = {0};
-    onnx_builder *b = NULL;
     smt_model *model = NULL;
     char path[] = "/tmp/semtinel-onnx-XXXXXX";
-    int descriptor = mkstemp(path);
-    assert_true(descriptor >= 0);
-    close(descriptor);
-    assert_int_equal(onnx_builder_create(path, &b, &error), SMT_OK);
-    onnx_graph_input(b, "input", (smt_shape){8, 8, 1});
+    onnx_builder *b = begin(path);
     const struct {
         const char *name;
         int rank;
