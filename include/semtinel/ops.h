@@ -20,7 +20,9 @@ typedef struct smt_exec_options {
     bool training;                  /* allocate what backward needs */
     bool first_trainable_only_head; /* frozen backbone: backward stops at the first node after
                                        "pool" */
-    int keep_node; /* training: keep this node's value and gradient past backward; 0: none */
+    const int *keep; /* training: keep these nodes' values and gradients past backward; read by
+                        smt_exec_create only */
+    int keep_count;
 } smt_exec_options;
 
 /* The graph and the pool are borrowed and must outlive the exec; weights are read from
@@ -62,7 +64,7 @@ SMT_API void smt_exec_backward(smt_exec *exec, const float *logits_gradient);
 /* Gradient of params[param], same layout as its data; owned by exec; NULL if not trainable or
  * frozen by first_trainable_only_head. */
 SMT_API float *smt_exec_gradient(smt_exec *exec, int param);
-/* After backward: the value of options.keep_node and the gradient with respect to it, each
+/* After backward: the value of one of options.keep and the gradient with respect to it, each
  * batch x h x w x c, for explanations such as Grad-CAM (forward with freeze_batch_norm and
  * no_dropout); NULL for any other node. */
 SMT_API const float *smt_exec_node_value(const smt_exec *exec, int node);

@@ -11,28 +11,21 @@
 #include <math.h>
 #include <string.h>
 
-/* A layer that is looked into. */
-typedef struct look {
-    int node;
-    smt_exec *exec; /* which keeps the node's value and gradient */
-} look;
-
 struct smt_explainer {
     char *path;
     smt_model *model;
     float *input;
     float *gradient; /* of the outputs */
     int size, channels, outputs;
-    look looks[SMT_MEMBERS_MAX]; /* maps of one size, whose sum explains */
+    smt_exec *exec;             /* keeps the looks */
+    int looks[SMT_MEMBERS_MAX]; /* nodes with maps of one size, whose sum explains */
     int count;
 };
 
 void smt_explainer_close(smt_explainer **explainer)
 {
     if (explainer && *explainer) {
-        for (int i = 0; i < (*explainer)->count; i++) {
-            smt_exec_destroy(&(*explainer)->looks[i].exec);
-        }
+        smt_exec_destroy(&(*explainer)->exec);
         smt_model_destroy(&(*explainer)->model);
         smt_free((*explainer)->input);
         smt_free((*explainer)->gradient);
@@ -72,10 +65,9 @@ static smt_status find_last_spatial(smt_explainer *x, smt_error *error)
         while (node > 0 && nodes[node].shape.h * nodes[node].shape.w == 1) {
             node--;
         }
-        smt_shape first = nodes[x->count ? x->looks[0].node : node].shape,
-                  shape = nodes[node].shape;
+        smt_shape first = nodes[x->count ? x->looks[0] : node].shape, shape = nodes[node].shape;
         if (node > 0 && shape.h == first.h && shape.w == first.w) {
-            x->looks[x->count++].node = node;
+            x->looks[x->count++] = node;
         }
     }
     smt_free(leads);
@@ -86,7 +78,7 @@ static smt_status choose_nodes(smt_explainer *x, const char *layer, smt_error *e
 {
     const smt_graph *graph = x->model->graph;
     if (layer) {
-        x->looks[0].node = smt_graph_find(graph, layer);
+        x->looks[0] = smt_graph_find(graph, layer);
         x->count = 1;
     } else {
         smt_status status = find_last_spatial(x, error);
@@ -100,7 +92,7 @@ static smt_status choose_nodes(smt_explainer *x, const char *layer, smt_error *e
                         "%s: no pooling to look before; name a layer with --layer",
                         x->path);
     }
-    int node = x->looks[0].node;
+    int node = x->looks[0];
     if (node < 0) {
         smt_guess guess = {0};
         for (int i = 1; i < graph->node_count; i++) {
@@ -153,11 +145,9 @@ smt_status smt_explainer_open(
         } else if (in.h != in.w) {
             status = smt_fail(error, SMT_ERR_UNSUPPORTED, "%s: its input is not square", path);
         } else {
-            for (int i = 0; i < x->count && !status; i++) {
-                const smt_exec_options options = {
-                    .max_batch = 1, .training = true, .keep_node = x->looks[i].node};
-                status = smt_exec_create(x->model->graph, pool, &options, &x->looks[i].exec, error);
-            }
+            const smt_exec_options options = {
+                .max_batch = 1, .training = true, .keep = x->looks, .keep_count = x->count};
+            status = smt_exec_create(x->model->graph, pool, &options, &x->exec, error);
         }
     }
     if (status) {
@@ -198,10 +188,10 @@ static void measure(smt_explanation *e)
 
 /* Adds to `map` the layer's maps by the mean gradient of the class's output with respect to them.
  * False: no memory for them. */
-static bool add_map(const look *l, smt_shape shape, float *map)
+static bool add_map(const smt_exec *exec, int node, smt_shape shape, float *map)
 {
-    const float *value = smt_exec_node_value(l->exec, l->node),
-                *slope = smt_exec_node_gradient(l->exec, l->node);
+    const float *value = smt_exec_node_value(exec, node),
+                *slope = smt_exec_node_gradient(exec, node);
     if (!value || !slope) {
         return false;
     }
@@ -226,7 +216,7 @@ smt_status smt_explain(smt_explainer *x,
                        smt_error *error)
 {
     const smt_node *nodes = x->model->graph->nodes;
-    smt_shape shape = nodes[x->looks[0].node].shape;
+    smt_shape shape = nodes[x->looks[0]].shape;
     size_t side = (size_t)x->size * (size_t)x->size, places = (size_t)shape.h * (size_t)shape.w;
     for (size_t i = 0; i < side; i++) {
         for (int c = 0; c < x->channels; c++) {
@@ -240,23 +230,23 @@ smt_status smt_explain(smt_explainer *x,
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", x->path);
     }
     const smt_step step = {.freeze_batch_norm = true, .no_dropout = true};
+    const float *outputs = smt_exec_forward(x->exec, x->input, 1, &step);
+    if (!outputs) {
+        smt_free(e.map);
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: the network cannot run", x->path);
+    }
+    if (class_index < 0) {
+        class_index = smt_argmax(outputs, x->outputs);
+    }
+    if (class_index >= x->outputs) {
+        smt_free(e.map);
+        return smt_fail(error, SMT_ERR_ARGUMENT, "%s: has no class %d", x->path, class_index);
+    }
+    memset(x->gradient, 0, (size_t)x->outputs * sizeof *x->gradient);
+    x->gradient[class_index] = 1;
+    smt_exec_backward(x->exec, x->gradient);
     for (int i = 0; i < x->count; i++) {
-        const float *outputs = smt_exec_forward(x->looks[i].exec, x->input, 1, &step);
-        if (!outputs) {
-            smt_free(e.map);
-            return smt_fail(error, SMT_ERR_MEMORY, "%s: the network cannot run", x->path);
-        }
-        if (class_index < 0) {
-            class_index = smt_argmax(outputs, x->outputs);
-        }
-        if (class_index >= x->outputs) {
-            smt_free(e.map);
-            return smt_fail(error, SMT_ERR_ARGUMENT, "%s: has no class %d", x->path, class_index);
-        }
-        memset(x->gradient, 0, (size_t)x->outputs * sizeof *x->gradient);
-        x->gradient[class_index] = 1;
-        smt_exec_backward(x->looks[i].exec, x->gradient);
-        if (!add_map(&x->looks[i], nodes[x->looks[i].node].shape, e.map)) {
+        if (!add_map(x->exec, x->looks[i], nodes[x->looks[i]].shape, e.map)) {
             smt_free(e.map);
             return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", x->path);
         }

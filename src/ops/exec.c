@@ -519,9 +519,8 @@ smt_status smt_exec_create(smt_graph *graph,
     exec->other_bytes = sizeof *exec;
     plan_options planned = {.training = options->training,
                             .head_only = options->first_trainable_only_head,
-                            .keep = options->keep_node > 0 && options->keep_node < graph->node_count
-                                        ? options->keep_node
-                                        : 0};
+                            .keep = options->keep,
+                            .keep_count = options->keep_count};
     status = runner_create(exec, &planned, &exec->main, error);
     if (!status && !create_parts(exec)) {
         status = smt_fail(error, SMT_ERR_MEMORY, "out of memory for the network's gradients");
@@ -656,8 +655,8 @@ float *smt_exec_gradient(smt_exec *exec, int param)
 
 static const float *kept(const smt_exec *exec, const plan_ref *refs, int node)
 {
-    if (!exec->options.training || node <= 0 || node != exec->options.keep_node ||
-        refs[node].base != PLAN_ARENA) {
+    if (!exec->options.training || node <= 0 || node >= exec->graph->node_count ||
+        !exec->main.plan->keeps[node] || refs[node].base != PLAN_ARENA) {
         return NULL;
     }
     return exec->main.arena +

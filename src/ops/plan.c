@@ -204,7 +204,7 @@ static void find_needs(planner *b)
     for (int i = 1; i < count; i++) {
         const smt_node *node = node_at(b, i);
         b->plan->trains[i] = b->live[i] && i > frozen && has_trainable(b, node);
-        b->wanted[i] = b->plan->trains[i] || (i == b->options.keep && b->live[i]);
+        b->wanted[i] = b->plan->trains[i] || (b->plan->keeps[i] && b->live[i]);
         for (int k = 0; k < 2; k++) {
             b->wanted[i] =
                 b->wanted[i] || (b->live[i] && node->input[k] >= 0 && b->wanted[node->input[k]]);
@@ -244,7 +244,7 @@ static void rehearse(planner *b)
         if (node->op == SMT_OP_INPUT) {
             continue;
         }
-        b->local_ok[i] = op->cheap && !has_inner(node) && i != b->last && i != b->options.keep;
+        b->local_ok[i] = op->cheap && !has_inner(node) && i != b->last && !b->plan->keeps[i];
         if (node->op == SMT_OP_BATCH_NORM) {
             b->local_ok[node->input[0]] = false;
             segment++;
@@ -324,7 +324,7 @@ static void emit_forward(planner *b, int i)
         p->value[i] = local_block(b, floats_of(b, i));
         b->here[i] = current(b);
     } else {
-        bool stays = i == b->last || i == b->options.keep || b->options.keep_all;
+        bool stays = i == b->last || b->plan->keeps[i] || b->options.keep_all;
         p->value[i] = arena_block(b, floats_of(b, i), current(b), stays ? b->final : current(b));
     }
     if (b->options.training && has_inner(node)) {
@@ -401,14 +401,14 @@ static plan_ref gradient_of(planner *b, int i)
 {
     plan *p = b->plan;
     if (p->gradient[i].base == PLAN_NOWHERE) {
-        bool local = i != b->options.keep && b->back_first[i] == current(b) &&
+        bool local = !b->plan->keeps[i] && b->back_first[i] == current(b) &&
                      b->back_last[i] == current(b) && !p->segments[current(b)].whole &&
                      !waits(b, i);
         p->gradient[i] = local ? local_block(b, floats_of(b, i))
                                : arena_block(b,
                                              floats_of(b, i),
                                              current(b),
-                                             i == b->options.keep ? b->final : b->back_last[i]);
+                                             b->plan->keeps[i] ? b->final : b->back_last[i]);
     }
     return use(b, p->gradient[i]);
 }
@@ -560,8 +560,10 @@ plan_create(const smt_graph *graph, const plan_options *options, plan **out, smt
         p->value = smt_alloc(count, sizeof *p->value);
         p->gradient = smt_alloc(count, sizeof *p->gradient);
         p->trains = smt_alloc(count, sizeof *p->trains);
+        p->keeps = smt_alloc(count, sizeof *p->keeps);
     }
-    if (!p || !flags || !numbers || !b.waiting || !p->value || !p->gradient || !p->trains) {
+    if (!p || !flags || !numbers || !b.waiting || !p->value || !p->gradient || !p->trains ||
+        !p->keeps) {
         b.failed = true;
     } else {
         b.plan = p;
@@ -574,6 +576,11 @@ plan_create(const smt_graph *graph, const plan_options *options, plan **out, smt
         b.back_last = numbers + 2 * count;
         b.here = numbers + 3 * count;
         memset(b.here, 0xff, count * sizeof *b.here);
+        for (int i = 0; i < options->keep_count; i++) {
+            if (options->keep[i] > 0 && options->keep[i] < graph->node_count) {
+                p->keeps[options->keep[i]] = true;
+            }
+        }
         if (options->training && !options->keep_all) {
             find_needs(&b);
             rehearse(&b);
@@ -608,6 +615,7 @@ void plan_destroy(plan **p)
         smt_free((*p)->value);
         smt_free((*p)->gradient);
         smt_free((*p)->trains);
+        smt_free((*p)->keeps);
         smt_free(*p);
         *p = NULL;
     }

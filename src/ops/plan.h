@@ -78,7 +78,8 @@ typedef struct plan_options {
     bool training; /* plan backward too */
     bool keep_all; /* inference that keeps every value; excludes training */
     bool head_only;
-    int keep; /* node whose value and gradient live to the end, or 0 */
+    const int *keep; /* nodes whose value and gradient live to the end */
+    int keep_count;
 } plan_options;
 
 typedef struct plan {
@@ -99,6 +100,7 @@ typedef struct plan {
     plan_ref *value;    /* [node]; PLAN_LOCAL: not kept after its segment */
     plan_ref *gradient; /* [node] */
     bool *trains;       /* [node]: backward computes the gradients of its params */
+    bool *keeps;        /* [node]: value and gradient live to the end */
 } plan;
 
 smt_status

@@ -251,8 +251,10 @@ static void test_node_gradient(void **state)
     (void)state;
     smt_graph *graph = build();
     int node = smt_graph_find(graph, "add"), pixels = SIDE / 2 * SIDE / 2;
-    smt_exec *exec =
-        create(graph, (smt_exec_options){.max_batch = BATCH, .training = true, .keep_node = node});
+    const int keep[2] = {node, smt_graph_find(graph, "deep")};
+    smt_exec *exec = create(
+        graph,
+        (smt_exec_options){.max_batch = BATCH, .training = true, .keep = keep, .keep_count = 2});
     assert_non_null(smt_exec_forward(
         exec, images, BATCH, &(smt_step){.freeze_batch_norm = true, .no_dropout = true}));
     smt_exec_backward(exec, mix);
@@ -272,6 +274,20 @@ static void test_node_gradient(void **state)
     smt_exec_infer(infer, images, BATCH);
     assert_near(value, smt_exec_value(infer, node), (size_t)(BATCH * pixels * 8));
     smt_exec_destroy(&infer);
+    /* A second kept node is as if it were the only one. */
+    smt_exec *alone =
+        create(graph,
+               (smt_exec_options){
+                   .max_batch = BATCH, .training = true, .keep = keep + 1, .keep_count = 1});
+    assert_non_null(smt_exec_forward(
+        alone, images, BATCH, &(smt_step){.freeze_batch_norm = true, .no_dropout = true}));
+    smt_exec_backward(alone, mix);
+    size_t bytes = sizeof(float) * (size_t)(BATCH * pixels * 8);
+    assert_memory_equal(
+        smt_exec_node_value(exec, keep[1]), smt_exec_node_value(alone, keep[1]), bytes);
+    assert_memory_equal(
+        smt_exec_node_gradient(exec, keep[1]), smt_exec_node_gradient(alone, keep[1]), bytes);
+    smt_exec_destroy(&alone);
     smt_exec_destroy(&exec);
     smt_graph_destroy(&graph);
 }
