@@ -82,6 +82,9 @@ SMT_API smt_status smt_model_set_members(smt_model *model,
                                          smt_error *error);
 /* True if both have the same classes in the same order and the same preprocessing. */
 SMT_API bool smt_model_same_task(const smt_model *a, const smt_model *b);
+/* The options of `train` by which they take other inputs, for an error line; NULL: inputs are
+ * alike. */
+SMT_API const char *smt_model_other_inputs(const smt_model *a, const smt_model *b);
 /* The mean of the logits of `count` (2 .. SMT_MEMBERS_MAX) models with one input and the same
  * classes, as a model of its own with an empty provenance; the classifiers are divided by `count`.
  * Refused: what is an ensemble itself or came from a foreign file. */

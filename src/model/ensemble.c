@@ -62,24 +62,29 @@ static smt_status check(const smt_model *a, const smt_model *b, int number, smt_
                         number,
                         b->members ? "an ensemble itself" : "of another program");
     }
-    if (a->arch.input_size != b->arch.input_size || a->arch.channels != b->arch.channels) {
+    const char *inputs = smt_model_other_inputs(a, b);
+    bool same = smt_model_same_task(a, b);
+    if (inputs) {
         return smt_fail(error,
                         SMT_ERR_ARGUMENT,
-                        "network %d takes %d pixels in %d channels, the first %d in %d; train both "
-                        "with one --size",
+                        "network %d takes %d pixels in %d %s, the first %d in %d%s; train both "
+                        "with one %s%s",
                         number,
                         b->arch.input_size,
                         b->arch.channels,
+                        smt_plural((size_t)b->arch.channels, "channel", "channels"),
                         a->arch.input_size,
-                        a->arch.channels);
+                        a->arch.channels,
+                        same ? "" : ", and has other classes or preprocessing",
+                        inputs,
+                        same ? "" : ", on one data set");
     }
-    return smt_model_same_task(a, b)
-               ? SMT_OK
-               : smt_fail(error,
-                          SMT_ERR_ARGUMENT,
-                          "network %d has other classes or preprocessing than the first; train "
-                          "both on one data set",
-                          number);
+    return same ? SMT_OK
+                : smt_fail(error,
+                           SMT_ERR_ARGUMENT,
+                           "network %d has other classes or preprocessing than the first; train "
+                           "both on one data set",
+                           number);
 }
 
 smt_status

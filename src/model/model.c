@@ -81,6 +81,15 @@ bool smt_model_same_task(const smt_model *a, const smt_model *b)
     return same;
 }
 
+const char *smt_model_other_inputs(const smt_model *a, const smt_model *b)
+{
+    bool size = a->arch.input_size != b->arch.input_size;
+    if (a->arch.channels != b->arch.channels) {
+        return size ? "--size and one --channels" : "--channels";
+    }
+    return size ? "--size" : NULL;
+}
+
 void smt_model_destroy(smt_model **model)
 {
     if (!model || !*model) {

@@ -33,25 +33,30 @@ static smt_status check(const smt_run *run, smt_error *error)
 {
     const smt_model *teacher = run->teacher_model;
     const char *path = run->job->teacher;
-    const smt_mobilenet_options *arch = &run->options->arch;
-    if (teacher->arch.input_size != arch->input_size || teacher->arch.channels != arch->channels) {
+    const smt_mobilenet_options *arch = &run->model->arch;
+    const char *inputs = smt_model_other_inputs(teacher, run->model);
+    bool same = smt_model_same_task(teacher, run->model);
+    if (inputs) {
         return smt_fail(error,
                         SMT_ERR_ARGUMENT,
-                        "%s: takes %d pixels in %d channels, and this network takes %d in %d; "
-                        "train both with one --size",
+                        "%s: takes %d pixels in %d %s%s, and this network takes %d in %d; "
+                        "train both with one %s%s",
                         path,
                         teacher->arch.input_size,
                         teacher->arch.channels,
+                        smt_plural((size_t)teacher->arch.channels, "channel", "channels"),
+                        same ? "" : ", has other classes or preprocessing",
                         arch->input_size,
-                        arch->channels);
+                        arch->channels,
+                        inputs,
+                        same ? "" : ", on one data set");
     }
-    return smt_model_same_task(teacher, run->model)
-               ? SMT_OK
-               : smt_fail(error,
-                          SMT_ERR_ARGUMENT,
-                          "%s: has other classes or preprocessing than this network; train it on "
-                          "the same data set",
-                          path);
+    return same ? SMT_OK
+                : smt_fail(error,
+                           SMT_ERR_ARGUMENT,
+                           "%s: has other classes or preprocessing than this network; train it on "
+                           "the same data set",
+                           path);
 }
 
 static uint64_t fingerprint_of(const smt_graph *graph)

@@ -67,7 +67,7 @@ head -c 9000 teacher/model.safetensors >cut.safetensors
 refused 'cut.safetensors: .*cut' --teacher cut.safetensors
 run 0 "$semtinel" export teacher -o teacher.onnx
 refused 'teacher.onnx: is no network that' --teacher teacher.onnx
-run 1 "$semtinel" train right -o bad --size 64 --teacher teacher; says 'teacher: takes 48 pixels in 1 channels, and this network takes 64'
+run 1 "$semtinel" train right -o bad --size 64 --teacher teacher; says 'teacher: takes 48 pixels in 1 channel, and this network takes 64 in 1; train both with one --size$'
 run 1 "$semtinel" train all -o bad --mix-synth 0 --teacher teacher; says 'teacher: has other classes'
 run 1 "$semtinel" train right -o teacher --teacher teacher; says 'teacher/model.safetensors: is to be read, and would be overwritten'
 finish

@@ -129,7 +129,16 @@ static void test_refused(void **state)
     assert_int_equal(smt_model_ensemble(both, 2, &pair, NULL), SMT_OK);
     assert_float_equal(pair->preprocess.scale, 255, 0);
     two->arch.channels = 3;
-    assert_refused(one, two, SMT_ERR_ARGUMENT, "in 3 channels");
+    assert_refused(one,
+                   two,
+                   SMT_ERR_ARGUMENT,
+                   "in 3 channels, the first 48 in 1; train both with one --channels");
+    larger->arch.channels = 3;
+    assert_refused(one,
+                   larger,
+                   SMT_ERR_ARGUMENT,
+                   "other classes or preprocessing; train both with one --size and one --channels, "
+                   "on one data set");
     smt_model *made[] = {one, two, larger, other, foreign, pair};
     for (int i = 0; i < 6; i++) {
         smt_model_destroy(&made[i]);
