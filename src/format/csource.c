@@ -109,8 +109,8 @@ static smt_status run_network(csource_writer *w, smt_error *error)
     return SMT_OK;
 }
 
-/* Is there a header or an object of the runtime by that name, beside which a build would have two?
- */
+/* Is there a header or an object of the runtime by that name, beside which a build would have two,
+ * or would NAME_trace and its like be the runtime's own? */
 static bool is_taken(const char *name)
 {
     static const char *const taken[] = {"edge",
@@ -131,7 +131,8 @@ static bool is_taken(const char *name)
     for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
         if (strcmp(name, taken[i]) == 0)
             return true;
-    return false;
+    size_t length = strlen(name);
+    return strncmp(name, "smt_", 4) == 0 || (length >= 4 && strcmp(name + length - 4, "_dsp") == 0);
 }
 
 /* The folder's last part as a C identifier; of no plain letter or digit it would be nameless. */

@@ -67,10 +67,10 @@ golden=${SEMTINEL_DATA:-$root/../shared/data}/../golden-tflm/visual-wake-words-9
 if [ -e "$golden" ]; then check "$golden"; else echo "skipped: no golden-tflm"; fi
 
 # Files of its own beside those of the runtime that the compiler reads or writes with it.
-for name in edge stdint stddef stdbool "$root"/edge/kernels/ref/*.c; do
+for name in edge stdint stddef stdbool smt_edge "$root"/edge/kernels/{ref,arm_dsp}/*.c; do
     name=$(basename "$name" .c)
     "$semtinel" export "$root/fuzz/corpus/edge/small.tflite" -o "$work/taken/$name/" --quiet
-    [ ! -e "$work/taken/$name/$name.c" ] || fail "a network called $name, as a file of the runtime is"
+    [ ! -e "$work/taken/$name/$name.c" ] || fail "a network called $name, as the runtime or a file of it is"
 done
 
 # For cores with the DSP extension and without; a frame pointer takes a register, which the inner loops hardly have.
