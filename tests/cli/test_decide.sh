@@ -195,4 +195,20 @@ run 0 "$semtinel" export "$root/fuzz/corpus/edge/product.tflite" -o "$work/net/"
 says 'no net_decide.c: input int8 of rank 4 (1 x 9 x 8 x 1)'
 run 0 "$semtinel" export "$work/plain.tflite" -o "$work/缺/"
 [ -e "$work/缺/network_decide.c" ] || fail "a folder without a plain letter: $(ls "$work/缺")"
+
+# The firmware's comparison reads names with commas, quotes and line ends, and still sees what differs.
+{
+    echo 'image_name,predicted_class,confidence,suggested'
+    for i in {0..10}; do printf '"a, %d.png",review,0.25,"a, ""li\nne"""\n' $i; done
+    for i in {11..20}; do printf '%d.png,"a, ""li\nne""",0.75,"a, ""li\nne"""\n' $i; done
+} >"$work/desk.csv"
+decisions() { printf 'review,250001,a, "li\nne"\nreview,249999,a, "li\nne"\na, "li\nne",%s,a, "li\nne%s"\n' "$1" "$2" >"$work/board.txt"; }
+decisions 750000 ''
+expect 0 '3 images decided as by semtinel predict, 2 of them' awk -f "$root/firmware/decisions.awk" "$work/desk.csv" "$work/board.txt"
+for other in "750011 " "750000 x"; do
+    decisions "${other% *}" "${other#* }"
+    expect 1 'decisions are not those' awk -f "$root/firmware/decisions.awk" "$work/desk.csv" "$work/board.txt"
+done
+head -n 4 "$work/board.txt" >"$work/short.txt"
+expect 1 'decisions are not those' awk -f "$root/firmware/decisions.awk" "$work/desk.csv" "$work/short.txt"
 finish
