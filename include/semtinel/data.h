@@ -86,7 +86,7 @@ SMT_API smt_status smt_dataset_sums(const smt_dataset *dataset,
 /* A number for a file: equal files have equal ones, different ones hardly ever (32 bits); 0: not
  * read. */
 SMT_API uint32_t smt_file_mark(const smt_file_sum *sum);
-/* So many marks of its training images a model keeps at most, the smallest ones (32 KB of text). */
+/* So many marks of its training images a model keeps at most, the smallest ones (33 KB of text). */
 #define SMT_SEEN_MOST 4096
 /* Marks as text, eight hexadecimal digits each, ascending: the smallest SMT_SEEN_MOST of those that
  * are not 0, each once. Sorts `marks`. Released by smt_free(); NULL: no memory. */

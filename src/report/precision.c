@@ -169,9 +169,12 @@ static smt_status save_text(const measured *rows,
                 e->split,
                 rows[0].file.name);
         if (agreed_on) {
-            fprintf(stream, "on %zu %s\n\n", agreed_on, smt_plural(agreed_on, "image", "images"));
+            fprintf(stream,
+                    "on %zu %s; KB: 1000 bytes\n\n",
+                    agreed_on,
+                    smt_plural(agreed_on, "image", "images"));
         } else {
-            fprintf(stream, "on the same images\n\n");
+            fprintf(stream, "on the same images; KB: 1000 bytes\n\n");
         }
         print_rows(stream, rows, count);
         print_classes(stream, rows, count);
