@@ -119,7 +119,6 @@ typedef struct smt_demo_options {
     const char *video; /* .mp4: H.264 1280 x 720; or NULL */
     const char *gif;   /* .gif: 640 x 360, 10 frames a second; or NULL */
     int rate;          /* frames a second of the video, 1 .. 120; default 25 */
-    int threads;       /* of the encoder; 0: one per core */
 } smt_demo_options;
 SMT_API smt_demo_options smt_demo_defaults(void);
 

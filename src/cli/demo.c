@@ -180,7 +180,6 @@ static smt_status open_all(work *w,
     how.video = video;
     how.gif = gif;
     how.rate = rate;
-    how.threads = cli_shared.threads;
     smt_status status = cli_open_classifier(model, names, pool, &w->classifier, error);
     if (!status && overlay) {
         status = cli_open_explainer(source, model, NULL, pool, &w->explainer, error);

@@ -38,7 +38,7 @@ struct smt_demo {
 
 smt_demo_options smt_demo_defaults(void)
 {
-    return (smt_demo_options){.rate = 25, .threads = 0};
+    return (smt_demo_options){.rate = 25};
 }
 
 static void release(smt_demo **demo)
@@ -91,11 +91,10 @@ smt_status smt_demo_create(smt_classifier *classifier,
         status = smt_fail(error, SMT_ERR_MEMORY, "out of memory for a video");
     }
     if (!status && options->video) {
-        status = video_create(
-            options->video, WIDTH, HEIGHT, options->rate, options->threads, &d->video, error);
+        status = video_create(options->video, WIDTH, HEIGHT, options->rate, &d->video, error);
     }
     if (!status && options->gif) {
-        status = video_create(options->gif, GIF_WIDTH, GIF_HEIGHT, GIF_RATE, 1, &d->gif, error);
+        status = video_create(options->gif, GIF_WIDTH, GIF_HEIGHT, GIF_RATE, &d->gif, error);
     }
     if (status) {
         release(&d);

@@ -93,7 +93,7 @@ static const AVCodec *find_encoder(bool gif)
 }
 
 static smt_status
-open_codec(video_writer *w, bool gif, int width, int height, int fps, int threads, smt_error *error)
+open_codec(video_writer *w, bool gif, int width, int height, int fps, smt_error *error)
 {
     const AVCodec *codec = find_encoder(gif);
     if (!codec) {
@@ -115,7 +115,7 @@ open_codec(video_writer *w, bool gif, int width, int height, int fps, int thread
     w->codec->framerate = (AVRational){fps, 1};
     w->codec->pix_fmt = gif ? AV_PIX_FMT_PAL8 : AV_PIX_FMT_YUV420P;
     w->codec->gop_size = 2 * fps;
-    w->codec->thread_count = threads;
+    w->codec->thread_count = 1; /* the bytes depend on it */
     w->frame->format = w->codec->pix_fmt;
     if (!gif) {
         libav.av_opt_set(w->codec->priv_data, "preset", "veryfast", 0);
@@ -165,13 +165,8 @@ static smt_status open_file(video_writer *w, smt_error *error)
     return code < 0 ? say(w, code, "write", error) : SMT_OK;
 }
 
-smt_status video_create(const char *path,
-                        int width,
-                        int height,
-                        int fps,
-                        int threads,
-                        video_writer **out,
-                        smt_error *error)
+smt_status
+video_create(const char *path, int width, int height, int fps, video_writer **out, smt_error *error)
 {
     size_t length = strlen(path);
     bool gif = length > 4 && strcasecmp(path + length - 4, ".gif") == 0;
@@ -193,7 +188,7 @@ smt_status video_create(const char *path,
                        &w->format, NULL, gif ? "gif" : "mp4", smt_file_temporary(w->file)) < 0) {
         status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
     }
-    status = status ? status : open_codec(w, gif, width, height, fps, threads, error);
+    status = status ? status : open_codec(w, gif, width, height, fps, error);
     status = status ? status : open_file(w, error);
     if (!status && libav.av_frame_get_buffer(w->frame, 0) < 0) {
         status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
@@ -288,15 +283,10 @@ smt_status video_finish(video_writer **writer, smt_error *error)
 
 #else /* no FFmpeg at build time */
 
-smt_status video_create(const char *path,
-                        int width,
-                        int height,
-                        int fps,
-                        int threads,
-                        video_writer **out,
-                        smt_error *error)
+smt_status
+video_create(const char *path, int width, int height, int fps, video_writer **out, smt_error *error)
 {
-    (void)width, (void)height, (void)fps, (void)threads, (void)out;
+    (void)width, (void)height, (void)fps, (void)out;
     return smt_fail(error,
                     SMT_ERR_UNSUPPORTED,
                     "%s: semtinel was built without video; install libavcodec-dev libavformat-dev "

@@ -189,6 +189,8 @@ if "$semtinel" demo "$work/run" "$work/data/test" -o "$work/demo.mp4" --gif --ov
     says '4 images, 8 frames' # a GIF has ten a second
     run 0 "$semtinel" demo "$work/run" "$work/demo.mp4" -o "$work/again.mp4"
     says '20 images, 20 frames'
+    for threads in 1 3; do run 0 "$semtinel" demo "$work/run" "$work/data/test" -o "$work/$threads.mp4" --limit 4 --threads $threads; done
+    cmp "$work/1.mp4" "$work/3.mp4" || fail "a video depends on --threads"
     run 0 "$semtinel" demo "$work/run" "$work/demo.mp4" -o "$work/again.gif"
     says '20 images, 8 frames' # as long as the video
     run 1 "$semtinel" demo "$work/run" "$work/twice/junk.png" -o "$work/none.mp4"

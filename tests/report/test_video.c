@@ -26,7 +26,7 @@ static smt_status write_video(const char *path, smt_error *error)
 {
     static uint32_t page[WIDTH * HEIGHT];
     video_writer *writer = NULL;
-    smt_status status = video_create(path, WIDTH, HEIGHT, 20, 1, &writer, error);
+    smt_status status = video_create(path, WIDTH, HEIGHT, 20, &writer, error);
     for (int i = 0; i < FRAMES && !status; i += 2) {
         fill(page, i);
         status = video_add(writer, (const uint8_t *)page, 4 * WIDTH, 2, error);
@@ -117,10 +117,10 @@ static void test_bad(void **state)
     assert_null(reader);
     unlink("test_bad.mp4");
     video_writer *writer = NULL;
-    status = video_create("/nonexistent/x.mp4", WIDTH, HEIGHT, 20, 1, &writer, &error);
+    status = video_create("/nonexistent/x.mp4", WIDTH, HEIGHT, 20, &writer, &error);
     assert_true(status == SMT_ERR_IO || status == SMT_ERR_UNSUPPORTED);
     /* An abandoned video leaves nothing. */
-    if (video_create("test_gone.mp4", WIDTH, HEIGHT, 20, 1, &writer, &error) == SMT_OK) {
+    if (video_create("test_gone.mp4", WIDTH, HEIGHT, 20, &writer, &error) == SMT_OK) {
         video_abandon(&writer);
     }
     assert_null(writer);
