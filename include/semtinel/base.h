@@ -186,7 +186,8 @@ SMT_API void smt_file_bulk(smt_file *file);
 SMT_API smt_status smt_file_commit(smt_file **file, smt_error *error);
 /* Removes the temporary; *file may be NULL. */
 SMT_API void smt_file_abandon(smt_file **file);
-/* Removes all temporaries still open; async-signal-safe, for a signal handler about to exit. */
+/* Removes all temporaries still open and lets none be opened any more (SMT_ERR_INTERRUPTED);
+ * async-signal-safe, for a signal handler about to exit. */
 SMT_API void smt_file_abandon_all(void);
 
 /* One call for all: create, write, commit. */

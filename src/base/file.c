@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define OPEN_MAX_FILES 64
@@ -25,6 +26,7 @@ struct smt_file {
 };
 
 static char *_Atomic open_files[OPEN_MAX_FILES];
+static atomic_bool closed; /* no further file is opened */
 
 static int claim_slot(char *temporary)
 {
@@ -39,22 +41,36 @@ static int claim_slot(char *temporary)
 
 void smt_file_abandon_all(void)
 {
+    static char *taken[OPEN_MAX_FILES]; /* which nobody frees any more */
+    bool late = false;
+    atomic_store(&closed, true);
     for (int i = 0; i < OPEN_MAX_FILES; i++) {
-        char *name = atomic_load(&open_files[i]);
+        char *name = atomic_exchange(&open_files[i], NULL);
         if (name) {
-            unlink(name);
+            taken[i] = name;
+            late = unlink(name) || late;
+        }
+    }
+    if (late) { /* another thread may be just about to open it */
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+        for (int i = 0; i < OPEN_MAX_FILES; i++) {
+            if (taken[i]) {
+                unlink(taken[i]);
+            }
         }
     }
 }
 
 static void release(smt_file **file)
 {
-    if ((*file)->slot >= 0) {
-        atomic_store(&open_files[(*file)->slot], NULL);
-    }
+    char *own = (*file)->temporary;
+    bool taken = (*file)->slot >= 0 &&
+                 !atomic_compare_exchange_strong(&open_files[(*file)->slot], &own, NULL);
     smt_free((*file)->path);
     smt_free((*file)->target);
-    smt_free((*file)->temporary);
+    if (!taken) {
+        smt_free((*file)->temporary);
+    }
     smt_free(*file);
     *file = NULL;
 }
@@ -110,6 +126,10 @@ smt_status smt_file_create(const char *path, smt_file **out, smt_error *error)
     }
     if (!special) {
         file->slot = claim_slot(file->temporary);
+    }
+    if (atomic_load(&closed)) {
+        release(&file);
+        return smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted");
     }
     file->stream = special ? fopen(path, "wb") : fopen(file->temporary, "wbx");
     if (!file->stream) {

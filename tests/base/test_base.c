@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <math.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -442,6 +443,42 @@ static void test_crc(void **state)
     assert_int_equal(smt_crc32(0xcbf43926u, NULL, 0), 0xcbf43926u);
 }
 
+static void *keep_creating(void *path)
+{
+    smt_file *file = NULL;
+    for (int i = 0; i < 100000; i++) {
+        smt_status status = smt_file_create(path, &file, NULL);
+        if (status) {
+            return status == SMT_ERR_INTERRUPTED ? path : NULL;
+        }
+        smt_file_abandon(&file);
+    }
+    return NULL;
+}
+
+/* What a second signal does while another thread writes; nothing can be written after it. */
+static void test_file_abandon_all(void **state)
+{
+    (void)state;
+    char *path = smt_path_join(folder, "left.bin"), *other = smt_path_join(folder, "other.bin");
+    smt_file *open_one = NULL;
+    pthread_t thread;
+    void *refused = NULL;
+    assert_int_equal(smt_file_create(path, &open_one, NULL), SMT_OK);
+    assert_int_equal(pthread_create(&thread, NULL, keep_creating, other), 0);
+    smt_file_abandon_all();
+    char **names = NULL;
+    size_t count = 0;
+    assert_int_equal(pthread_join(thread, &refused), 0);
+    assert_ptr_equal(refused, other);
+    assert_int_equal(smt_list_directory(folder, &names, &count, NULL), SMT_OK);
+    assert_int_equal(count, 0);
+    smt_list_free(&names, count);
+    smt_file_abandon(&open_one);
+    smt_free(path);
+    smt_free(other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -460,6 +497,8 @@ int main(void)
         cmocka_unit_test(test_shell_word),
         cmocka_unit_test_setup_teardown(test_paths, make_folder, remove_folder),
         cmocka_unit_test(test_crc),
+        /* the last: no file can be written after it */
+        cmocka_unit_test_setup_teardown(test_file_abandon_all, make_folder, remove_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
