@@ -102,7 +102,7 @@ void report_files(smt_file *file, const smt_report_inputs *inputs)
         "class=\"scroll\"><table><caption>Measured here on the first %zu %s. Agreement: the same "
         "class as the evaluated model.</caption>\n<thead><tr><th scope=\"col\" "
         "class=\"l\">file</th><th scope=\"col\" class=\"l\">format</th><th scope=\"col\" "
-        "class=\"l\">arithmetic</th><th scope=\"col\">kB</th><th scope=\"col\">ms an image</th><th "
+        "class=\"l\">arithmetic</th><th scope=\"col\">KB</th><th scope=\"col\">ms an image</th><th "
         "scope=\"col\">accuracy</th><th scope=\"col\">agreement</th></tr></thead>\n<tbody>\n",
         inputs->files[0].images,
         smt_plural(inputs->files[0].images, "image", "images"));
