@@ -148,6 +148,9 @@ static smt_status save_page(const smt_evaluation *evaluation,
         status = audit_set(dataset, pool, &audit, error);
         inputs.audit = audit;
     }
+    if (!status && smt_interrupted()) {
+        status = smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted");
+    }
     /* A file whose network cannot be taken apart is reported without overlays. */
     if (smt_explainer_open(model, NULL, pool, &inputs.explainer, NULL)) {
         inputs.explainer = NULL;
@@ -290,8 +293,9 @@ int cli_evaluate(int argc, char **argv)
         status = smt_held_out_again(smt_classifier_about(classifier), dataset, pool, &error);
     }
     status = status ? status : smt_evaluate(classifier, dataset, &how, pool, &evaluation, &error);
-    status = status ? status : save_all(evaluation, &error);
+    /* The page first: its work may be interrupted, and the folder then holds what it held. */
     status = status ? status : save_page(evaluation, dataset, operands[0], line, pool, &error);
+    status = status ? status : save_all(evaluation, &error);
     if (!status) {
         print_summary(evaluation);
         code = evaluation->skipped ? EXIT_SKIPPED : EXIT_DONE;

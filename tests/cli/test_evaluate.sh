@@ -157,4 +157,11 @@ expect 0 ": $trained images trained the model and are left out" "$semtinel" eval
 expect 0 "images trained the model and are left out" "$semtinel" evaluate "$work/later" "$work/new" -o "$work/seen"
 expect 0 '"seen": "marks of [0-9]+ files"' "$semtinel" info "$work/known"
 
+# A page that cannot be written leaves the other files as they were, of one evaluation.
+cp -r "$work/seen" "$work/mixed" && rm "$work/mixed/report.html" && mkdir "$work/mixed/report.html"
+expect 1 "report.html: is a folder" "$semtinel" evaluate "$work/known" "$data" -o "$work/mixed"
+for file in metrics.json predictions.csv confusion_matrix.png log.txt; do
+    cmp -s "$work/seen/$file" "$work/mixed/$file" || fail "$file is of another evaluation than the rest"
+done
+
 finish
