@@ -1,6 +1,6 @@
 /* Does an operator fit its tensors? Types, ranks, shapes, axes and scales, one function a family.
  * Called once, by smt_edge_open(), for operators whose tensor indices are in range. */
-#include "internal.h"
+#include "reader.h"
 
 typedef struct context {
     const smt_edge_model *model;

@@ -9,12 +9,6 @@
  * NULL. Returns `status`. */
 smt_edge_status edge_fail(smt_edge_error *error, smt_edge_status status, const char *format, ...);
 
-/* Fills *op; the index is in range. */
-smt_edge_status edge_read_operator(const smt_edge_model *model,
-                                   int32_t index,
-                                   smt_edge_operator *op,
-                                   smt_edge_error *error);
-
 /* Types, shapes, axes and scales of one operator against its tensors. */
 smt_edge_status edge_check_operator(const smt_edge_model *model,
                                     const smt_edge_operator *op,

@@ -1,24 +1,9 @@
-/* The .tflite reader: checks the file once, then reads it in place.
- *
- * The file is a FlatBuffer (schema version 3, mark TFL3 at byte 4). smt_edge_open()
- * visits everything that a run can reach: first the lists, then each tensor, then
- * each operator with its options, the order of the operators, and at last (check.c)
- * the shapes, types and scales of each against its neighbours. What it accepts can
- * be run on any memory content without a further check. */
-#include "flatbuffer.h"
-#include "internal.h"
+/* Reads single tensors, operators and metadata of a .tflite file in place. The file is a FlatBuffer
+ * (schema version 3); what open.c accepted reads without an error. */
+#include "reader.h"
 
 /* Field numbers of the schema's tables. */
-enum {
-    MODEL_VERSION,
-    MODEL_CODES,
-    MODEL_SUBGRAPHS,
-    MODEL_DESCRIPTION,
-    MODEL_BUFFERS,
-    MODEL_METADATA = 6
-};
 enum { CODE_DEPRECATED, CODE_CUSTOM, CODE_VERSION, CODE_BUILTIN };
-enum { GRAPH_TENSORS, GRAPH_INPUTS, GRAPH_OUTPUTS, GRAPH_OPERATORS };
 enum {
     TENSOR_SHAPE,
     TENSOR_TYPE,
@@ -33,26 +18,17 @@ enum { OP_CODE, OP_INPUTS, OP_OUTPUTS, OP_OPTIONS_TYPE, OP_OPTIONS };
 enum { BUFFER_DATA, BUFFER_OFFSET };
 enum { METADATA_NAME, METADATA_BUFFER };
 
-static fb_file file_of(const smt_edge_model *model)
+smt_edge_status
+edge_damaged(const smt_edge_model *model, smt_edge_error *error, const char *what, int32_t index)
 {
-    fb_file file = {model->data, model->size};
-    return file;
-}
-
-/* With the file's size, which tells a cut file from its whole. */
-#define DAMAGED "damaged file (%u bytes; was it cut?): "
-
-static smt_edge_status
-damaged(const smt_edge_model *model, smt_edge_error *error, const char *what, int32_t index)
-{
-    return edge_fail(error, SMT_EDGE_ERR_FORMAT, DAMAGED "%s %d", model->size, what, index);
+    return edge_fail(error, SMT_EDGE_ERR_FORMAT, EDGE_DAMAGED "%s %d", model->size, what, index);
 }
 
 /* The data of buffer `index`, NULL when it is empty. */
 static const uint8_t *
 buffer_data(const smt_edge_model *model, uint32_t index, uint32_t *bytes, bool *bad)
 {
-    fb_file file = file_of(model);
+    fb_file file = edge_file_of(model);
     *bytes = 0;
     uint32_t buffer = fb_element(&file, model->buffers_at, index, bad);
     if (!buffer)
@@ -69,7 +45,7 @@ static smt_edge_status read_quantisation(const smt_edge_model *model,
                                          smt_edge_tensor *tensor,
                                          smt_edge_error *error)
 {
-    fb_file file = file_of(model);
+    fb_file file = edge_file_of(model);
     bool bad = false;
     uint32_t count, zeros;
     uint32_t scale_at = fb_vector(&file, at, QUANT_SCALE, 4, &count, &bad);
@@ -77,7 +53,7 @@ static smt_edge_status read_quantisation(const smt_edge_model *model,
     uint32_t details = fb_byte(&file, at, QUANT_DETAILS_TYPE, 0, &bad);
     int32_t axis = fb_int(&file, at, QUANT_DIMENSION, 0, &bad);
     if (bad)
-        return damaged(model, error, "quantisation of tensor", tensor->index);
+        return edge_damaged(model, error, "quantisation of tensor", tensor->index);
     if (count == 0)
         return SMT_EDGE_OK;
     if (details)
@@ -133,18 +109,18 @@ static smt_edge_status read_quantisation(const smt_edge_model *model,
     return SMT_EDGE_OK;
 }
 
-static smt_edge_status read_tensor(const smt_edge_model *model,
-                                   int32_t index,
-                                   bool deep,
-                                   smt_edge_tensor *tensor,
-                                   smt_edge_error *error)
+smt_edge_status edge_read_tensor(const smt_edge_model *model,
+                                 int32_t index,
+                                 bool deep,
+                                 smt_edge_tensor *tensor,
+                                 smt_edge_error *error)
 {
-    fb_file file = file_of(model);
+    fb_file file = edge_file_of(model);
     bool bad = false;
     uint32_t rank, name_length, buffer_bytes = 0;
     uint32_t at = fb_element(&file, model->tensors_at, (uint32_t)index, &bad);
     if (bad)
-        return damaged(model, error, "tensor", index);
+        return edge_damaged(model, error, "tensor", index);
     uint32_t shape_at = fb_vector(&file, at, TENSOR_SHAPE, 4, &rank, &bad);
     uint32_t type = fb_byte(&file, at, TENSOR_TYPE, 0, &bad);
     uint32_t buffer = (uint32_t)fb_int(&file, at, TENSOR_BUFFER, 0, &bad);
@@ -153,10 +129,10 @@ static smt_edge_status read_tensor(const smt_edge_model *model,
     uint32_t variable = fb_byte(&file, at, TENSOR_VARIABLE, 0, &bad);
     uint32_t sparsity = fb_field(&file, at, TENSOR_SPARSITY, 4, &bad);
     if (bad || buffer >= (uint32_t)model->buffer_count)
-        return damaged(model, error, "tensor", index);
+        return edge_damaged(model, error, "tensor", index);
     const uint8_t *data = buffer_data(model, buffer, &buffer_bytes, &bad);
     if (bad)
-        return damaged(model, error, "buffer", (int32_t)buffer);
+        return edge_damaged(model, error, "buffer", (int32_t)buffer);
 
     *tensor = (smt_edge_tensor){.index = index, .type = (smt_edge_type)type, .rank = (int32_t)rank};
     tensor->name = (const char *)(model->data + name_at);
@@ -321,7 +297,7 @@ static smt_edge_status read_options(const fb_file *file,
     if (bad || padding > SMT_EDGE_VALID)
         return edge_fail(error,
                          SMT_EDGE_ERR_FORMAT,
-                         DAMAGED "options of operator %o",
+                         EDGE_DAMAGED "options of operator %o",
                          file->size,
                          op->index,
                          op->code);
@@ -342,28 +318,28 @@ smt_edge_status edge_read_operator(const smt_edge_model *model,
                                    smt_edge_operator *op,
                                    smt_edge_error *error)
 {
-    fb_file file = file_of(model);
+    fb_file file = edge_file_of(model);
     bool bad = false;
     uint32_t inputs, outputs;
     uint32_t at = fb_element(&file, model->operators_at, (uint32_t)index, &bad);
     if (bad)
-        return damaged(model, error, "operator", index);
+        return edge_damaged(model, error, "operator", index);
     uint32_t code_index = (uint32_t)fb_int(&file, at, OP_CODE, 0, &bad);
     uint32_t inputs_at = fb_vector(&file, at, OP_INPUTS, 4, &inputs, &bad);
     uint32_t outputs_at = fb_vector(&file, at, OP_OUTPUTS, 4, &outputs, &bad);
     uint32_t options_type = fb_byte(&file, at, OP_OPTIONS_TYPE, 0, &bad);
     if (bad || code_index >= (uint32_t)model->code_count)
-        return damaged(model, error, "operator", index);
+        return edge_damaged(model, error, "operator", index);
     uint32_t code_at = fb_element(&file, model->codes_at, code_index, &bad);
     if (bad)
-        return damaged(model, error, "operator code", (int32_t)code_index);
+        return edge_damaged(model, error, "operator code", (int32_t)code_index);
     int32_t code = (int8_t)fb_byte(&file, code_at, CODE_DEPRECATED, 0, &bad);
     int32_t extended = fb_int(&file, code_at, CODE_BUILTIN, 0, &bad);
     int32_t version = fb_int(&file, code_at, CODE_VERSION, 1, &bad);
     uint32_t custom_length;
     uint32_t custom_at = fb_vector(&file, code_at, CODE_CUSTOM, 1, &custom_length, &bad);
     if (bad)
-        return damaged(model, error, "operator code", (int32_t)code_index);
+        return edge_damaged(model, error, "operator code", (int32_t)code_index);
     if (extended > code)
         code = extended;
 
@@ -418,25 +394,18 @@ smt_edge_status edge_read_operator(const smt_edge_model *model,
     if (fields->options_type && options_type == fields->options_type)
         table = fb_table(&file, at, OP_OPTIONS, &bad);
     if (bad || (fields->options_type && options_type && !table) || (fields->needed && !table))
-        return edge_fail(
-            error, SMT_EDGE_ERR_FORMAT, DAMAGED "options of operator %o", model->size, index, code);
+        return edge_fail(error,
+                         SMT_EDGE_ERR_FORMAT,
+                         EDGE_DAMAGED "options of operator %o",
+                         model->size,
+                         index,
+                         code);
     return read_options(&file, fields, table, op, error);
 }
 
-/* ---- opening ------------------------------------------------------------------------------- */
-
-static bool is_listed(const int32_t *list, int32_t count, int32_t value)
+int32_t edge_output_of(const smt_edge_model *model, int32_t index)
 {
-    for (int32_t i = 0; i < count; i++)
-        if (list[i] == value)
-            return true;
-    return false;
-}
-
-/* The output tensor of an operator that edge_read_operator() accepted, and nothing more of it. */
-static int32_t output_of(const smt_edge_model *model, int32_t index)
-{
-    fb_file file = file_of(model);
+    fb_file file = edge_file_of(model);
     bool bad = false;
     uint32_t count;
     uint32_t at = fb_element(&file, model->operators_at, (uint32_t)index, &bad);
@@ -444,194 +413,12 @@ static int32_t output_of(const smt_edge_model *model, int32_t index)
     return (int32_t)fb_u32(model->data + at);
 }
 
-static bool is_computed_before(const smt_edge_model *model, int32_t tensor, int32_t index)
-{
-    while (--index >= 0)
-        if (output_of(model, index) == tensor)
-            return true;
-    return false;
-}
-
-/* Every input of an operator is a constant, an input of the network or an earlier operator's
- * output; every tensor has one writer. Quadratic in the operators, of which there are at most
- * SMT_EDGE_MAX_OPERATORS: no memory is needed. */
-static smt_edge_status
-check_order(const smt_edge_model *model, const smt_edge_operator *op, smt_edge_error *error)
-{
-    smt_edge_tensor tensor;
-    smt_edge_status status;
-    for (int32_t i = 0; i < op->input_count; i++) {
-        int32_t t = op->inputs[i];
-        if (t < 0 || is_listed(model->inputs, model->input_count, t))
-            continue;
-        if ((status = read_tensor(model, t, false, &tensor, error)))
-            return status;
-        if (!tensor.data && !is_computed_before(model, t, op->index))
-            return edge_fail(error,
-                             SMT_EDGE_ERR_FORMAT,
-                             "operator %o reads tensor %d before it is computed",
-                             op->index,
-                             op->code,
-                             t);
-    }
-    int32_t out = op->outputs[0];
-    if ((status = read_tensor(model, out, false, &tensor, error)))
-        return status;
-    if (tensor.data || is_listed(model->inputs, model->input_count, out) ||
-        is_computed_before(model, out, op->index))
-        return edge_fail(
-            error,
-            SMT_EDGE_ERR_FORMAT,
-            "operator %o writes tensor %d, which is a constant, an input or written before",
-            op->index,
-            op->code,
-            out);
-    return SMT_EDGE_OK;
-}
-
-static smt_edge_status check_ends(const smt_edge_model *model, smt_edge_error *error)
-{
-    smt_edge_tensor tensor;
-    if (model->input_count < 1 || model->output_count < 1 || model->operator_count < 1)
-        return edge_fail(
-            error, SMT_EDGE_ERR_FORMAT, "the network has no inputs, no outputs or no operators");
-    for (int32_t i = 0; i < model->input_count; i++) {
-        int32_t t = model->inputs[i];
-        if (t < 0 || t >= model->tensor_count || is_listed(model->inputs, i, t))
-            return damaged(model, error, "network input", i);
-        smt_edge_status status = read_tensor(model, t, false, &tensor, error);
-        if (status)
-            return status;
-        if (tensor.data)
-            return edge_fail(error, SMT_EDGE_ERR_FORMAT, "network input %d is a constant", i);
-    }
-    for (int32_t i = 0; i < model->output_count; i++) {
-        int32_t t = model->outputs[i];
-        if (t < 0 || t >= model->tensor_count ||
-            !is_computed_before(model, t, model->operator_count))
-            return edge_fail(
-                error, SMT_EDGE_ERR_FORMAT, "network output %d is not computed by any operator", i);
-    }
-    return SMT_EDGE_OK;
-}
-
-static smt_edge_status check_metadata(const smt_edge_model *model, smt_edge_error *error)
-{
-    smt_edge_metadata metadata;
-    for (int32_t i = 0; i < model->metadata_count; i++)
-        if (!smt_edge_get_metadata(model, i, &metadata))
-            return damaged(model, error, "metadata", i);
-    return SMT_EDGE_OK;
-}
-
-/* Fills the positions of the lists. */
-static smt_edge_status find_lists(smt_edge_model *model, smt_edge_error *error)
-{
-    fb_file file = file_of(model);
-    bool bad = false;
-    uint32_t codes, subgraphs, buffers, metadata, tensors, inputs, outputs, operators;
-    uint32_t root = fb_follow(&file, 0, 4);
-    if (!fb_is_table(&file, root))
-        return edge_fail(error, SMT_EDGE_ERR_FORMAT, DAMAGED "no root table", model->size);
-    int32_t version = fb_int(&file, root, MODEL_VERSION, 0, &bad);
-    model->codes_at = fb_vector(&file, root, MODEL_CODES, 4, &codes, &bad);
-    uint32_t subgraphs_at = fb_vector(&file, root, MODEL_SUBGRAPHS, 4, &subgraphs, &bad);
-    model->buffers_at = fb_vector(&file, root, MODEL_BUFFERS, 4, &buffers, &bad);
-    model->metadata_at = fb_vector(&file, root, MODEL_METADATA, 4, &metadata, &bad);
-    uint32_t length;
-    model->description_at = fb_vector(&file, root, MODEL_DESCRIPTION, 1, &length, &bad);
-    if (bad)
-        return edge_fail(error, SMT_EDGE_ERR_FORMAT, DAMAGED "root table", model->size);
-    if (version != 3)
-        return edge_fail(
-            error, SMT_EDGE_ERR_UNSUPPORTED, "schema version %d; only 3 is supported", version);
-    if (subgraphs != 1)
-        return edge_fail(error,
-                         SMT_EDGE_ERR_UNSUPPORTED,
-                         "%u subgraphs; only files with one are supported",
-                         subgraphs);
-    uint32_t graph = fb_element(&file, subgraphs_at, 0, &bad);
-    if (bad)
-        return edge_fail(error, SMT_EDGE_ERR_FORMAT, DAMAGED "subgraph", model->size);
-    model->tensors_at = fb_vector(&file, graph, GRAPH_TENSORS, 4, &tensors, &bad);
-    uint32_t inputs_at = fb_vector(&file, graph, GRAPH_INPUTS, 4, &inputs, &bad);
-    uint32_t outputs_at = fb_vector(&file, graph, GRAPH_OUTPUTS, 4, &outputs, &bad);
-    model->operators_at = fb_vector(&file, graph, GRAPH_OPERATORS, 4, &operators, &bad);
-    if (bad)
-        return edge_fail(error, SMT_EDGE_ERR_FORMAT, DAMAGED "subgraph", model->size);
-    if (tensors > SMT_EDGE_MAX_TENSORS || operators > SMT_EDGE_MAX_OPERATORS ||
-        codes > SMT_EDGE_MAX_OPERATORS || inputs > 64 || outputs > 64 || metadata > 1024 ||
-        buffers > 4 * SMT_EDGE_MAX_TENSORS)
-        return edge_fail(error,
-                         SMT_EDGE_ERR_LIMIT,
-                         "%u tensors, %u operators, %u inputs: too many",
-                         tensors,
-                         operators,
-                         inputs);
-    model->code_count = (int32_t)codes;
-    model->buffer_count = (int32_t)buffers;
-    model->metadata_count = (int32_t)metadata;
-    model->tensor_count = (int32_t)tensors;
-    model->operator_count = (int32_t)operators;
-    model->input_count = (int32_t)inputs;
-    model->output_count = (int32_t)outputs;
-    model->inputs = (const int32_t *)(const void *)(model->data + inputs_at);
-    model->outputs = (const int32_t *)(const void *)(model->data + outputs_at);
-    return SMT_EDGE_OK;
-}
-
-static smt_edge_status
-open_file(const void *data, size_t size, bool shapes, smt_edge_model *out, smt_edge_error *error)
-{
-    smt_edge_status status;
-    if (!data || !out || ((uintptr_t)data & 3u))
-        return edge_fail(
-            error, SMT_EDGE_ERR_ARGUMENT, "the model is NULL or not aligned to 4 bytes");
-    const uint8_t *bytes = data;
-    if (size < 16 || bytes[4] != 'T' || bytes[5] != 'F' || bytes[6] != 'L' || bytes[7] != '3')
-        return edge_fail(
-            error, SMT_EDGE_ERR_FORMAT, "not a TensorFlow Lite file: no TFL3 mark at byte 4");
-    if (size > INT32_MAX)
-        return edge_fail(error, SMT_EDGE_ERR_LIMIT, "the file is larger than 2 GiB");
-    smt_edge_model model = {.data = bytes, .size = (uint32_t)size};
-    if ((status = find_lists(&model, error)))
-        return status;
-    for (int32_t i = 0; i < model.tensor_count; i++) {
-        smt_edge_tensor tensor;
-        if ((status = read_tensor(&model, i, true, &tensor, error)))
-            return status;
-    }
-    for (int32_t i = 0; i < model.operator_count; i++) {
-        smt_edge_operator op;
-        if ((status = edge_read_operator(&model, i, &op, error)) ||
-            (status = check_order(&model, &op, error)) ||
-            (shapes && (status = edge_check_operator(&model, &op, error))))
-            return status;
-    }
-    if ((status = check_ends(&model, error)) || (status = check_metadata(&model, error)))
-        return status;
-    *out = model;
-    return SMT_EDGE_OK;
-}
-
-smt_edge_status
-smt_edge_open(const void *data, size_t size, smt_edge_model *out, smt_edge_error *error)
-{
-    return open_file(data, size, true, out, error);
-}
-
-smt_edge_status
-smt_edge_open_to_walk(const void *data, size_t size, smt_edge_model *out, smt_edge_error *error)
-{
-    return open_file(data, size, false, out, error);
-}
-
 /* ---- the walk ------------------------------------------------------------------------------ */
 
 bool smt_edge_get_tensor(const smt_edge_model *model, int32_t index, smt_edge_tensor *tensor)
 {
     return index >= 0 && index < model->tensor_count &&
-           read_tensor(model, index, false, tensor, NULL) == SMT_EDGE_OK;
+           edge_read_tensor(model, index, false, tensor, NULL) == SMT_EDGE_OK;
 }
 
 bool smt_edge_get_operator(const smt_edge_model *model, int32_t index, smt_edge_operator *op)
@@ -649,7 +436,7 @@ bool smt_edge_get_operator(const smt_edge_model *model, int32_t index, smt_edge_
 
 bool smt_edge_get_metadata(const smt_edge_model *model, int32_t index, smt_edge_metadata *metadata)
 {
-    fb_file file = file_of(model);
+    fb_file file = edge_file_of(model);
     bool bad = false;
     if (index < 0 || index >= model->metadata_count)
         return false;

@@ -1,4 +1,4 @@
-/* The files of a run after an epoch: history.csv and, when
+/* The files of a run: log.txt and, after an epoch, history.csv and, when
  * the epoch is the best so far, model.safetensors. */
 #include "base/json.h"
 #include "train/options.h"
@@ -6,9 +6,30 @@
 
 #include <semtinel/format.h>
 
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdarg.h>
 #include <string.h>
+
+void smt_run_say(smt_run *run, smt_log_level level, const char *format, ...)
+{
+    char line[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    smt_log(level, "%s", line);
+    if (run->log && !run->log_failed) {
+        run->log_failed =
+            fprintf(run->log, "%s%s\n", level == SMT_LOG_WARNING ? "warning: " : "", line) < 0 ||
+            fflush(run->log) != 0;
+        if (run->log_failed) {
+            smt_log(
+                SMT_LOG_WARNING, "%s/log.txt: cannot write: %s", run->job->run, strerror(errno));
+        }
+    }
+}
 
 static json_t *counts_json(const smt_train_data *data, const size_t *images)
 {

@@ -7,28 +7,7 @@
  * history again that was already there. */
 #include "train/run.h"
 
-#include <errno.h>
 #include <math.h>
-#include <string.h>
-
-void smt_run_say(smt_run *run, smt_log_level level, const char *format, ...)
-{
-    char line[1024];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
-    va_end(arguments);
-    smt_log(level, "%s", line);
-    if (run->log && !run->log_failed) {
-        run->log_failed =
-            fprintf(run->log, "%s%s\n", level == SMT_LOG_WARNING ? "warning: " : "", line) < 0 ||
-            fflush(run->log) != 0;
-        if (run->log_failed) {
-            smt_log(
-                SMT_LOG_WARNING, "%s/log.txt: cannot write: %s", run->job->run, strerror(errno));
-        }
-    }
-}
 
 static bool averaging(const smt_run *run, int epoch)
 {
