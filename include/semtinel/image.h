@@ -54,7 +54,16 @@ SMT_API smt_status smt_image_load_sem(const char *path,
                                       smt_image *out,
                                       smt_sem_metadata *metadata,
                                       smt_error *error);
-/* The same with crop: the image that a network should see. */
+/* The same of a file that is in memory; what lies beside it is looked for at `path`. */
+SMT_API smt_status smt_image_decode_sem(const void *data,
+                                        size_t size,
+                                        const char *path,
+                                        const smt_image_limits *limits,
+                                        bool crop,
+                                        smt_image *out,
+                                        smt_sem_metadata *metadata,
+                                        smt_error *error);
+/* smt_image_load_sem with crop: the image that a network should see. */
 SMT_API smt_status smt_image_load(const char *path,
                                   const smt_image_limits *limits,
                                   smt_image *out,

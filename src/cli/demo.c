@@ -54,6 +54,8 @@ typedef struct work {
     smt_explainer *explainer;
     smt_demo *demo;
     size_t skipped, shown;
+    size_t paged;            /* TIFFs of which only the first page was read */
+    const char *first_paged; /* one of them */
 } work;
 
 static bool ends_with(const char *path, const char *suffix)
@@ -121,11 +123,15 @@ static smt_status show_images(work *w, cli_paths *list, smt_error *error)
     for (size_t i = 0; i < wanted && !status; i++) {
         char folder[256];
         smt_image image = {0};
+        smt_sem_metadata metadata = {0};
         smt_error why = {0};
-        if (smt_image_load(list->items[i], NULL, &image, &why)) {
+        if (smt_image_load_sem(list->items[i], NULL, true, &image, &metadata, &why)) {
             smt_log(SMT_LOG_WARNING, "skipped %s", why.message);
             w->skipped++;
             continue;
+        }
+        if (metadata.more_pages && !w->paged++) {
+            w->first_paged = list->items[i];
         }
         const char *truth =
             truth_of(smt_classifier_about(w->classifier), list->items[i], folder, sizeof folder);
@@ -138,6 +144,7 @@ static smt_status show_images(work *w, cli_paths *list, smt_error *error)
             status = smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted");
         }
     }
+    smt_image_warn_pages(w->paged, w->first_paged);
     return status;
 }
 

@@ -45,7 +45,9 @@ typedef struct work {
     smt_explainer *explainer;
     int wanted; /* class, or -1 */
     smt_file *csv;
-    size_t numbered; /* overlays whose plain name was taken */
+    size_t numbered;         /* overlays whose plain name was taken */
+    size_t paged;            /* TIFFs of which only the first page was read */
+    const char *first_paged; /* one of them */
 } work;
 
 /* Two folders may hold images of one name, and DIR the overlays of an earlier model. */
@@ -102,13 +104,17 @@ static smt_status explain_one(work *w, const char *file, size_t *skipped, smt_er
 {
     int size = smt_classifier_about(w->classifier)->input_size;
     smt_image image = {0}, small = {0};
+    smt_sem_metadata metadata = {0};
     smt_error why = {0};
-    if (smt_image_load(file, NULL, &image, &why) ||
+    if (smt_image_load_sem(file, NULL, true, &image, &metadata, &why) ||
         smt_image_resize(&image, size, size, &small, &why)) {
         smt_log(SMT_LOG_WARNING, "skipped %s", why.message);
         (*skipped)++;
         smt_image_free(&image);
         return SMT_OK;
+    }
+    if (metadata.more_pages && !w->paged++) {
+        w->first_paged = file;
     }
     smt_status status = explain_pixels(w, file, &image, &small, error);
     smt_image_free(&image);
@@ -207,6 +213,7 @@ int cli_explain(int argc, char **argv)
             status = smt_fail(&error, SMT_ERR_INTERRUPTED, "interrupted");
         }
     }
+    smt_image_warn_pages(w.paged, w.first_paged);
     if (!status && skipped == list.count) {
         status = smt_fail(&error, SMT_ERR_FORMAT, "no image of %zu could be read", list.count);
     }

@@ -30,6 +30,7 @@ typedef struct work {
     float *shapes; /* sample_count x PRINT_SHAPE_PADDED, 0 without content or where not read */
     nearest index;
     hash128 *file_hash, *pixel_hash;
+    bool *more_pages;     /* sample_count: of the file only the first page was read */
     uint32_t *candidates; /* sample_count x neighbours, UINT32_MAX where there are fewer */
     smt_pair *near;       /* sample_count x neighbours, a == b where it is no pair */
     size_t total;
@@ -108,12 +109,14 @@ static void read_one(void *context, int task, int worker)
     const char *path = w->audit->dataset->samples[task].path;
     smt_image image = {0}, thumbnail = {0};
     smt_error reason = {SMT_OK, ""};
+    smt_sem_metadata metadata = {0};
     void *data = NULL;
     size_t size = 0;
     smt_status status = smt_file_load(path, 0, &data, &size, &reason);
     if (status == SMT_OK) {
         w->file_hash[task] = hash_bytes(data, size, 1);
-        status = smt_image_decode(data, size, path, NULL, &image, &reason);
+        status = smt_image_decode_sem(data, size, path, NULL, true, &image, &metadata, &reason);
+        w->more_pages[task] = metadata.more_pages;
     }
     if (status == SMT_OK) {
         uint64_t shape = ((uint64_t)(unsigned)image.width << 32) | (unsigned)image.height;
@@ -327,7 +330,7 @@ bool smt_pair_differs_in_class(const smt_audit *audit, const smt_pair *pair)
     return samples[pair->a].class_index != samples[pair->b].class_index;
 }
 
-static smt_status summarise(smt_audit *audit, smt_error *error)
+static smt_status summarise(smt_audit *audit, const bool *more_pages, smt_error *error)
 {
     const smt_dataset *set = audit->dataset;
     smt_audit_summary *sum = &audit->summary;
@@ -354,6 +357,9 @@ static smt_status summarise(smt_audit *audit, smt_error *error)
         sum->images[split]++;
         sum->images_with_duplicate += marks[i] & 1;
         sum->leaks[split] += split != SMT_SPLIT_TRAIN && (marks[i] & 2);
+        if (more_pages[i] && !sum->more_pages++) {
+            sum->first_paged = set->samples[i].path;
+        }
     }
     smt_free(marks);
     return SMT_OK;
@@ -416,10 +422,11 @@ smt_status smt_audit_run(const smt_dataset *dataset,
     w.shapes = smt_alloc(w.total, PRINT_SHAPE_PADDED * sizeof *w.shapes);
     w.file_hash = smt_alloc(w.total, sizeof *w.file_hash);
     w.pixel_hash = smt_alloc(w.total, sizeof *w.pixel_hash);
+    w.more_pages = smt_alloc(w.total, sizeof *w.more_pages);
     w.candidates = smt_alloc(slots, sizeof *w.candidates);
     w.near = smt_alloc(slots, sizeof *w.near);
     if (!audit->content || !audit->reasons || !audit->group || !w.prints || !w.shapes ||
-        !w.file_hash || !w.pixel_hash || !w.candidates || !w.near) {
+        !w.file_hash || !w.pixel_hash || !w.more_pages || !w.candidates || !w.near) {
         status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", dataset->root);
     }
     if (status == SMT_OK) {
@@ -439,7 +446,7 @@ smt_status smt_audit_run(const smt_dataset *dataset,
     }
     if (status == SMT_OK) {
         number_groups(audit, w.total);
-        status = summarise(audit, error);
+        status = summarise(audit, w.more_pages, error);
     }
     if (status == SMT_OK) {
         *out = audit;
@@ -451,6 +458,7 @@ smt_status smt_audit_run(const smt_dataset *dataset,
     nearest_free(&w.index);
     smt_free(w.file_hash);
     smt_free(w.pixel_hash);
+    smt_free(w.more_pages);
     smt_free(w.candidates);
     smt_free(w.near);
     return status;

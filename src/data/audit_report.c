@@ -152,6 +152,14 @@ static void print_report(FILE *stream, const smt_audit *audit, size_t rows)
     print_counts(stream, audit);
     print_content(stream, audit, rows, true);
     print_content(stream, audit, rows, false);
+    if (sum->more_pages) {
+        fprintf(stream,
+                "further pages: %zu %s some, which are not read, the first ",
+                sum->more_pages,
+                smt_plural(sum->more_pages, "TIFF has", "TIFFs have"));
+        print_name(stream, data_relative(audit->dataset, sum->first_paged));
+        fputs(": save them as files of their own\n", stream);
+    }
     fprintf(stream,
             "duplicates: %zu of %zu %s %s one; pairs: %zu same file, %zu same pixels, %zu %s, %zu "
             "edited %s\n",
@@ -307,7 +315,7 @@ static json_t *json_report(const smt_audit *audit, bool *ok)
         }
     }
     json_t *numbers =
-        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
                   "images",
                   (json_int_t)audit->dataset->sample_count,
                   "unreadable",
@@ -317,6 +325,8 @@ static json_t *json_report(const smt_audit *audit, bool *ok)
                                sum->content[SMT_CONTENT_BRIGHT]),
                   "ignored_files",
                   (json_int_t)audit->dataset->ignored_count,
+                  "files_with_further_pages",
+                  (json_int_t)sum->more_pages,
                   "same_file_pairs",
                   (json_int_t)sum->pairs[SMT_PAIR_FILE],
                   "same_pixels_pairs",

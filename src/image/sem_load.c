@@ -146,6 +146,22 @@ smt_status smt_sem_decode(image_source *source,
     return SMT_OK;
 }
 
+smt_status smt_image_decode_sem(const void *data,
+                                size_t size,
+                                const char *path,
+                                const smt_image_limits *limits,
+                                bool crop,
+                                smt_image *out,
+                                smt_sem_metadata *metadata,
+                                smt_error *error)
+{
+    image_source source = {.data = data, .size = size, .name = path};
+    if (limits) {
+        source.limits = *limits;
+    }
+    return smt_sem_decode(&source, path, crop, out, metadata, error);
+}
+
 smt_status smt_image_load_sem(const char *path,
                               const smt_image_limits *limits,
                               bool crop,
@@ -159,11 +175,7 @@ smt_status smt_image_load_sem(const char *path,
     if (status != SMT_OK) {
         return status;
     }
-    image_source source = {.data = data, .size = size, .name = path};
-    if (limits) {
-        source.limits = *limits;
-    }
-    status = smt_sem_decode(&source, path, crop, out, metadata, error);
+    status = smt_image_decode_sem(data, size, path, limits, crop, out, metadata, error);
     smt_free(data);
     return status;
 }

@@ -102,12 +102,17 @@ grep -qE '^two,07,1,-1090.0000,3805.5000,[A-Za-z]+,0\.[0-9]+,[0-9]+$' out.csv ||
 grep -qx 'two,07,900,-99.9990,-199.9990,,,' out.csv || fail "csv: $(tail -1 out.csv)"
 # Without their KLARF, the pages behind the first are left out, which is said once.
 mkdir -p pages/a && cp one/one.tif pages/a/1.tif && cp one/one.tif two/two.tif pages && cp set/Crack/*.png pages/a
-for command in "predict run pages" "label run pages -o labelled" "evaluate run pages --split all --map a=Crack -o measured"; do
+mkdir -p parts/train && cp -r pages/a parts/train
+for command in "predict run pages" "label run pages -o labelled" "evaluate run pages --split all --map a=Crack -o measured" \
+    "explain run pages/one.tif -o why" "split pages divided" "augment parts grown --per-class 20"; do
     # shellcheck disable=SC2086
     run 0 "$semtinel" $command --quiet
-    grep -qE '^semtinel: warning: (3 TIFFs have|1 TIFF has) further pages, which are not read, the first pages/.*tif: save' err || fail "$command: $(cat err)"
+    grep -qE '^semtinel: warning: (3 TIFFs have|1 TIFF has) further pages, which are not read, the first pa.*/.*tif: save' err || fail "$command: $(cat err)"
     [ "$(grep -c 'further pages' err)" = 1 ] || fail "$command: said more than once"
 done
+expect 0 '^further pages: 1 TIFF has some, which are not read, the first a/1.tif: save' "$semtinel" audit pages
+run 0 "$semtinel" audit pages --json -
+says '"files_with_further_pages": 1,'
 # At any number of threads, written over itself, and with numbers of one's own.
 cp out.001 again.001
 expect 0 '' "$semtinel" klarf again.001 --images two --model run -o again.001 --threads 3 --quiet

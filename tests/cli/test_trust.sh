@@ -195,6 +195,9 @@ if "$semtinel" demo "$work/run" "$work/data/test" -o "$work/demo.mp4" --gif --ov
     says '20 images, 8 frames' # as long as the video
     run 1 "$semtinel" demo "$work/run" "$work/twice/junk.png" -o "$work/none.mp4"
     [ -e "$work/none.mp4" ] && fail "a video without images"
+    images=("$work"/data/test/*/*)
+    "$MAKE_PAGES" "$work/pages.tif" "${images[@]:0:2}" || fail make_pages
+    expect 0 '1 TIFF has further pages' "$semtinel" demo "$work/run" "$work/pages.tif" -o "$work/only.gif"
     ls "$work" | grep -q tmp && fail "temporary files left: $(ls "$work")"
 else
     says 'built without video'
