@@ -61,6 +61,8 @@ typedef struct smt_pixels {
     uint8_t *data;       /* count x size x size */
     uint32_t *sample;    /* count: index into dataset->samples */
     size_t failed_count; /* unreadable; each was logged with its reason */
+    int *suspect_rows;   /* dataset->sample_count: smt_sem_metadata's; -1: not loaded. NULL: not
+                            known */
 } smt_pixels;
 
 /* Loads the samples for which wanted[i] (NULL: all), in order, on the pool. An unreadable image is
@@ -71,6 +73,19 @@ SMT_API smt_status smt_pixels_load(const smt_dataset *dataset,
                                    smt_pool *pool,
                                    smt_pixels **out,
                                    smt_error *error);
+/* Images with an info strip that no metadata tell of (smt_sem_metadata.suspect_rows). */
+typedef struct smt_strips {
+    size_t images, count; /* looked at; with a strip */
+    int rows;             /* the strips' median */
+    int class_index; /* of the classes where it is common the one with the largest share, ... */
+    size_t class_images, class_count; /* ... its images, those with a strip; 0: no class */
+    size_t example;                   /* an image with one: index into dataset->samples */
+    bool common; /* five and a quarter of the images, or of a class's: worth a warning */
+} smt_strips;
+/* rows: sample_count; 0: no strip, -1: not looked at. False: no memory. */
+SMT_API bool smt_strips_count(const smt_dataset *dataset, const int *rows, smt_strips *out);
+/* The warning, with the way out; released by smt_free(). NULL: no memory. */
+SMT_API char *smt_strips_text(const smt_dataset *dataset, const smt_strips *strips);
 /* A file's contents: its CRC-32 and bytes. */
 typedef struct smt_file_sum {
     uint32_t crc;

@@ -41,6 +41,7 @@ typedef struct smt_sem_metadata {
     char vendor[16];                  /* "FEI", "Phenom", ...; "" if there are no metadata */
     double pixel_width, pixel_height; /* metres; 0: unknown */
     int databar_height; /* rows of the info strip burnt in at the bottom; 0: none known */
+    int suspect_rows;   /* rows at the bottom that look like a strip, where none is known; else 0 */
     bool more_pages;    /* a TIFF of which only the first page was read */
 } smt_sem_metadata;
 

@@ -146,12 +146,24 @@ static void print_content(FILE *stream, const smt_audit *audit, size_t rows, boo
     }
 }
 
+static void print_strips(FILE *stream, const smt_audit *audit)
+{
+    char *text = audit->strips.common ? smt_strips_text(audit->dataset, &audit->strips) : NULL;
+    if (text) {
+        fputs("info strips: ", stream);
+        print_name(stream, text);
+        fputc('\n', stream);
+    }
+    smt_free(text);
+}
+
 static void print_report(FILE *stream, const smt_audit *audit, size_t rows)
 {
     const smt_audit_summary *sum = &audit->summary;
     print_counts(stream, audit);
     print_content(stream, audit, rows, true);
     print_content(stream, audit, rows, false);
+    print_strips(stream, audit);
     if (sum->more_pages) {
         fprintf(stream,
                 "further pages: %zu %s some, which are not read, the first ",
@@ -267,6 +279,22 @@ static json_t *json_counts(const smt_audit *audit, bool *ok)
     return splits;
 }
 
+static json_t *json_strips(const smt_audit *audit, bool *ok)
+{
+    const smt_strips *strips = &audit->strips;
+    json_t *entry =
+        json_pack("{s:I, s:i}", "images", (json_int_t)strips->count, "median_rows", strips->rows);
+    if (strips->count) {
+        *ok = *ok && !json_object_set_new(entry, "example", json_path(audit, strips->example));
+    }
+    if (strips->common) {
+        char *text = smt_strips_text(audit->dataset, strips);
+        *ok = *ok && text && !json_object_set_new(entry, "warning", smt_json_text(text));
+        smt_free(text);
+    }
+    return entry;
+}
+
 static json_t *json_report(const smt_audit *audit, bool *ok)
 {
     static const char *const content_names[] = {"ok", "unreadable", "flat", "black", "white"};
@@ -347,6 +375,7 @@ static json_t *json_report(const smt_audit *audit, bool *ok)
           !json_object_set_new(root, "data_set", smt_json_text(audit->dataset->root)) &&
           !json_object_set_new(root, "summary", numbers) &&
           !json_object_set_new(root, "counts", json_counts(audit, ok)) &&
+          !json_object_set_new(root, "info_strips", json_strips(audit, ok)) &&
           !json_object_set_new(root, "problems", content) &&
           !json_object_set_new(root, "pairs", pairs);
     return root;

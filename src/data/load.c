@@ -8,11 +8,12 @@
 typedef struct load_job {
     const smt_dataset *dataset;
     int size;
-    size_t count;     /* wanted samples */
-    uint32_t *sample; /* count */
-    uint8_t *data;    /* count x size x size */
-    char **failure;   /* count: the reason, NULL if the image is there */
-    bool *more_pages; /* count: of the file only the first page was read */
+    size_t count;      /* wanted samples */
+    uint32_t *sample;  /* count */
+    uint8_t *data;     /* count x size x size */
+    char **failure;    /* count: the reason, NULL if the image is there */
+    bool *more_pages;  /* count: of the file only the first page was read */
+    int *suspect_rows; /* the data set's sample_count */
     atomic_size_t done;
     atomic_bool no_memory;
 } load_job;
@@ -28,6 +29,7 @@ static smt_status load_one(const load_job *job, size_t slot, smt_error *error)
         status = smt_image_resize(&image, job->size, job->size, &resized, error);
     }
     if (status == SMT_OK) {
+        job->suspect_rows[job->sample[slot]] = metadata.suspect_rows;
         size_t bytes = (size_t)job->size * (size_t)job->size;
         memcpy(job->data + slot * bytes, resized.pixels ? resized.pixels : image.pixels, bytes);
     }
@@ -129,9 +131,11 @@ smt_status smt_pixels_load(const smt_dataset *dataset,
     job.sample = smt_alloc(job.count, sizeof *job.sample);
     job.failure = smt_alloc(job.count, sizeof *job.failure);
     job.more_pages = smt_alloc(job.count, sizeof *job.more_pages);
+    job.suspect_rows = smt_alloc(dataset->sample_count, sizeof *job.suspect_rows);
     job.data = smt_alloc(job.count, (size_t)size * (size_t)size);
     smt_status status = SMT_OK;
-    if (!pixels || !job.sample || !job.failure || !job.more_pages || !job.data) {
+    if (!pixels || !job.sample || !job.failure || !job.more_pages || !job.suspect_rows ||
+        !job.data) {
         status = smt_fail(error,
                           SMT_ERR_MEMORY,
                           "%s: out of memory for %zu images of %d x %d pixels",
@@ -142,6 +146,7 @@ smt_status smt_pixels_load(const smt_dataset *dataset,
     } else {
         size_t slot = 0;
         for (size_t i = 0; i < dataset->sample_count; i++) {
+            job.suspect_rows[i] = -1;
             if (!wanted || wanted[i]) {
                 job.sample[slot++] = (uint32_t)i;
             }
@@ -152,6 +157,7 @@ smt_status smt_pixels_load(const smt_dataset *dataset,
     smt_free(job.more_pages);
     if (status != SMT_OK) {
         smt_free(job.sample);
+        smt_free(job.suspect_rows);
         smt_free(job.data);
         smt_free(pixels);
         return status;
@@ -159,6 +165,7 @@ smt_status smt_pixels_load(const smt_dataset *dataset,
     pixels->size = size;
     pixels->data = job.data;
     pixels->sample = job.sample;
+    pixels->suspect_rows = job.suspect_rows;
     *out = pixels;
     return SMT_OK;
 }
@@ -168,6 +175,7 @@ void smt_pixels_destroy(smt_pixels **pixels)
     if (pixels && *pixels) {
         smt_free((*pixels)->data);
         smt_free((*pixels)->sample);
+        smt_free((*pixels)->suspect_rows);
         smt_free(*pixels);
         *pixels = NULL;
     }

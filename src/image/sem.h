@@ -24,6 +24,9 @@ void smt_sem_read_sidecar(
 
 /* Rows at the bottom that are an info panel (with what is below it), by their look; 0: none. */
 int smt_sem_find_panel(const smt_image *image);
+/* Rows at the bottom that look like an info strip, black or white with letters, also after lossy
+ * compression and shrinking; 0: none. Good for a warning, not for cutting. */
+int smt_sem_suspect_strip(const smt_image *image);
 
 /* The value of `key` in the lines of `section` (NULL: anywhere) of an INI text, up to the line's
  * end; NULL: not there. */

@@ -117,6 +117,24 @@ static bool warn_of_copies(const smt_dataset *set, const bool *wanted, const smt
     return complete;
 }
 
+/* A strip in a good part of the images, which a network learns instead of the specimen. */
+static smt_status warn_of_strips(const smt_train_data *d, smt_error *error)
+{
+    smt_strips strips;
+    char *text = NULL;
+    bool complete = smt_strips_count(d->dataset, d->pixels->suspect_rows, &strips);
+    if (complete && strips.common) {
+        text = smt_strips_text(d->dataset, &strips);
+        complete = text;
+    }
+    if (text) {
+        smt_log(SMT_LOG_WARNING, "%s: %s", d->dataset->root, text);
+    }
+    smt_free(text);
+    return complete ? SMT_OK
+                    : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", d->dataset->root);
+}
+
 /* ---- the two parts --------------------------------------------------------------------------- */
 
 /* The fingerprint, and the marks of the two parts. */
@@ -333,6 +351,7 @@ smt_status smt_train_data_load(const smt_train_job *job,
         status = smt_pixels_load(
             d->dataset, wanted, options->arch.input_size, job->pool, &d->pixels, error);
     }
+    status = status ? status : warn_of_strips(d, error);
     if (!status) {
         status = label(d, error);
     }

@@ -32,6 +32,41 @@ run 2 "$semtinel" audit
 run 1 "$semtinel" audit src --json missing/folder/a.json
 says_one_line
 
+# ---- info strips that no metadata tell of
+picture() { # picture FILE STRIP: BMP, 64 x 64, from the bottom up; with a strip of eight rows, or without
+    local blank letters
+    blank=$(printf '\t%.0s' {1..192})
+    letters=$(printf '\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t~~~~~~%.0s' {1..8})
+    {
+        printf 'BM\66\60\0\0\0\0\0\0\66\0\0\0\50\0\0\0\100\0\0\0\100\0\0\0\1\0\30\0'
+        head -c 24 /dev/zero
+        [ "$2" = 0 ] || printf %s "$blank" "$blank" "$letters" "$letters" "$letters" "$letters" "$blank" "$blank"
+        seq "$i" 9999
+    } | head -c 12342 >"$1"
+}
+mkdir -p strips/all strips/none
+for i in {1..8}; do
+    picture "strips/all/$i.bmp" 1
+    picture "strips/none/$i.bmp" 0
+done
+strip='8 of 16 images seem to have an info strip of about 8 rows at the bottom (8 of the 8 of class all, which it gives away), such as strips/all/1.bmp,.*cp -r strips CUT &&.* -chop 0x8 '
+run 0 "$semtinel" audit strips --json strips.json
+says "^info strips: $strip"
+grep -q "^  \"warning\": \"$strip" strips.json || fail "JSON: $(grep -A5 info_strips strips.json)"
+run 0 "$semtinel" train strips -o strip-run --epochs 1 --size 32 --mix-synth 0 --init none --quiet
+says "^semtinel: warning: strips: $strip"
+rm strips/all/[5-8].bmp
+run 0 "$semtinel" audit strips --json strips.json # four may be chance
+grep -q 'info strips' out && fail "four images: $(cat out)"
+grep -A1 '"info_strips"' strips.json | grep -q '"images": 4,' || fail "JSON: $(grep -A5 info_strips strips.json)"
+run 0 "$semtinel" train strips -o strip-run --epochs 1 --size 32 --mix-synth 0 --init none --quiet
+grep -q 'info strip' err && fail "four images: $(cat err)"
+for i in {1..8}; do
+    picture "strips/none/$i.bmp" 1
+done
+run 0 "$semtinel" audit strips
+says '^info strips: 12 of 12 images seem to have an info strip of about 8 rows at the bottom, such as strips/none/1.bmp,'
+
 # ---- split
 run 0 "$semtinel" split src parts --seed 3
 [ "$(count parts/train parts/val parts/test)" -eq 212 ] || fail "split: $(count parts) files"

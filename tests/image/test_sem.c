@@ -202,6 +202,80 @@ static void finds_panels_and_nothing_else(void **state)
     assert_int_equal(panel_of(100, 200, 200, 255, 0), 0);
 }
 
+/* A strip below noise: lettered rows, `strokes` to each, between blank ones; grey levels off by at
+ * most `off`, as compression leaves them. */
+typedef struct strip {
+    int rows, strokes, off, frame; /* frame: rows of ink at the top and at the bottom */
+    uint8_t paper, ink;
+} strip;
+
+static int suspected(const strip *s)
+{
+    enum { WIDTH = 96, HEIGHT = 120 };
+    smt_image image = {0};
+    assert_int_equal(smt_image_create(WIDTH, HEIGHT, &image, NULL), SMT_OK);
+    smt_rng rng = smt_rng_seed(5, 1);
+    for (int i = 0; i < WIDTH * HEIGHT; i++) {
+        int x = i % WIDTH, y = i / WIDTH - (HEIGHT - s->rows), last = s->rows - 1;
+        bool frame = y < s->frame || y > last - s->frame, text = y >= 2 && y <= last - 2;
+        bool ink = frame || (text && x % 6 < 2 && x / 6 < s->strokes);
+        int level = (ink ? s->ink : s->paper) + (int)smt_rng_below(&rng, 2 * (uint32_t)s->off + 1);
+        level -= s->off;
+        level = level < 0 ? 0 : level > 255 ? 255 : level;
+        image.pixels[i] = (uint8_t)(y < 0 ? smt_rng_below(&rng, 256) : (uint32_t)level);
+    }
+    int rows = smt_sem_suspect_strip(&image);
+    smt_image_free(&image);
+    return rows;
+}
+
+static void suspects_strips_and_nothing_else(void **state)
+{
+    (void)state;
+    static const struct {
+        strip strip;
+        int rows;
+    } cases[] = {
+        {{12, 10, 0, 0, 0, 255}, 12},
+        {{12, 10, 0, 0, 255, 0}, 12},
+        {{12, 16, 6, 0, 20, 230}, 12}, /* compressed, and letters all over it */
+        {{12, 10, 0, 1, 30, 255}, 11}, /* framed; its upper line may as well be the specimen's */
+        {{12, 10, 0, 2, 0, 255}, 10},  /* the same, thicker */
+        {{6, 5, 3, 0, 5, 200}, 6},     /* thin, as in a small image */
+        {{12, 3, 0, 0, 0, 255}, 0},    /* a scale bar, or the specimen */
+        {{12, 0, 0, 0, 0, 255}, 0},    /* dark, without letters */
+        {{12, 10, 0, 0, 120, 255}, 0}, /* grey paper is the specimen */
+        {{12, 10, 20, 0, 25, 255}, 0}, /* and so is noise */
+        {{12, 10, 0, 0, 20, 70}, 0},   /* letters have contrast */
+        {{3, 10, 0, 0, 0, 255}, 0},    /* too thin */
+        {{30, 10, 0, 0, 0, 255}, 0},   /* too high */
+        {{120, 10, 0, 0, 0, 255}, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(suspected(&cases[i].strip), cases[i].rows);
+    }
+    uint8_t pixels[4 * 3] = {0};
+    const smt_image tiny = {4, 3, pixels};
+    assert_int_equal(smt_sem_suspect_strip(&tiny), 0);
+}
+
+/* Where metadata tell of the strip there is nothing to suspect. */
+static void suspects_what_is_not_told(void **state)
+{
+    (void)state;
+    FILE *list = fopen(GOLDEN_FOLDER "/sem.txt", "r");
+    assert_non_null(list);
+    golden_sem g;
+    while (next(list, &g)) {
+        smt_image image = {0};
+        smt_sem_metadata found = {0};
+        assert_int_equal(smt_image_load_sem(g.path, NULL, true, &image, &found, NULL), SMT_OK);
+        assert_int_equal(found.suspect_rows, 0);
+        smt_image_free(&image);
+    }
+    fclose(list);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -210,6 +284,8 @@ int main(void)
         cmocka_unit_test(survives_damaged_metadata),
         cmocka_unit_test(sidecars_may_hold_anything),
         cmocka_unit_test(finds_panels_and_nothing_else),
+        cmocka_unit_test(suspects_strips_and_nothing_else),
+        cmocka_unit_test(suspects_what_is_not_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
