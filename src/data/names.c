@@ -85,10 +85,16 @@ void smt_class_canonical(const char *name, char *out)
         {"misc", "other"},
         {"otherdefect", "other"},
         {"good", "clean"},
+        {"ok", "clean"},
+        {"okay", "clean"},
+        {"pass", "clean"},
+        {"passed", "clean"},
         {"normal", "clean"},
         {"none", "clean"},
         {"nodefect", "clean"},
         {"defectfree", "clean"},
+        {"withoutdefect", "clean"},
+        {"nondefective", "clean"},
     };
     data_plain_name(name, out);
     for (size_t i = 0; i < sizeof synonyms / sizeof *synonyms; i++) {
