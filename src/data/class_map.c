@@ -163,32 +163,32 @@ static smt_status apply_override(side *model, side *set, const char *text, smt_e
         return smt_fail(
             error, SMT_ERR_ARGUMENT, "map %s: expected FROM=TO, such as scratch=other", text);
     }
-    memcpy(from, text, (size_t)(equals - text));
-    from[equals - text] = 0;
-    const char *unknown = NULL;
-    if (!target_label(model, set, equals + 1, label)) {
-        unknown = equals + 1;
-    } else if (rename_class(model, from, label) + rename_class(set, from, label) == 0) {
-        unknown = from;
-    }
-    if (unknown) {
-        smt_guess guess = {0};
-        for (int i = 0; i < model->count + set->count; i++) {
-            smt_nearest(
-                &guess, unknown, i < model->count ? model->names[i] : set->names[i - model->count]);
+    /* Names may hold '=': the first one between two names that are known. */
+    for (const char *at = equals; at && (size_t)(at - text) < sizeof from;
+         at = strchr(at + 1, '=')) {
+        snprintf(from, sizeof from, "%.*s", (int)(at - text), text);
+        if (at[1] && target_label(model, set, at + 1, label) &&
+            rename_class(model, from, label) + rename_class(set, from, label)) {
+            return SMT_OK;
         }
-        char hint[SMT_HINT_MAX];
-        return smt_fail(error,
-                        SMT_ERR_ARGUMENT,
-                        "map %s: neither the model nor the data set has a class '%s'; %s",
-                        text,
-                        unknown,
-                        smt_hint(&guess,
-                                 hint,
-                                 "'semtinel info' lists the model's, the data set's are its "
-                                 "folders, and TO may be 'other'"));
     }
-    return SMT_OK;
+    snprintf(from, sizeof from, "%.*s", (int)(equals - text), text);
+    const char *unknown = target_label(model, set, equals + 1, label) ? from : equals + 1;
+    smt_guess guess = {0};
+    for (int i = 0; i < model->count + set->count; i++) {
+        smt_nearest(
+            &guess, unknown, i < model->count ? model->names[i] : set->names[i - model->count]);
+    }
+    char hint[SMT_HINT_MAX];
+    return smt_fail(error,
+                    SMT_ERR_ARGUMENT,
+                    "map %s: neither the model nor the data set has a class '%s'; %s",
+                    text,
+                    unknown,
+                    smt_hint(&guess,
+                             hint,
+                             "'semtinel info' lists the model's, the data set's are its "
+                             "folders, and TO may be 'other'"));
 }
 
 static bool kind_of_clean(const char *label)

@@ -191,11 +191,34 @@ static void overrides_name_either_side(void **state)
     smt_class_map_destroy(&map);
 }
 
+static void names_may_hold_the_sign(void **state)
+{
+    (void)state;
+    static const char *const model[] = {"a=b", "c", "d"};
+    static const char *const set[] = {"x", "c=1", "d"};
+    static const char *const overrides[] = {"x=a=b", "c=1=c"};
+    smt_class_map *map = map_of(model, 3, set, 3, overrides, 2);
+    assert_string_equal(true_class(map, 0), "a=b");
+    assert_string_equal(true_class(map, 1), "c");
+    smt_class_map_destroy(&map);
+    static const char *const from[] = {"a=b=d"};
+    map = map_of(model, 3, set, 3, from, 1);
+    assert_string_equal(predicted(map, 0), "d");
+    smt_class_map_destroy(&map);
+}
+
 static void overrides_are_checked(void **state)
 {
     (void)state;
-    static const char *const bad[] = {
-        "scratch", "=other", "scratch=", "scrtch=other", "scratch=nothing", "", "="};
+    static const char *const bad[] = {"scratch",
+                                      "=other",
+                                      "scratch=",
+                                      "scrtch=other",
+                                      "scratch=nothing",
+                                      "",
+                                      "=",
+                                      "a=b=c",
+                                      "==="};
     for (int i = 0; i < COUNT(bad); i++) {
         smt_class_map *map = NULL;
         smt_error error = {SMT_OK, ""};
@@ -296,6 +319,7 @@ int main(void)
         cmocka_unit_test(sem_a_model_on_phase3),
         cmocka_unit_test(sem_a_model_on_sem_h),
         cmocka_unit_test(overrides_name_either_side),
+        cmocka_unit_test(names_may_hold_the_sign),
         cmocka_unit_test(overrides_are_checked),
         cmocka_unit_test(synonyms_do_not_merge_what_both_keep_apart),
         cmocka_unit_test(absent_classes),
