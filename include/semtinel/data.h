@@ -124,7 +124,7 @@ SMT_API void smt_class_canonical(const char *name, char *out);
  *   2. names equal but for case, punctuation and plural are the same class; else synonyms are
  * (smt_class_canonical);
  *   3. kinds of clean (CLEAN_LAYER, CLEAN_VIA) count as clean where the other side does not have
- * that kind;
+ * that kind; all kinds do where the set then has clean and the model does not;
  *   4. a predicted class that the set lacks counts as "other", and so does a true class that the
  * model does not know. Where the two lists are the same
  * classes nothing is mapped and the list is the model's. */

@@ -196,19 +196,32 @@ static bool kind_of_clean(const char *label)
     return strncmp(label, "clean", 5) == 0 && label[5];
 }
 
-/* A kind of clean that the other side lacks counts as clean, if the other side has clean or no kind
- * of its own. */
+/* A kind of clean that the other side lacks counts as clean. */
 static void merge_clean(side *s, const side *other)
 {
-    bool kinds = false;
-    for (int i = 0; i < other->count; i++) {
-        kinds = kinds || kind_of_clean(other->label[i]);
-    }
-    bool plain = has_label(other, "clean");
     for (int i = 0; i < s->count; i++) {
-        if (!s->fixed[i] && kind_of_clean(s->label[i]) && !has_label(other, s->label[i]) &&
-            (plain || !kinds)) {
+        if (!s->fixed[i] && kind_of_clean(s->label[i]) && !has_label(other, s->label[i])) {
             set_label(s->label[i], "clean");
+        }
+    }
+}
+
+/* Where the set then has images of clean and the model only kinds, all kinds are clean: the model
+ * would be right about these images by naming a defect that counts as other, and by nothing else.
+ */
+static void meet_clean(side *model, side *set)
+{
+    side *sides[2] = {model, set};
+    bool needed = false;
+    for (int i = 0; i < set->count; i++) {
+        needed = needed || (counts(set, i) && strcmp(set->label[i], "clean") == 0);
+    }
+    needed = needed && !has_label(model, "clean");
+    for (int k = 0; k < 2 && needed; k++) {
+        for (int i = 0; i < sides[k]->count; i++) {
+            if (kind_of_clean(sides[k]->label[i])) {
+                set_label(sides[k]->label[i], "clean");
+            }
         }
     }
 }
@@ -369,6 +382,7 @@ smt_status smt_class_map_create(const char *const *model_classes,
         if (status == SMT_OK) {
             merge_clean(&model, &set);
             merge_clean(&set, &model);
+            meet_clean(&model, &set);
             note_clean(&model, map->model_clean);
             note_clean(&set, map->set_clean);
             status = fill(map, &model, &set);

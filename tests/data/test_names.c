@@ -294,6 +294,38 @@ static void clean_classes(void **state)
     smt_class_map_destroy(&map);
 }
 
+/* Kinds of clean that the other side lacks meet as clean; as other, a model was right about a
+ * clean image by naming a defect, and about an unknown defect by calling it clean. */
+static void kinds_of_clean_meet(void **state)
+{
+    (void)state;
+    static const char *const model[] = {"CLEAN_VIA", "CLEAN_LAYER", "CRACK", "OTHER"};
+    static const char *const metal[] = {"CLEAN_METAL", "crack", "stain"};
+    static const char *const via[] = {"CLEAN_METAL", "CLEAN_VIA", "crack"};
+    static const size_t images[] = {0, 4, 4};
+    smt_class_map *map = map_of(model, 4, metal, 3, NULL, 0);
+    assert_string_equal(true_class(map, 0), "clean");
+    assert_string_equal(true_class(map, 2), "OTHER");
+    assert_string_equal(predicted(map, 0), "clean");
+    assert_string_equal(predicted(map, 1), "clean");
+    smt_class_map_destroy(&map);
+    map = map_of(model, 4, via, 3, NULL, 0); /* what both have stays */
+    assert_string_equal(true_class(map, 0), "clean");
+    assert_string_equal(predicted(map, 1), "clean");
+    assert_string_equal(true_class(map, 1), "CLEAN_VIA");
+    assert_string_equal(predicted(map, 0), "CLEAN_VIA");
+    smt_class_map_destroy(&map);
+    static const char *const less[] = {"CLEAN_VIA", "CRACK", "OTHER"};
+    map = map_of(less, 3, via, 3, NULL, 0); /* unless the model had nothing to meet with */
+    assert_string_equal(true_class(map, 0), "clean");
+    assert_string_equal(true_class(map, 1), "clean");
+    assert_string_equal(predicted(map, 0), "clean");
+    smt_class_map_destroy(&map);
+    assert_int_equal(smt_class_map_create(less, 3, via, images, 3, NULL, 0, &map, NULL), SMT_OK);
+    assert_string_equal(true_class(map, 1), "CLEAN_VIA"); /* no image of the other kind */
+    smt_class_map_destroy(&map);
+}
+
 static void failing_allocations(void **state)
 {
     (void)state;
@@ -325,6 +357,7 @@ int main(void)
         cmocka_unit_test(absent_classes),
         cmocka_unit_test(nothing_in_common),
         cmocka_unit_test(clean_classes),
+        cmocka_unit_test(kinds_of_clean_meet),
         cmocka_unit_test(failing_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
