@@ -76,7 +76,7 @@ SMT_API smt_status smt_pixels_load(const smt_dataset *dataset,
 /* Images with an info strip that no metadata tell of (smt_sem_metadata.suspect_rows). */
 typedef struct smt_strips {
     size_t images, count; /* looked at; with a strip */
-    int rows;             /* the strips' median */
+    int rows;             /* all but a tenth of the strips are no higher */
     int class_index; /* of the classes where it is common the one with the largest share, ... */
     size_t class_images, class_count; /* ... its images, those with a strip; 0: no class */
     size_t example;                   /* an image with one: index into dataset->samples */

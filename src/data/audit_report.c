@@ -283,7 +283,7 @@ static json_t *json_strips(const smt_audit *audit, bool *ok)
 {
     const smt_strips *strips = &audit->strips;
     json_t *entry =
-        json_pack("{s:I, s:i}", "images", (json_int_t)strips->count, "median_rows", strips->rows);
+        json_pack("{s:I, s:i}", "images", (json_int_t)strips->count, "rows", strips->rows);
     if (strips->count) {
         *ok = *ok && !json_object_set_new(entry, "example", json_path(audit, strips->example));
     }

@@ -10,7 +10,8 @@ static bool is_common(size_t count, size_t images)
     return count >= LEAST && count * SHARE >= images;
 }
 
-static int median(const int *rows, size_t total, size_t count, double *sorted)
+/* All but a tenth of the strips are no higher: a median would leave lines of half of them. */
+static int height(const int *rows, size_t total, size_t count, double *sorted)
 {
     size_t n = 0;
     for (size_t i = 0; i < total; i++) {
@@ -19,7 +20,7 @@ static int median(const int *rows, size_t total, size_t count, double *sorted)
         }
     }
     smt_sort_doubles(sorted, n);
-    return (int)sorted[count / 2];
+    return (int)sorted[count * 9 / 10];
 }
 
 bool smt_strips_count(const smt_dataset *dataset, const int *rows, smt_strips *out)
@@ -48,7 +49,7 @@ bool smt_strips_count(const smt_dataset *dataset, const int *rows, smt_strips *o
     }
     out->common = out->common || is_common(out->count, out->images);
     if (complete && out->count) {
-        out->rows = median(rows, dataset->sample_count, out->count, sorted);
+        out->rows = height(rows, dataset->sample_count, out->count, sorted);
         while (
             rows[out->example] <= 0 ||
             (out->class_count && dataset->samples[out->example].class_index != out->class_index)) {
@@ -77,7 +78,7 @@ char *smt_strips_text(const smt_dataset *dataset, const smt_strips *strips)
     }
     if (root && class) {
         text = smt_format(
-            "%zu of %zu images seem to have an info strip of about %d rows at the bottom%s, such "
+            "%zu of %zu images seem to have an info strip of up to %d rows at the bottom%s, such "
             "as %s, and a network learns to read it: cut it off all images: cp -r %s CUT && find "
             "CUT -iregex '.*\\.\\(bmp\\|jpe?g\\|png\\|tiff?\\)' -exec mogrify -gravity south "
             "-chop 0x%d {} + (ImageMagick)",
