@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void link_to(smt_file *file, bool wanted, const char *id, const char *name)
 {
@@ -198,6 +199,22 @@ static void matrix_cell(smt_file *file, const smt_evaluation *e, int t, int p, c
     smt_file_printf(file, "</td>");
 }
 
+/* A class name that may break behind '_', so that the column is as narrow as its counts allow. */
+static void column_name(smt_file *file, const char *name)
+{
+    while (*name) {
+        size_t length = strcspn(name, "_");
+        length += strspn(name + length, "_");
+        char *part = smt_format("%.*s", (int)length, name);
+        html_text(file, part ? part : "?");
+        smt_free(part);
+        name += length;
+        if (*name) {
+            smt_file_printf(file, "<wbr>");
+        }
+    }
+}
+
 static void whole_matrix(smt_file *file, const smt_evaluation *e, const int *number)
 {
     const smt_metrics *m = e->metrics;
@@ -210,7 +227,7 @@ static void whole_matrix(smt_file *file, const smt_evaluation *e, const int *num
     for (int c = 0; c < m->class_count; c++) {
         if (number[c] >= 0) {
             smt_file_printf(file, "<th scope=\"col\">");
-            html_text(file, e->map->classes[c]);
+            column_name(file, e->map->classes[c]);
             smt_file_printf(file, "</th>");
         }
     }
