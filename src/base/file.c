@@ -5,12 +5,12 @@
 #include <semtinel/base.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define OPEN_MAX_FILES 64
@@ -41,21 +41,24 @@ static int claim_slot(char *temporary)
 
 void smt_file_abandon_all(void)
 {
-    static char *taken[OPEN_MAX_FILES]; /* which nobody frees any more */
+    /* Nobody frees these any more; a second signal may find what the first has taken. */
+    static char *_Atomic taken[OPEN_MAX_FILES];
     bool late = false;
     atomic_store(&closed, true);
     for (int i = 0; i < OPEN_MAX_FILES; i++) {
         char *name = atomic_exchange(&open_files[i], NULL);
         if (name) {
-            taken[i] = name;
-            late = unlink(name) || late;
+            atomic_store(&taken[i], name);
         }
+        name = atomic_load(&taken[i]);
+        late = (name && unlink(name)) || late;
     }
     if (late) { /* another thread may be just about to open it */
-        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+        poll(NULL, 0, 10);
         for (int i = 0; i < OPEN_MAX_FILES; i++) {
-            if (taken[i]) {
-                unlink(taken[i]);
+            char *name = atomic_load(&taken[i]);
+            if (name) {
+                unlink(name);
             }
         }
     }
