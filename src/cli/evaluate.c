@@ -156,6 +156,9 @@ static smt_status save_page(const smt_evaluation *evaluation,
         inputs.explainer = NULL;
     }
     status = status ? status : smt_report_html(evaluation, &inputs, path, error);
+    if (status && status != SMT_ERR_INTERRUPTED && path) {
+        unlink(path); /* the page of an earlier evaluation */
+    }
     smt_explainer_close(&inputs.explainer);
     smt_free(history);
     smt_free(beside);
@@ -293,15 +296,20 @@ int cli_evaluate(int argc, char **argv)
         status = smt_held_out_again(smt_classifier_about(classifier), dataset, pool, &error);
     }
     status = status ? status : smt_evaluate(classifier, dataset, &how, pool, &evaluation, &error);
-    /* The page first: its work may be interrupted, and the folder then holds what it held. */
-    status = status ? status : save_page(evaluation, dataset, operands[0], line, pool, &error);
+    /* The page first: its work may be interrupted, and the folder then holds what it held. Where it
+     * fails otherwise the figures are kept. */
+    smt_status page = status;
+    page = page ? page : save_page(evaluation, dataset, operands[0], line, pool, &error);
+    status = page == SMT_ERR_INTERRUPTED ? page : status;
     status = status ? status : save_all(evaluation, &error);
     if (!status) {
         print_summary(evaluation);
         code = evaluation->skipped ? EXIT_SKIPPED : EXIT_DONE;
-        smt_log(SMT_LOG_INFO, "results in %s; open %s/report.html", output, output);
-    } else {
+    }
+    if (status || page) {
         code = cli_report(&error);
+    } else {
+        smt_log(SMT_LOG_INFO, "results in %s; open %s/report.html", output, output);
     }
     cli_log_copy(NULL);
     if (!status && smt_file_commit(&log, &error)) {

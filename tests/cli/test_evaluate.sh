@@ -157,11 +157,13 @@ expect 0 ": $trained images trained the model and are left out" "$semtinel" eval
 expect 0 "images trained the model and are left out" "$semtinel" evaluate "$work/later" "$work/new" -o "$work/seen"
 expect 0 '"seen": "marks of [0-9]+ files"' "$semtinel" info "$work/known"
 
-# A page that cannot be written leaves the other files as they were, of one evaluation.
-cp -r "$work/seen" "$work/mixed" && rm "$work/mixed/report.html" && mkdir "$work/mixed/report.html"
-expect 1 "report.html: is a folder" "$semtinel" evaluate "$work/known" "$data" -o "$work/mixed"
-for file in metrics.json predictions.csv confusion_matrix.png log.txt; do
-    cmp -s "$work/seen/$file" "$work/mixed/$file" || fail "$file is of another evaluation than the rest"
+# A page that cannot be written takes no figures along, and leaves no page of an earlier evaluation beside them.
+run 0 "$semtinel" evaluate "$work/known" "$data" -o "$work/right"
+blocks=$(($(stat -c %s "$work/right/report.html") / 1024))
+expect 1 "report.html: cannot write: File too large" bash -c 'ulimit -f $0 && exec "$@"' $blocks "$semtinel" evaluate "$work/known" "$data" -o "$work/seen"
+[ -e "$work/seen/report.html" ] && fail "the page is of another evaluation than the rest"
+for file in predictions.csv classification_report.txt confusion_matrix.png; do
+    cmp -s "$work/right/$file" "$work/seen/$file" || fail "$file is not there without a page"
 done
 
 finish
