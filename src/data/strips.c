@@ -69,7 +69,7 @@ char *smt_strips_text(const smt_dataset *dataset, const smt_strips *strips)
     /* Twice as common in the one class as in the others: the strip tells the class. */
     if (strips->class_count * others >
         2 * (strips->count - strips->class_count) * strips->class_images) {
-        class = smt_format(" (%zu of the %zu of class %s, which it gives away)",
+        class = smt_format(" (%zu of the %zu of class %s: it tells the class)",
                            strips->class_count,
                            strips->class_images,
                            dataset->classes[strips->class_index]);
@@ -79,9 +79,9 @@ char *smt_strips_text(const smt_dataset *dataset, const smt_strips *strips)
     if (root && class) {
         text = smt_format(
             "%zu of %zu images seem to have an info strip of up to %d rows at the bottom%s, such "
-            "as %s, and a network learns to read it: cut it off all images: cp -r %s CUT && find "
-            "CUT -iregex '.*\\.\\(bmp\\|jpe?g\\|png\\|tiff?\\)' -exec mogrify -gravity south "
-            "-chop 0x%d {} + (ImageMagick)",
+            "as %s; a network learns to read it. Cut it off all images, with ImageMagick: cp -r %s "
+            "CUT && find CUT -iregex '.*\\.\\(bmp\\|jpe?g\\|png\\|tiff?\\)' -exec mogrify "
+            "-gravity south -chop 0x%d {} +",
             strips->count,
             strips->images,
             strips->rows,
