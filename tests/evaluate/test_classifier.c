@@ -389,6 +389,46 @@ static void test_depths(void **state)
     smt_familiar_destroy(&few);
 }
 
+/* Remembered images are measured as new ones are, also where they are hardly more than a depth has
+ * values, or fewer: else a threshold that they chose would send too many new ones to review. */
+static void test_remembered_and_new(void **state)
+{
+    (void)state;
+    enum { VALUES = 48, IMAGES_EACH = 30, SETS = 20 };
+    static const struct {
+        int values, images;
+        double apart; /* at most, in deviations of a score */
+    } cases[] = {{24, 30, 0.1}, {48, 24, 1.1}};
+    static float rows[2 * IMAGES_EACH * (1 + 3 * VALUES)];
+    for (int c = 0; c < 2; c++) {
+        int values = cases[c].values, images = cases[c].images;
+        size_t width = 1 + 3 * (size_t)values;
+        const smt_feature_layout layout = {1, {values, values, values}};
+        double apart = 0;
+        for (uint64_t set = 0; set < SETS; set++) {
+            smt_rng rng = smt_rng_seed(set, 4);
+            for (int i = 0; i < 2 * images; i++) {
+                float *row = rows + (size_t)i * width;
+                double common = smt_rng_normal(&rng);
+                row[0] = 1;
+                for (size_t k = 1; k < width; k++) {
+                    row[k] = (float)(5 + 0.5 * (common + smt_rng_normal(&rng)));
+                }
+            }
+            smt_familiar *f = NULL;
+            assert_int_equal(smt_familiar_create(rows, (size_t)images, width, &layout, &f, NULL),
+                             SMT_OK);
+            for (int i = 0; i < 2 * images; i++) {
+                double score = (double)smt_familiar_score(
+                    f, rows + (size_t)i * width, i < images ? (size_t)i : SIZE_MAX);
+                apart += (i < images ? score : -score) / images / SETS;
+            }
+            smt_familiar_destroy(&f);
+        }
+        assert_true(fabs(apart) < cases[c].apart);
+    }
+}
+
 /* Allocations that fail one after the other: an error, never a crash or a leak. */
 static void test_memory(void **state)
 {
@@ -429,6 +469,7 @@ int main(void)
                                        cmocka_unit_test(test_views),
                                        cmocka_unit_test(test_familiarity),
                                        cmocka_unit_test(test_familiarity_of_many),
+                                       cmocka_unit_test(test_remembered_and_new),
                                        cmocka_unit_test(test_depths),
                                        cmocka_unit_test(test_memory)};
     return cmocka_run_group_tests(tests, setup, teardown);
