@@ -12,6 +12,8 @@ small="--init none --mix-synth 0 --epochs 4 --batch 16 --size 48 --quiet"
     run 0 "$semtinel" train data -o b $small --width 0.25 --seed 2
     run 0 "$semtinel" train data/train -o whole-a $small --width 0.25
     run 0 "$semtinel" train data/train -o whole-b $small --width 0.25 --rate 1e-3
+    run 0 "$semtinel" train data/train -o whole-c $small --width 0.25 --seed 2
+    run 0 "$semtinel" train data/train -o whole-d $small --width 0.25 --val-share 0.3
 }
 run 0 "$semtinel" calibrate a data --max-rejection 0.3
 run 0 "$semtinel" ensemble a b -o ab
@@ -42,6 +44,10 @@ done
 run 0 "$semtinel" evaluate ab data --split train -o seen; says 'trained'
 run 0 "$semtinel" ensemble whole-a whole-b -o whole
 run 0 "$semtinel" calibrate whole data/train; says 'held out'
+for other in whole-c whole-d; do # which held out others
+    run 0 "$semtinel" ensemble whole-a $other -o mixed
+    run 1 "$semtinel" calibrate mixed data/train; says 'has no val images'
+done
 
 # It does what a run does, and its int8 file is one file; as C, it is the host's bit for bit.
 run 0 "$semtinel" calibrate ab data --max-rejection 0.2 --unfamiliar 0.1

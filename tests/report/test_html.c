@@ -1,5 +1,7 @@
 /* report.html: the page is well put together, hostile
  * names stay text, and its data hold every image. */
+#include "report/html.h"
+
 #include <semtinel/report.h>
 
 #include <jansson.h>
@@ -114,6 +116,56 @@ static char *write_page(const smt_report_inputs *inputs)
     unlink("test_report.html");
     assert_int_equal(strlen(page), size);
     return page;
+}
+
+/* Decodes base64, all of it; returns how many '=' it ends with. */
+static size_t decode(const char *text, uint8_t *data, size_t *size)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    size_t length = strlen(text), padding = 0;
+    *size = 0;
+    assert_int_equal(length % 4, 0);
+    for (size_t i = 0; i < length; i += 4) {
+        uint32_t group = 0;
+        for (size_t k = i; k < i + 4; k++) {
+            const char *digit = strchr(digits, text[k]);
+            assert_true(digit || (text[k] == '=' && k + 2 >= length));
+            group = group << 6 | (digit ? (uint32_t)(digit - digits) : 0);
+            padding += !digit;
+        }
+        for (int k = 16; k >= 0; k -= 8) {
+            data[(*size)++] = (uint8_t)(group >> k);
+        }
+    }
+    *size -= padding;
+    return padding;
+}
+
+/* Pictures are whole PNG files and nothing more, at every length. */
+static void test_pictures(void **state)
+{
+    (void)state;
+    smt_rng rng = smt_rng_seed(1, 1);
+    int paddings[3] = {0};
+    for (int side = 1; side <= 24; side++) {
+        static uint8_t pixels[24 * 24], file[4096];
+        for (int i = 0; i < side * side; i++) {
+            pixels[i] = (uint8_t)smt_rng_below(&rng, 256);
+        }
+        size_t size = 0;
+        char *text = html_png(&(smt_image){side, side, pixels}, side);
+        assert_true(text && strlen(text) < sizeof file);
+        size_t padding = decode(text, file, &size);
+        assert_true(padding < 3);
+        paddings[padding]++;
+        smt_image image = {0};
+        assert_int_equal(smt_image_decode(file, size, "picture", NULL, &image, NULL), SMT_OK);
+        assert_memory_equal(image.pixels, pixels, (size_t)(side * side));
+        assert_memory_equal(file + size - 8, "IEND\xae\x42\x60\x82", 8);
+        smt_image_free(&image);
+        smt_free(text);
+    }
+    assert_true(paddings[0] && paddings[1] && paddings[2]);
 }
 
 static void test_page(void **state)
@@ -299,7 +351,8 @@ static void test_history_file(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_page),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_pictures),
+                                       cmocka_unit_test(test_page),
                                        cmocka_unit_test(test_trained),
                                        cmocka_unit_test(test_failures),
                                        cmocka_unit_test(test_confusion_plot),

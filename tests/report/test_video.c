@@ -101,6 +101,20 @@ static void test_gif(void **state)
     }
     assert_int_equal(status, SMT_OK);
     check("test_video.gif", FRAMES / 2, 2);
+    /* Each page stays for its two frames, in hundredths of a second, also the last. */
+    void *data = NULL;
+    size_t size = 0;
+    int pages = 0;
+    assert_int_equal(smt_file_load("test_video.gif", 0, &data, &size, NULL), SMT_OK);
+    const uint8_t *bytes = data;
+    for (size_t i = 0; i + 8 < size; i++) {
+        if (memcmp(bytes + i, "\x21\xf9\x04", 3) == 0 && bytes[i + 7] == 0) {
+            assert_int_equal(bytes[i + 4] | bytes[i + 5] << 8, 2 * 100 / 20);
+            pages++;
+        }
+    }
+    assert_int_equal(pages, FRAMES / 2);
+    smt_free(data);
     unlink("test_video.gif");
 }
 
