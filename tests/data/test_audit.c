@@ -327,6 +327,101 @@ static void threads_do_not_matter(void **state)
     made_remove(root);
 }
 
+/* Where black, white and flat begin: 2% of 64 x 64 pixels are 81.9, 1% are 41. */
+static void content_by_its_levels(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t most, low, high;
+        int lows, highs;
+        smt_content content;
+    } cases[] = {
+        {2, 0, 3, 100, 81, SMT_CONTENT_DARK},
+        {2, 0, 9, 100, 82, SMT_CONTENT_OK},
+        {3, 0, 3, 81, 0, SMT_CONTENT_FLAT},
+        {253, 252, 255, 81, 100, SMT_CONTENT_BRIGHT},
+        {253, 240, 255, 82, 100, SMT_CONTENT_OK},
+        {90, 0, 255, 40, 40, SMT_CONTENT_FLAT},
+        {90, 0, 255, 41, 0, SMT_CONTENT_OK},
+        {90, 0, 255, 0, 41, SMT_CONTENT_OK},
+        {90, 84, 90, 1000, 0, SMT_CONTENT_FLAT},
+        {90, 83, 90, 1000, 0, SMT_CONTENT_OK},
+    };
+    enum { COUNT = sizeof cases / sizeof *cases };
+    char root[] = "/tmp/semtinel-audit-XXXXXX", name[64];
+    made_folder(root);
+    for (int i = 0; i < COUNT; i++) {
+        smt_image image;
+        assert_int_equal(smt_image_create(64, 64, &image, NULL), SMT_OK);
+        memset(image.pixels, cases[i].most, 64 * 64);
+        memset(image.pixels, cases[i].low, (size_t)cases[i].lows);
+        memset(image.pixels + cases[i].lows, cases[i].high, (size_t)cases[i].highs);
+        snprintf(name, sizeof name, "a/%02d.png", i);
+        made_image(root, name, &image);
+        smt_image_free(&image);
+    }
+    smt_dataset *set = NULL;
+    smt_audit *audit = run_audit(root, &set, pool);
+    for (int i = 0; i < COUNT; i++) {
+        if (audit->content[i] != cases[i].content) {
+            fail_msg("case %d: %d", i, (int)audit->content[i]);
+        }
+    }
+    smt_audit_destroy(&audit);
+    smt_dataset_destroy(&set);
+    made_remove(root);
+}
+
+/* Changed copies are candidates in a set of many and hardly ever taken for edited ones; copies with
+ * a defect are candidates, too, and edited. */
+static void copies_in_a_set(void **state)
+{
+    (void)state;
+    enum { COPIES = 12, EDITS = 2 };
+    char root[] = "/tmp/semtinel-audit-XXXXXX", name[64], other[64];
+    made_folder(root);
+    for (int i = 0; i < COPIES; i++) {
+        smt_image image, copy;
+        made_texture((uint64_t)i, 64, &image);
+        snprintf(name, sizeof name, "a/%02d.png", i);
+        made_image(root, name, &image);
+        for (int kind = 0; kind < CHANGES + EDITS; kind++) {
+            turn(&image, (i + kind) % 8, &copy);
+            if (kind < CHANGES) {
+                apply((change)kind, &copy, (uint64_t)i);
+            }
+            int side = kind < CHANGES ? 0 : 5 + 2 * (kind - CHANGES);
+            for (int k = 0; k < side * side; k++) {
+                uint8_t *pixel = &copy.pixels[(20 + i + k / side) * 64 + 30 + k % side];
+                *pixel = (uint8_t)(*pixel < 128 ? *pixel + 50 : *pixel - 50);
+            }
+            snprintf(name, sizeof name, "a/%02d-%d.png", i, kind);
+            made_image(root, name, &copy);
+            smt_image_free(&copy);
+        }
+        smt_image_free(&image);
+    }
+    smt_dataset *set = NULL;
+    smt_audit *audit = run_audit(root, &set, pool);
+    for (int kind = 0; kind < CHANGES + EDITS; kind++) {
+        int found = 0, edited = 0;
+        for (int i = 0; i < COPIES; i++) {
+            snprintf(name, sizeof name, "a/%02d.png", i);
+            snprintf(other, sizeof other, "a/%02d-%d.png", i, kind);
+            const smt_pair *pair = find_pair(audit, name, other);
+            found += pair != NULL;
+            edited += pair && pair->kind == SMT_PAIR_EDITED;
+        }
+        bool good = kind < CHANGES ? edited <= 2 : edited == found;
+        if (!good || found < COPIES * 2 / 3) {
+            fail_msg("kind %d: %d found, %d of them edited", kind, found, edited);
+        }
+    }
+    smt_audit_destroy(&audit);
+    smt_dataset_destroy(&set);
+    made_remove(root);
+}
+
 /* More copies of one image than candidates are compared: still one group. */
 static void many_copies_are_one_group(void **state)
 {
@@ -504,6 +599,8 @@ int main(void)
         cmocka_unit_test(gratings_and_particles_are_not),
         cmocka_unit_test(finds_what_was_put_in),
         cmocka_unit_test(threads_do_not_matter),
+        cmocka_unit_test(content_by_its_levels),
+        cmocka_unit_test(copies_in_a_set),
         cmocka_unit_test(many_copies_are_one_group),
         cmocka_unit_test(leaks_of_many_copies_are_all_counted),
         cmocka_unit_test(tiny_sets),
