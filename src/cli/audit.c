@@ -25,9 +25,9 @@ static const cli_command command = {
                "noise, compression and\n"
                "crops of a few percent. An edited copy is a near-duplicate that differs in one "
                "place, such as a clean\n"
-               "pattern and the same pattern with a defect. Info strips are told where many images "
-               "of the set or of a class\n"
-               "have one that no metadata tell of; those that they tell of are cut off.",
+               "pattern and the same pattern with a defect. Info strips that a file's metadata "
+               "tell of are cut off first;\n"
+               "others are reported if many images of the set or of a class have one.",
     .examples =
         "  semtinel audit wafers\n"
         "  semtinel audit wafers --json audit.json --sheet worst.png\n"
