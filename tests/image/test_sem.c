@@ -209,14 +209,14 @@ typedef struct strip {
     uint8_t paper, ink;
 } strip;
 
-static int suspected(const strip *s)
+static int suspected(const strip *s, int height)
 {
-    enum { WIDTH = 96, HEIGHT = 120 };
+    enum { WIDTH = 96 };
     smt_image image = {0};
-    assert_int_equal(smt_image_create(WIDTH, HEIGHT, &image, NULL), SMT_OK);
+    assert_int_equal(smt_image_create(WIDTH, height, &image, NULL), SMT_OK);
     smt_rng rng = smt_rng_seed(5, 1);
-    for (int i = 0; i < WIDTH * HEIGHT; i++) {
-        int x = i % WIDTH, y = i / WIDTH - (HEIGHT - s->rows), last = s->rows - 1;
+    for (int i = 0; i < WIDTH * height; i++) {
+        int x = i % WIDTH, y = i / WIDTH - (height - s->rows), last = s->rows - 1;
         bool frame = y < s->frame || y > last - s->frame, text = y >= 2 && y <= last - 2;
         bool ink = frame || (text && x % 6 < 2 && x / 6 < s->strokes);
         int level = (ink ? s->ink : s->paper) + (int)smt_rng_below(&rng, 2 * (uint32_t)s->off + 1);
@@ -236,24 +236,32 @@ static void suspects_strips_and_nothing_else(void **state)
         strip strip;
         int rows;
     } cases[] = {
-        {{12, 10, 0, 0, 0, 255}, 12},
-        {{12, 10, 0, 0, 255, 0}, 12},
+        {{12, 10, 0, 0, 0, 255}, 12},  {{12, 10, 0, 0, 255, 0}, 12},
         {{12, 16, 6, 0, 20, 230}, 12}, /* compressed, and letters all over it */
         {{12, 10, 0, 1, 30, 255}, 11}, /* framed; its upper line may as well be the specimen's */
         {{12, 10, 0, 2, 0, 255}, 10},  /* the same, thicker */
         {{6, 5, 3, 0, 5, 200}, 6},     /* thin, as in a small image */
+        {{12, 10, 0, 0, 240, 0}, 12},  /* nearly white */
+        {{12, 10, 0, 0, 0, 80}, 12},   /* faint letters */
+        {{24, 10, 0, 0, 0, 255}, 24},  /* a fifth of the height */
         {{12, 3, 0, 0, 0, 255}, 0},    /* a scale bar, or the specimen */
         {{12, 0, 0, 0, 0, 255}, 0},    /* dark, without letters */
         {{12, 10, 0, 0, 120, 255}, 0}, /* grey paper is the specimen */
+        {{12, 10, 0, 0, 60, 255}, 0},  {{12, 10, 0, 0, 220, 0}, 0},
         {{12, 10, 20, 0, 25, 255}, 0}, /* and so is noise */
         {{12, 10, 0, 0, 20, 70}, 0},   /* letters have contrast */
         {{3, 10, 0, 0, 0, 255}, 0},    /* too thin */
-        {{30, 10, 0, 0, 0, 255}, 0},   /* too high */
+        {{5, 10, 0, 0, 0, 255}, 0},    /* one row is no text */
+        {{25, 10, 0, 0, 0, 255}, 0},   /* too high */
         {{120, 10, 0, 0, 0, 255}, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        assert_int_equal(suspected(&cases[i].strip), cases[i].rows);
+        assert_int_equal(suspected(&cases[i].strip, 120), cases[i].rows);
     }
+    strip thin = {.rows = 11, .strokes = 10, .ink = 255};
+    assert_int_equal(suspected(&thin, 480), 0);
+    thin.rows = 12; /* a 40th of the height */
+    assert_int_equal(suspected(&thin, 480), 12);
     uint8_t pixels[4 * 3] = {0};
     const smt_image tiny = {4, 3, pixels};
     assert_int_equal(smt_sem_suspect_strip(&tiny), 0);
