@@ -200,7 +200,7 @@ static bool kind_of_clean(const char *label)
 static void merge_clean(side *s, const side *other)
 {
     for (int i = 0; i < s->count; i++) {
-        if (!s->fixed[i] && kind_of_clean(s->label[i]) && !has_label(other, s->label[i])) {
+        if (kind_of_clean(s->label[i]) && !has_label(other, s->label[i])) {
             set_label(s->label[i], "clean");
         }
     }

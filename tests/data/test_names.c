@@ -324,6 +324,13 @@ static void kinds_of_clean_meet(void **state)
     assert_int_equal(smt_class_map_create(less, 3, via, images, 3, NULL, 0, &map, NULL), SMT_OK);
     assert_string_equal(true_class(map, 1), "CLEAN_VIA"); /* no image of the other kind */
     smt_class_map_destroy(&map);
+    /* What is renamed to a kind goes with it. */
+    static const char *const set[] = {"CLEAN_METAL", "crack", "top"};
+    static const char *const overrides[] = {"top=CLEAN_METAL"};
+    map = map_of(model, 4, set, 3, overrides, 1);
+    assert_string_equal(true_class(map, 0), "clean");
+    assert_string_equal(true_class(map, 2), "clean");
+    smt_class_map_destroy(&map);
 }
 
 static void failing_allocations(void **state)
