@@ -232,6 +232,9 @@ int cli_demo(int argc, char **argv)
     bool video_in =
         operand_count == 2 && is_video(operands[1]) && !smt_path_is_directory(operands[1]);
     smt_status status = smt_pool_create(cli_shared.threads, &pool, &error);
+    for (int i = 0; gif && i < operand_count && !status; i++) {
+        status = cli_check_kept(gif, operands[i], &error);
+    }
     if (!status && !video_in) {
         status = cli_gather((const char *const *)operands + 1, operand_count - 1, &list, &error);
     }

@@ -121,14 +121,42 @@ static int export_files(const smt_model *model)
     return EXIT_DONE;
 }
 
+/* Of a file of --all; NULL: no memory. */
+static char *path_in_all(const smt_model_format *format, bool float16)
+{
+    int length = (int)strcspn(format->suffixes, " ");
+    char *name = smt_format("%s%s%.*s",
+                            format->suffixes[0] == '.' ? "model" : "",
+                            float16 ? "-float16" : "",
+                            length,
+                            format->suffixes);
+    char *path = name ? smt_path_join(all, name) : NULL;
+    smt_free(name);
+    return path;
+}
+
+/* Whether no file of --all is the model's; a checkpoint stays what it is. */
+static smt_status check_all(const char *model, smt_error *error)
+{
+    smt_status status = SMT_OK;
+    for (const smt_model_format *const *f = smt_formats(); *f && !status; f++) {
+        bool kept = !writes(*f) || strcmp((*f)->name, "safetensors") == 0;
+        for (int h = 0; h <= ((*f)->half ? 1 : 0) && !kept && !status; h++) {
+            char *path = path_in_all(*f, h);
+            status = path ? smt_check_kept(path, model, error)
+                          : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", all);
+            smt_free(path);
+        }
+    }
+    return status;
+}
+
 /* One file of --all. A format that cannot hold this model is named and skipped. */
-static int export_one(const smt_model *model,
-                      const smt_model_format *format,
-                      const char *name,
-                      const smt_write_options *write)
+static int
+export_one(const smt_model *model, const smt_model_format *format, const smt_write_options *write)
 {
     smt_error error = {SMT_OK, ""};
-    char *path = smt_path_join(all, name);
+    char *path = path_in_all(format, write->half);
     if (!path) {
         error = (smt_error){SMT_ERR_MEMORY, "out of memory"};
         return cli_report(&error);
@@ -165,17 +193,8 @@ static int export_all(const smt_model *model)
             continue;
         }
         for (int h = 0; h <= ((*f)->half ? 1 : 0); h++) {
-            char name[64], suffix[32];
             smt_write_options write = {.raw_input = raw_input && !(*f)->weights_only, .half = h};
-            snprintf(
-                suffix, sizeof suffix, "%.*s", (int)strcspn((*f)->suffixes, " "), (*f)->suffixes);
-            snprintf(name,
-                     sizeof name,
-                     "%s%s%s",
-                     suffix[0] == '.' ? "model" : "",
-                     h ? "-float16" : "",
-                     suffix);
-            int one = export_one(model, *f, name, &write);
+            int one = export_one(model, *f, &write);
             if (one == EXIT_FAILED || one > EXIT_SKIPPED) {
                 return one;
             }
@@ -284,7 +303,7 @@ int cli_export(int argc, char **argv)
         }
     }
     smt_model *model = NULL;
-    if (smt_model_load(operands[0], &model, &error)) {
+    if ((all && check_all(operands[0], &error)) || smt_model_load(operands[0], &model, &error)) {
         return cli_report(&error);
     }
     if (size && !model->size_assumed) {
