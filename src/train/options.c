@@ -77,7 +77,7 @@ static const smt_train_field fields[] = {
          "draws the ranges of channels before a hard-swish together, for int8"),
     REAL("beta1", optimizer.beta1, 0, 0.9999, "Adam's decay of the mean gradient"),
     REAL("beta2", optimizer.beta2, 0, 0.999999, "Adam's decay of the squared gradient"),
-    REAL("epsilon", optimizer.epsilon, 0, 1, "Adam's guard against division by zero"),
+    REAL("epsilon", optimizer.epsilon, 1e-12, 1, "Adam's guard against division by zero"),
     REAL("momentum", optimizer.momentum, 0, 0.9999, "of SGD"),
     FLAG("nesterov", optimizer.nesterov, "Nesterov momentum for SGD"),
     REAL("clip", optimizer.clip_norm, 0, 1e6, "largest norm of the gradient; 0: no limit"),

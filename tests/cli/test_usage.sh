@@ -61,6 +61,7 @@ expect 2 "synth: -n: needs a value" "$semtinel" synth -n
 expect 2 "synth: --threads 257: not a whole number in 0 .. 256" "$semtinel" synth x --threads 257
 expect 2 "synth: --noise 1x: not a number in 0 .. 4" "$semtinel" synth x --noise 1x
 expect 2 "train: --dropout -0.1: not a number in 0 .. 0.9" "$semtinel" train images -o run --dropout -0.1
+expect 2 "train: --epsilon 0: not a number in 1e-12 .. 1" "$semtinel" train images -o run --epsilon 0 # 0 / 0
 expect 2 "train: unexpected argument 'more'" "$semtinel" train images more -o run
 # shellcheck disable=SC2046
 expect 2 "evaluate: --map: given more than 64 times" "$semtinel" evaluate run images -o e $(for i in $(seq 65); do echo "--map a=b"; done)
