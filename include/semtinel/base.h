@@ -207,6 +207,8 @@ SMT_API smt_status smt_check_apart(const char *path, const char *source, smt_err
 /* SMT_ERR_ARGUMENT: the file `path`, which may be missing yet, is the file `source`. */
 SMT_API smt_status smt_check_kept(const char *path, const char *source, smt_error *error);
 SMT_API bool smt_path_exists(const char *path);
+/* Nothing is there; false also where that cannot be seen, as opening it then says why. */
+SMT_API bool smt_path_missing(const char *path);
 SMT_API bool smt_path_is_directory(const char *path);
 /* The text as one word of a shell's command line, in quotes if it needs them, for a command that is
  * shown to be copied; freed with smt_free, NULL: no memory. */

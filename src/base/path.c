@@ -16,6 +16,12 @@ bool smt_path_exists(const char *path)
     return stat(path, &info) == 0;
 }
 
+bool smt_path_missing(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) && (errno == ENOENT || errno == ENOTDIR);
+}
+
 bool smt_path_is_directory(const char *path)
 {
     struct stat info;

@@ -39,7 +39,7 @@ static smt_status load(const char *operand, smt_prediction_table **table, smt_er
                                                 : smt_strdup(operand);
     smt_status status =
         path ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", operand);
-    if (!status && !smt_path_exists(path)) {
+    if (!status && smt_path_missing(path)) {
         status = smt_fail(error,
                           SMT_ERR_IO,
                           "%s: no such file; name a folder that 'semtinel evaluate -o' wrote",

@@ -140,7 +140,7 @@ static smt_status check_inputs(const cli_option *o, smt_error *error)
     const cli_list *list = o->kind == CLI_INPUTS ? o->target : NULL;
     for (int i = 0; i < (list ? list->count : 1); i++) {
         const char *path = list ? list->items[i] : *(const char **)o->target;
-        if (path && !smt_path_exists(path)) {
+        if (path && smt_path_missing(path)) {
             return smt_fail(
                 error, SMT_ERR_IO, "--%s %s: there is no such file or folder", o->name, path);
         }

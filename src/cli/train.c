@@ -188,7 +188,7 @@ static char *shipped_backbone(float width)
     snprintf(
         name, sizeof name, "semtinel-backbone-%03d.safetensors", (int)lround(100 * (double)width));
     char *path = smt_path_join(cli_models_folder(), name);
-    if (path && !smt_path_exists(path)) {
+    if (path && smt_path_missing(path)) {
         smt_free(path);
         path = smt_path_join(cli_models_folder(), "semtinel-backbone.safetensors");
     }
@@ -219,14 +219,14 @@ static smt_status choose_weights(smt_train_job *job, const char *backbone, smt_e
         job->init = NULL;
     } else if (strcmp(init, "default") == 0) {
         job->init_optional = true;
-        job->init = smt_path_exists(backbone) ? backbone : NULL;
+        job->init = smt_path_missing(backbone) ? NULL : backbone;
         if (!job->init && !resume) {
             smt_log(SMT_LOG_WARNING,
                     "%s: is missing, so training starts from random weights; SEMTINEL_MODELS names "
                     "the folder of the shipped ones",
                     backbone);
         }
-    } else if (!smt_path_exists(init)) { /* said before the images are read */
+    } else if (smt_path_missing(init)) { /* said before the images are read */
         return smt_fail(
             error,
             SMT_ERR_IO,

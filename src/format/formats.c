@@ -117,7 +117,7 @@ smt_status smt_model_file(const char *path, char **file, smt_error *error)
     if (!found) {
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
     }
-    if (!smt_path_exists(found)) {
+    if (smt_path_missing(found)) {
         smt_free(found);
         return folder ? smt_fail(error,
                                  SMT_ERR_IO,

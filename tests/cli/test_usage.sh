@@ -249,6 +249,8 @@ if [ ${#as_other[@]} -gt 0 ]; then
     mkdir -p unreadable/a unreadable/b && cp images/ler/*0.png unreadable/a/ && cp images/open/*0.png unreadable/b/
     chmod 000 unreadable/a/*0.png
     cp -r unreadable closed && chmod 000 closed/b
+    cp -r run shut && chmod 000 shut
+    mkdir free && chmod 777 free
     expect 1 "deny/p.csv: cannot write: Permission denied" "${as_other[@]}" "$semtinel" predict run images -o deny/p.csv
     expect 1 "deny/e: cannot make the folder: Permission denied" "${as_other[@]}" "$semtinel" evaluate run images -o deny/e
     expect 1 "run/model.safetensors: cannot write: Permission denied" "${as_other[@]}" "$semtinel" calibrate run images --split all
@@ -256,7 +258,12 @@ if [ ${#as_other[@]} -gt 0 ]; then
     expect 1 "locked.*: .*Permission denied" "${as_other[@]}" "$semtinel" predict locked images
     expect 3 "unreadable/a/ler_00000.png: cannot read: Permission denied" "${as_other[@]}" "$semtinel" audit unreadable
     expect 1 "closed/b: cannot read the folder: Permission denied" "${as_other[@]}" "$semtinel" audit closed
-    chmod 755 closed/b
+    for line in "info shut" "info shut/model.safetensors" "train images -o free/r --init shut/model.safetensors" \
+        "compare shut/predictions.csv run" "quantize run --calibrate shut/images -o free/q.tflite"; do
+        # shellcheck disable=SC2086
+        expect 1 "shut.*: .*Permission denied" "${as_other[@]}" "$semtinel" $line
+    done
+    chmod 755 closed/b shut
 else
     echo "skipped: no permission (needs another user)"
 fi
