@@ -104,8 +104,12 @@ bool smt_is_folder_entry(const char *path, const char *name)
 
 static void ignore(scan *s, const char *path, const char *why)
 {
+    struct stat info;
     s->set->ignored_count++;
     if (!s->flat && s->stray_lines++ < STRAY_LINES) {
+        if (stat(path, &info)) { /* whatever it may be */
+            why = errno == ENOENT ? "a link that leads nowhere" : strerror(errno);
+        }
         smt_log(SMT_LOG_WARNING, "%s: ignored: %s", path, why);
     }
 }

@@ -275,6 +275,10 @@ expect 0 "" "$semtinel" predict run images -o p.csv
 expect 0 "images/self: ignored: a link to a folder that it lies in" "$semtinel" audit images
 grep -q "images: 80 images, 10 classes" out || fail "links: $(head -1 out)"
 
+ln -s nowhere images/lost && ln -s nowhere images/ler/lost
+expect 0 "images/lost: ignored: a link that leads nowhere" "$semtinel" audit images
+says "images/ler/lost: ignored: a link that leads nowhere"
+
 # ---- one run at a time in a folder
 "$semtinel" train images -o busy --init none --mix-synth 0 --width 0.25 --size 32 --epochs 2000 --quiet &
 process=$!
