@@ -358,7 +358,8 @@ int main(int argc, char **argv)
     close_bar();
     if (code != EXIT_FAILED && (fflush(stdout) || ferror(stdout))) {
         fprintf(stderr, "semtinel: cannot write to standard output\n");
-        return EXIT_FAILED;
+        code = EXIT_FAILED;
     }
-    return code;
+    /* A signal also ends a read or a write that waits. */
+    return code == EXIT_FAILED && smt_interrupted() ? 128 + first_signal : code;
 }

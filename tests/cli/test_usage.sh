@@ -309,6 +309,14 @@ for signal in HUP:129 TERM:143; do
     [ -z "$(find many -name '*.tmp.*')" ] || fail "${signal%:*}: a temporary is left"
     rm -rf many
 done
+# A read that waits, for a pipe's writer, is ended by the first signal, and that is what the exit code tells of.
+mkfifo waiting
+"$semtinel" info waiting 2>err &
+process=$!
+sleep 0.3
+kill -TERM $process
+wait $process
+[ $? -eq 143 ] || fail "a waiting read: $(cat err)"
 nohup "$semtinel" train images -o hup --init none --mix-synth 0 --width 0.25 --size 32 --epochs 60 --quiet >/dev/null 2>&1 &
 process=$!
 for _ in $(seq 1 200); do
