@@ -5,6 +5,7 @@
 #include <semtinel/base.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #define OPEN_MAX_FILES 64
+#define LINKS_MAX 40 /* one after another, as Linux has it */
 
 struct smt_file {
     char *path;      /* as the caller named it */
@@ -78,24 +80,31 @@ static void release(smt_file **file)
     *file = NULL;
 }
 
-/* True for a device, a pipe or a socket. */
-static bool is_special(const char *path)
+/* True for a device, a pipe or a socket, and for what has no name to be replaced: /dev/stdout where
+ * that is a file which was removed. */
+static bool is_special(const char *path, const char *target)
 {
     struct stat info;
-    return stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
+    return stat(path, &info) == 0 && ((!S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) ||
+                                      (target && smt_path_missing(target)));
 }
 
-/* Where a link leads, or the path itself; NULL: no memory. */
+/* Where a link leads, whether anything is there or not, or the path itself; NULL: no memory. */
 static char *follow(const char *path)
 {
-    struct stat info;
-    char *real = NULL;
-    if (lstat(path, &info) == 0 && S_ISLNK(info.st_mode)) {
-        real = realpath(path, NULL);
+    char *at = smt_strdup(path), to[PATH_MAX];
+    for (int links = 0; at && links < LINKS_MAX; links++) {
+        ssize_t length = readlink(at, to, sizeof to - 1);
+        if (length < 0) {
+            break;
+        }
+        to[length] = 0;
+        int folder = *to == '/' ? 0 : (int)(smt_path_name(at) - at);
+        char *next = smt_format("%.*s%s", folder, at, to);
+        smt_free(at);
+        at = next;
     }
-    char *copy = smt_strdup(real ? real : path);
-    free(real);
-    return copy;
+    return at;
 }
 
 smt_status smt_file_create(const char *path, smt_file **out, smt_error *error)
@@ -108,7 +117,7 @@ smt_status smt_file_create(const char *path, smt_file **out, smt_error *error)
     file->slot = -1;
     file->path = smt_strdup(path);
     file->target = follow(path);
-    bool special = is_special(path);
+    bool special = is_special(path, file->target);
     if (file->target && !special) {
         /* Of a name near the longest that there is (255 bytes) the beginning. */
         const char *name = smt_path_name(file->target);

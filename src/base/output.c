@@ -15,7 +15,8 @@ static smt_status check_folder(const char *path, smt_error *error)
     if (!probe) {
         status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
     } else if (!smt_path_is_directory(part)) {
-        status = smt_fail(error, SMT_ERR_IO, "%s: is a file; a folder is needed", part);
+        const char *what = smt_path_exists(part) ? "a file" : "a link that leads nowhere";
+        status = smt_fail(error, SMT_ERR_IO, "%s: is %s; a folder is needed", part, what);
     } else {
         int file = open(probe, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         if (file < 0) {

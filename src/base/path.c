@@ -138,7 +138,8 @@ smt_status smt_make_directory(const char *path, smt_error *error)
 char *smt_path_existing(const char *path)
 {
     char *part = smt_strdup(path);
-    while (part && !smt_path_exists(part)) {
+    struct stat info;
+    while (part && lstat(part, &info)) { /* where a link leads nowhere, nothing can be made */
         size_t end = strlen(part);
         while (end && part[end - 1] == '/') {
             end--;

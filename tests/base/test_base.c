@@ -317,6 +317,29 @@ static void test_file_links(void **state)
     assert_int_equal(smt_file_load(file, 0, &data, &size, &error), SMT_OK);
     assert_string_equal(data, "new");
     smt_free(data);
+    assert_int_equal(unlink(file), 0); /* the link leads nowhere now, and gets its file */
+    assert_int_equal(smt_file_save(link_path, "anew", 4, &error), SMT_OK);
+    assert_int_equal(lstat(link_path, &info), 0);
+    assert_true(S_ISLNK(info.st_mode));
+    assert_int_equal(lstat(file, &info), 0);
+    assert_int_equal(info.st_size, 4);
+
+    /* As /dev/stdout leads to a file that was removed. */
+    char *open_path = smt_path_join(folder, "open"), text[64];
+    int removed = open(file, O_RDWR);
+    assert_true(removed >= 0);
+    snprintf(text, sizeof text, "/proc/self/fd/%d", removed);
+    if (smt_path_exists(text)) {
+        assert_int_equal(unlink(file), 0);
+        assert_int_equal(symlink(text, open_path), 0);
+        assert_int_equal(smt_file_save(open_path, "straight", 8, &error), SMT_OK);
+        assert_int_equal(lstat(open_path, &info), 0);
+        assert_true(S_ISLNK(info.st_mode));
+        assert_int_equal(fstat(removed, &info), 0);
+        assert_int_equal(info.st_size, 8);
+    }
+    close(removed);
+    smt_free(open_path);
 
     assert_int_equal(mkfifo(pipe_path, 0600), 0);
     int reader = open(pipe_path, O_RDONLY | O_NONBLOCK);

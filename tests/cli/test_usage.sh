@@ -278,6 +278,10 @@ grep -q "images: 80 images, 10 classes" out || fail "links: $(head -1 out)"
 ln -s nowhere images/lost && ln -s nowhere images/ler/lost
 expect 0 "images/lost: ignored: a link that leads nowhere" "$semtinel" audit images
 says "images/ler/lost: ignored: a link that leads nowhere"
+expect 1 "images/lost: is a link that leads nowhere; a folder is needed" "$semtinel" label none none -o images/lost # before the work
+ln -s later.csv early.csv
+expect 0 "" "$semtinel" predict run images/ler -o early.csv
+[ -L early.csv ] && [ -s later.csv ] || fail "a link that led nowhere was replaced"
 
 # ---- one run at a time in a folder
 "$semtinel" train images -o busy --init none --mix-synth 0 --width 0.25 --size 32 --epochs 2000 --quiet &
