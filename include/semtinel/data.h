@@ -117,6 +117,9 @@ SMT_API void smt_pixels_destroy(smt_pixels **pixels);
  * "cmp", "malformed_vias" -> "via"). `out` holds SMT_CANONICAL bytes. */
 #define SMT_CANONICAL 64
 SMT_API void smt_class_canonical(const char *name, char *out);
+/* True for the canonical names of images without a defect: "clean" and its kinds, such as
+ * "cleanvia"; false for "cleaningresidue" and "cleanroomparticle". */
+SMT_API bool smt_class_is_clean(const char *canonical);
 
 /* How a model's classes and a data set's classes meet in one list, so that a model can be measured
  * on a set that names or divides its classes differently. The rules, in order:

@@ -110,7 +110,7 @@ cli_find_classes(const smt_classifier_info *info, const char *name, bool *chosen
             chosen[c] = level == 0 ? strcmp(own, name) == 0
                         : level == 1
                             ? strcmp(canonical, wanted) == 0
-                            : strcmp(wanted, "clean") == 0 && strncmp(canonical, "clean", 5) == 0;
+                            : strcmp(wanted, "clean") == 0 && smt_class_is_clean(canonical);
             found = found || chosen[c];
             smt_nearest(&guess, name, own);
         }

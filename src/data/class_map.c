@@ -193,7 +193,7 @@ static smt_status apply_override(side *model, side *set, const char *text, smt_e
 
 static bool kind_of_clean(const char *label)
 {
-    return strncmp(label, "clean", 5) == 0 && label[5];
+    return smt_class_is_clean(label) && label[5];
 }
 
 /* A kind of clean that the other side lacks counts as clean. */
@@ -229,7 +229,7 @@ static void meet_clean(side *model, side *set)
 static void note_clean(const side *s, bool *clean)
 {
     for (int i = 0; i < s->count; i++) {
-        clean[i] = strncmp(s->label[i], "clean", 5) == 0;
+        clean[i] = smt_class_is_clean(s->label[i]);
     }
 }
 

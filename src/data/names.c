@@ -105,6 +105,13 @@ void smt_class_canonical(const char *name, char *out)
     }
 }
 
+bool smt_class_is_clean(const char *canonical)
+{
+    const char *kind = canonical + 5;
+    return strncmp(canonical, "clean", 5) == 0 && strncmp(kind, "ing", 3) != 0 &&
+           strncmp(kind, "room", 4) != 0;
+}
+
 int data_find_class(const smt_dataset *set, const char *name, bool synonyms)
 {
     char wanted[SMT_CANONICAL], own[SMT_CANONICAL];

@@ -95,6 +95,24 @@ static const char *const sem_a[] = {
 static const char *const sem_h[] = {
     "CMP(scratch)", "LER", "bridge", "clean", "cracks", "open", "others", "vias"};
 
+/* What remains of cleaning, or comes from a cleanroom, is a defect. */
+static void cleaning_is_not_clean(void **state)
+{
+    (void)state;
+    static const char *const model[] = {"clean", "cleaning residue", "Cleanroom_particle", "CRACK"};
+    static const char *const set[] = {"CLEAN_VIA", "crack"};
+    smt_class_map *map = map_of(model, COUNT(model), set, COUNT(set), NULL, 0);
+    static const char *const want[] = {"clean", "other", "other", "CRACK"};
+    static const bool clean[] = {true, false, false, false};
+    for (int i = 0; i < COUNT(model); i++) {
+        assert_string_equal(map->classes[map->from_model[i]], want[i]);
+        assert_int_equal(map->model_clean[i], clean[i]);
+    }
+    assert_string_equal(true_class(map, 0), "clean");
+    assert_true(map->set_clean[0]);
+    smt_class_map_destroy(&map);
+}
+
 static void same_classes_need_no_map(void **state)
 {
     (void)state;
@@ -353,6 +371,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(canonical_names),
+        cmocka_unit_test(cleaning_is_not_clean),
         cmocka_unit_test(same_classes_need_no_map),
         cmocka_unit_test(phase3_model_on_sem_a),
         cmocka_unit_test(sem_a_model_on_phase3),
