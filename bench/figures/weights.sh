@@ -1,7 +1,8 @@
 # Sourced by the scripts here: 'semtinel train' options for the names of initial weights in the tables, and reading of results.
 # shellcheck shell=bash
 
-# Adds to the array `options`. From $data, and from $IMAGENET_SEM and $IMAGENET_SEM_075 (see accuracy.sh). "even": for int8 (docs/quantisation.md).
+# Adds to the array `options`. From $data, and from $IMAGENET_SEM and $IMAGENET_SEM_075 (see accuracy.sh). "even": for int8
+# (docs/quantisation.md); "mixed": for other tools' images (docs/training.md).
 add_start_options() { # NAME
     local weights=$data/weights/imagenet-mobilenetv3-small
     case $1 in
@@ -9,6 +10,7 @@ add_start_options() { # NAME
     backbone-075) options+=(--width 0.75) ;;
     imagenet) options+=(--init "$weights-notop.tflite") ;;
     imagenet-075) options+=(--init "$weights-075.tflite" --width 0.75) ;;
+    imagenet-mixed) options+=(--init "$weights-notop.tflite" --mix-synth 0.1 --epochs 50) ;;
     imagenet-even) options+=(--init "$weights-notop.tflite" --range-decay 20) ;;
     imagenet-even-075) options+=(--init "$weights-075.tflite" --width 0.75 --range-decay 20) ;;
     imagenet-sem) options+=(--init "$IMAGENET_SEM" --size 160) ;;
