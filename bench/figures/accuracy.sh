@@ -7,7 +7,7 @@
 # (WIDTH=0.75); without these files their rows are left out. Runs that OUT holds already are not made again. Each core trains one
 # network at a time; the bits are those of any number of threads.
 #
-# Simulated images are mixed in where train does so by default: from nothing and from the shipped backbone.
+# Simulated images are mixed in where train does so by default, from nothing and from the shipped backbone, and in imagenet-mixed.
 #
 # sem-a: trained on train/, the epoch chosen on val/, tested on test/. phase3: trained on train/, the last epoch kept, so that nothing
 # is chosen on val/, which is the test.
@@ -35,7 +35,7 @@ one() { # set from seed
 export -f one
 
 seeds=${SEEDS:-1 2 3} sets=${SETS:-sem-a phase3}
-from=${FROM:-imagenet imagenet-even imagenet-sem imagenet-075 imagenet-even-075 imagenet-sem-075 backbone backbone-075 none}
+from=${FROM:-imagenet imagenet-mixed imagenet-even imagenet-sem imagenet-075 imagenet-even-075 imagenet-sem-075 backbone backbone-075 none}
 for set in $sets; do
     for start in $from; do
         [ "$start" = imagenet-sem ] && [ -z "${IMAGENET_SEM:-}" ] && continue
