@@ -57,8 +57,7 @@ typedef struct smt_audit_summary {
     size_t conflicts_edited;        /* edited copies under different labels */
     size_t leaks[SMT_SPLIT_COUNT];  /* images of val and of test that have a duplicate in train */
     size_t images[SMT_SPLIT_COUNT]; /* images of each split */
-    size_t more_pages;              /* TIFFs of which only the first page was read */
-    const char *first_paged;        /* the path of the first of them, else NULL; the data set's */
+    smt_paged paged;                /* its path is the data set's */
 } smt_audit_summary;
 
 typedef struct smt_audit {

@@ -70,8 +70,15 @@ SMT_API smt_status smt_image_load(const char *path,
                                   smt_image *out,
                                   smt_error *error);
 
-/* Warns of `count` TIFFs with more_pages, of which `first` is one; 0: silent. */
-SMT_API void smt_image_warn_pages(size_t count, const char *first);
+/* TIFFs of which only the first page was read. */
+typedef struct smt_paged {
+    size_t count;
+    const char *first; /* path of the first of them, borrowed; NULL: none */
+} smt_paged;
+/* Counts the file at `path` if it has more_pages. */
+SMT_API void smt_paged_add(smt_paged *paged, bool more_pages, const char *path);
+/* Warns of them; silent without one. */
+SMT_API void smt_paged_warn(const smt_paged *paged);
 
 /* A file of one or several images, read once: a TIFF has an image a page (each of its directories
  * counts, in the order of their chain), files of other kinds hold one. */

@@ -86,7 +86,7 @@ static bool warn(const smt_audit *audit, const char *source)
             skipped = true;
         }
     }
-    smt_image_warn_pages(audit->summary.more_pages, audit->summary.first_paged);
+    smt_paged_warn(&audit->summary.paged);
     size_t leaks = audit->summary.leaks[SMT_SPLIT_VAL] + audit->summary.leaks[SMT_SPLIT_TEST];
     if (leaks) {
         smt_log(SMT_LOG_WARNING,

@@ -54,8 +54,7 @@ typedef struct work {
     smt_explainer *explainer;
     smt_demo *demo;
     size_t skipped, shown;
-    size_t paged;            /* TIFFs of which only the first page was read */
-    const char *first_paged; /* one of them */
+    smt_paged paged;
 } work;
 
 static bool ends_with(const char *path, const char *suffix)
@@ -130,9 +129,7 @@ static smt_status show_images(work *w, cli_paths *list, smt_error *error)
             w->skipped++;
             continue;
         }
-        if (metadata.more_pages && !w->paged++) {
-            w->first_paged = list->items[i];
-        }
+        smt_paged_add(&w->paged, metadata.more_pages, list->items[i]);
         const char *truth =
             truth_of(smt_classifier_about(w->classifier), list->items[i], folder, sizeof folder);
         const smt_demo_image shown = {&image, list->items[i], truth, seconds};
@@ -144,7 +141,7 @@ static smt_status show_images(work *w, cli_paths *list, smt_error *error)
             status = smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted");
         }
     }
-    smt_image_warn_pages(w->paged, w->first_paged);
+    smt_paged_warn(&w->paged);
     return status;
 }
 

@@ -45,9 +45,8 @@ typedef struct work {
     smt_explainer *explainer;
     int wanted; /* class, or -1 */
     smt_file *csv;
-    size_t numbered;         /* overlays whose plain name was taken */
-    size_t paged;            /* TIFFs of which only the first page was read */
-    const char *first_paged; /* one of them */
+    size_t numbered; /* overlays whose plain name was taken */
+    smt_paged paged;
 } work;
 
 /* Two folders may hold images of one name, and DIR the overlays of an earlier model. */
@@ -113,9 +112,7 @@ static smt_status explain_one(work *w, const char *file, size_t *skipped, smt_er
         smt_image_free(&image);
         return SMT_OK;
     }
-    if (metadata.more_pages && !w->paged++) {
-        w->first_paged = file;
-    }
+    smt_paged_add(&w->paged, metadata.more_pages, file);
     smt_status status = explain_pixels(w, file, &image, &small, error);
     smt_image_free(&image);
     smt_image_free(&small);
@@ -213,7 +210,7 @@ int cli_explain(int argc, char **argv)
             status = smt_fail(&error, SMT_ERR_INTERRUPTED, "interrupted");
         }
     }
-    smt_image_warn_pages(w.paged, w.first_paged);
+    smt_paged_warn(&w.paged);
     if (!status && skipped == list.count) {
         status = smt_fail(&error, SMT_ERR_FORMAT, "no image of %zu could be read", list.count);
     }

@@ -49,8 +49,7 @@ typedef struct block {
     bool good[BLOCK], more_pages[BLOCK];
     float familiarity[BLOCK]; /* of the good ones, in their order */
     smt_error errors[BLOCK];
-    size_t paged;            /* TIFFs so far of which only the first page was read */
-    const char *first_paged; /* one of them */
+    smt_paged paged; /* so far */
 } block;
 
 static void read_one(void *context, int task, int worker)
@@ -161,9 +160,7 @@ static smt_status run_block(smt_classifier *classifier,
     size_t side = (size_t)b->size * (size_t)b->size, good = 0;
     smt_pool_run(pool, count, read_one, b);
     for (int i = 0; i < count; i++) {
-        if (b->more_pages[i] && !b->paged++) {
-            b->first_paged = b->paths[i];
-        }
+        smt_paged_add(&b->paged, b->more_pages[i], b->paths[i]);
         if (b->good[i]) {
             memmove(b->pixels + good++ * side, b->pixels + (size_t)i * side, side);
         } else {
@@ -214,7 +211,7 @@ static smt_status predict_all(smt_classifier *classifier,
         }
     }
     if (b) {
-        smt_image_warn_pages(b->paged, b->first_paged);
+        smt_paged_warn(&b->paged);
         smt_free(b->pixels);
     }
     smt_free(b);

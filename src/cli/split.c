@@ -199,7 +199,7 @@ int cli_split(int argc, char **argv)
         code = cli_report(&error);
         goto done;
     }
-    smt_image_warn_pages(audit->summary.more_pages, audit->summary.first_paged);
+    smt_paged_warn(&audit->summary.paged);
     print_table(audit, assigned);
     print_result(audit, readable, operands[1]);
     code = readable < dataset->sample_count ? EXIT_SKIPPED : EXIT_DONE;

@@ -358,9 +358,7 @@ static smt_status summarise(smt_audit *audit, const bool *more_pages, smt_error 
         sum->images[split]++;
         sum->images_with_duplicate += marks[i] & 1;
         sum->leaks[split] += split != SMT_SPLIT_TRAIN && (marks[i] & 2);
-        if (more_pages[i] && !sum->more_pages++) {
-            sum->first_paged = set->samples[i].path;
-        }
+        smt_paged_add(&sum->paged, more_pages[i], set->samples[i].path);
     }
     smt_free(marks);
     return smt_strips_count(set, audit->suspect_rows, &audit->strips)

@@ -164,12 +164,12 @@ static void print_report(FILE *stream, const smt_audit *audit, size_t rows)
     print_content(stream, audit, rows, true);
     print_content(stream, audit, rows, false);
     print_strips(stream, audit);
-    if (sum->more_pages) {
+    if (sum->paged.count) {
         fprintf(stream,
                 "further pages: %zu %s some, which are not read, the first ",
-                sum->more_pages,
-                smt_plural(sum->more_pages, "TIFF has", "TIFFs have"));
-        print_name(stream, data_relative(audit->dataset, sum->first_paged));
+                sum->paged.count,
+                smt_plural(sum->paged.count, "TIFF has", "TIFFs have"));
+        print_name(stream, data_relative(audit->dataset, sum->paged.first));
         fputs(": save them as files of their own\n", stream);
     }
     fprintf(stream,
@@ -354,7 +354,7 @@ static json_t *json_report(const smt_audit *audit, bool *ok)
                   "ignored_files",
                   (json_int_t)audit->dataset->ignored_count,
                   "files_with_further_pages",
-                  (json_int_t)sum->more_pages,
+                  (json_int_t)sum->paged.count,
                   "same_file_pairs",
                   (json_int_t)sum->pairs[SMT_PAIR_FILE],
                   "same_pixels_pairs",

@@ -61,12 +61,10 @@ static void load_task(void *context, int task, int worker)
  * order of the samples. */
 static void compact(load_job *job, smt_pixels *pixels)
 {
-    size_t bytes = (size_t)job->size * (size_t)job->size, more_pages = 0;
-    const char *first = NULL;
+    size_t bytes = (size_t)job->size * (size_t)job->size;
+    smt_paged paged = {0};
     for (size_t slot = 0; slot < job->count; slot++) {
-        if (job->more_pages[slot] && !more_pages++) {
-            first = job->dataset->samples[job->sample[slot]].path;
-        }
+        smt_paged_add(&paged, job->more_pages[slot], job->dataset->samples[job->sample[slot]].path);
         if (job->failure[slot]) {
             smt_log(SMT_LOG_WARNING, "skipped %s", job->failure[slot]);
             pixels->failed_count++;
@@ -78,7 +76,7 @@ static void compact(load_job *job, smt_pixels *pixels)
         }
         pixels->count++;
     }
-    smt_image_warn_pages(more_pages, first);
+    smt_paged_warn(&paged);
 }
 
 static smt_status run(load_job *job, smt_pool *pool, smt_pixels *pixels, smt_error *error)

@@ -144,15 +144,22 @@ smt_status smt_image_load_sem(const char *path,
     return status;
 }
 
-void smt_image_warn_pages(size_t count, const char *first)
+void smt_paged_add(smt_paged *paged, bool more_pages, const char *path)
 {
-    if (count) {
+    if (more_pages && !paged->count++) {
+        paged->first = path;
+    }
+}
+
+void smt_paged_warn(const smt_paged *paged)
+{
+    if (paged->count) {
         smt_log(SMT_LOG_WARNING,
                 "%zu %s further pages, which are not read, the first %s: save them as files of "
                 "their own",
-                count,
-                smt_plural(count, "TIFF has", "TIFFs have"),
-                first);
+                paged->count,
+                smt_plural(paged->count, "TIFF has", "TIFFs have"),
+                paged->first);
     }
 }
 
