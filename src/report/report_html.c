@@ -133,7 +133,7 @@ smt_status smt_report_html(const smt_evaluation *e,
     report_navigation(file, inputs);
     smt_file_printf(file, "<main id=\"main\">\n");
     report_summary(file, e);
-    report_curves(file, inputs);
+    report_curves(file, e, inputs);
     status = report_matrix(file, e, number, error);
     if (!status) {
         report_classes(file, e);

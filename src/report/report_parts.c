@@ -1,5 +1,7 @@
 #include "report/report_parts.h"
 
+#include "base/json.h"
+
 #include <semtinel/format.h>
 
 #include <math.h>
@@ -98,14 +100,40 @@ void report_summary(smt_file *file, const smt_evaluation *e)
                     "tool differ.</p></section>\n");
 }
 
-void report_curves(smt_file *file, const smt_report_inputs *inputs)
+/* The epoch whose weights the model has, as its provenance says; 0: it does not say. */
+static int kept_epoch(const char *provenance)
+{
+    json_t *root = json_loads(provenance, 0, NULL);
+    const json_t *metrics = json_object_get(root, "metrics");
+    int epoch = (int)json_integer_value(json_object_get(metrics, "epoch"));
+    json_decref(root);
+    return epoch;
+}
+
+static void describe_kept(char *text, size_t room, double epoch, double f1)
+{
+    text[0] = 0;
+    if (isfinite(epoch) && isfinite(f1)) {
+        snprintf(text,
+                 room,
+                 "The model is that of epoch %.0f, marked by a dashed line: validation macro F1 "
+                 "%.3f.",
+                 epoch,
+                 f1);
+    } else if (isfinite(epoch)) {
+        snprintf(text, room, "The model is that of epoch %.0f; no validation was made.", epoch);
+    }
+}
+
+void report_curves(smt_file *file, const smt_evaluation *e, const smt_report_inputs *inputs)
 {
     size_t n = inputs->history_count;
     double *x = n ? smt_alloc(n, 6 * sizeof *x) : NULL;
     if (!x) {
         return;
     }
-    double *y[5], top = 0, best_f1 = -1, best = (double)NAN;
+    double *y[5], top = 0, f1 = (double)NAN, kept = (double)NAN;
+    int epoch = kept_epoch(e->info.provenance);
     for (size_t s = 0; s < 5; s++) {
         y[s] = x + (s + 1) * n;
     }
@@ -118,9 +146,9 @@ void report_curves(smt_file *file, const smt_report_inputs *inputs)
         y[3][i] = row->val_accuracy;
         y[4][i] = row->val_macro_f1;
         top = fmax(top, fmax(isfinite(y[0][i]) ? y[0][i] : 0, isfinite(y[1][i]) ? y[1][i] : 0));
-        if (row->val_macro_f1 > best_f1) {
-            best_f1 = row->val_macro_f1;
-            best = row->epoch;
+        if (row->epoch == epoch) {
+            f1 = row->val_macro_f1;
+            kept = epoch;
         }
     }
     bool marks = n < 25;
@@ -130,13 +158,17 @@ void report_curves(smt_file *file, const smt_report_inputs *inputs)
                                    {"validation accuracy", x, y[3], n, 1, marks},
                                    {"validation macro F1", x, y[4], n, 2, marks}};
     char text[160];
-    snprintf(text,
-             sizeof text,
-             "Loss over %zu %s; training ends at %.3f, validation at %.3f.",
-             n,
-             smt_plural(n, "epoch", "epochs"),
-             y[0][n - 1],
-             y[1][n - 1]);
+    int used = snprintf(text,
+                        sizeof text,
+                        "Loss over %zu %s; training ends at %.3f",
+                        n,
+                        smt_plural(n, "epoch", "epochs"),
+                        y[0][n - 1]);
+    if (isfinite(y[1][n - 1])) {
+        used +=
+            snprintf(text + used, sizeof text - (size_t)used, ", validation at %.3f", y[1][n - 1]);
+    }
+    snprintf(text + used, sizeof text - (size_t)used, ".");
     html_chart chart = {.id = "loss",
                         .title = "Loss",
                         .description = text,
@@ -145,7 +177,7 @@ void report_curves(smt_file *file, const smt_report_inputs *inputs)
                         .x_low = x[0],
                         .x_high = x[n - 1] > x[0] ? x[n - 1] : x[0] + 1,
                         .y_high = top > 0 ? 1.05 * top : 1,
-                        .mark_x = best,
+                        .mark_x = kept,
                         .series = losses,
                         .count = 2};
     smt_file_printf(file,
@@ -154,18 +186,14 @@ void report_curves(smt_file *file, const smt_report_inputs *inputs)
     html_draw_chart(file, &chart);
     chart.id = "accuracy";
     chart.title = "Accuracy and macro F1";
-    snprintf(text,
-             sizeof text,
-             "Best validation macro F1 %.3f in epoch %.0f, marked by a dashed line.",
-             best_f1,
-             best);
+    describe_kept(text, sizeof text, kept, f1);
     chart.y_label = "share";
     chart.y_high = 1;
     chart.series = shares;
     chart.count = 3;
     html_draw_chart(file, &chart);
     smt_file_printf(file, "</div>\n<p class=\"soft\">");
-    html_text(file, isfinite(best) ? text : "No validation was made.");
+    html_text(file, text);
     smt_file_printf(file, "</p></section>\n");
     smt_free(x);
 }

@@ -13,7 +13,7 @@ smt_image report_image(const smt_evaluation *e, size_t index); /* borrows the pi
 
 void report_navigation(smt_file *file, const smt_report_inputs *inputs);
 void report_summary(smt_file *file, const smt_evaluation *e);
-void report_curves(smt_file *file, const smt_report_inputs *inputs);
+void report_curves(smt_file *file, const smt_evaluation *e, const smt_report_inputs *inputs);
 /* number: class -> place in the matrix, or -1. Of many classes the most frequent confusions. */
 smt_status
 report_matrix(smt_file *file, const smt_evaluation *e, const int *number, smt_error *error);

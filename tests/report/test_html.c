@@ -80,7 +80,8 @@ static void setup(void)
                                              .input_size = SIDE,
                                              .channels = 1,
                                              .decision = {.temperature = 1},
-                                             .provenance = "{\"a\": \"</pre>\"}"},
+                                             .provenance = "{\"a\": \"</pre>\", "
+                                                           "\"metrics\": {\"epoch\": 3}}"},
                                     .map = &f.map,
                                     .count = IMAGES,
                                     .files = f.files,
@@ -193,7 +194,11 @@ static void test_page(void **state)
     /* The first epoch's loss of 1 is near the top of a chart up to 1.05. */
     assert_non_null(strstr(page, "d=\"M52.0 25.4L"));
     assert_non_null(strstr(page, "<b>3</b><span>images skipped: unreadable"));
-    assert_non_null(strstr(page, "Best validation macro F1 0.700 in epoch 2"));
+    /* The curves belong to the model, whose epoch need not be the one of the best score. */
+    assert_non_null(strstr(page,
+                           "The model is that of epoch 3, marked by a dashed line: "
+                           "validation macro F1 0.600."));
+    assert_non_null(strstr(page, "training ends at 0.333."));
     /* Every picture has a text for those who do not see it. */
     for (const char *p = page; (p = strstr(p, "<img ")); p++) {
         assert_memory_equal(p, "<img alt=\"", 10);
