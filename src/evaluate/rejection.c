@@ -20,7 +20,7 @@ static int surest_first(const void *a, const void *b)
 }
 
 /* A class with fewer predictions than this keeps the
- * threshold of all classes: so few say nothing about it. */
+ * common threshold: so few say nothing about it. */
 #define FEWEST 5
 
 /* P(at most k of n) of a binomial distribution, from the largest of its terms down; they fall fast
@@ -104,6 +104,16 @@ static float solve(vote *votes, size_t count, const smt_decision_options *option
     return best;
 }
 
+/* Whether class c gets a threshold from its own predictions. */
+static bool stands_alone(const smt_evaluation *e, const smt_decision_options *options, int c)
+{
+    size_t least = fewest(options) > FEWEST ? fewest(options) : FEWEST, count = 0;
+    for (size_t i = 0; i < e->count; i++) {
+        count += e->top[i] == c;
+    }
+    return has_own(options, c) || (options->per_class && count >= least);
+}
+
 static smt_status solve_thresholds(const smt_evaluation *e,
                                    const smt_decision_options *options,
                                    const float *confidence,
@@ -114,24 +124,27 @@ static smt_status solve_thresholds(const smt_evaluation *e,
     if (!votes) {
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", e->set);
     }
-    size_t least = fewest(options) > FEWEST ? fewest(options) : FEWEST;
-    /* c = -1: all classes together without those that have a
-     * purity of their own, which every class starts from. */
+    bool alone[SMT_CLASS_MAX];
+    for (int c = 0; c < e->info.class_count; c++) {
+        alone[c] = stands_alone(e, options, c);
+    }
+    /* c = -1: the common threshold. A purity has to be shown on the predictions that it decides: on
+     * those of the classes that have no threshold of their own. */
+    bool shared = options->target != SMT_REJECT_BY_RATE;
     for (int c = -1; c < e->info.class_count; c++) {
-        bool own = c >= 0 && has_own(options, c);
-        if (c >= 0 && !own && !options->per_class) {
+        if (c >= 0 && !alone[c]) {
             continue;
         }
         size_t count = 0;
         for (size_t i = 0; i < e->count; i++) {
-            if (c < 0 ? !has_own(options, e->top[i]) : e->top[i] == c) {
+            if (c < 0 ? !(shared && alone[e->top[i]]) : e->top[i] == c) {
                 votes[count++] = (vote){confidence[i], e->truth[i] == e->predicted[i]};
             }
         }
         const smt_decision_options asked = asked_of(options, c);
         float threshold = solve(votes, count, &asked);
         for (int k = 0; k < e->info.class_count; k++) {
-            if (c < 0 || (k == c && (own || count >= least))) {
+            if (c < 0 || k == c) {
                 decision->threshold[k] = threshold;
             }
         }

@@ -222,6 +222,29 @@ static void test_thresholds(void **state)
     assert_float_equal(area, (1.0 / 3 + 0.25 + 0.4) / 5, 1e-12);
 }
 
+/* Many right decisions of one class, which has its own threshold, show nothing about the few of
+ * another: these are half wrong, and go to review. */
+static void test_common_threshold(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 44; i++) {
+        double p[CLASSES] = {0.02, 0.02, 0.02, 0.02};
+        p[i < 40 ? 0 : 1] = 0.94;
+        place(i, i < 40 ? 0 : i < 42 ? 1 : 2, p);
+    }
+    smt_evaluation e = wrap(44);
+    smt_decision_options options = {
+        .keep_temperature = true, .target = SMT_REJECT_BY_PURITY, .value = 0.9, .sure = 0.8};
+    smt_decision d;
+    smt_calibration c;
+    assert_int_equal(smt_decision_fit(&e, &options, &d, &c, NULL), SMT_OK);
+    assert_int_equal(c.rejection.accepted, 44);
+    options.per_class = true;
+    assert_int_equal(smt_decision_fit(&e, &options, &d, &c, NULL), SMT_OK);
+    assert_int_equal(c.rejection.accepted, 40);
+    assert_true(d.threshold[0] < 1 && d.threshold[1] > 1 && d.threshold[2] > 1);
+}
+
 /* All predictions are of one class and confidence, `right` of them right. */
 static smt_status
 fit_equal(size_t right, size_t count, const smt_decision_options *o, bool *accepts)
@@ -555,6 +578,7 @@ int main(void)
                                        cmocka_unit_test(test_powers),
                                        cmocka_unit_test(test_no_temperature),
                                        cmocka_unit_test(test_thresholds),
+                                       cmocka_unit_test(test_common_threshold),
                                        cmocka_unit_test(test_shown),
                                        cmocka_unit_test(test_purity_by_class),
                                        cmocka_unit_test(test_long_target),
