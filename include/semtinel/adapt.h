@@ -35,6 +35,7 @@ typedef struct smt_adaptation {
     double share; /* of the new statistics: variety * images / (images + prior), at most `most` */
     double mean_shift;    /* of the means, in old deviations: root mean square over all channels */
     double largest_shift; /* the largest of them */
+    bool forgot;          /* the model knew which images are unfamiliar, and no longer does */
 } smt_adaptation;
 
 /* Changes the batch-norm statistics of model->graph; weights stay. SMT_ERR_UNSUPPORTED: the network

@@ -179,6 +179,12 @@ static smt_status run(char **operands, int count, smt_pool *pool, size_t *skippe
                     "the images look like few of the classes: give images of all kinds, so that "
                     "the statistics can follow");
         }
+        if (a.forgot) {
+            smt_log(SMT_LOG_WARNING,
+                    "%s: sends no unfamiliar images to review any more: it remembers none of its "
+                    "own; calibrate it with --unfamiliar again",
+                    output);
+        }
     }
     status = status ? status : smt_make_directory(output, error);
     status = status ? status : save("model.safetensors", NULL, model, error);

@@ -155,17 +155,36 @@ static void measure_shift(const smt_graph *graph, const float *old, smt_adaptati
     a->mean_shift = sqrt(squares / (double)count);
 }
 
-/* What was done goes into the provenance. The features of remembered images were another network's,
- * so familiarity is no longer known; temperature and thresholds stay. */
-static char *describe(const char *provenance, const smt_adapt_options *o, const smt_adaptation *a)
+/* The features of remembered images were another network's, so familiarity is no longer known, and
+ * no longer asked for: it stands last in the target. */
+static bool forget_familiarity(json_t *decision)
+{
+    static const char asked[] = "unfamiliar ";
+    json_t *rejection = json_object_get(decision, "rejection");
+    const char *target = json_string_value(json_object_get(rejection, "target")), *end = NULL;
+    if (json_object_del(rejection, "least_familiarity")) {
+        return false;
+    }
+    for (const char *at = target; at && (at = strstr(at, asked)); at++) {
+        end = at;
+    }
+    if (end && end - target > 2) {
+        json_object_set_new(rejection, "target", json_stringn(target, (size_t)(end - target) - 2));
+    } else if (end) {
+        json_object_del(decision, "rejection");
+    }
+    return true;
+}
+
+/* What was done goes into the provenance; temperature and thresholds stay. */
+static char *describe(const char *provenance, const smt_adapt_options *o, smt_adaptation *a)
 {
     json_t *root = json_loads(provenance ? provenance : "{}", 0, NULL);
     if (!json_is_object(root)) {
         json_decref(root);
         root = json_object();
     }
-    json_t *rejection = json_object_get(json_object_get(root, "decision"), "rejection");
-    json_object_del(rejection, "least_familiarity");
+    a->forgot = forget_familiarity(json_object_get(root, "decision"));
     json_t *done = json_pack("{s:I,s:f,s:f,s:f,s:f,s:f}",
                              "images",
                              (json_int_t)a->images,

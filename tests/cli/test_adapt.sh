@@ -11,12 +11,14 @@ run 0 "$semtinel" calibrate "$work/run" "$work/data" --max-rejection 0.5 --unfam
 # The same images and seed give the same bytes at any number of threads; the weights stay.
 run 0 "$semtinel" adapt "$work/run" "$work/foreign" -o "$work/one" --threads 1
 says 'share of their statistics'
+grep -q 'one: sends no unfamiliar images to review any more' "$work/err" || fail "silent about what --unfamiliar no longer does"
 run 0 "$semtinel" adapt "$work/run/model.safetensors" "$work/foreign" -o "$work/two" --threads 3 --quiet
 cmp -s "$work/one/model.safetensors" "$work/two/model.safetensors" || fail "the number of threads changed the result"
 cmp -s "$work/one/model.safetensors" "$work/run/model.safetensors" && fail "nothing was adapted"
 run 0 "$semtinel" info "$work/one" --json
 says '"adapted"'
 grep -q least_familiarity "$work/out" && fail "familiarity of other features is kept"
+grep -q '"target": "rejection 0.5"' "$work/out" || fail "the model still claims to watch for unfamiliar images"
 grep -q '"temperature"' "$work/out" || fail "the temperature is lost"
 run 0 "$semtinel" evaluate "$work/one" "$work/foreign" -o "$work/evaluated"
 
