@@ -36,8 +36,8 @@ static const cli_command command = {
     .name = "demo",
     .arguments = "MODEL IMAGES -o demo.mp4",
     .summary = "Make a video of what a model says about images.",
-    .details = "IMAGES are images, folders (searched, in the order of names, so a numbered "
-               "sequence plays as one) or a video file,\n"
+    .details = "IMAGES are images, folders (searched, in the order of names and of the "
+               "numbers in them, so a numbered sequence plays as one) or a video file,\n"
                "which is classified frame by frame. An image in a folder that is named like one of "
                "the model's classes counts as of\n"
                "that class, and the video then shows whether the model is right. The video is "
@@ -220,7 +220,7 @@ int cli_demo(int argc, char **argv)
     smt_error error = {0};
     smt_pool *pool = NULL;
     work w = {0};
-    cli_paths list = {0};
+    cli_paths list = {.numbered = true};
     size_t frames = 0;
     double start = smt_clock();
     char *gif = only_gif   ? smt_strdup(output)

@@ -4,6 +4,7 @@
 
 #include <semtinel/data.h>
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -65,6 +66,11 @@ static smt_status note_folder(seen *s, const char *folder, bool *again, smt_erro
     return SMT_OK;
 }
 
+static int by_number(const void *a, const void *b)
+{
+    return strverscmp(*(char *const *)a, *(char *const *)b);
+}
+
 static smt_status add_folder(cli_paths *list, seen *s, const char *folder, smt_error *error)
 {
     char **entries = NULL;
@@ -75,6 +81,9 @@ static smt_status add_folder(cli_paths *list, seen *s, const char *folder, smt_e
         return status;
     }
     status = smt_list_directory(folder, &entries, &count, error);
+    if (!status && list->numbered) {
+        qsort(entries, count, sizeof *entries, by_number);
+    }
     for (size_t i = 0; i < count && !status; i++) {
         char *path = smt_path_join(folder, entries[i]);
         if (!path) {

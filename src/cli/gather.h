@@ -7,6 +7,7 @@
 typedef struct cli_paths {
     char **items; /* freed with smt_list_free(&items, count) */
     size_t count, capacity;
+    bool numbered; /* set it to have frame2 before frame10 */
 } cli_paths;
 
 /* In the order of the operands and of the names in a folder. A folder without images is logged;

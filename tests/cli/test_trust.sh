@@ -198,6 +198,11 @@ if "$semtinel" demo "$work/run" "$work/data/test" -o "$work/demo.mp4" --gif --ov
     images=("$work"/data/test/*/*)
     "$MAKE_PAGES" "$work/pages.tif" "${images[@]:0:2}" || fail make_pages
     expect 0 '1 TIFF has further pages' "$semtinel" demo "$work/run" "$work/pages.tif" -o "$work/only.gif"
+    mkdir "$work/numbered"
+    for n in 1 2 10; do cp "${images[$n]}" "$work/numbered/frame$n.png"; done
+    run 0 "$semtinel" demo "$work/run" "$work/numbered" -o "$work/folder.gif"
+    run 0 "$semtinel" demo "$work/run" "$work"/numbered/frame{1,2,10}.png -o "$work/frames.gif"
+    cmp "$work/folder.gif" "$work/frames.gif" || fail "frame10 comes before frame2"
     ls "$work" | grep -q tmp && fail "temporary files left: $(ls "$work")"
 else
     says 'built without video'
