@@ -624,7 +624,8 @@ smt_status smt_tflite_build(const smt_graph *graph,
         goto done;
     }
     w.file.output = value_of(&w, last, is_int8(&w, last) && !float_io);
-    write_metadata(&w, model, options->raw_input);
+    /* Scale and zero point of uint8 pixels are of what preprocessing makes of them. */
+    write_metadata(&w, model, options->raw_input && (float_io || !is_int8(&w, 0)));
     snprintf(description, sizeof description, "semtinel %s", smt_version());
     w.file.description = description;
     status = tfl_serialise(&w.file, data, size, error);

@@ -175,6 +175,11 @@ mkdir "$work/small" && for i in {10..29}; do small[i - 10]=$work/small/$i.bmp; d
 compare "$root/fuzz/corpus/edge/small.tflite" "$work/small.pixels" "${small[@]}"
 grep -q '"class2"' "$work/net/net_decide.c" || fail "unnamed classes are not called as predict calls them"
 
+# A network of uint8 pixels is the same network.
+run 0 "$semtinel" quantize "$work/run" --calibrate "$work/data" --raw-input -o "$work/raw.tflite"
+for model in raw plain; do run 0 "$semtinel" predict "$work/$model.tflite" "${names[@]}" -o "$work/$model.rows"; done
+cmp -s "$work/raw.rows" "$work/plain.rows" || fail "predictions of uint8 pixels: $(diff "$work/raw.rows" "$work/plain.rows" | head -n 3)"
+
 # What is unfamiliar stays unknown to a board, which is said.
 run 0 "$semtinel" calibrate "$work/run" "$work/data" --unfamiliar 0.1 -o "$work/watch.safetensors"
 run 0 "$semtinel" quantize "$work/watch.safetensors" --calibrate "$work/data" -o "$work/watch.tflite"
