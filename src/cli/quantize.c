@@ -183,6 +183,29 @@ static smt_status load(const char *folder,
     return status;
 }
 
+/* Black images, or copies of one, are one image. */
+static void warn_of_few(const char *folder, const smt_pixels *pixels)
+{
+    const uint8_t *unlike[FEW];
+    size_t bytes = (size_t)pixels->size * (size_t)pixels->size, found = 0;
+    for (size_t i = 0; i < pixels->count && found < FEW; i++) {
+        const uint8_t *image = pixels->data + i * bytes;
+        size_t k = 0;
+        while (k < found && memcmp(unlike[k], image, bytes)) {
+            k++;
+        }
+        if (k == found) {
+            unlike[found++] = image;
+        }
+    }
+    if (found < FEW) {
+        smt_log(SMT_LOG_WARNING,
+                "%s: ranges of so few different images do not hold for others; give some two "
+                "hundred",
+                folder);
+    }
+}
+
 /* The images to calibrate on, and how. */
 typedef struct calibration {
     smt_pixels *pixels; /* NULL: none */
@@ -250,6 +273,7 @@ static smt_status fine_tune(smt_quantizer *q,
     if (status) {
         return status;
     }
+    warn_of_few(qat, pixels);
     smt_qat_options training = smt_qat_defaults();
     training.epochs = epochs ? epochs : training.epochs;
     training.rate = rate;
@@ -507,11 +531,7 @@ static smt_status run(const char *path, smt_pool *pool, size_t *failed, smt_erro
             count,
             smt_plural((size_t)count, "image", "images"),
             smt_clock() - start);
-    if (count < FEW) {
-        smt_log(SMT_LOG_WARNING,
-                "%s: ranges of so few images do not hold for others; give some two hundred",
-                calibrate);
-    }
+    warn_of_few(calibrate, cal.pixels);
     status = say_fidelity(q, &cal, !qat, error);
     if (sensitivity && !status) {
         status = write_sensitivity(q, cal.input, count, error);

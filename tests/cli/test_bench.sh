@@ -25,9 +25,12 @@ trap 'rm -rf "$work"' EXIT
 "$semtinel" train "$work/images" -o "$work/run" --size 64 --width 0.25 --epochs 1 --init none --mix-synth 0 --threads 1 --quiet || fail "train"
 "$semtinel" export "$work/run" -o "$work/model.tflite" --quiet || fail "export"
 "$semtinel" quantize "$work/run" --calibrate "$work/images" --scheme int8 -o "$work/int8.tflite" --quiet || fail "quantize"
-mkdir "$work/few" && cp "$work/images/crack/"* "$work/few"
-"$semtinel" quantize "$work/run" --calibrate "$work/few" -o "$work/few.tflite" 2>&1 | grep -q "few: ranges of so few images" ||
-    fail "quantize takes two images for enough"
+mkdir "$work/few" "$work/same" && cp "$work/images/crack/"* "$work/few"
+for i in 1 2 3 4 5 6 7 8; do cp "$work/images/crack/"*1.png "$work/same/$i.png" || fail "no image to copy"; done
+"$semtinel" quantize "$work/run" --calibrate "$work/few" --qat "$work/same" --epochs 1 -o "$work/few.tflite" >"$work/few.txt" 2>&1
+for folder in few same; do
+    grep -q "$folder: ranges of so few different images" "$work/few.txt" || fail "quantize takes the images of $folder for enough"
+done
 for model in int8.tflite model.tflite run; do
     json=$("$semtinel" bench "$work/$model" --runs 20 --threads 2 --json) || fail "$model: exit code $?"
     awk -v low="$(number latency_ms_p10)" -v middle="$(number latency_ms)" -v high="$(number latency_ms_p90)" \
