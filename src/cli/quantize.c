@@ -599,6 +599,11 @@ int cli_quantize(int argc, char **argv)
                          "--keep-float needs --scheme int8-float-io and one file: the others have "
                          "no such layers");
     }
+    if (scheme != 1 && !format) {
+        return cli_usage(&command,
+                         "--scheme is of one file, and a folder gets every precision: give -o "
+                         "OUT.tflite or OUT.onnx, or leave --scheme out");
+    }
     if (evaluate && format) {
         return cli_usage(&command, "--evaluate compares the files of a folder: give -o a folder");
     }

@@ -83,6 +83,7 @@ expect 2 "synth: --sheet-columns, .* are of the contact sheet" "$semtinel" synth
 expect 2 "synth: --per-class, .* are of a folder of images" "$semtinel" synth --sheet s.png --per-class 2
 expect 2 "quantize: --keep-float needs --scheme int8-float-io" "$semtinel" quantize run --calibrate . --scheme dynamic \
     --keep-float stem -o q.tflite
+expect 2 "quantize: --scheme is of one file" "$semtinel" quantize run --calibrate . --scheme int8-float-io -o q
 expect 2 "quantize: -o q.foo: int8 models are written as .tflite and .onnx; q.foo/ is a folder" "$semtinel" quantize run --calibrate . -o q.foo
 expect 2 "quantize: -o q.h5: int8 models are written as .tflite and .onnx" "$semtinel" quantize run --calibrate . -o q.h5
 expect 2 "train: --freeze-bn keeps the batch-norm statistics of the initial weights; --init none has none" \
