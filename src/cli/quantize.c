@@ -516,7 +516,10 @@ static smt_status run(const char *path, smt_pool *pool, size_t *failed, smt_erro
     }
     smt_model_note_size(model, path);
     double start = smt_clock();
-    status = calibrate_on(model, &cal, pool, failed, error);
+    smt_shape input = model->graph->nodes[0].shape;
+    status = calibrate && input.h != input.w
+                 ? smt_fail(error, SMT_ERR_UNSUPPORTED, "%s: its input is not square", path)
+                 : calibrate_on(model, &cal, pool, failed, error);
     if (status == SMT_OK && scheme == 0 && format) {
         status = make_dynamic(model, &cal, &graph, error);
         status = status ? status : save(graph, model, output, true, error);

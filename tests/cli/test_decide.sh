@@ -175,6 +175,8 @@ mkdir "$work/small" && for i in {10..29}; do small[i - 10]=$work/small/$i.bmp; d
 compare "$root/fuzz/corpus/edge/small.tflite" "$work/small.pixels" "${small[@]}"
 grep -q '"class2"' "$work/net/net_decide.c" || fail "unnamed classes are not called as predict calls them"
 
+run 1 "$semtinel" quantize "$root/fuzz/corpus/edge/float.tflite" --calibrate "$work/data" -o "$work/float.tflite"
+says 'float.tflite: its input is not square'
 # A network of uint8 pixels is the same network.
 run 0 "$semtinel" quantize "$work/run" --calibrate "$work/data" --raw-input -o "$work/raw.tflite"
 for model in raw plain; do run 0 "$semtinel" predict "$work/$model.tflite" "${names[@]}" -o "$work/$model.rows"; done
