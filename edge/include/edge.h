@@ -171,8 +171,8 @@ typedef struct smt_edge_metadata {
 } smt_edge_metadata;
 
 /* Checks every offset, count, shape, axis and quantisation value of the file and fills *model.
- * `data` is 4-byte aligned (16 is better) and stays owned by the caller. `error` may be NULL.
- * Nothing is written but *model and *error. */
+ * `data` is 4-byte aligned (16 is better) and stays owned by the caller. `error` may be NULL; it is
+ * filled on failure only. Nothing is written but *model and *error. */
 SMT_EDGE_API smt_edge_status smt_edge_open(const void *data,
                                            size_t size,
                                            smt_edge_model *model,
