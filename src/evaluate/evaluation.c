@@ -234,7 +234,8 @@ static smt_status map_classes(smt_evaluation *e,
             error,
             SMT_ERR_ARGUMENT,
             "%s and %s: no class in common ('%s', ... and '%s', ...), so everything would count as "
-            "other; name the model's classes with --classes, or match them with --map",
+            "other; 'semtinel evaluate' names the model's classes with --classes, and matches them "
+            "with --map",
             e->info.path,
             dataset->root,
             e->info.classes[0],

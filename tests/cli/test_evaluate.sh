@@ -55,6 +55,9 @@ grep -q 'called clean' "$work/mapped/report.html" && fail "a model that does not
 # Classes that have nothing to do with each other: an error, not 100%.
 run 1 "$semtinel" evaluate "$work/run" "$work/foreign" -o "$work/mapped" --classes a,b,c,d,e,f,g,h,i,j
 says 'no class in common'
+mkdir -p "$work/zoo" && cp -r "$data/ler" "$work/zoo/ant" && cp -r "$data/vias" "$work/zoo/bee"
+run 1 "$semtinel" quantize "$work/run" --calibrate "$data" --evaluate "$work/zoo" -o "$work/unlike/"
+says "no class in common .* 'semtinel evaluate' names the model's classes with --classes" # quantize does not
 
 # Unreadable images are named, skipped and lead to 3.
 cp -r "$data" "$work/spoilt"
