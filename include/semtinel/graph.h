@@ -203,6 +203,10 @@ SMT_API int smt_graph_find(const smt_graph *graph, const char *name);
 SMT_API int smt_graph_find_param(const smt_graph *graph, const char *name);
 /* Number of nodes that read node `index`. */
 SMT_API int smt_graph_users(const smt_graph *graph, int index);
+/* Whether factor a of the product of nodes a and b is the gate, which smt_graph_multiply takes as
+ * its second: it has one value a channel. Where both have, the later one is, being made of the
+ * other. */
+SMT_API bool smt_graph_is_gate(const smt_graph *graph, int a, int b);
 SMT_API size_t smt_shape_count(smt_shape shape); /* h * w * c */
 SMT_API const char *smt_op_name(smt_op op);      /* "conv", "depthwise", ... */
 SMT_API const char *smt_activation_name(smt_activation activation);

@@ -257,12 +257,15 @@ smt_status smt_h5_parse(
 static smt_status resize(smt_model *model, const char *metadata, smt_error *error)
 {
     json_t *root = json_loads(metadata, 0, NULL);
-    const json_t *architecture = json_object_get(root, "architecture");
-    int size = (int)json_integer_value(json_object_get(architecture, "input_size"));
+    const json_t *architecture = json_object_get(root, "architecture"),
+                 *input = json_object_get(root, "input"); /* height, width, channels */
+    json_int_t side = json_integer_value(json_object_get(architecture, "input_size")),
+               height = side ? side : json_integer_value(json_array_get(input, 0)),
+               width = side ? side : json_integer_value(json_array_get(input, 1));
     smt_graph *graph = NULL;
     smt_status status = SMT_OK;
-    if (size > 0 && size <= SMT_SIDE_MAX) {
-        status = smt_graph_with_size(model->graph, size, size, &graph, error);
+    if (height > 0 && height <= SMT_SIDE_MAX && width > 0 && width <= SMT_SIDE_MAX) {
+        status = smt_graph_with_size(model->graph, (int)height, (int)width, &graph, error);
     }
     if (graph) {
         smt_graph_destroy(&model->graph);

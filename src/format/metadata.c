@@ -293,6 +293,9 @@ char *smt_metadata_text(const smt_model *model, bool raw_input)
     int failed = json_object_set_new(root, "semtinel", json_string(smt_version()));
     if (model->arch.width > 0) {
         failed |= json_object_set_new(root, "architecture", smt_architecture_to_json(model));
+    } else {
+        smt_shape in = model->graph->nodes[0].shape;
+        failed |= json_object_set_new(root, "input", json_pack("[iii]", in.h, in.w, in.c));
     }
     failed |= json_object_set_new(root, "classes", smt_classes_to_json(model));
     failed |= json_object_set_new(root, "preprocess", smt_preprocess_to_json(&outside));

@@ -228,9 +228,7 @@ static smt_status multiply(onnx_reader *r, const Onnx__NodeProto *node)
     if (status) {
         return status;
     }
-    /* The gate, one value a channel, is the second operand. */
-    smt_shape shape = r->graph->nodes[left].shape;
-    if (shape.h == 1 && shape.w == 1) {
+    if (smt_graph_is_gate(r->graph, left, right)) {
         int t = left;
         left = right;
         right = t;

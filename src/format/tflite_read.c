@@ -368,8 +368,7 @@ static smt_status add_arithmetic(reader *r)
     if (r->op.code == SMT_EDGE_ADD) {
         return made(r, smt_graph_add(r->graph, name, a, b, activation, r->error));
     }
-    smt_shape s = r->graph->nodes[a].shape;
-    bool swap = s.h == 1 && s.w == 1; /* the gate is the second factor */
+    bool swap = smt_graph_is_gate(r->graph, a, b);
     int node = smt_graph_multiply(r->graph, name, swap ? b : a, swap ? a : b, r->error);
     status = made(r, node);
     if (!status) {

@@ -423,7 +423,8 @@ refuse(const unfolding *u, const smt_model *dst, int d, int s, int layer, smt_er
     float width = fitting_width(dst, u->theirs);
     if (width > 0 && (width < dst->arch.width || width > dst->arch.width)) {
         snprintf(hint, sizeof hint, "; add --width %g", (double)width);
-    } else if (width > 0 && (a->pad_top != b->pad_top || a->pad_bottom != b->pad_bottom)) {
+    } else if (width > 0 && a->kernel_h == b->kernel_h &&
+               (a->pad_top != b->pad_top || a->pad_bottom != b->pad_bottom)) {
         bool same = dst->arch.padding == SMT_PAD_SAME;
         snprintf(hint, sizeof hint, "; add --padding %s", same ? "symmetric" : "same");
     }

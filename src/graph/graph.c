@@ -119,6 +119,16 @@ int smt_graph_users(const smt_graph *graph, int index)
     return users;
 }
 
+static bool is_vector(const smt_graph *graph, int index)
+{
+    return graph->nodes[index].shape.h == 1 && graph->nodes[index].shape.w == 1;
+}
+
+bool smt_graph_is_gate(const smt_graph *graph, int a, int b)
+{
+    return is_vector(graph, a) && (a > b || !is_vector(graph, b));
+}
+
 bool smt_graph_only_layers_read(const smt_graph *g, int m)
 {
     int users = 0, layers = 0;

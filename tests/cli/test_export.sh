@@ -76,6 +76,16 @@ for kind in tflite onnx pb; do
     expect 0 "x = \(p - 0\) / 1" "$semtinel" info --brief "$work/raw.$kind"
 done
 
+# Files of a network for 32 pixels, whose last trunks are single pixels like their gates: at another size, with Keras's gates, and as a .h5
+# that knows its size though it was imported.
+"$semtinel" export "$work/run" -o "$work/tiny.onnx" -o "$work/tiny.tflite" -o "$work/tiny.pb" --quiet || fail "export"
+for kind in onnx tflite pb; do
+    expect 0 "input  *32 x 32 x 1" bash -c '"$0" export "$1" -o "$2" && "$0" info --brief "$2"' "$semtinel" "$work/tiny.$kind" "$work/tiny.h5"
+    "$semtinel" info --brief "$work/tiny.h5" | grep -q assumed && fail "a .h5 made of a .$kind does not know its size"
+    expect 0 "100.0%.*pooled features" "$semtinel" train "$work/images" -o "$work/init-$kind" --init "$work/tiny.$kind" --mix-synth 0 \
+        --width 0.25 --size 48 --epochs 1
+done
+
 # Nothing is left behind by failures.
 [ -z "$(find "$work" -name '*.tmp.*')" ] || fail "temporary files are left"
 finish
