@@ -296,6 +296,17 @@ static smt_status build(builder *b)
     return status;
 }
 
+int smt_class_outputs(const smt_graph *graph)
+{
+    const smt_node *last = &graph->nodes[graph->node_count - 1];
+    while (last->op == SMT_OP_QUANTIZE) {
+        last = &graph->nodes[last->input[0]];
+    }
+    bool scores = last->op == SMT_OP_SOFTMAX ||
+                  (smt_op_is_layer(last->op) && last->activation == SMT_ACT_NONE);
+    return scores && last->shape.h == 1 && last->shape.w == 1 ? last->shape.c : 0;
+}
+
 char **smt_class_names(const char *text, int count)
 {
     char **names = smt_alloc((size_t)count + 1, sizeof *names);

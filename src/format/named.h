@@ -54,6 +54,9 @@ smt_status smt_named_model(const smt_tensor_file *file,
                            const char *path,
                            smt_model **out,
                            smt_error *error);
+/* How many classes the graph ends with: the values of its softmax or of its last layer. 0: it ends
+ * with features. */
+int smt_class_outputs(const smt_graph *graph);
 /* `count` names: the lines of `text` (may be NULL) if there are as many, else class0, class1, ...;
  * freed with smt_list_free. NULL: no memory. */
 char **smt_class_names(const char *text, int count);

@@ -52,7 +52,10 @@ static smt_status read_window(onnx_reader *r,
 {
     int64_t out = weight->dim[0], kh = weight->dim[2], kw = weight->dim[3], stride[2] = {1, 1};
     const Onnx__AttributeProto *a = onnx_attribute(node, "strides");
-    for (size_t i = 0; a && i < a->n_ints && i < 2; i++) {
+    if (a && a->n_ints != 2) {
+        return onnx_node_fail(r, SMT_ERR_FORMAT, "has %zu strides for two axes", a->n_ints);
+    }
+    for (size_t i = 0; a && i < 2; i++) {
         stride[i] = a->ints[i];
     }
     a = onnx_attribute(node, "dilations");
@@ -80,7 +83,10 @@ static smt_status read_window(onnx_reader *r,
                             .pad = {pad[0], pad[1], pad[2], pad[3]},
                             .bias = true};
     a = onnx_attribute(node, "pads");
-    for (int i = 0; a && a->n_ints == 4 && i < 4; i++) {
+    if (a && a->n_ints != 4) {
+        return onnx_node_fail(r, SMT_ERR_FORMAT, "has %zu pads for four sides", a->n_ints);
+    }
+    for (int i = 0; a && i < 4; i++) {
         if (a->ints[i] < 0 || a->ints[i] > SMT_KERNEL_MAX) {
             return onnx_node_fail(
                 r, SMT_ERR_UNSUPPORTED, "has padding %lld", (long long)a->ints[i]);

@@ -50,7 +50,7 @@ static smt_status read_any(const char *path,
     if (status) {
         goto done;
     }
-    classes = graph->nodes[graph->node_count - 1].shape.c;
+    classes = smt_class_outputs(graph);
     if (classes > SMT_CLASS_MAX) {
         status = smt_fail(error,
                           SMT_ERR_LIMIT,

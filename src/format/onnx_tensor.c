@@ -55,6 +55,12 @@ static float element(int type, const uint8_t *raw)
     }
 }
 
+/* Constants of nodes may have none. */
+static const char *name_of(const Onnx__TensorProto *tensor)
+{
+    return tensor->name ? tensor->name : "";
+}
+
 /* The file, beside the model, that holds the tensor's bytes from *offset on; for smt_free. */
 static smt_status locate_external(const char *path,
                                   const Onnx__TensorProto *tensor,
@@ -79,7 +85,7 @@ static smt_status locate_external(const char *path,
                         "%s: tensor '%s' names no usable file for its data ('%s'); it must lie "
                         "beside the model",
                         path,
-                        tensor->name,
+                        name_of(tensor),
                         location ? location : "");
     }
     char *folder = smt_strdup(path);
@@ -131,7 +137,7 @@ static smt_status load_external(const char *path,
                           SMT_ERR_FORMAT,
                           "%s: too short for tensor '%s' of %s (%zu bytes at %llu of %lld)",
                           name,
-                          tensor->name,
+                          name_of(tensor),
                           path,
                           bytes,
                           offset,
@@ -141,7 +147,7 @@ static smt_status load_external(const char *path,
     data = smt_alloc(bytes, 1);
     if (!data) {
         status = smt_fail(
-            error, SMT_ERR_MEMORY, "%s: out of memory for tensor '%s'", path, tensor->name);
+            error, SMT_ERR_MEMORY, "%s: out of memory for tensor '%s'", path, name_of(tensor));
         goto done;
     }
     if (fseek(stream, (long)offset, SEEK_SET) || fread(data, 1, bytes, stream) != bytes) {
@@ -181,7 +187,7 @@ static smt_status take_raw(const char *path,
                         SMT_ERR_FORMAT,
                         "%s: tensor '%s' holds %zu bytes, its shape needs %zu",
                         path,
-                        tensor->name,
+                        name_of(tensor),
                         tensor->raw_data.len,
                         bytes);
     }
@@ -248,7 +254,7 @@ smt_status onnx_tensor_decode(const char *path,
                               onnx_constant *out,
                               smt_error *error)
 {
-    const char *name = tensor->name ? tensor->name : "";
+    const char *name = name_of(tensor);
     onnx_constant constant = {.rank = (int)tensor->n_dims, .count = 1};
     smt_status status = read_shape(path, name, tensor, &constant, error);
     if (status) {

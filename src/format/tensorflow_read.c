@@ -26,10 +26,8 @@ static pb_span graph_def(const void *data, size_t size)
 
 static smt_status model_of(tf_reader *r, smt_graph *graph, smt_model **out)
 {
-    int classes = graph->nodes[graph->node_count - 1].shape.c;
-    smt_op last = graph->nodes[graph->node_count - 1].op;
-    bool named = classes <= SMT_CLASS_MAX && (last == SMT_OP_SOFTMAX || last == SMT_OP_DENSE);
-    classes = named ? classes : 0;
+    int classes = smt_class_outputs(graph);
+    classes = classes <= SMT_CLASS_MAX ? classes : 0;
     char **names = smt_class_names(NULL, classes);
     smt_model *model = NULL;
     if (!names) {

@@ -438,6 +438,30 @@ refuse(const unfolding *u, const smt_model *dst, int d, int s, int layer, smt_er
                     hint);
 }
 
+/* *pool_node: theirs that pools what layer `backbone` and its activation compute. A source that
+ * ends with the map itself gets one. */
+static smt_status pooled_features(unfolding *u, int backbone, int *pool_node, smt_error *error)
+{
+    smt_graph *g = u->theirs;
+    const smt_node *ours = &u->mine->nodes[smt_graph_find(u->mine, "pool")];
+    int at = backbone + 1, last = g->node_count - 1;
+    while (at <= last && g->nodes[at].op != SMT_OP_GLOBAL_POOL) {
+        at++;
+    }
+    if (at > last && next_linear(g, backbone) < 0) {
+        at = smt_graph_global_pool(g, "features of the source", last, error);
+        if (at < 0) {
+            return error->status;
+        }
+    }
+    if (at >= g->node_count || g->nodes[at].shape.c != ours->shape.c) {
+        return smt_fail(
+            error, SMT_ERR_UNSUPPORTED, "the source does not end with a pooled map like ours");
+    }
+    *pool_node = at;
+    return SMT_OK;
+}
+
 /* Walks both networks layer by layer. *pool_node is the
  * source's node whose value our "pool" must equal. */
 static smt_status
@@ -446,7 +470,7 @@ match(unfolding *u, const smt_model *dst, const smt_model *src, int *pool_node, 
     double A[3], B[3];
     smt_status status = input_scaling(dst, src, u->theirs, A, B, error);
     int pool = smt_graph_find(u->mine, "pool");
-    int s = -1, layer = 0;
+    int s = -1, layer = 0, backbone = -1;
     for (int d = next_linear(u->mine, -1); !status && d >= 0; d = next_linear(u->mine, d)) {
         const char *name = u->mine->nodes[d].name;
         int folded = smt_graph_find(u->shaped, name);
@@ -457,7 +481,7 @@ match(unfolding *u, const smt_model *dst, const smt_model *src, int *pool_node, 
             if (!fit) {
                 return refuse(u, dst, folded, next, layer, error);
             }
-            s = next;
+            s = backbone = next;
             if (layer == 1) {
                 take_layer(u->mine, d, u->theirs, s);
                 take_first(u->mine, d, u->theirs, s, A, B);
@@ -498,18 +522,7 @@ match(unfolding *u, const smt_model *dst, const smt_model *src, int *pool_node, 
     if (status) {
         return status;
     }
-    /* The last global pool: those of squeeze-excite come before it. */
-    *pool_node = -1;
-    for (int i = u->theirs->node_count - 1; i > 0 && *pool_node < 0; i--) {
-        if (u->theirs->nodes[i].op == SMT_OP_GLOBAL_POOL) {
-            *pool_node = i;
-        }
-    }
-    if (*pool_node < 0 || u->theirs->nodes[*pool_node].shape.c != u->mine->nodes[pool].shape.c) {
-        return smt_fail(
-            error, SMT_ERR_UNSUPPORTED, "the source does not end with a pooled map like ours");
-    }
-    return SMT_OK;
+    return pooled_features(u, backbone, pool_node, error);
 }
 
 /* smt_model_init_from for an imported network. */

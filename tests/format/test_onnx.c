@@ -353,6 +353,18 @@ static void stride(onnx_builder *b, Onnx__NodeProto *node)
     onnx_attribute_ints(b, node, "strides", huge, 2);
 }
 
+static void one_stride(onnx_builder *b, Onnx__NodeProto *node)
+{
+    const int64_t one[1] = {2};
+    onnx_attribute_ints(b, node, "strides", one, 1);
+}
+
+static void three_pads(onnx_builder *b, Onnx__NodeProto *node)
+{
+    const int64_t three[3] = {1, 1, 1};
+    onnx_attribute_ints(b, node, "pads", three, 3);
+}
+
 static void missing_weight(onnx_builder *b, Onnx__NodeProto *node)
 {
     (void)b;
@@ -380,6 +392,8 @@ static void test_bad_nodes(void **state)
     assert_node_refused("Conv", cycle, "cycle");
     assert_node_refused("Conv", dilate, "dilation 2");
     assert_node_refused("Conv", stride, "strides");
+    assert_node_refused("Conv", one_stride, "1 strides for two axes");
+    assert_node_refused("Conv", three_pads, "3 pads for four sides");
     assert_node_refused("Conv", missing_weight, "constant");
     assert_node_refused("Clip", clip, "0 .. 6 is read");
 }
@@ -479,6 +493,10 @@ static void test_bad_tensors(void **state)
     tensor.raw_data.data = bytes;
     tensor.raw_data.len = 15;
     assert_int_equal(onnx_tensor_decode("a.onnx", &tensor, &out, &error), SMT_ERR_FORMAT);
+    tensor.name = NULL;
+    assert_int_equal(onnx_tensor_decode("a.onnx", &tensor, &out, &error), SMT_ERR_FORMAT);
+    assert_non_null(strstr(error.message, "tensor '' holds 15"));
+    tensor.name = name;
     tensor.raw_data.len = 16;
     tensor.data_type = 8;
     assert_int_equal(onnx_tensor_decode("a.onnx", &tensor, &out, &error), SMT_ERR_UNSUPPORTED);

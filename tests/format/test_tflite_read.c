@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -187,6 +188,45 @@ static void test_unfold(void **state)
     check_unfold("imagenet-mobilenetv3-small-075", 0.75f, true, 1, false);
 }
 
+/* A backbone that ends with the map itself, as those of Keras without a top do: it has features and
+ * no classes, and the comparison pools them. */
+static void test_unpooled(void **state)
+{
+    (void)state;
+    static const char *const files[] = {"map.onnx", "map.pb", "map.tflite"};
+    const smt_write_options plain = {.raw_input = false};
+    smt_error error = {SMT_OK, ""};
+    smt_pool *pool = NULL;
+    smt_model *source = fresh(0.25f, false, 1);
+    float *images = pictures(4, 1, &source->preprocess);
+    assert_int_equal(smt_pool_create(1, &pool, &error), SMT_OK);
+    source->graph->node_count = smt_graph_find(source->graph, "pool");
+    smt_list_free(&source->classes, (size_t)source->class_count);
+    source->class_count = 0;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        smt_model *back = NULL, *model = fresh(0.25f, false, 1);
+        smt_transfer_report report = {.rows = NULL};
+        char *path = smt_format("/tmp/semtinel-%d-%s", (int)getpid(), files[i]);
+        if (smt_format_by_suffix(path)->write(source, path, &plain, &error) ||
+            smt_model_load(path, &back, &error) ||
+            smt_model_init_from(model, back, images, 4, pool, &report, &error)) {
+            fail_msg("%s", error.message);
+        }
+        assert_int_equal(back->class_count, 0);
+        if (!(report.difference >= 0 && report.difference < 1e-4)) {
+            fail_msg("%s: features differ by %g", files[i], report.difference);
+        }
+        unlink(path);
+        smt_free(path);
+        smt_transfer_report_free(&report);
+        smt_model_destroy(&model);
+        smt_model_destroy(&back);
+    }
+    smt_pool_destroy(&pool);
+    smt_model_destroy(&source);
+    smt_free(images);
+}
+
 static void test_wrong_network(void **state)
 {
     (void)state;
@@ -231,6 +271,7 @@ int main(void)
         cmocka_unit_test(test_import_100),
         cmocka_unit_test(test_import_075),
         cmocka_unit_test(test_unfold),
+        cmocka_unit_test(test_unpooled),
         cmocka_unit_test(test_wrong_network),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
