@@ -68,7 +68,11 @@ static void print_row(const smt_model *model,
 {
     char title[64], length[32] = "", input[64] = "";
     long long bytes = file_bytes(path);
-    snprintf(title, sizeof title, "%.48s%s", format->title, how->half ? ", float16" : "");
+    snprintf(title,
+             sizeof title,
+             "%.48s%s",
+             format->title,
+             how->half && format->half ? ", float16" : "");
     if (strcmp(format->name, "tflite") == 0) {
         snprintf(length, sizeof length, "%lld", bytes);
     }
@@ -90,6 +94,12 @@ static void print_head(void)
 static bool writes(const smt_model_format *format)
 {
     return format->write != NULL;
+}
+
+static bool halves(const smt_model_format *format)
+{
+    return format->half || strcmp(format->name, "labels") == 0 ||
+           strcmp(format->name, "classes") == 0; /* no weights to halve */
 }
 
 static int unknown_suffix(const char *path)
@@ -296,6 +306,12 @@ int cli_export(int argc, char **argv)
         const smt_model_format *format = smt_format_by_suffix(outputs.items[i]);
         if (!format || !writes(format)) {
             return unknown_suffix(outputs.items[i]);
+        }
+        if (half && !halves(format)) {
+            return cli_usage(
+                &command,
+                "-o %s: --float16 is for .tflite and .safetensors, others hold float32",
+                outputs.items[i]);
         }
         if (smt_check_output(outputs.items[i], false, &error) ||
             cli_check_kept(outputs.items[i], operands[0], &error)) {

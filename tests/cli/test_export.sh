@@ -61,6 +61,13 @@ expect 0 "input  *1 x 96 x 96 x" bash -c '"$0" export "$1" -o "$2" --size 96 && 
 "$semtinel" info --brief "$work/96.tflite" | grep -q assumed && fail "an export does not know its size"
 expect 2 "says itself that its images have 96 pixels" "$semtinel" export "$work/96.tflite" -o "$work/x.onnx" --size 64
 
+# Only what can hold 16-bit weights is called float16.
+for file in x.onnx x.pb x.h5 saved_model.pb; do
+    expect 2 "$file: --float16 is for .tflite and .safetensors" "$semtinel" export "$work/96.tflite" -o "$work/$file" --float16
+done
+expect 0 "TensorFlow Lite, float16" "$semtinel" export "$work/96.tflite" -o "$work/half.tflite" -o "$work/labels.txt" -o "$work/c.json" --float16
+[ "$(grep -c float16 "$work/out")" -eq 1 ] || fail "class names are called float16"
+
 # Raw input: the file says that it takes pixels, and the table what takes which.
 "$semtinel" synth "$work/images" --per-class 4 --size 32 --quiet &&
     "$semtinel" train "$work/images" -o "$work/run" --init none --mix-synth 0 --width 0.25 --size 32 --epochs 1 --quiet || fail "train"
