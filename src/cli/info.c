@@ -77,6 +77,18 @@ static const char *quantisation_text(const json_t *owner, char *text, size_t siz
     return text;
 }
 
+/* "int8 weights" of a layer that computes in float, or nothing. */
+static const char *stored_text(const json_t *layer, char *text, size_t size)
+{
+    const char *stored = word(layer, "weight_type");
+    bool smaller = strcmp(stored, "int8") == 0 || strcmp(stored, "float16") == 0;
+    text[0] = 0;
+    if (smaller && strcmp(word(layer, "type"), "float32") == 0) {
+        snprintf(text, size, "%s weights", stored);
+    }
+    return text;
+}
+
 static void print_end(const char *label, const json_t *end)
 {
     char shape[96], quantisation[96];
@@ -114,7 +126,9 @@ static void print_layers(const json_t *layers)
                      (long long)json_integer_value(json_array_get(k, 1)),
                      (long long)whole(l, "stride"));
         }
-        quantisation_text(l, quantisation, sizeof quantisation);
+        if (!*quantisation_text(l, quantisation, sizeof quantisation)) {
+            stored_text(l, quantisation, sizeof quantisation);
+        }
         printf("%4zu  %-26.60s %-17s %-18s %-8s %10lld %11lld  %s%s%s%s\n",
                i,
                word(l, "name"),
@@ -239,7 +253,10 @@ static void print_text(const json_t *root)
     }
     print_end("output", json_object_get(root, "output"));
     print_classes(json_object_get(root, "classes"));
-    printf("%-14s %lld\n", "parameters", (long long)whole(root, "parameters"));
+    printf("%-14s %lld%s\n",
+           "parameters",
+           (long long)whole(root, "parameters"),
+           json_is_true(json_object_get(root, "float16")) ? ", stored as float16" : "");
     if (json_object_get(root, "macs")) {
         printf("%-14s %.3f million an image\n", "MACs", (double)whole(root, "macs") / 1e6);
     }

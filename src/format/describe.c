@@ -149,10 +149,15 @@ static smt_status describe_safetensors(
         status = smt_model_from_tensors(file, path, &model, error);
         if (!status) {
             size_t state = 0;
+            bool half = false;
             for (size_t i = 0; i < file->count; i++) {
                 state += strncmp(file->tensors[i].name, "state.", 6) ? 0 : file->tensors[i].count;
+                half |= file->tensors[i].dtype == SMT_DTYPE_F16;
             }
             describe_model(model, root);
+            if (half) {
+                json_object_set_new(root, "float16", json_true());
+            }
             json_object_set_new(root, "training_state_values", json_integer((json_int_t)state));
         }
     }

@@ -75,7 +75,7 @@ static json_t *operator_json(const smt_edge_model *file,
             /* Integers are a bias; the axes and shapes of other operators are no parameters. */
             bool weights = t.type == SMT_EDGE_S32 ? i == 2 : t.type != SMT_EDGE_S64;
             own += t.data && weights ? (json_int_t)t.elements : 0;
-            if (i == 1) {
+            if (i == (op->code == SMT_EDGE_DEQUANTIZE ? 0 : 1)) {
                 weight = t;
             }
         }

@@ -61,6 +61,9 @@ expect 0 "input  *1 x 96 x 96 x" bash -c '"$0" export "$1" -o "$2" --size 96 && 
 "$semtinel" info --brief "$work/96.tflite" | grep -q assumed && fail "an export does not know its size"
 expect 2 "says itself that its images have 96 pixels" "$semtinel" export "$work/96.tflite" -o "$work/x.onnx" --size 64
 
+# What is stored smaller than it computes is called so.
+expect 0 "float16 weights" "$semtinel" info "$work/all/model-float16.tflite"
+"$semtinel" info "$work/all/model.tflite" | grep -q "float16\|int8" && fail "float32 weights are called something else"
 # Only what can hold 16-bit weights is called float16.
 for file in x.onnx x.pb x.h5 saved_model.pb; do
     expect 2 "$file: --float16 is for .tflite and .safetensors" "$semtinel" export "$work/96.tflite" -o "$work/$file" --float16
@@ -77,6 +80,10 @@ for row in "model.onnx:p" "model.tflite:p" "model.pb:p" "model.json:p" "model.h5
     "model.safetensors:(p - 128) / 128"; do
     grep -F "/${row%%:*}" "$work/table" | grep -qF "  ${row#*:} " || fail "the table does not say ${row#*:} of ${row%%:*}"
 done
+expect 0 "parameters .*, stored as float16" "$semtinel" info --brief "$work/pixels/model-float16.safetensors"
+expect 0 "parameters  *[0-9]+$" "$semtinel" info --brief "$work/pixels/model.safetensors"
+"$semtinel" quantize "$work/run" --calibrate "$work/images" --scheme dynamic -o "$work/dynamic.tflite" --quiet || fail "quantize"
+expect 0 "CONV_2D .* float32 .* int8 weights" "$semtinel" info "$work/dynamic.tflite"
 [ "$(grep -c 'scale its input' "$work/notes")" -eq 3 ] || fail "no warning of unscaled files: $(cat "$work/notes")"
 for kind in tflite onnx pb; do
     expect 0 "raw.$kind" "$semtinel" export "$work/all/model.onnx" -o "$work/raw.$kind" --raw-input
