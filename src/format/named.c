@@ -2,6 +2,7 @@
 
 #include "format/formats.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -294,6 +295,22 @@ static smt_status build(builder *b)
         status = layer_of(b, "classifier", classifier, 1, SMT_ACT_NONE);
     }
     return status;
+}
+
+smt_preprocess smt_guess_preprocess(const smt_graph *g)
+{
+    double scale = 1;
+    int end = 0;
+    for (int i = 1;
+         i < g->node_count && g->nodes[i].op == SMT_OP_AFFINE && g->nodes[i].input[0] == end;
+         i++) {
+        scale *= fabs((double)g->params[g->nodes[i].param[SMT_SCALE]].data[0]);
+        end = i;
+    }
+    if (!end) {
+        return (smt_preprocess){.mean = 127.5f, .scale = 127.5f};
+    }
+    return (smt_preprocess){.mean = 0, .scale = scale * 255 < 16 ? 1.0f : 255.0f};
 }
 
 int smt_class_outputs(const smt_graph *graph)

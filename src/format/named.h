@@ -54,6 +54,9 @@ smt_status smt_named_model(const smt_tensor_file *file,
                            const char *path,
                            smt_model **out,
                            smt_error *error);
+/* What the input of a graph without metadata is, told from the scaling at its start: the network
+ * behind it wants some -1 .. 1, and without any it is fed just that, as by Keras. */
+smt_preprocess smt_guess_preprocess(const smt_graph *graph);
 /* How many classes the graph ends with: the values of its softmax or of its last layer. 0: it ends
  * with features. */
 int smt_class_outputs(const smt_graph *graph);

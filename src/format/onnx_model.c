@@ -70,11 +70,11 @@ static smt_status read_any(const char *path,
     if (status) {
         goto done;
     }
-    /* Keras and most exporters feed -1 .. 1 where nothing is said. */
-    model->preprocess.mean = number(property(proto, "mean"), 127.5f);
-    model->preprocess.scale = number(property(proto, "scale"), 127.5f);
+    smt_preprocess guessed = smt_guess_preprocess(model->graph);
+    model->preprocess.mean = number(property(proto, "mean"), guessed.mean);
+    model->preprocess.scale = number(property(proto, "scale"), guessed.scale);
     if (model->preprocess.scale == 0) {
-        model->preprocess.scale = 127.5f;
+        model->preprocess.scale = guessed.scale;
     }
     const char *all = property(proto, "semtinel");
     status = all ? smt_metadata_apply(model, all, strlen(all), path, error) : SMT_OK;

@@ -38,9 +38,7 @@ static smt_status model_of(tf_reader *r, smt_graph *graph, smt_model **out)
         smt_model_create(graph, NULL, (const char *const *)names, classes, &model, r->error);
     smt_list_free(&names, (size_t)classes);
     if (!status) {
-        /* Keras and most exporters feed -1 .. 1 where nothing is said. */
-        model->preprocess.mean = 127.5f;
-        model->preprocess.scale = 127.5f;
+        model->preprocess = smt_guess_preprocess(model->graph);
         if (r->metadata) {
             status = smt_metadata_apply(model, r->metadata, strlen(r->metadata), r->path, r->error);
         }

@@ -7,6 +7,7 @@
  * with a dynamic batch do not hold them. */
 #include "format/half.h"
 #include "format/metadata.h"
+#include "format/named.h"
 #include "format/sniff.h"
 #include "format/tflite.h"
 
@@ -590,23 +591,6 @@ static smt_status add_input(reader *r)
     return SMT_OK;
 }
 
-/* What the input's values are, told from the scaling at the start: a network wants some -1..1. */
-static smt_preprocess guess_input(const smt_graph *g)
-{
-    double scale = 1;
-    int end = 0;
-    for (int i = 1;
-         i < g->node_count && g->nodes[i].op == SMT_OP_AFFINE && g->nodes[i].input[0] == end;
-         i++) {
-        scale *= fabs((double)g->params[g->nodes[i].param[SMT_SCALE]].data[0]);
-        end = i;
-    }
-    if (!end) {
-        return (smt_preprocess){.mean = 127.5f, .scale = 127.5f};
-    }
-    return (smt_preprocess){.mean = 0, .scale = scale * 255 < 16 ? 1.0f : 255.0f};
-}
-
 static smt_status apply_metadata(reader *r, smt_model *model)
 {
     for (int32_t i = 0; i < r->file.metadata_count; i++) {
@@ -691,7 +675,7 @@ smt_status smt_tflite_read_memory(
     if (status) {
         goto done;
     }
-    smt_preprocess guessed = guess_input(folded);
+    smt_preprocess guessed = smt_guess_preprocess(folded);
     status = smt_model_create(folded, NULL, NULL, 0, &model, &local);
     folded = NULL;
     if (!status) {

@@ -114,10 +114,56 @@ static void test_every_format(void **state)
     assert_int_equal(tried, 13);
 }
 
+static void spoil(uint8_t *data, size_t size, const char *word)
+{
+    size_t length = strlen(word);
+    for (size_t i = 0; i + length <= size; i++) {
+        if (memcmp(data + i, word, length) == 0) {
+            data[i + length - 1] ^= 1;
+        }
+    }
+}
+
+/* Scaling inside a graph, as Keras puts it there, without metadata that tell of it. */
+static void test_scaling_inside(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"scaled.onnx", "scaled.pb", "scaled.tflite"};
+    const smt_write_options raw = {.raw_input = true};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        smt_error error = {0};
+        smt_model *back = NULL;
+        void *data = NULL;
+        size_t size = 0;
+        char *path = smt_path_join(folder, names[i]);
+        assert_int_equal(smt_format_by_suffix(path)->write(model, path, &raw, &error), SMT_OK);
+        assert_int_equal(smt_file_load(path, 0, &data, &size, &error), SMT_OK);
+        spoil(data, size, "semtinel");
+        spoil(data, size, "\004mean");
+        spoil(data, size, "\005scale");
+        assert_int_equal(smt_file_save(path, data, size, &error), SMT_OK);
+        if (smt_model_load(path, &back, &error)) {
+            fail_msg("%s", error.message);
+        }
+        assert_string_equal(back->provenance, "{}");
+        if (back->preprocess.mean > 0 || back->preprocess.scale > 1) {
+            fail_msg("%s: takes (p - %g) / %g instead of pixels",
+                     names[i],
+                     (double)back->preprocess.mean,
+                     (double)back->preprocess.scale);
+        }
+        smt_model_destroy(&back);
+        unlink(path);
+        smt_free(data);
+        smt_free(path);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_format),
+        cmocka_unit_test(test_scaling_inside),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
