@@ -415,6 +415,17 @@ static smt_status write_layer(writer *w, int i, int output, smt_edge_activation 
     return SMT_OK;
 }
 
+static bool is_all(const smt_param *param, float value)
+{
+    for (size_t i = 0; i < param->count; i++) {
+        if (param->data[i] < value || param->data[i] > value) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A product and a sum, without the one that changes nothing. */
 static smt_status write_affine(writer *w, int i, int output, smt_edge_activation activation)
 {
     const smt_node *n = &w->graph->nodes[i];
@@ -424,20 +435,27 @@ static smt_status write_affine(writer *w, int i, int output, smt_edge_activation
     tfl_tensor t = {.type = SMT_EDGE_F32, .rank = 1, .shape = {n->shape.c}};
     const smt_param *scale = &w->graph->params[n->param[SMT_SCALE]];
     const smt_param *offset = &w->graph->params[n->param[SMT_OFFSET]];
-    snprintf(t.name, sizeof t.name, "%s", scale->name);
-    int product = value_tensor(w, n, false, ".scaled");
-    int factor = float_constant(w, &t, scale->data, scale->count, false);
-    snprintf(t.name, sizeof t.name, "%s", offset->name);
-    int term = float_constant(w, &t, offset->data, offset->count, false);
-    emit(w,
-         SMT_EDGE_MUL,
-         1,
-         value_of(w, n->input[0], false),
-         factor,
-         -1,
-         product,
-         SMT_EDGE_NO_ACTIVATION);
-    emit(w, SMT_EDGE_ADD, 1, product, term, -1, output, activation);
+    bool adds = !is_all(offset, 0);
+    int value = value_of(w, n->input[0], false);
+    if (!adds || !is_all(scale, 1)) {
+        int product = adds ? value_tensor(w, n, false, ".scaled") : output;
+        snprintf(t.name, sizeof t.name, "%s", scale->name);
+        int factor = float_constant(w, &t, scale->data, scale->count, false);
+        emit(w,
+             SMT_EDGE_MUL,
+             1,
+             value,
+             factor,
+             -1,
+             product,
+             adds ? SMT_EDGE_NO_ACTIVATION : activation);
+        value = product;
+    }
+    if (adds) {
+        snprintf(t.name, sizeof t.name, "%s", offset->name);
+        int term = float_constant(w, &t, offset->data, offset->count, false);
+        emit(w, SMT_EDGE_ADD, 1, value, term, -1, output, activation);
+    }
     return SMT_OK;
 }
 

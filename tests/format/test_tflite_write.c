@@ -300,6 +300,40 @@ static void test_gate_without_convolution(void **state)
     smt_model_destroy(&model);
 }
 
+/* x * s + t, of which only what changes something is written. */
+static void test_affine(void **state)
+{
+    (void)state;
+    static const float factors[] = {3, 1, 3, 1}, terms[] = {2, 2, 0, 0};
+    const smt_write_options options = {.raw_input = false};
+    for (int k = 0; k < 4; k++) {
+        smt_graph *g = NULL;
+        smt_model *model = NULL;
+        smt_error error = {SMT_OK, ""};
+        void *data = NULL;
+        size_t size = 0;
+        assert_int_equal(smt_graph_create(&g, &error), SMT_OK);
+        assert_int_equal(smt_graph_input(g, "in", (smt_shape){1, 1, 4}, &error), 0);
+        assert_int_equal(smt_graph_affine(g, "out", 0, &error), 1);
+        g->nodes[1].activation = SMT_ACT_RELU;
+        for (int c = 0; c < 4; c++) {
+            g->params[0].data[c] = factors[k];
+            g->params[1].data[c] = terms[k];
+        }
+        assert_int_equal(smt_model_create(g, NULL, NULL, 0, &model, &error), SMT_OK);
+        assert_int_equal(smt_tflite_build(g, model, &options, false, &data, &size, &error), SMT_OK);
+        assert_int_equal(count_operators(data, size, SMT_EDGE_MUL), k == 1 ? 0 : 1);
+        assert_int_equal(count_operators(data, size, SMT_EDGE_ADD), k < 2 ? 1 : 0);
+        const float input[4] = {-2, 5, -7, 0.5f};
+        const float expected[4] = {0, 5 * factors[k] + terms[k], 0, 0.5f * factors[k] + terms[k]};
+        float got[4];
+        run_edge(data, size, input, sizeof input, got);
+        compare(expected, got, 1e-6, "affine");
+        smt_free(data);
+        smt_model_destroy(&model);
+    }
+}
+
 /* input 2 x 2 x 4, depthwise, conv, pool, dense, softmax,
  * on grids of int8; layer "conv" may stay in float. */
 static smt_graph *annotated(bool keep_conv_float, bool dynamic)
@@ -557,6 +591,7 @@ int main(void)
         cmocka_unit_test(test_float),
         cmocka_unit_test(test_paddings),
         cmocka_unit_test(test_gate_without_convolution),
+        cmocka_unit_test(test_affine),
         cmocka_unit_test(test_int8),
         cmocka_unit_test(test_failing_allocations),
         cmocka_unit_test(test_damaged),
