@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define STAGING ".partial"
+
 static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *where)
 {
     (void)info;
@@ -35,9 +37,16 @@ smt_status smt_split_check_output(const char *source, const char *out, smt_error
     status = status ? status : smt_check_output(out, true, error);
     if (!status && smt_path_exists(out)) {
         status = smt_list_directory(out, &names, &count, error);
-        smt_list_free(&names, count);
     }
-    if (!status && count) {
+    bool begun = !status && count == 1 && strcmp(names[0], STAGING) == 0;
+    smt_list_free(&names, count);
+    if (begun) {
+        status = smt_fail(error,
+                          SMT_ERR_IO,
+                          "%s: was left unfinished by a run that was cut short, or another process "
+                          "is writing here; remove it, or name a new folder",
+                          out);
+    } else if (!status && count) {
         status = smt_fail(
             error, SMT_ERR_IO, "%s: is not empty; name a new folder, or remove it first", out);
     }
@@ -54,7 +63,7 @@ smt_status tree_begin(const char *out, const char *source, tree *t, smt_error *e
         return status;
     }
     t->out = smt_strdup(out);
-    t->staging = smt_path_join(out, ".partial"); /* the same of all processes: one makes it */
+    t->staging = smt_path_join(out, STAGING); /* the same of all processes: one makes it */
     if (!t->out || !t->staging) {
         status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", out);
     } else if (mkdir(t->staging, 0777)) {

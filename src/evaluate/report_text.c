@@ -33,7 +33,11 @@ static void append_name(text *t, const char *name, int width)
     for (int i = smt_utf8_length(name); i < width; i++) {
         append(t, " ");
     }
+    size_t start = t->used;
     append(t, name);
+    if (t->data) {
+        smt_printable(t->data + start);
+    }
     append(t, " ");
 }
 

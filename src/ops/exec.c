@@ -403,7 +403,7 @@ runner_create(const smt_exec *exec, const plan_options *options, runner *r, smt_
         runner_destroy(r, exec->threads);
         return smt_fail(error,
                         SMT_ERR_MEMORY,
-                        "out of memory for a batch of %d images (%zu MiB); use a smaller batch",
+                        "out of memory for a batch of %d images (%zu MiB)",
                         exec->options.max_batch,
                         (size_t)exec->options.max_batch * image >> 20);
     }

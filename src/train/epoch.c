@@ -24,7 +24,14 @@ static smt_status use_exec(smt_run *run, bool frozen, smt_error *error)
     smt_exec_options options = {
         .max_batch = run->options->batch, .training = true, .first_trainable_only_head = frozen};
     run->exec_frozen = frozen;
-    return smt_exec_create(run->model->graph, run->job->pool, &options, &run->exec, error);
+    smt_status status =
+        smt_exec_create(run->model->graph, run->job->pool, &options, &run->exec, error);
+    return status == SMT_ERR_MEMORY
+               ? smt_fail(error,
+                          status,
+                          "out of memory for batches of %d images; a smaller --batch needs less",
+                          options.max_batch)
+               : status;
 }
 
 static int count_right(const smt_run *run, const float *logits, int batch)

@@ -79,6 +79,9 @@ run 0 "$semtinel" split src parts2 --seed 3 --threads 1
 diff -r parts parts2 >/dev/null || fail "split is not deterministic"
 run 1 "$semtinel" split src parts
 says "not empty"
+mkdir -p cut/.partial # left by a run that was killed
+run 1 "$semtinel" split src cut
+says "^semtinel: cut: was left unfinished"
 run 1 "$semtinel" split parts again
 says "--merge"
 [ -e again ] && fail "split twice: leaves a folder"

@@ -127,6 +127,10 @@ static void test_report_text(void **state)
                         "        macro avg       0.50      0.56      0.49         5\n"
                         "     weighted avg       0.70      0.60      0.61         5\n");
     smt_free(text);
+    const char *broken[3] = {"class\n0", "class 1", "class 2"};
+    text = smt_classification_report(m, broken);
+    assert_non_null(strstr(text, "     class?0       0.50      1.00      0.67         1\n"));
+    smt_free(text);
     smt_metrics_destroy(&m);
 }
 
