@@ -235,7 +235,7 @@ smt_status smt_classifier_remember(
     return SMT_OK;
 }
 
-static smt_status measure_familiarity(smt_classifier *classifier,
+smt_status smt_classifier_familiarity(smt_classifier *classifier,
                                       const uint8_t *pixels,
                                       size_t count,
                                       float *familiarity,
@@ -351,6 +351,22 @@ static smt_status run_views(smt_classifier *classifier,
     return status;
 }
 
+smt_status smt_classifier_run(smt_classifier *classifier,
+                              const uint8_t *pixels,
+                              size_t count,
+                              float *probabilities,
+                              smt_error *error)
+{
+    const smt_decision *decision = &classifier->info.decision;
+    return decision->views > 1 ? run_views(classifier, pixels, count, probabilities, error)
+                               : run_once(classifier,
+                                          pixels,
+                                          count,
+                                          (double)decision->temperature,
+                                          probabilities,
+                                          error);
+}
+
 smt_status smt_classifier_run_scored(smt_classifier *classifier,
                                      const uint8_t *pixels,
                                      size_t count,
@@ -358,22 +374,8 @@ smt_status smt_classifier_run_scored(smt_classifier *classifier,
                                      float *familiarity,
                                      smt_error *error)
 {
-    const smt_decision *decision = &classifier->info.decision;
-    smt_status status =
-        decision->views > 1
-            ? run_views(classifier, pixels, count, probabilities, error)
-            : run_once(
-                  classifier, pixels, count, (double)decision->temperature, probabilities, error);
+    smt_status status = smt_classifier_run(classifier, pixels, count, probabilities, error);
     return !status && familiarity
-               ? measure_familiarity(classifier, pixels, count, familiarity, error)
+               ? smt_classifier_familiarity(classifier, pixels, count, familiarity, error)
                : status;
-}
-
-smt_status smt_classifier_run(smt_classifier *classifier,
-                              const uint8_t *pixels,
-                              size_t count,
-                              float *probabilities,
-                              smt_error *error)
-{
-    return smt_classifier_run_scored(classifier, pixels, count, probabilities, NULL, error);
 }

@@ -1,5 +1,6 @@
 /* A model measured on a labelled set. */
 #include "data/names.h"
+#include "evaluate/scores.h"
 #include "evaluate/seen.h"
 
 #include <semtinel/evaluate.h>
@@ -318,9 +319,12 @@ smt_status smt_evaluate(smt_classifier *classifier,
     status = status ? status : map_classes(e, dataset, options, error);
     if (!status) {
         double start = smt_clock();
-        status = smt_classifier_run_scored(
-            classifier, e->pixels->data, e->count, e->probabilities, e->familiarity, error);
+        status = smt_classifier_run(classifier, e->pixels->data, e->count, e->probabilities, error);
         e->seconds = smt_clock() - start;
+    }
+    if (!status && e->familiarity) {
+        status = smt_classifier_familiarity(
+            classifier, e->pixels->data, e->count, e->familiarity, error);
     }
     if (!status) {
         judge(e, dataset);

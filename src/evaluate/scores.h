@@ -43,6 +43,12 @@ void smt_familiar_destroy(smt_familiar **familiar);
 float smt_familiar_score(const smt_familiar *familiar, const float *row, size_t without);
 /* Values of a row. */
 int smt_feature_width(const smt_feature_layout *layout);
+/* familiarity: count values; NaN where none is known. */
+smt_status smt_classifier_familiarity(smt_classifier *classifier,
+                                      const uint8_t *pixels,
+                                      size_t count,
+                                      float *familiarity,
+                                      smt_error *error);
 /* References of a checkpoint; *rows stays as it is when the file has none. */
 smt_status
 smt_familiarity_load(const char *path, float **rows, int *count, int *width, smt_error *error);
