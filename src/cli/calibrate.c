@@ -152,7 +152,7 @@ print(const smt_calibration *c, const smt_decision *decision, const smt_classifi
     if (decision->rejects) {
         char text[SMT_REJECTION_TEXT];
         smt_rejection_text(&c->rejection, text);
-        cli_say("%s%s: %s", decision->target, decision->per_class ? " per class" : "", text);
+        cli_say("%s%s: %s", decision->target, decision->per_class ? ", per class" : "", text);
         bool by_class = smt_decision_by_class(decision);
         for (int i = 0; i < (by_class ? info->class_count : 1); i++) {
             print_threshold(c, decision, i, by_class ? info->classes[i] : "all classes");

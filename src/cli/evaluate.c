@@ -231,6 +231,10 @@ static void print_summary(const smt_evaluation *e)
         char text[SMT_REJECTION_TEXT];
         smt_rejection_text(&r, text);
         smt_log(SMT_LOG_INFO, "%s  %s", e->info.decision.target, text);
+        if (smt_decision_fitted_here(e)) {
+            smt_log(SMT_LOG_INFO,
+                    "    on the very images that set these thresholds: expect less on others");
+        }
         print_thresholds(e);
     }
     smt_log(SMT_LOG_INFO,

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* The values by class, without those of `none`. */
 static json_t *by_class(const float *values, float none, const smt_evaluation *e)
@@ -131,4 +132,22 @@ smt_decision smt_decision_load(const char *provenance, const char *const *classe
     }
     json_decref(root);
     return d;
+}
+
+static bool is_text(const json_t *json, const char *text)
+{
+    char *clean = smt_utf8(text);
+    bool same = clean && json_is_string(json) && strcmp(json_string_value(json), clean) == 0;
+    smt_free(clean);
+    return same;
+}
+
+bool smt_decision_fitted_here(const smt_evaluation *e)
+{
+    json_t *root = json_loads(e->info.provenance, 0, NULL);
+    const json_t *json = json_object_get(root, "decision");
+    bool here = is_text(json_object_get(json, "fitted_on"), e->set) &&
+                is_text(json_object_get(json, "split"), e->split);
+    json_decref(root);
+    return here;
 }

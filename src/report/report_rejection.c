@@ -95,8 +95,9 @@ static void coverage_table(smt_file *file, size_t count, const smt_coverage_poin
 }
 
 /* What the thresholds do, in a sentence. */
-static void thresholds(smt_file *file, const smt_decision *decision, const smt_rejection *r)
+static void thresholds(smt_file *file, const smt_evaluation *e, const smt_rejection *r)
 {
+    const smt_decision *decision = &e->info.decision;
     const char *plural = smt_plural(r->defects, "defect", "defects");
     if (!decision->rejects) {
         smt_file_printf(file,
@@ -111,15 +112,17 @@ static void thresholds(smt_file *file, const smt_decision *decision, const smt_r
     }
     smt_file_printf(file, "<p>The model's thresholds (");
     html_text(file, decision->target);
+    smt_file_printf(file,
+                    "%s%s) ",
+                    decision->per_class ? ", per class" : "",
+                    smt_decision_fitted_here(e) ? ", set on these very images" : "");
     if (r->accepted) {
         smt_file_printf(file,
-                        "%s, set on validation images) decide <b>%.1f%%</b> of these images with "
-                        "purity <b>%.3f</b>",
-                        decision->per_class ? " per class" : "",
+                        "decide <b>%.1f%%</b> of these images with purity <b>%.3f</b>",
                         100 * r->coverage,
                         r->purity);
     } else {
-        smt_file_printf(file, ", set on validation images) send all of these images to review");
+        smt_file_printf(file, "send all of these images to review");
     }
     if (r->knows_clean && r->accepted) {
         smt_file_printf(file,
@@ -154,7 +157,7 @@ void report_rejection(smt_file *file, const smt_evaluation *e)
     coverage_chart(file, e, points, &r, xy);
     smt_file_printf(file, "<div><p>Mean error over all coverages: <b>%.4f</b>.</p>\n", area);
     coverage_table(file, e->count, points);
-    thresholds(file, &e->info.decision, &r);
+    thresholds(file, e, &r);
     smt_file_printf(file, "</div></div>\n");
     if (smt_decision_by_class(&e->info.decision)) {
         class_table(file, e);
