@@ -16,6 +16,7 @@ typedef struct measured {
     smt_evaluation *evaluation;
     int *predicted;   /* classes of the unlabelled images; NULL: none */
     double agreement; /* with the first file's predicted classes */
+    size_t agreed_on; /* images that it was counted on */
     int worst;        /* class of the lowest F1 among those that occur; -1: none */
 } measured;
 
@@ -86,6 +87,7 @@ static smt_status measure(measured *m,
         }
     }
     m->agreement = agreement(first, m, images ? images->count : 0);
+    m->agreed_on = images && images->count ? images->count : b->count;
     m->worst = -1;
     for (int c = 0; c < b->metrics->class_count; c++) {
         const smt_class_score *score = &b->metrics->classes[c];
@@ -234,13 +236,15 @@ static smt_status save_json(const measured *rows, int count, const char *path, s
     for (int i = 0; i < count; i++) {
         json_array_append_new(list, row_json(&rows[i]));
     }
-    json_t *root = json_pack("{s:o,s:s,s:I,s:o}",
+    json_t *root = json_pack("{s:o,s:s,s:I,s:I,s:o}",
                              "set",
                              smt_json_text(rows[0].evaluation->set),
                              "split",
                              rows[0].evaluation->split,
                              "images",
                              (json_int_t)rows[0].evaluation->count,
+                             "agreement_images",
+                             (json_int_t)rows[0].agreed_on,
                              "precisions",
                              list);
     char *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;

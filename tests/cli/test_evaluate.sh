@@ -73,10 +73,11 @@ for folder in "$data/" "$data/train/new"; do
 done
 latin=$work/$(printf 'gest\366rt') # no UTF-8, and precision.json is
 cp -r "$work/spoilt" "$latin"
-run 3 "$semtinel" quantize "$work/run" --calibrate "$data" --evaluate "$latin" -o "$work/precisions/"
+run 3 "$semtinel" quantize "$work/run" --calibrate "$data" --evaluate "$latin" --agree "$data" -o "$work/precisions/"
 [ "$(grep -c 'measuring on' "$work/out")" = 1 ] || fail "quantize --evaluate says more than once what it measures on"
 [ "$(grep -c 'torn.png' "$work/err")" = 1 ] || fail "quantize --evaluate names an unreadable image more than once"
 [ "$(grep -c '"agreement"' "$work/precisions/precision.json")" = 4 ] || fail "not four precisions"
+grep -q '"agreement_images": 40,' "$work/precisions/precision.json" || fail "precision.json does not say on how many images"
 says "wrote $work/precisions/precision.txt"
 run 0 "$semtinel" evaluate "$work/run" "$data" -o "$work/slash//" --classes "$(cd "$data" && ls -m | tr -d ' \n')" --map ler=ler
 says "results in $work/slash; open $work/slash/report.html"
