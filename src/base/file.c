@@ -66,16 +66,23 @@ void smt_file_abandon_all(void)
     }
 }
 
+static void forget_temporary(smt_file *file)
+{
+    char *own = file->temporary;
+    bool taken =
+        file->slot >= 0 && !atomic_compare_exchange_strong(&open_files[file->slot], &own, NULL);
+    if (!taken) {
+        smt_free(file->temporary);
+    }
+    file->temporary = NULL;
+    file->slot = -1;
+}
+
 static void release(smt_file **file)
 {
-    char *own = (*file)->temporary;
-    bool taken = (*file)->slot >= 0 &&
-                 !atomic_compare_exchange_strong(&open_files[(*file)->slot], &own, NULL);
+    forget_temporary(*file);
     smt_free((*file)->path);
     smt_free((*file)->target);
-    if (!taken) {
-        smt_free((*file)->temporary);
-    }
     smt_free(*file);
     *file = NULL;
 }
@@ -107,9 +114,50 @@ static char *follow(const char *path)
     return at;
 }
 
-smt_status smt_file_create(const char *path, smt_file **out, smt_error *error)
+/* Names that are taken are passed over: in a container a process has the number, and so the names,
+ * of the one that was killed there before. */
+static smt_status open_temporary(smt_file *file, smt_error *error)
 {
     static atomic_uint serial;
+    /* Of a name near the longest that there is (255 bytes) the beginning. */
+    const char *name = smt_path_name(file->target);
+    int reason = EEXIST;
+    while (reason == EEXIST) {
+        forget_temporary(file);
+        file->temporary = smt_format("%.*s%.200s.tmp.%ld.%u",
+                                     (int)(name - file->target),
+                                     file->target,
+                                     name,
+                                     (long)getpid(),
+                                     atomic_fetch_add(&serial, 1));
+        if (!file->temporary) {
+            return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", file->path);
+        }
+        file->slot = claim_slot(file->temporary);
+        if (atomic_load(&closed)) {
+            return smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted");
+        }
+        file->stream = fopen(file->temporary, "wbx");
+        reason = file->stream ? 0 : errno;
+    }
+    return reason
+               ? smt_fail(error, SMT_ERR_IO, "%s: cannot write: %s", file->path, strerror(reason))
+               : SMT_OK;
+}
+
+static smt_status open_special(smt_file *file, smt_error *error)
+{
+    if (atomic_load(&closed)) {
+        return smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted");
+    }
+    file->stream = fopen(file->path, "wb");
+    return file->stream
+               ? SMT_OK
+               : smt_fail(error, SMT_ERR_IO, "%s: cannot write: %s", file->path, strerror(errno));
+}
+
+smt_status smt_file_create(const char *path, smt_file **out, smt_error *error)
+{
     smt_file *file = smt_alloc(1, sizeof *file);
     if (!file) {
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
@@ -117,37 +165,18 @@ smt_status smt_file_create(const char *path, smt_file **out, smt_error *error)
     file->slot = -1;
     file->path = smt_strdup(path);
     file->target = follow(path);
-    bool special = is_special(path, file->target);
-    if (file->target && !special) {
-        /* Of a name near the longest that there is (255 bytes) the beginning. */
-        const char *name = smt_path_name(file->target);
-        file->temporary = smt_format("%.*s%.200s.tmp.%ld.%u",
-                                     (int)(name - file->target),
-                                     file->target,
-                                     name,
-                                     (long)getpid(),
-                                     atomic_fetch_add(&serial, 1));
+    smt_status status = SMT_OK;
+    if (!file->path || !file->target) {
+        status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
+    } else if (smt_path_is_directory(path)) {
+        status = smt_fail(error, SMT_ERR_IO, "%s: is a folder; name a file", path);
+    } else {
+        status = is_special(path, file->target) ? open_special(file, error)
+                                                : open_temporary(file, error);
     }
-    if (!file->path || !file->target || (!file->temporary && !special)) {
+    if (status) {
         release(&file);
-        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
-    }
-    if (smt_path_is_directory(path)) {
-        release(&file);
-        return smt_fail(error, SMT_ERR_IO, "%s: is a folder; name a file", path);
-    }
-    if (!special) {
-        file->slot = claim_slot(file->temporary);
-    }
-    if (atomic_load(&closed)) {
-        release(&file);
-        return smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted");
-    }
-    file->stream = special ? fopen(path, "wb") : fopen(file->temporary, "wbx");
-    if (!file->stream) {
-        int reason = errno;
-        release(&file);
-        return smt_fail(error, SMT_ERR_IO, "%s: cannot write: %s", path, strerror(reason));
+        return status;
     }
     *out = file;
     return SMT_OK;

@@ -18,7 +18,7 @@ static smt_status check_folder(const char *path, smt_error *error)
         const char *what = smt_path_exists(part) ? "a file" : "a link that leads nowhere";
         status = smt_fail(error, SMT_ERR_IO, "%s: is %s; a folder is needed", part, what);
     } else {
-        int file = open(probe, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        int file = open(probe, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (file < 0) {
             status = smt_fail(error,
                               SMT_ERR_IO,

@@ -223,6 +223,33 @@ static void test_file_of_a_long_name(void **state)
     smt_free(path);
 }
 
+/* In a container every run has one and the same process number, also after one that was killed. */
+static void test_file_beside_a_killed_ones(void **state)
+{
+    (void)state;
+    smt_error error;
+    char *path = smt_path_join(folder, "again.bin"), left[4200];
+    smt_file *file = NULL;
+    unsigned number;
+    assert_int_equal(smt_file_create(path, &file, &error), SMT_OK);
+    assert_int_equal(sscanf(strrchr(smt_file_temporary(file), '.'), ".%u", &number), 1);
+    smt_file_abandon(&file);
+    snprintf(left, sizeof left, "%s.tmp.%ld.%u", path, (long)getpid(), number + 1);
+    FILE *stream = fopen(left, "wb");
+    assert_non_null(stream);
+    fclose(stream);
+    assert_int_equal(smt_file_save(path, "abc", 3, &error), SMT_OK);
+    assert_int_equal(unlink(left), 0);
+    assert_int_equal(unlink(path), 0);
+
+    snprintf(left, sizeof left, "%s/.semtinel.%ld", folder, (long)getpid());
+    stream = fopen(left, "wb");
+    assert_non_null(stream);
+    fclose(stream);
+    assert_int_equal(smt_check_output(folder, true, &error), SMT_OK);
+    smt_free(path);
+}
+
 static void test_file_whole(void **state)
 {
     (void)state;
@@ -513,6 +540,7 @@ int main(void)
         cmocka_unit_test(test_pool),
         cmocka_unit_test_setup_teardown(test_file_csv, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_file_of_a_long_name, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_file_beside_a_killed_ones, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_file_whole, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_file_errors, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_file_links, make_folder, remove_folder),
