@@ -115,7 +115,7 @@ SMT_API void smt_pixels_destroy(smt_pixels **pixels);
 /* Class names of different teams: lower case, without blanks and punctuation,
  * plural and synonyms removed ("Bridges" -> "bridge", "CMP(scratch)" ->
  * "cmp", "malformed_vias" -> "via"). `out` holds SMT_CANONICAL bytes. */
-#define SMT_CANONICAL 64
+#define SMT_CANONICAL 256
 SMT_API void smt_class_canonical(const char *name, char *out);
 /* True for the canonical names of images without a defect: "clean" and its kinds, such as
  * "cleanvia"; false for "cleaningresidue" and "cleanroomparticle". */
@@ -124,7 +124,8 @@ SMT_API bool smt_class_is_clean(const char *canonical);
 /* How a model's classes and a data set's classes meet in one list, so that a model can be measured
  * on a set that names or divides its classes differently. The rules, in order:
  *   1. an override "FROM=TO" renames FROM on either side;
- *   2. names equal but for case, punctuation and plural are the same class; else synonyms are
+ *   2. names equal but for case, punctuation and plural are the same class, unless one side has
+ * several such ("cd+", "cd-") and the other one of the very name; else synonyms are
  * (smt_class_canonical);
  *   3. kinds of clean (CLEAN_LAYER, CLEAN_VIA) count as clean where the other side does not have
  * that kind; all kinds do where the set then has clean and the model does not;

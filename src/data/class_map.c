@@ -65,6 +65,29 @@ static smt_status prepare(side *s)
     return SMT_OK;
 }
 
+/* "cd+" and "cd-" of one side have one plain name. Where the other side has such a name, too, the
+ * whole of it counts on both sides. */
+static void part_twins(const side *s, const side *other)
+{
+    char name[SMT_CANONICAL], met[SMT_CANONICAL];
+    for (int i = 0; i < s->count; i++) {
+        int twins = 0;
+        data_plain_name(s->names[i], name);
+        for (int k = 0; k < s->count; k++) {
+            data_plain_name(s->names[k], met);
+            twins += strcmp(met, name) == 0;
+        }
+        data_folded_name(s->names[i], name);
+        for (int k = 0; k < other->count && twins > 1; k++) {
+            data_folded_name(other->names[k], met);
+            if (strcmp(met, name) == 0) {
+                set_label(s->plain[i], name);
+                set_label(other->plain[k], name);
+            }
+        }
+    }
+}
+
 static void release(side *s)
 {
     smt_free(s->plain);
@@ -228,8 +251,10 @@ static void meet_clean(side *model, side *set)
 
 static void note_clean(const side *s, bool *clean)
 {
+    char canonical[SMT_CANONICAL];
     for (int i = 0; i < s->count; i++) {
-        clean[i] = smt_class_is_clean(s->label[i]);
+        smt_class_canonical(s->label[i], canonical); /* "ok" where both sides have it */
+        clean[i] = smt_class_is_clean(canonical);
     }
 }
 
@@ -374,6 +399,8 @@ smt_status smt_class_map_create(const char *const *model_classes,
         }
     }
     if (status == SMT_OK && prepare(&model) == SMT_OK && prepare(&set) == SMT_OK) {
+        part_twins(&model, &set);
+        part_twins(&set, &model);
         label_side(&model, &set);
         label_side(&set, &model);
         for (int i = 0; i < override_count && status == SMT_OK; i++) {

@@ -52,6 +52,15 @@ static char folded(char c)
     return c == ' ' || c == '-' ? '_' : lower(c);
 }
 
+void data_folded_name(const char *name, char *out)
+{
+    size_t length = 0;
+    for (; *name && length < SMT_CANONICAL - 1; name++) {
+        out[length++] = folded(*name);
+    }
+    out[length] = 0;
+}
+
 static bool same_spelling(const char *a, const char *b)
 {
     size_t i = 0;

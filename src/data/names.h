@@ -11,6 +11,8 @@ int data_find_class(const smt_dataset *set, const char *name, bool synonyms);
 /* Lower case, without blanks and ASCII punctuation, without the plural's s; other bytes (UTF-8)
  * stay. `out` holds SMT_CANONICAL bytes; a longer name is cut. */
 void data_plain_name(const char *name, char *out);
+/* Lower case, with '_' for '-' and ' '; likewise. */
+void data_folded_name(const char *name, char *out);
 /* The part of a sample's path that follows the data set's root. */
 const char *data_relative(const smt_dataset *dataset, const char *path);
 

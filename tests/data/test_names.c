@@ -264,6 +264,41 @@ static void synonyms_do_not_merge_what_both_keep_apart(void **state)
     smt_class_map_destroy(&map);
 }
 
+/* Nor does punctuation. */
+static void twins_stay_apart(void **state)
+{
+    (void)state;
+    char longer[2][81];
+    for (int i = 0; i < 2; i++) {
+        memset(longer[i], 'x', 80);
+        longer[i][79] = (char)('a' + i);
+        longer[i][80] = 0;
+    }
+    const char *const both[] = {"cd+", "cd-", "grade 1-1", "grade 11", longer[0], longer[1]};
+    static const char *const some[] = {"CD-", "grade_11"}, *const one[] = {"cd", "other"};
+    smt_class_map *map = map_of(both, 6, both, 6, NULL, 0);
+    assert_int_equal(map->class_count, 6);
+    assert_int_equal(map->line_count, 0);
+    smt_class_map_destroy(&map);
+    map = map_of(both, 6, some, 2, NULL, 0);
+    assert_string_equal(predicted(map, 0), "other");
+    assert_string_equal(predicted(map, 1), "cd-");
+    assert_string_equal(predicted(map, 2), "other");
+    assert_string_equal(predicted(map, 3), "grade 11");
+    assert_string_equal(true_class(map, 0), "cd-");
+    assert_string_equal(true_class(map, 1), "grade 11");
+    smt_class_map_destroy(&map);
+    map = map_of(some, 2, both, 6, NULL, 0);
+    assert_string_equal(true_class(map, 0), "other");
+    assert_string_equal(true_class(map, 1), "CD-");
+    assert_string_equal(true_class(map, 3), "grade_11");
+    smt_class_map_destroy(&map);
+    map = map_of(both, 6, one, 2, NULL, 0); /* which no longer tells them apart */
+    assert_int_equal(map->from_model[0], map->from_set[0]);
+    assert_int_equal(map->from_model[1], map->from_set[0]);
+    smt_class_map_destroy(&map);
+}
+
 /* A class of the set of which no image is measured, perhaps because all are in train/, is not
  * "other" for that. */
 static void absent_classes(void **state)
@@ -309,6 +344,10 @@ static void clean_classes(void **state)
     map = map_of(known, 2, set, 2, NULL, 0);
     assert_string_equal(true_class(map, 1), "other");
     assert_true(map->set_clean[1]);
+    smt_class_map_destroy(&map);
+    map = map_of(set, 2, set, 2, NULL, 0); /* by another word on both sides */
+    assert_true(map->model_clean[1] && map->set_clean[1]);
+    assert_false(map->model_clean[0] || map->set_clean[0]);
     smt_class_map_destroy(&map);
 }
 
@@ -380,6 +419,7 @@ int main(void)
         cmocka_unit_test(names_may_hold_the_sign),
         cmocka_unit_test(overrides_are_checked),
         cmocka_unit_test(synonyms_do_not_merge_what_both_keep_apart),
+        cmocka_unit_test(twins_stay_apart),
         cmocka_unit_test(absent_classes),
         cmocka_unit_test(nothing_in_common),
         cmocka_unit_test(clean_classes),
