@@ -67,6 +67,26 @@ char *smt_utf8(const char *text)
     return out;
 }
 
+char *smt_utf8_name(const char *text)
+{
+    if (smt_utf8_valid(text)) {
+        return smt_strdup(text);
+    }
+    size_t size = strlen(text);
+    char *out = size < SIZE_MAX / 2 ? smt_alloc(2 * size + 1, 1) : NULL, *end = out;
+    for (const unsigned char *c = (const unsigned char *)text; out && *c; c++) {
+        if (*c < 0x80) {
+            *end++ = (char)*c;
+        } else if (*c < 0xa0) { /* a control character */
+            *end++ = '_';
+        } else {
+            *end++ = (char)(0xc0 | *c >> 6);
+            *end++ = (char)(0x80 | (*c & 0x3f));
+        }
+    }
+    return out;
+}
+
 int smt_utf8_length(const char *text)
 {
     int count = 0;

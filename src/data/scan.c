@@ -121,22 +121,26 @@ static smt_status no_memory(scan *s)
 
 /* The class of a folder's name; a new one is added. Class
  * numbers are in order of appearance until finish() sorts. */
-static smt_status find_class(scan *s, const char *name, const char *path, int *out)
+static smt_status find_class(scan *s, const char *folder, const char *path, int *out)
 {
     smt_dataset *set = s->set;
-    *out = data_find_class(set, name, false);
-    if (*out >= 0) {
-        if (strcmp(set->classes[*out], name) != 0) {
-            smt_log(SMT_LOG_INFO, "%s: taken as class %s", path, set->classes[*out]);
-        }
-        return SMT_OK;
-    }
-    char *copy = smt_strdup(name);
-    if (!copy || !SMT_ROOM(set->classes, set->class_count, s->class_capacity)) {
-        smt_free(copy);
+    char *name = smt_utf8_name(folder); /* as models keep it */
+    if (!name) {
         return no_memory(s);
     }
-    set->classes[set->class_count] = copy;
+    *out = data_find_class(set, name, false);
+    if (*out >= 0) {
+        if (strcmp(set->classes[*out], folder) != 0) {
+            smt_log(SMT_LOG_INFO, "%s: taken as class %s", path, set->classes[*out]);
+        }
+        smt_free(name);
+        return SMT_OK;
+    }
+    if (!SMT_ROOM(set->classes, set->class_count, s->class_capacity)) {
+        smt_free(name);
+        return no_memory(s);
+    }
+    set->classes[set->class_count] = name;
     *out = set->class_count++;
     return SMT_OK;
 }

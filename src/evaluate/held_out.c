@@ -28,11 +28,10 @@ static bool same_counts(const smt_dataset *dataset, const json_t *data)
                 images[s->split == SMT_SPLIT_VAL]++;
             }
         }
-        char *name = smt_utf8(dataset->classes[c]);
-        const json_t *train = name ? json_object_get(json_object_get(data, "train"), name) : NULL;
-        const json_t *added = name ? json_object_get(json_object_get(data, "added"), name) : NULL;
-        const json_t *val = name ? json_object_get(json_object_get(data, "val"), name) : NULL;
-        smt_free(name);
+        const char *name = dataset->classes[c];
+        const json_t *train = json_object_get(json_object_get(data, "train"), name);
+        const json_t *added = json_object_get(json_object_get(data, "added"), name);
+        const json_t *val = json_object_get(json_object_get(data, "val"), name);
         if (json_integer_value(train) - json_integer_value(added) != images[0] ||
             json_integer_value(val) != images[1]) {
             return false;

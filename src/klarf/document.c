@@ -78,21 +78,7 @@ static char *copy_of(const char *text, size_t size)
 
 char *klarf_text(const char *text, size_t size)
 {
-    char *copy = copy_of(text, size);
-    if (!copy || smt_utf8_valid(copy)) {
-        return copy;
-    }
-    char *out = smt_alloc(2 * strlen(copy) + 1, 1), *end = out;
-    for (const unsigned char *c = (const unsigned char *)copy; out && *c; c++) {
-        if (*c < 0x80) {
-            *end++ = (char)*c;
-        } else if (*c < 0xa0) { /* a control character */
-            *end++ = '_';
-        } else {
-            *end++ = (char)(0xc0 | *c >> 6);
-            *end++ = (char)(0x80 | (*c & 0x3f));
-        }
-    }
+    char *copy = copy_of(text, size), *out = copy ? smt_utf8_name(copy) : NULL;
     smt_free(copy);
     return out;
 }

@@ -196,7 +196,7 @@ static smt_status number_classes(smt_train_data *d, int *class_of, smt_error *er
     for (size_t c = 0; c < classes; c++) {
         class_of[c] = -1;
         if (images[c]) {
-            d->classes[d->class_count] = smt_utf8(set->classes[c]);
+            d->classes[d->class_count] = smt_strdup(set->classes[c]);
             if (!d->classes[d->class_count]) {
                 status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", set->root);
                 goto done;

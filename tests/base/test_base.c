@@ -455,6 +455,21 @@ static void test_paths(void **state)
     smt_free(deep);
 }
 
+static void test_utf8_names(void **state)
+{
+    (void)state;
+    static const char *const names[][2] = {{"gr\xc3\xbcn", "gr\xc3\xbcn"},
+                                           {"gr\xfcn \x85", "gr\xc3\xbcn _"},
+                                           {"gr\xf6n", "gr\xc3\xb6n"},
+                                           {"a\nb", "a\nb"},
+                                           {"", ""}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *name = smt_utf8_name(names[i][0]);
+        assert_string_equal(name, names[i][1]);
+        smt_free(name);
+    }
+}
+
 static void test_utf8_columns(void **state)
 {
     (void)state;
@@ -544,6 +559,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_file_whole, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_file_errors, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_file_links, make_folder, remove_folder),
+        cmocka_unit_test(test_utf8_names),
         cmocka_unit_test(test_utf8_columns),
         cmocka_unit_test(test_shell_word),
         cmocka_unit_test_setup_teardown(test_paths, make_folder, remove_folder),

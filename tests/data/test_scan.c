@@ -135,7 +135,9 @@ static void odd_names(void **state)
 {
     (void)state;
     static const char *const classes[] = {
-        "-rf", "a b", "line\nbreak", "\xe6\xa9\x8b", "\xff\xfe", "%s%n", "C++", "C"};
+        "-rf", "a b", "line\nbreak", "\xe6\xa9\x8b", "gr\xfcn", "%s%n", "C++", "C"};
+    static const char *const named[] = {
+        "%s%n", "-rf", "C", "C++", "a b", "gr\xc3\xbcn", "line\nbreak", "\xe6\xa9\x8b"};
     char root[] = "/tmp/semtinel-scan-XXXXXX", name[256];
     made_folder(root);
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
@@ -152,6 +154,9 @@ static void odd_names(void **state)
     for (int i = 0; i < lines.count; i++) {
         assert_null(strchr(lines.text[i], '\n'));
         assert_null(strchr(lines.text[i], '\x1b'));
+    }
+    for (int i = 0; i < 8; i++) {
+        assert_string_equal(set->classes[i], named[i]);
     }
     smt_dataset_destroy(&set);
     made_remove(root);
