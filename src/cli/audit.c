@@ -132,6 +132,16 @@ done:
     return status;
 }
 
+/* As other commands do, where no text says it. */
+static void name_unreadable(const smt_audit *audit)
+{
+    for (size_t i = 0; i < audit->dataset->sample_count; i++) {
+        if (audit->content[i] == SMT_CONTENT_UNREADABLE) {
+            smt_log(SMT_LOG_WARNING, "skipped %s", audit->reasons[i]);
+        }
+    }
+}
+
 /* The text, or JSON in its place, to standard output; JSON to the file that --json names. */
 static smt_status print_audit(const smt_audit *audit, smt_error *error)
 {
@@ -148,6 +158,9 @@ static smt_status print_audit(const smt_audit *audit, smt_error *error)
         printf("%s\n", json);
     } else if (!cli_shared.quiet) {
         fputs(text, stdout);
+    }
+    if (json_to_stdout || cli_shared.quiet) {
+        name_unreadable(audit);
     }
     if (args.json && !json_to_stdout) {
         size_t size = strlen(json);

@@ -290,7 +290,7 @@ static int print_manual(void)
         ".SH EXIT STATUS\n"
         ".TP\n0\nall done\n.TP\n1\nfailure; one line on standard error says of what and why\n"
         ".TP\n2\nwrong usage\n.TP\n3\ndone, but some inputs were skipped; each is named on "
-        "standard error\n"
+        "standard error, or in the text of audit\n"
         ".TP\n129, 130, 141, 143\nstopped: the terminal closed, Ctrl\\-C, the reader of standard "
         "output left, a signal to terminate\n"
         ".SH ENVIRONMENT\n"

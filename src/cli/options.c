@@ -66,7 +66,7 @@ static int take(const cli_command *command, const cli_option *option, char *text
     }
     case CLI_UINT64: {
         unsigned long long value = strtoull(text, &end, 10);
-        if (errno || end == text || *end || text[0] == '-') {
+        if (errno || end == text || *end || strchr(text, '-')) {
             return cli_usage(
                 command, "--%s %s: not a whole number of 0 or more", option->name, text);
         }

@@ -137,6 +137,11 @@ ln -s loop.png bad/a/loop.png
 run 3 "$semtinel" audit bad
 says "broken.png"
 says "loop.png"
+for quiet in "--json -" --quiet; do # named also where the text is not printed
+    # shellcheck disable=SC2086
+    run 3 "$semtinel" audit bad $quiet
+    [ "$(grep -c "skipped bad/a/" err)" -eq 3 ] || fail "audit $quiet names other than the unreadable ones: $(cat err)"
+done
 run 3 "$semtinel" split bad bad-split
 [ "$(count bad-split/train)" -eq 1 ] || fail "unreadable images were copied"
 grep -q broken.png bad-split/split.json || fail "the manifest does not name what was skipped"

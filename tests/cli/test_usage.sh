@@ -65,6 +65,7 @@ expect 2 "train: --epsilon 0: not a number in 1e-12 .. 1" "$semtinel" train imag
 expect 2 "train: unexpected argument 'more'" "$semtinel" train images more -o run
 # shellcheck disable=SC2046
 expect 2 "evaluate: --map: given more than 64 times" "$semtinel" evaluate run images -o e $(for i in $(seq 65); do echo "--map a=b"; done)
+expect 2 "synth: --seed  -1: not a whole number" "$semtinel" synth x --seed " -1"
 expect 2 "synth: --noise nan: not a number in 0 .. 4" "$semtinel" synth x --noise nan
 [ -e x ] && fail "wrong usage makes a folder"
 # Options that would do nothing, and inputs that are missing, are told before the work.
