@@ -341,9 +341,9 @@ typedef struct smt_calibration {
  * any (smt_classifier_decide with temperature 1). Thresholds are the smallest calibrated
  * confidences that reach the target; a class that cannot reach its purity gets a threshold above 1.
  * With per_class, classes with fewer predictions than 5, or than could show the purity, share a
- * threshold, for which their predictions together have to show it (by rate: that of all classes);
- * one with a purity of its own never does. SMT_ERR_ARGUMENT: value out of range; a purity of one
- * class with SMT_REJECT_BY_RATE. */
+ * threshold, for which their predictions together reach the target (by rate, where there are none,
+ * those of all classes); one with a purity of its own never does. SMT_ERR_ARGUMENT: value out of
+ * range; a purity of one class with SMT_REJECT_BY_RATE. */
 SMT_API smt_status smt_decision_fit(const smt_evaluation *evaluation,
                                     const smt_decision_options *options,
                                     smt_decision *decision,

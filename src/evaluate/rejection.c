@@ -128,9 +128,13 @@ static smt_status solve_thresholds(const smt_evaluation *e,
     for (int c = 0; c < e->info.class_count; c++) {
         alone[c] = stands_alone(e, options, c);
     }
-    /* c = -1: the common threshold. A purity has to be shown on the predictions that it decides: on
-     * those of the classes that have no threshold of their own. */
-    bool shared = options->target != SMT_REJECT_BY_RATE;
+    size_t rest = 0;
+    for (size_t i = 0; i < e->count; i++) {
+        rest += !alone[e->top[i]];
+    }
+    /* c = -1: the common threshold, from the predictions that it decides: those of the classes that
+     * have no threshold of their own. Where there are none, a rate is that of all predictions. */
+    bool shared = rest > 0 || options->target != SMT_REJECT_BY_RATE;
     for (int c = -1; c < e->info.class_count; c++) {
         if (c >= 0 && !alone[c]) {
             continue;

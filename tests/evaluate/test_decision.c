@@ -245,6 +245,31 @@ static void test_common_threshold(void **state)
     assert_true(d.threshold[0] < 1 && d.threshold[1] > 1 && d.threshold[2] > 1);
 }
 
+/* Nor do they decide how many of the others go to review: of 40 equally sure and 4 less sure ones,
+ * a tenth may, which is four of the first but none of the four, now that each class has its tenth. */
+static void test_common_rate(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 44; i++) {
+        double sure = i < 4 ? 0.5 : i < 40 ? 0.94 : 0.4;
+        double p[CLASSES] = {(1 - sure) / 3, (1 - sure) / 3, (1 - sure) / 3, (1 - sure) / 3};
+        p[i < 40 ? 0 : 1] = sure;
+        place(i, i < 40 ? 0 : 1, p);
+    }
+    smt_evaluation e = wrap(44);
+    smt_decision_options options = {.keep_temperature = true,
+                                    .target = SMT_REJECT_BY_RATE,
+                                    .value = 0.1,
+                                    .per_class = true};
+    smt_decision d;
+    smt_calibration c;
+    assert_int_equal(smt_decision_fit(&e, &options, &d, &c, NULL), SMT_OK);
+    assert_int_equal(c.rejection.accepted, 40);
+    assert_float_equal(d.threshold[0], 0.94, 1e-6);
+    assert_float_equal(d.threshold[1], 0.4, 1e-6);
+    assert_float_equal(d.threshold[3], 0.4, 1e-6);
+}
+
 /* All predictions are of one class and confidence, `right` of them right. */
 static smt_status
 fit_equal(size_t right, size_t count, const smt_decision_options *o, bool *accepts)
@@ -579,6 +604,7 @@ int main(void)
                                        cmocka_unit_test(test_no_temperature),
                                        cmocka_unit_test(test_thresholds),
                                        cmocka_unit_test(test_common_threshold),
+                                       cmocka_unit_test(test_common_rate),
                                        cmocka_unit_test(test_shown),
                                        cmocka_unit_test(test_purity_by_class),
                                        cmocka_unit_test(test_long_target),
