@@ -246,7 +246,8 @@ static void test_common_threshold(void **state)
 }
 
 /* Nor do they decide how many of the others go to review: of 40 equally sure and 4 less sure ones,
- * a tenth may, which is four of the first but none of the four, now that each class has its tenth. */
+ * a tenth may, which is four of the first but none of the four, now that each class has its tenth.
+ */
 static void test_common_rate(void **state)
 {
     (void)state;
@@ -257,10 +258,8 @@ static void test_common_rate(void **state)
         place(i, i < 40 ? 0 : 1, p);
     }
     smt_evaluation e = wrap(44);
-    smt_decision_options options = {.keep_temperature = true,
-                                    .target = SMT_REJECT_BY_RATE,
-                                    .value = 0.1,
-                                    .per_class = true};
+    smt_decision_options options = {
+        .keep_temperature = true, .target = SMT_REJECT_BY_RATE, .value = 0.1, .per_class = true};
     smt_decision d;
     smt_calibration c;
     assert_int_equal(smt_decision_fit(&e, &options, &d, &c, NULL), SMT_OK);
