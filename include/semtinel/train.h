@@ -108,8 +108,8 @@ typedef struct smt_train_job {
     int also_count;
     const char *run;     /* folder; made if missing */
     const char *init;    /* weights to start from: a file or a run's folder; NULL: nothing */
-    bool init_optional;  /* weights that do not fit are named in a line, and training starts from
-                            nothing */
+    bool init_optional;  /* weights of another architecture are named in a line, and training starts
+                            from nothing; a file that cannot be read is an error either way */
     const char *teacher; /* a run or file of 'train' or 'ensemble' of the same size and classes,
                             whose probabilities for a training image replace its label (knowledge
                             distillation; label smoothing then is none); NULL: none */

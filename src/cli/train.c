@@ -221,10 +221,11 @@ static smt_status choose_weights(smt_train_job *job, const char *backbone, smt_e
         job->init_optional = true;
         job->init = smt_path_missing(backbone) ? NULL : backbone;
         if (!job->init && !resume) {
-            smt_log(SMT_LOG_WARNING,
-                    "%s: is missing, so training starts from random weights; SEMTINEL_MODELS names "
-                    "the folder of the shipped ones",
-                    backbone);
+            return smt_fail(error,
+                            SMT_ERR_IO,
+                            "%s: is missing; SEMTINEL_MODELS names the folder of the shipped "
+                            "weights, and --init none starts from random ones",
+                            backbone);
         }
     } else if (smt_path_missing(init)) { /* said before the images are read */
         return smt_fail(

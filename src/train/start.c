@@ -130,13 +130,10 @@ static smt_status take_weights(smt_run *run, smt_error *error)
         status = run->state->origin && run->state->seen
                      ? SMT_OK
                      : smt_fail(&inner, SMT_ERR_MEMORY, "out of memory");
-    } else if (run->job->init_optional && status != SMT_ERR_MEMORY &&
+    } else if (run->job->init_optional && readable && status != SMT_ERR_MEMORY &&
                status != SMT_ERR_INTERRUPTED) {
-        smt_run_say(run,
-                    readable ? SMT_LOG_INFO : SMT_LOG_WARNING,
-                    "weights: random; the shipped ones %s: %s",
-                    readable ? "do not fit" : "cannot be read",
-                    inner.message);
+        smt_run_say(
+            run, SMT_LOG_INFO, "weights: random; the shipped ones do not fit: %s", inner.message);
         status = SMT_OK;
     }
     if (status && error) {

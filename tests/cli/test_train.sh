@@ -110,8 +110,10 @@ expect 0 "earlier: held an earlier model, which is replaced" "$semtinel" train i
 [ "$(grep -c "training images" earlier/log.txt)" = 1 ] || fail "the log of the replaced run is still there"
 head -1 earlier/log.txt | grep -q "^images: 4 classes" || fail "log.txt begins with: $(head -1 earlier/log.txt)"
 mkdir models && cp cut.safetensors models/semtinel-backbone-025.safetensors
-expect 0 "warning: weights: random; the shipped ones cannot be read: models/semtinel-backbone-025.safetensors" \
+expect 1 "models/semtinel-backbone-025.safetensors" \
     env SEMTINEL_MODELS=models "$semtinel" train images -o damaged --width 0.25 --size 32 --batch 8 --epochs 1
+expect 1 "models/semtinel-backbone.safetensors: is missing; SEMTINEL_MODELS names" \
+    env SEMTINEL_MODELS=models "$semtinel" train images -o damaged --size 32 --batch 8 --epochs 1
 expect 1 "random weights have none" "$semtinel" train images -o run --width 0.25 --size 32 --batch 8 --epochs 1 --freeze-bn
 expect 1 "/proc/run" "$semtinel" train images -o /proc/run $small
 head -c 5000 stopped/checkpoint.safetensors >cut && mv cut stopped/checkpoint.safetensors
