@@ -33,7 +33,8 @@ static const cli_command command = {
     .max_operands = SMT_MEMBERS_MAX,
 };
 
-/* Where the ensemble goes, which is none of the members. *target: owned by the caller. */
+/* Where the ensemble goes, which is none of the members, nor are two of these one file. *target:
+ * owned by the caller. */
 static smt_status find_target(char **paths, int count, char **target, smt_error *error)
 {
     *target = smt_path_join(output, "model.safetensors");
@@ -41,6 +42,14 @@ static smt_status find_target(char **paths, int count, char **target, smt_error 
         *target ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", output);
     for (int i = 0; i < count && !status; i++) {
         status = smt_check_kept(*target, paths[i], error);
+        for (int k = 0; k < i && !status; k++) {
+            status = smt_check_kept(paths[i], paths[k], NULL)
+                         ? smt_fail(error,
+                                    SMT_ERR_ARGUMENT,
+                                    "%s: is named twice; equal networks decide as one does",
+                                    paths[i])
+                         : SMT_OK;
+        }
     }
     return status;
 }

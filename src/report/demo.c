@@ -258,6 +258,21 @@ static smt_status show(smt_demo *d, double seconds, smt_error *error)
     return status;
 }
 
+/* By the very name, as "cd+" and "cd-" tell classes apart; by the canonical one where no class has
+ * it. */
+static bool is_called(const smt_classifier_info *info, int class_index, const char *name)
+{
+    char a[SMT_CANONICAL], b[SMT_CANONICAL];
+    for (int c = 0; c < info->class_count; c++) {
+        if (strcmp(info->classes[c], name) == 0) {
+            return c == class_index;
+        }
+    }
+    smt_class_canonical(name, a);
+    smt_class_canonical(info->classes[class_index], b);
+    return strcmp(a, b) == 0;
+}
+
 smt_status smt_demo_add(smt_demo *d, const smt_demo_image *in, smt_error *error)
 {
     const smt_classifier_info *info = smt_classifier_about(d->classifier);
@@ -273,12 +288,7 @@ smt_status smt_demo_add(smt_demo *d, const smt_demo_image *in, smt_error *error)
         bool accepted =
                  smt_decision_accepts(&info->decision, best, probabilities[best], familiarity),
              right = false;
-        if (in->truth) {
-            char a[SMT_CANONICAL], b[SMT_CANONICAL];
-            smt_class_canonical(in->truth, a);
-            smt_class_canonical(info->classes[best], b);
-            right = strcmp(a, b) == 0;
-        }
+        right = in->truth && is_called(info, best, in->truth);
         d->shown++;
         d->labelled += in->truth != NULL;
         d->right += right;
