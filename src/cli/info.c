@@ -190,12 +190,15 @@ static void print_metadata(json_t *metadata)
     bool started = false;
     json_object_foreach(metadata, key, value)
     {
+        char name[256];
+        snprintf(name, sizeof name, "%s", key);
+        smt_printable(name);
         if (json_is_string(value)) {
-            printf("%-14s %s: %.100s\n", started ? "" : "metadata", key, json_string_value(value));
+            printf("%-14s %s: %.100s\n", started ? "" : "metadata", name, json_string_value(value));
         } else {
             printf("%s%s (%lld bytes)",
                    started ? ", " : "metadata       ",
-                   key,
+                   name,
                    (long long)json_integer_value(value));
         }
         started = true;
@@ -287,6 +290,28 @@ static void print_text(const json_t *root)
     }
 }
 
+/* What a file says of itself must not break a line or drive a terminal. */
+static void make_printable(json_t *value)
+{
+    const char *key;
+    json_t *part;
+    size_t i;
+    char *text = json_is_string(value) ? smt_strdup(json_string_value(value)) : NULL;
+    if (text) {
+        smt_printable(text);
+        json_string_set(value, text);
+        smt_free(text);
+    }
+    json_array_foreach(value, i, part)
+    {
+        make_printable(part);
+    }
+    json_object_foreach(value, key, part)
+    {
+        make_printable(part);
+    }
+}
+
 int cli_info(int argc, char **argv)
 {
     char **operands;
@@ -308,6 +333,7 @@ int cli_info(int argc, char **argv)
             printf("%s\n", text);
         } else if (root) {
             printf("%s", i ? "\n" : "");
+            make_printable(root);
             print_text(root);
         }
         json_decref(root);

@@ -28,7 +28,10 @@ expect 0 "labels.txt: a line end in the name of class cra.*ck is written as a sp
 cat "$work/lines/model.tflite" "$work/lines/model.onnx" | grep -a -c '^cra ck$' | grep -qx 2 || fail "a name of two lines in a model's labels"
 [ "$(grep -n '^cra ck$' "$work/lines/labels.txt" | cut -d: -f1)" = 4 ] && [ "$(wc -l <"$work/lines/labels.txt")" = 10 ] ||
     fail "not a line a class in labels.txt"
-for file in model.tflite model.onnx; do expect 0 'cra\\nck' "$semtinel" info --json "$work/lines/$file"; done
+for file in model.tflite model.onnx; do
+    expect 0 'cra\\nck' "$semtinel" info --json "$work/lines/$file"
+    expect 0 'cra[?]ck' "$semtinel" info --brief "$work/lines/$file"
+done
 
 for option in --float16 --raw-input "--size 96"; do
     expect 2 "does not apply to C source" "$semtinel" export "$here/../../fuzz/corpus/edge/small.tflite" -o "$work/c/" $option
