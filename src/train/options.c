@@ -4,6 +4,7 @@
 
 #include "base/choice.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -331,6 +332,19 @@ smt_status smt_train_check(const smt_train_options *options, smt_error *error)
     }
     if (options->arch.channels == 2) {
         return smt_fail(error, SMT_ERR_ARGUMENT, "--channels 2: the input has 1 channel or 3");
+    }
+    if (options->extra_share > 0 && lrint(options->extra_share * options->batch) < 1) {
+        return smt_fail(error,
+                        SMT_ERR_ARGUMENT,
+                        "--mix-synth %g of --batch %d is less than an image; 0: none",
+                        options->extra_share,
+                        options->batch);
+    }
+    if (options->keep == SMT_KEEP_LAST && options->patience) {
+        return smt_fail(error,
+                        SMT_ERR_ARGUMENT,
+                        "--patience waits for a better epoch, and --keep last asks for none; leave "
+                        "one of them out");
     }
     if (options->epochs && options->freeze_epochs > options->epochs) {
         return smt_fail(error,

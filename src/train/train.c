@@ -97,9 +97,10 @@ static smt_status train_all(smt_run *run, smt_error *error)
         if (status) {
             return status;
         }
-        if (o->schedule.kind == SMT_SCHEDULE_PLATEAU) {
+        if (o->schedule.kind == SMT_SCHEDULE_PLATEAU && s->epoch >= o->freeze_epochs) {
+            bool by_training = o->keep == SMT_KEEP_LAST || isnan(row.val_loss);
             smt_plateau_update(
-                &s->plateau, &o->schedule, isnan(row.val_loss) ? row.train_loss : row.val_loss);
+                &s->plateau, &o->schedule, by_training ? row.train_loss : row.val_loss);
         }
         s->history[s->epoch++] = row;
         s->early = o->patience > 0 && s->bad_epochs >= o->patience && s->epoch < o->epochs;

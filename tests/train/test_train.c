@@ -644,6 +644,34 @@ static void test_plateau_rate(void **state)
     must_train(&a, &o);
     assert_true(fabs(a.history[0].rate - 0.01) < 1e-12);
     assert_true(a.history[3].rate < 0.002);
+    /* It begins where the classifier alone has been trained. */
+    o.freeze_epochs = 3;
+    o.epochs = 6;
+    attempt b = {.run = inside("plateau-frozen")};
+    must_train(&b, &o);
+    assert_true(fabs(b.history[3].rate - 0.01) < 1e-12);
+    assert_true(b.history[5].rate < 0.002);
+}
+
+/* With the last epoch kept, validation chooses nothing: not the rate either. */
+static void test_plateau_of_training(void **state)
+{
+    (void)state;
+    smt_train_options o = one_step();
+    o.epochs = 4;
+    o.schedule.kind = SMT_SCHEDULE_PLATEAU;
+    o.schedule.plateau_patience = 0;
+    o.schedule.plateau_threshold = 0;
+    o.schedule.rate = 0.05;
+    attempt a = {.run = inside("plateau-training")};
+    must_train(&a, &o);
+    double rate = o.schedule.rate, best = INFINITY;
+    for (int e = 0; e < 4; e++) {
+        assert_true(fabs(a.history[e].rate - rate) < 1e-12);
+        bool better = a.history[e].train_loss < best;
+        rate *= better ? 1 : 0.1;
+        best = better ? a.history[e].train_loss : best;
+    }
 }
 
 /* A last batch of few images is left out. */
@@ -868,6 +896,7 @@ int main(void)
         cmocka_unit_test(test_when_averages_begin),
         cmocka_unit_test(test_targets),
         cmocka_unit_test(test_plateau_rate),
+        cmocka_unit_test(test_plateau_of_training),
         cmocka_unit_test(test_last_batch),
         cmocka_unit_test(test_resume_refuses),
         cmocka_unit_test(test_bad_data),
