@@ -111,6 +111,22 @@ static smt_status weigh_classes(smt_run *run, smt_error *error)
     return SMT_OK;
 }
 
+static smt_status make_train_loader(smt_run *run, const smt_loader_options *l, smt_error *error)
+{
+    const smt_train_data *d = run->data;
+    smt_loader_set train = {d->pixels, d->train_labels}, extra = {d->extra, d->extra_labels};
+    return smt_loader_create(
+        &train, d->extra ? &extra : NULL, l, run->job->pool, &run->train_loader, error);
+}
+
+/* It would make batch statistics noisy: its images wait for another epoch's order. */
+static bool small_last_batch(const smt_run *run)
+{
+    size_t last = smt_loader_batches(run->train_loader) - 1;
+    int images = smt_loader_count(run->train_loader, last);
+    return last && images < 8 && images * 4 < run->options->batch;
+}
+
 static smt_status make_loaders(smt_run *run, smt_error *error)
 {
     const smt_train_options *o = run->options;
@@ -127,15 +143,15 @@ static smt_status make_loaders(smt_run *run, smt_error *error)
     l.augmentation = o->augment;
     l.mean = run->model->preprocess.mean;
     l.scale = run->model->preprocess.scale;
-    /* A very small last batch would make batch statistics noisy: its images wait for another
-     * epoch's order. */
-    size_t rest = d->train_count % (size_t)o->batch;
-    l.partial = rest >= 8 || rest * 4 >= (size_t)o->batch;
-    smt_loader_set train = {d->pixels, d->train_labels}, val = {d->pixels, d->val_labels};
-    smt_loader_set extra = {d->extra, d->extra_labels};
-    smt_status status = smt_loader_create(
-        &train, d->extra ? &extra : NULL, &l, run->job->pool, &run->train_loader, error);
+    l.partial = true;
+    smt_status status = make_train_loader(run, &l, error);
+    if (!status && small_last_batch(run)) {
+        smt_loader_destroy(&run->train_loader);
+        l.partial = false;
+        status = make_train_loader(run, &l, error);
+    }
     if (!status && d->val_count) {
+        smt_loader_set val = {d->pixels, d->val_labels};
         smt_loader_options plain = smt_loader_plain(d->class_count);
         plain.batch = o->batch;
         plain.channels = o->arch.channels;

@@ -4,6 +4,7 @@
 
 #include <semtinel/split.h>
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -355,11 +356,13 @@ smt_status smt_train_data_load(const smt_train_job *job,
     if (!status) {
         status = label(d, error);
     }
-    /* Weights of the user's own keep more of what they are good at without further images. */
+    /* Weights of the user's own keep more of what they are good at without further images; a batch
+     * of one or two has no room for any. */
     bool own_weights = job->init && !job->init_optional;
+    bool usual = !own_weights && lrint(SMT_EXTRA_SHARE * options->batch) > 0;
     d->mixed = *mixed;
     if (!status && job->extra && !mixed->count &&
-        (options->extra_share > 0 || (options->extra_share < 0 && !own_weights))) {
+        (options->extra_share > 0 || (options->extra_share < 0 && usual))) {
         status = add_extra(job, options, d, error);
     }
     if (d->mixed.count) {

@@ -88,6 +88,7 @@ expect 1 "nowhere" "$semtinel" train nowhere -o run $small
 mkdir empty one && cp -r images/train/clean one/
 expect 1 "empty" "$semtinel" train empty -o run $small
 expect 1 "only class clean" "$semtinel" train one -o run $small
+expect 2 "patience waits for a better epoch" "$semtinel" train images -o run $small --patience 3 --keep last
 expect 2 "freeze-epochs" "$semtinel" train images -o run $small --epochs 2 --freeze-epochs 3
 [ -e run ] && fail "a failed start left a run behind"
 expect 1 "whole.*width 0.25" "$semtinel" train images -o run --size 32 --init whole --width 0.5
@@ -165,6 +166,19 @@ expect 0 "mixed in: 15 further" "$semtinel" train named -o mixed-named $mixed --
 mv named/train/crack named/train/hump
 expect 0 "knows 2 of 4 classes only" "$semtinel" train named -o mixed-named $mixed --epochs 1
 grep -q "mixed in:" out && fail "simulated images of half the classes were mixed in"
+expect 0 "" "$semtinel" train images -o mixed-pairs $mixed --epochs 1 --batch 2
+grep -q "mixed in:" out && fail "simulated images are said to be mixed in where a batch has no room for any"
+expect 2 "mix-synth 0.01 of --batch 8 is less than an image" "$semtinel" train images -o run $mixed --mix-synth 0.01
+# A batch of 32 holds 26 images and 6 simulated ones; of 27 images a last batch would hold one, of 33 seven and two.
+for case in "9 1 step" "11 2 steps"; do
+    rm -rf odd && mkdir -p odd/val
+    cp -r images/train/open odd/val/clean
+    for class in bridge clean crack; do
+        mkdir -p odd/train/$class
+        cp $(find images/train/$class -type f | sort | head -"${case%% *}") odd/train/$class
+    done
+    expect 0 "1 epoch of ${case#* }," "$semtinel" train odd -o odd-run $mixed --batch 32 --epochs 1 --mix-synth 0.2
+done
 expect 0 "mixed in: 10 further images, 30%" "$semtinel" train named -o mixed-named $mixed --epochs 1 --mix-synth 0.3
 mv named/train/clean named/train/haze
 mv named/train/bridge named/train/ripple
