@@ -64,6 +64,12 @@ SMT_API smt_status smt_image_decode_sem(const void *data,
                                         smt_image *out,
                                         smt_sem_metadata *metadata,
                                         smt_error *error);
+/* True if the file holds the metadata of an image beside it: Tescan's .hdr, Hitachi's and JEOL's
+ * .txt. */
+SMT_API bool smt_image_is_sidecar(const char *path);
+/* Copies such files of the image `from` for its copy `to`, whose info strip would be unknown
+ * without them. Hitachi's name the image: there, the name is changed. */
+SMT_API smt_status smt_image_copy_sidecars(const char *from, const char *to, smt_error *error);
 /* smt_image_load_sem with crop: the image that a network should see. */
 SMT_API smt_status smt_image_load(const char *path,
                                   const smt_image_limits *limits,

@@ -192,7 +192,7 @@ static smt_status scan_class(scan *s, const char *folder, const char *class_name
             ignore(s,
                    path,
                    "a folder inside a class folder; move its images up, or make it a class folder");
-        } else if (kind == ENTRY_STRAY) {
+        } else if (kind == ENTRY_STRAY && !smt_image_is_sidecar(path)) {
             ignore(s, path, "not an image file (png, jpg, tif, bmp)");
         }
         smt_free(path);

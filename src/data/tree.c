@@ -2,6 +2,7 @@
  * out at the end. */
 #include "data/tree.h"
 
+#include <semtinel/image.h>
 #include <semtinel/split.h>
 
 #include <errno.h>
@@ -121,7 +122,7 @@ smt_status tree_free_path(const tree *t,
     return *path ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", t->out);
 }
 
-smt_status tree_copy(const char *from, const char *to, bool link_it, smt_error *error)
+static smt_status copy_file(const char *from, const char *to, bool link_it, smt_error *error)
 {
     if (link_it) {
         /* Follow links: a hard link to a symbolic link would dangle elsewhere. */
@@ -165,6 +166,12 @@ smt_status tree_copy(const char *from, const char *to, bool link_it, smt_error *
         status = smt_fail(error, SMT_ERR_IO, "%s: cannot write: %s", to, strerror(errno));
     }
     return status;
+}
+
+smt_status tree_copy(const char *from, const char *to, bool link_it, smt_error *error)
+{
+    smt_status status = copy_file(from, to, link_it, error);
+    return status ? status : smt_image_copy_sidecars(from, to, error);
 }
 
 smt_status tree_commit(tree *t, smt_error *error)

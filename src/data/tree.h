@@ -26,6 +26,7 @@ smt_status tree_free_path(const tree *t,
                           const char *name,
                           char **path,
                           smt_error *error);
+/* An image, and the metadata beside it. */
 smt_status tree_copy(const char *from, const char *to, bool link_it, smt_error *error);
 /* Moves the finished entries out of the staging folder.
  * Frees either way; on failure OUT is left as it was. */

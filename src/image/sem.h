@@ -22,6 +22,13 @@ bool smt_sem_read_tags(const image_source *source, int width, int height, smt_se
 void smt_sem_read_sidecar(
     const char *text, const char *name, int width, int height, smt_sem_metadata *found);
 
+/* The file beside the image `path` in which Tescan, or else Hitachi and JEOL, keep its metadata, to
+ * be freed with smt_free; NULL: the image's name has no suffix. False: no memory. */
+bool smt_sem_sidecar_path(const char *path, bool tescan, char **out);
+/* Its text, to be freed with smt_free; NULL: there is none, or it cannot be read. False: no memory.
+ */
+bool smt_sem_load_sidecar(const char *path, char **text);
+
 /* Rows at the bottom that are an info panel (with what is below it), by their look; 0: none. */
 int smt_sem_find_panel(const smt_image *image);
 /* Rows at the bottom that look like an info strip, black or white with letters, also after lossy

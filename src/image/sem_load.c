@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#define MAX_SIDECAR_BYTES ((size_t)1 << 20)
-
 static double plausible(double metres)
 {
     return metres > 1e-13 && metres < 1e-2 ? metres : 0; /* false for NaN */
@@ -15,28 +13,14 @@ static double plausible(double metres)
 static bool
 read_sidecar(const char *path, const smt_image *image, bool tescan, smt_sem_metadata *found)
 {
-    void *text = NULL;
-    size_t size = 0;
-    const char *name = smt_path_name(path), *dot = strrchr(name, '.');
-    if (!dot || dot == name) {
-        return true;
-    }
-    int stem = (int)(dot - path);
-    char *beside = tescan ? smt_format("%.*s-%s.hdr", stem, path, dot + 1)
-                          : smt_format("%.*s.txt", stem, path);
-    if (!beside) {
-        return false;
-    }
-    smt_status status = SMT_OK;
-    if (smt_path_exists(beside)) {
-        status = smt_file_load(beside, MAX_SIDECAR_BYTES, &text, &size, NULL);
-    }
+    char *beside = NULL, *text = NULL;
+    bool good = smt_sem_sidecar_path(path, tescan, &beside) && smt_sem_load_sidecar(beside, &text);
     if (text) {
-        smt_sem_read_sidecar(text, name, image->width, image->height, found);
+        smt_sem_read_sidecar(text, smt_path_name(path), image->width, image->height, found);
     }
     smt_free(text);
     smt_free(beside);
-    return status != SMT_ERR_MEMORY;
+    return good;
 }
 
 static bool is_tiff(const image_source *source)

@@ -60,7 +60,8 @@ static smt_status save_copy(const smt_image_file *file, const char *path, smt_er
     }
     smt_file_bulk(copy);
     smt_file_write(copy, file->data, file->size);
-    return smt_file_commit(&copy, error);
+    status = smt_file_commit(&copy, error);
+    return status ? status : smt_image_copy_sidecars(file->path, path, error);
 }
 
 static void list_image(writer *w,

@@ -69,6 +69,35 @@ done
 run 0 "$semtinel" audit strips
 says '^info strips: 12 of 12 images seem to have an info strip of up to 9 rows at the bottom, such as strips/none/1.bmp; '
 
+# ---- strips that files beside the images tell of: of copies, too, also under another name
+mkdir -p beside/{train,val}/{all,none}
+for i in {1..8}; do
+    part=$([ "$i" -le 6 ] && echo train || echo val)
+    picture "beside/$part/all/$i.bmp" 8
+    printf '[SemImageFile]\r\nImageName=%s.BMP\r\nDataSize=64x56\r\n' "$i" >"beside/$part/all/$i.txt"
+    picture "beside/$part/none/$i.bmp" 8
+    printf '[MAIN]\nPixelSizeX=1e-9\nImageStripSize=8\n' >"beside/$part/none/$i-bmp.hdr"
+done
+cp beside/train/all/1.bmp beside/val/all/1.bmp # becomes 1-2.bmp, where the parts are pooled
+cp beside/train/all/1.txt beside/val/all/1.txt
+echo notes >beside/train/all/notes.txt
+cut() { # cut DATASET: no image's strip is seen any more
+    run 0 "$semtinel" audit "$1" --json cut.json
+    grep -A1 '"info_strips"' cut.json | grep -q '"images": 0,' || fail "$1: $(grep -A5 info_strips cut.json)"
+}
+cut beside
+says 'notes.txt: ignored'
+[ "$(wc -l <err)" = 1 ] || fail "files beside images are called ignored: $(cat err)"
+run 0 "$semtinel" split beside beside-split --merge --train 1 --val 0 --test 0
+grep -q '^ImageName=1-2.bmp' beside-split/train/all/1-2.txt || fail "the renamed copy's text: $(cat beside-split/train/all/1-2.txt)"
+[ "$(count beside-split/train -name '*.txt')$(count beside-split/train -name '*.hdr')" = 98 ] || fail "$(find beside-split)"
+cut beside-split
+run 0 "$semtinel" augment beside beside-more --per-class 8 --link
+[ "$(count beside-more/train)" = 28 ] || fail "$(find beside-more)"
+cut beside-more
+mkfifo beside/train/all/pipe.txt
+expect 0 'pipe.txt: ignored' timeout 60 "$semtinel" audit beside
+
 # ---- split
 run 0 "$semtinel" split src parts --seed 3
 [ "$(count parts/train parts/val parts/test)" -eq 212 ] || fail "split: $(count parts) files"

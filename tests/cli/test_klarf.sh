@@ -163,6 +163,12 @@ expect 3 '^6 of 6 defects classified$' "$semtinel" klarf turns.001 --model short
 grep -cE ' as [0-9]+, ' out | grep -qx 2 || fail "not a line for each number: $(cat out)"
 says ' 4 as [56], '; says ' 2 as [89], '
 
+# ---- what a microscope wrote beside an image goes with the copy
+mkdir -p beside && cp "${images[0]}" beside/a.png && printf '$CM_FORMAT JEOL\n$CM_FULL_SIZE 64 56\n' >beside/a.txt
+sed 's/one.TIF/a.png/; s/ 1 1\r$/ 1 1 1 0\r/; s/^  [0-9]* 0\r$/\r/' one/one.001 >beside/a.001
+expect 0 'wrote 64 images' "$semtinel" klarf beside/a.001 -o with
+cmp -s beside/a.txt with/Bridges/one_07_1_1.txt || fail "no metadata beside the copy: $(ls with/Bridges)"
+
 # ---- images that are not there: named, skipped, exit code 3; all of them: failure
 cp -r two gone
 sed -i 's/two.TIF" "TIF" 5 /nowhere.tif" "TIF" 1 /; s/two.TIF" "TIF" 6 /two.TIF" "TIF" 99 /' gone/two.001

@@ -54,6 +54,12 @@ run 0 "$semtinel" calibrate "$work/eight" "$work/data"
 for views in 2 4 8; do says "^--views $views would have  *accuracy [01].* in $views times the time"; done
 [ "$(flips eight auto)" = differ ] || fail "calibrate without --views keeps the old ones"
 
+# What a microscope wrote beside an image goes with the copy.
+printf '[MAIN]\nPixelSizeX=1e-9\nImageStripSize=8\n' >"$work/flipped/a-bmp.hdr"
+run 0 "$semtinel" label "$work/run" "$work/flipped" -o "$work/cut" --surest 1
+cmp -s "$work/flipped/a-bmp.hdr" "$work"/cut/*/a-bmp.hdr || fail "no metadata beside the copy"
+rm "$work/flipped/a-bmp.hdr"
+
 # The surest of each class; the others are listed without a copy.
 run 0 "$semtinel" label "$work/run" "$work/other" -o "$work/some" --surest 0.4
 says 'images to'
