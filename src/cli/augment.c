@@ -10,12 +10,15 @@ static const cli_command command = {
     .name = "augment",
     .arguments = "SRC OUT --per-class N",
     .summary = "Write a copy of a data set whose training part is balanced by augmented images.",
-    .details = "Only train/ grows; val/ and test/ are copied unchanged. A source without splits is "
-               "refused, because copies\n"
-               "made before splitting end up on both sides: run 'semtinel split' first. "
-               "OUT/augmented.csv names the source\n"
-               "of each new image. Training augments on the fly by itself; this is for other "
-               "tools, and for looking.",
+    .details =
+        "Only train/ grows; val/ and test/ are copied unchanged. A source without splits is "
+        "refused, because copies\n"
+        "made before splitting end up on both sides: run 'semtinel split' first. "
+        "OUT/augmented.csv names the source\n"
+        "of each new image. Training augments on the fly by itself; this is for other "
+        "tools, and for looking.\n"
+        "Besides what the options say, images are stretched, shaded and given shot noise, as "
+        "in training by default.",
     .examples = "  semtinel split wafers parts && semtinel augment parts balanced --per-class 200\n"
                 "  semtinel augment parts look --per-class 100 --rotation 5 --noise 4\n",
     .min_operands = 2,
