@@ -217,6 +217,8 @@ SMT_API bool smt_path_is_directory(const char *path);
 SMT_API char *smt_shell_word(const char *text);
 /* True if `path` is `folder` or lies below it, links followed; both must exist. */
 SMT_API bool smt_path_inside(const char *path, const char *folder);
+/* True if both name one file, or would once it is written; never for devices and pipes. */
+SMT_API bool smt_path_same(const char *path, const char *other);
 /* The path, or the nearest folder above it that exists; freed with smt_free, NULL: no memory. */
 SMT_API char *smt_path_existing(const char *path);
 SMT_API char *smt_path_join(const char *folder, const char *name); /* freed with smt_free */

@@ -109,6 +109,25 @@ bool smt_path_inside(const char *path, const char *folder)
     return inside;
 }
 
+static bool same_folder(const char *path, const char *other)
+{
+    char *a = smt_format("%.*s.", (int)(smt_path_name(path) - path), path);
+    char *b = smt_format("%.*s.", (int)(smt_path_name(other) - other), other);
+    bool same = a && b && smt_path_inside(a, b) && smt_path_inside(b, a);
+    smt_free(a);
+    smt_free(b);
+    return same;
+}
+
+bool smt_path_same(const char *path, const char *other)
+{
+    struct stat here, there;
+    if (stat(path, &here) == 0 && stat(other, &there) == 0) {
+        return S_ISREG(here.st_mode) && here.st_dev == there.st_dev && here.st_ino == there.st_ino;
+    }
+    return strcmp(smt_path_name(path), smt_path_name(other)) == 0 && same_folder(path, other);
+}
+
 smt_status smt_make_directory(const char *path, smt_error *error)
 {
     char *copy = smt_strdup(path);

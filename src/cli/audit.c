@@ -225,6 +225,10 @@ int cli_audit(int argc, char **argv)
     if (args.sheet_pairs != SHEET_PAIRS && !args.sheet) {
         return cli_usage(&command, "--sheet-pairs is of the contact sheet: give --sheet FILE too");
     }
+    if (args.json && args.sheet && smt_path_same(args.json, args.sheet)) {
+        return cli_usage(
+            &command, "--json %s: this is the contact sheet; name another file", args.json);
+    }
     smt_error error = {SMT_OK, ""};
     smt_dataset *dataset = NULL;
     smt_pool *pool = NULL;

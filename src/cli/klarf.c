@@ -3,8 +3,6 @@
 
 #include "cli/classify.h"
 
-#include <string.h>
-
 static klarf_options given;
 
 static const cli_option options[] = {
@@ -193,7 +191,7 @@ int cli_klarf(int argc, char **argv)
     if (given.model && given.keep_unclassified) {
         return cli_usage(&command, "--keep-unclassified is of class folders, without --model");
     }
-    if (given.csv && strcmp(given.csv, given.output) == 0) {
+    if (given.csv && smt_path_same(given.csv, given.output)) {
         return cli_usage(&command, "--csv %s: this is the KLARF; name another file", given.csv);
     }
     if (given.model && count > 1) {

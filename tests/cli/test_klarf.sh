@@ -204,6 +204,7 @@ expect 1 'without an image of type Patch: 65, ' "$semtinel" klarf one/one.001 -o
 expect 2 'klarf: -o OUT is missing' "$semtinel" klarf one/one.001
 expect 2 '--class, --csv, --classes and --views need --model' "$semtinel" klarf one/one.001 -o x --csv x.csv
 expect 2 '--csv same.001: this is the KLARF' "$semtinel" klarf one/one.001 --model run -o same.001 --csv same.001
+expect 2 '--csv one/../same.001: this is the KLARF' "$semtinel" klarf one/one.001 --model run -o same.001 --csv one/../same.001
 expect 1 'one/one.001: is to be read, and would be overwritten' "$semtinel" klarf one/one.001 --model run -o x --csv one/one.001
 expect 1 "column 'YREL' is not for classes" "$semtinel" klarf one/one.001 --model run -o x --column YREL; says_one_line
 expect 2 '--model takes one FILE' "$semtinel" klarf one/one.001 two/two.001 --model run -o x
