@@ -298,17 +298,84 @@ static uint32_t find_root(uint32_t *parent, uint32_t i)
     return i;
 }
 
+static void unite(uint32_t *parent, uint32_t i, uint32_t j)
+{
+    uint32_t a = find_root(parent, i), b = find_root(parent, j);
+    parent[a > b ? a : b] = a < b ? a : b;
+}
+
+/* An image's path without its suffix, and without what `augment` adds to the name of a copy. */
+typedef struct origin {
+    const char *path;
+    size_t length;
+    uint32_t sample;
+    bool copy;
+} origin;
+
+static origin origin_of(const smt_dataset *set, uint32_t sample)
+{
+    const char *path = set->samples[sample].path, *name = smt_path_name(path);
+    const char *dot = strrchr(name, '.'), *end = dot ? dot : name + strlen(name), *before;
+    do { /* copies may have been augmented, too */
+        before = end;
+        for (const char *mark = strstr(name, "-aug-"); mark && mark + 5 < before;
+             mark = strstr(mark + 1, "-aug-")) {
+            if (mark + 5 + strspn(mark + 5, "0123456789-") >= before) {
+                end = mark;
+            }
+        }
+    } while (end != before);
+    return (origin){path, (size_t)(end - path), sample, end != (dot ? dot : name + strlen(name))};
+}
+
+static int compare_origins(const void *a, const void *b)
+{
+    const origin *x = a, *y = b;
+    int order = memcmp(x->path, y->path, x->length < y->length ? x->length : y->length);
+    return order                    ? order
+           : x->length != y->length ? (x->length > y->length) - (x->length < y->length)
+           : x->copy != y->copy     ? y->copy - x->copy /* copies first */
+                                    : (x->sample > y->sample) - (x->sample < y->sample);
+}
+
+/* Copies that `augment` made may be turned too far to be near-duplicates: their names tell. */
+static smt_status unite_augmented(const smt_audit *audit, uint32_t *parent, smt_error *error)
+{
+    const smt_dataset *set = audit->dataset;
+    size_t count = 0;
+    origin *origins = smt_alloc(set->sample_count, sizeof *origins);
+    if (!origins) {
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", set->root);
+    }
+    for (uint32_t i = 0; i < set->sample_count; i++) {
+        if (audit->content[i] != SMT_CONTENT_UNREADABLE) {
+            origins[count++] = origin_of(set, i);
+        }
+    }
+    qsort(origins, count, sizeof *origins, compare_origins);
+    for (size_t first = 0, i = 1; i < count; i++) {
+        bool same = origins[i].length == origins[first].length &&
+                    memcmp(origins[i].path, origins[first].path, origins[i].length) == 0;
+        first = same ? first : i;
+        if (same && origins[first].copy) {
+            unite(parent, origins[first].sample, origins[i].sample);
+        }
+    }
+    smt_free(origins);
+    return SMT_OK;
+}
+
 /* Union by the lower index, then numbers in order of the first member. */
-static void number_groups(smt_audit *audit, size_t count)
+static smt_status number_groups(smt_audit *audit, size_t count, smt_error *error)
 {
     uint32_t *parent = audit->group;
     for (uint32_t i = 0; i < count; i++) {
         parent[i] = i;
     }
     for (size_t p = 0; p < audit->pair_count; p++) {
-        uint32_t a = find_root(parent, audit->pairs[p].a), b = find_root(parent, audit->pairs[p].b);
-        parent[a > b ? a : b] = a < b ? a : b;
+        unite(parent, audit->pairs[p].a, audit->pairs[p].b);
     }
+    smt_status status = unite_augmented(audit, parent, error);
     for (uint32_t i = 0; i < count; i++) {
         parent[i] = find_root(parent, i);
     }
@@ -317,6 +384,7 @@ static void number_groups(smt_audit *audit, size_t count)
     for (uint32_t i = 0; i < count; i++) {
         parent[i] = parent[i] == i ? (uint32_t)audit->group_count++ : parent[parent[i]];
     }
+    return status;
 }
 
 bool smt_pair_crosses_splits(const smt_audit *audit, const smt_pair *pair)
@@ -447,7 +515,9 @@ smt_status smt_audit_run(const smt_dataset *dataset,
         status = collect_pairs(&w, error);
     }
     if (status == SMT_OK) {
-        number_groups(audit, w.total);
+        status = number_groups(audit, w.total, error);
+    }
+    if (status == SMT_OK) {
         status = summarise(audit, w.more_pages, error);
     }
     if (status == SMT_OK) {

@@ -28,6 +28,8 @@ run 0 "$semtinel" audit src --quiet
 run 0 "$semtinel" audit src --threads 1 --json b.json
 cmp -s a.json b.json || fail "threads change the result"
 run 2 "$semtinel" audit src --threshold 0.2
+expect 2 '--json ./both: this is the contact sheet' "$semtinel" audit src --json ./both --sheet both
+run 0 "$semtinel" audit src --json /dev/null --sheet /dev/null
 run 2 "$semtinel" audit
 run 1 "$semtinel" audit src --json missing/folder/a.json
 says_one_line
@@ -138,6 +140,13 @@ says "--all-train"
 run 0 "$semtinel" augment src more2 --all-train --per-class 21 --size 32
 [ "$(count more2/train/crack)" -eq 21 ] || fail "all train: $(count more2/train/crack)"
 run 2 "$semtinel" augment parts x --rotation 90
+# Its copies, and copies of these, stay with their source, though turned too far to be near-duplicates.
+cp src/crack/crack_00000.png more2/train/crack/crack_00001-aug-x.png # no copy, by its name
+run 0 "$semtinel" augment more2 more3 --per-class 44 --size 32 --rotation 45
+run 0 "$semtinel" split more3 apart --merge --val 0.3 --train 0.4 --test 0.3
+find apart -name '*.png' | grep -v odd | sed -E 's|^apart/([a-z]*)/(.*)\.png$|\1 \2|; s/(-aug-[0-9]+)+$//' | sort -u | cut -d' ' -f2 | sort | uniq -d >crossing
+[ -s crossing ] && fail "augmented copies in another part: $(head -3 crossing)"
+[ "$(find apart -name '*-aug-*-aug-*' | wc -l)" -gt 20 ] || fail "no copies of copies"
 
 # ---- bad input
 mkdir -p empty one/a classless
