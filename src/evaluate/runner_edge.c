@@ -129,17 +129,39 @@ static smt_status run_edge(runner *self,
     return smt_interrupted() ? smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted") : SMT_OK;
 }
 
-/* Without metadata a quantised input still tells its range; bytes 0 .. 255 are spread over it. */
-static smt_preprocess guess_preprocess(const smt_edge_tensor *input)
+/* The tensor whose scale and zero point tell the input's range. */
+static smt_edge_tensor quantised_input(const edge_runner *r)
 {
-    smt_preprocess p = {.mean = 128, .scale = 128};
-    if (input->type != SMT_EDGE_F32 && input->scale_count == 1) {
-        int least = input->type == SMT_EDGE_S8 ? -128 : 0;
-        float low = input->scales[0] * (float)(least - input->zero_point);
-        p.scale = 1.0f / input->scales[0];
-        p.mean = -low / input->scales[0];
+    smt_edge_tensor t = r->input;
+    smt_edge_operator op;
+    if (t.type == SMT_EDGE_F32 && smt_edge_get_operator(&r->model, 0, &op) &&
+        op.code == SMT_EDGE_QUANTIZE && op.inputs[0] == r->model.inputs[0]) {
+        smt_edge_get_tensor(&r->model, op.outputs[0], &t);
     }
-    return p;
+    return t;
+}
+
+/* Without metadata: bytes 0 .. 255 are spread over a quantised input's range; that of a float
+ * network is told from its scaling, as on import. */
+static smt_status
+guess_preprocess(const edge_runner *r, size_t size, smt_preprocess *p, smt_error *error)
+{
+    smt_edge_tensor input = quantised_input(r);
+    smt_model *model = NULL;
+    smt_status status = SMT_OK;
+    *p = (smt_preprocess){.mean = 127.5f, .scale = 127.5f};
+    if (input.type != SMT_EDGE_F32 && input.scale_count == 1) {
+        int least = input.type == SMT_EDGE_S8 ? -128 : 0;
+        float low = input.scales[0] * (float)(least - input.zero_point);
+        p->scale = 1.0f / input.scales[0];
+        p->mean = -low / input.scales[0];
+    } else {
+        status = smt_tflite_read_memory(r->file, size, r->path, &model, NULL);
+        *p = model ? model->preprocess : *p;
+        smt_model_destroy(&model);
+    }
+    return status == SMT_ERR_MEMORY ? smt_fail(error, status, "%s: out of memory", r->path)
+                                    : SMT_OK;
 }
 
 static smt_status take_metadata(const edge_runner *r, runner_facts *facts, smt_error *error)
@@ -316,9 +338,11 @@ smt_status runner_open_edge(
         facts->channels = r->channels;
         facts->outputs = (int)r->output.elements;
         facts->precision = precision_of(&r->model);
-        facts->preprocess = guess_preprocess(&r->input);
         facts->probabilities = ends_with_softmax(&r->model);
         status = take_metadata(r, facts, error);
+    }
+    if (!status && facts->preprocess.scale == 0) {
+        status = guess_preprocess(r, size, &facts->preprocess, error);
     }
     if (status) {
         close_edge(&r->base);

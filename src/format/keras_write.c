@@ -153,7 +153,8 @@ static smt_status put_layers(keras_writer *w)
                                 w->path,
                                 n->name);
             }
-            if (n->op != SMT_OP_DENSE && !smt_pads_same(w->graph, n)) {
+            /* An even kernel is an odd one behind zeros, which make such padding SAME. */
+            if (n->op != SMT_OP_DENSE && (!smt_pads_same(w->graph, n) || n->kernel_h % 2 == 0)) {
                 return smt_fail(w->error,
                                 SMT_ERR_UNSUPPORTED,
                                 "%s: layer '%s' pads as PyTorch does; Keras's MobileNetV3Small "

@@ -93,6 +93,24 @@ for kind in tflite onnx pb; do
     expect 0 "x = \(p - 0\) / 1" "$semtinel" info --brief "$work/raw.$kind"
 done
 
+# Without semtinel's metadata a .tflite is fed what its scaling asks for, as on import: pixels to a file that scales them.
+guess() { "$semtinel" predict "$1" "$work/images" --classes "$(seq -s, 10)" --quiet; }
+strip() { LC_ALL=C sed 's/semtinel/somebody/g; s/"classes"/"klasses"/; s/"preprocess"/"preprozess"/' "$1" >"$2"; }
+"$semtinel" quantize "$work/run" --calibrate "$work/images" --scheme int8-float-io -o "$work/float-io.tflite" --quiet || fail "quantize"
+for file in pixels/model.tflite pixels/model-float16.tflite float-io.tflite; do
+    guess "$work/$file" >"$work/told" && strip "$work/$file" "$work/stripped.tflite" || fail "$file"
+    "$semtinel" info --brief "$work/stripped.tflite" | grep -q preprocess && fail "$file still holds its preprocessing"
+    guess "$work/stripped.tflite" >"$work/guessed" || fail "predict with $file, stripped"
+    cmp -s "$work/told" "$work/guessed" || fail "$file: without metadata it decides otherwise"
+done
+
+# Padding as PyTorch's, which a .tflite holds as SAME behind larger kernels, is none of Keras's there either.
+"$semtinel" train "$work/images" -o "$work/symmetric" --init none --mix-synth 0 --width 0.25 --size 32 --epochs 1 --padding symmetric \
+    --quiet && "$semtinel" export "$work/symmetric" -o "$work/symmetric.tflite" --quiet || fail "train"
+for from in symmetric symmetric.tflite; do
+    expect 1 "pads as PyTorch does" "$semtinel" export "$work/$from" -o "$work/symmetric.h5"
+done
+
 # Files of a network for 32 pixels, whose last trunks are single pixels like their gates: at another size, with Keras's gates, and as a .h5
 # that knows its size though it was imported.
 "$semtinel" export "$work/run" -o "$work/tiny.onnx" -o "$work/tiny.tflite" -o "$work/tiny.pb" --quiet || fail "export"
