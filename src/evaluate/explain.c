@@ -74,6 +74,15 @@ static smt_status find_last_spatial(smt_explainer *x, smt_error *error)
     return SMT_OK;
 }
 
+/* The class's output is its score before a softmax, whose gradient vanishes where it is sure. */
+static void drop_softmax(smt_graph *graph)
+{
+    int last = graph->node_count - 1;
+    if (graph->nodes[last].op == SMT_OP_SOFTMAX && graph->nodes[last].input[0] == last - 1) {
+        graph->node_count--;
+    }
+}
+
 static smt_status choose_nodes(smt_explainer *x, const char *layer, smt_error *error)
 {
     const smt_graph *graph = x->model->graph;
@@ -131,7 +140,10 @@ smt_status smt_explainer_open(
     smt_status status =
         x->path ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
     status = status ? status : smt_model_load(path, &x->model, error);
-    status = status ? status : choose_nodes(x, layer, error);
+    if (!status) {
+        drop_softmax(x->model->graph);
+        status = choose_nodes(x, layer, error);
+    }
     if (!status) {
         const smt_graph *graph = x->model->graph;
         smt_shape in = graph->nodes[0].shape;

@@ -131,6 +131,38 @@ static void test_cam(void **state)
     unlink("test_explain.safetensors");
 }
 
+/* Exported files end in a softmax: their maps are those of the checkpoint all the same. */
+static void test_exported(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {"exported.safetensors", "exported.tflite", "exported.onnx"};
+    smt_model *model = make_model();
+    smt_graph *graph = model->graph;
+    smt_param *bias = &graph->params[graph->nodes[graph->node_count - 1].param[SMT_BIAS]];
+    bias->data[1] = 40; /* a network that is sure */
+    smt_explanation e[3] = {{0}};
+    for (int i = 0; i < 3; i++) {
+        const smt_write_options how = {0};
+        smt_explainer *explainer = NULL;
+        assert_int_equal(smt_format_by_suffix(paths[i])->write(model, paths[i], &how, NULL),
+                         SMT_OK);
+        assert_int_equal(smt_explainer_open(paths[i], NULL, pool, &explainer, NULL), SMT_OK);
+        assert_int_equal(smt_explain(explainer, pixels, 1, &e[i], NULL), SMT_OK);
+        assert_true(e[i].strength > 0);
+        assert_true(fabsf(e[i].strength - e[0].strength) < 1e-3f * e[0].strength);
+        assert_int_equal(e[i].width * e[i].height, e[0].width * e[0].height);
+        for (int k = 0; k < e[0].width * e[0].height; k++) {
+            assert_true(fabsf(e[i].map[k] - e[0].map[k]) < 1e-3f);
+        }
+        smt_explainer_close(&explainer);
+        unlink(paths[i]);
+    }
+    for (int i = 0; i < 3; i++) {
+        smt_explanation_free(&e[i]);
+    }
+    smt_model_destroy(&model);
+}
+
 /* A network of another program: branches with maps of different sizes, and sums of a vector with
  * itself, over which a walk along every path would not end. */
 static void test_sums(void **state)
@@ -183,6 +215,7 @@ static void test_sums(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cam), cmocka_unit_test(test_sums)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_cam), cmocka_unit_test(test_exported), cmocka_unit_test(test_sums)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
