@@ -51,10 +51,11 @@ smt_status cli_open_classifier(
     }
     if (!status && smt_classifier_about(classifier)->decision.watches &&
         !smt_classifier_about(classifier)->remembered) {
-        smt_log(SMT_LOG_WARNING,
-                "%s: only the checkpoint remembers which images are familiar; its confidence alone "
-                "sends to review here",
-                smt_classifier_about(classifier)->path);
+        smt_log(
+            SMT_LOG_WARNING,
+            "%s: only the checkpoint that 'calibrate' wrote remembers which images are familiar; "
+            "confidence alone sends to review here",
+            smt_classifier_about(classifier)->path);
     }
     if (status) {
         smt_classifier_close(&classifier);

@@ -72,7 +72,7 @@ static const cli_option options[] = {
     {"raw-input",
      0,
      CLI_FLAG(&raw_input),
-     "inputs take pixels 0..255: float ones as float, those of int8 models as uint8"},
+     "inputs take pixels 0..255: int8 models as .tflite as uint8, all others as float"},
     {0},
 };
 

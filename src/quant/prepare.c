@@ -19,8 +19,10 @@ static smt_status check_node(const smt_node *node, smt_error *error)
     }
     switch (node->op) {
     case SMT_OP_AFFINE:
-        return refuse(
-            node, "networks with scaling inside cannot be quantised; train from them first", error);
+        return refuse(node,
+                      "networks with scaling inside cannot be quantised; give the one that was "
+                      "exported without --raw-input, or train from it first",
+                      error);
     case SMT_OP_BATCH_NORM:
         return refuse(
             node, "batch norm without a convolution before it cannot be quantised", error);
