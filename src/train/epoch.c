@@ -171,9 +171,11 @@ smt_status smt_run_validate(smt_run *run, smt_epoch *row, smt_error *error)
         smt_tally_add(&run->tally, logits, run->truth, count);
         images += (size_t)count;
     }
-    row->val_loss = loss / (double)images;
-    row->val_accuracy = smt_tally_accuracy(&run->tally);
-    row->val_macro_f1 = smt_tally_macro_f1(&run->tally);
+    /* An output that is no number is no answer, whatever class comes first in it. */
+    bool answers = isfinite(loss);
+    row->val_loss = answers ? loss / (double)images : (double)NAN;
+    row->val_accuracy = answers ? smt_tally_accuracy(&run->tally) : 0;
+    row->val_macro_f1 = answers ? smt_tally_macro_f1(&run->tally) : 0;
     return SMT_OK;
 }
 

@@ -63,7 +63,7 @@ static smt_status judge(smt_run *run, smt_epoch *row, bool *new_best, smt_error 
 static void say_epoch(smt_run *run, const smt_epoch *row, bool new_best)
 {
     char val[96] = "";
-    if (!isnan(row->val_loss)) {
+    if (!isnan(row->val_accuracy)) {
         snprintf(val,
                  sizeof val,
                  "  val loss %.4f accuracy %.4f macro F1 %.4f",
@@ -118,6 +118,17 @@ static smt_status train_all(smt_run *run, smt_error *error)
     return SMT_OK;
 }
 
+static smt_status check_kept(const smt_run *run, smt_error *error)
+{
+    return run->val_loader && !isfinite(run->state->best.val_loss)
+               ? smt_fail(error,
+                          SMT_ERR_ARGUMENT,
+                          "training diverged: the kept network's output on validation images is no "
+                          "number; use a lower --rate than %g, or --clip 1",
+                          run->options->schedule.rate)
+               : SMT_OK;
+}
+
 static void close_run(smt_run *run)
 {
     smt_exec_destroy(&run->exec);
@@ -165,19 +176,26 @@ smt_status smt_train(const smt_train_job *job,
     if (!status) {
         status = train_all(&run, &inner);
     }
+    status = status ? status : check_kept(&run, &inner);
     if (!status) {
         const smt_train_state *s = run.state;
-        smt_run_say(
-            &run,
-            SMT_LOG_INFO,
-            "%s after %d %s in %.0f s; kept: epoch %d, validation accuracy %.4f, macro F1 %.4f",
-            s->early ? "stopped early" : "done",
-            s->epoch,
-            smt_plural((size_t)s->epoch, "epoch", "epochs"),
-            smt_clock() - start,
-            s->best.epoch,
-            s->best.val_accuracy,
-            s->best.val_macro_f1);
+        char val[64] = "";
+        if (!isnan(s->best.val_accuracy)) {
+            snprintf(val,
+                     sizeof val,
+                     ", validation accuracy %.4f, macro F1 %.4f",
+                     s->best.val_accuracy,
+                     s->best.val_macro_f1);
+        }
+        smt_run_say(&run,
+                    SMT_LOG_INFO,
+                    "%s after %d %s in %.0f s; kept: epoch %d%s",
+                    s->early ? "stopped early" : "done",
+                    s->epoch,
+                    smt_plural((size_t)s->epoch, "epoch", "epochs"),
+                    smt_clock() - start,
+                    s->best.epoch,
+                    val);
         smt_run_say(
             &run, SMT_LOG_INFO, "%s %s", run.model_written ? "wrote" : "kept", run.model_path);
         *result = (smt_train_result){.best = s->best,

@@ -79,6 +79,13 @@ echo "no image" >damaged/train/clean/zz.png
 expect 3 "zz.png" "$semtinel" train damaged -o run-damaged --width 0.25 --size 32 --init none --epochs 1
 [ -s run-damaged/model.safetensors ] || fail "unreadable image: no model"
 
+# Too few images to hold any out: nothing is said of validation.
+for class in clean open; do
+    mkdir -p two/$class
+    cp "$(find images/train/$class -type f | sort | head -1)" two/$class
+done
+expect 0 "kept: epoch 2$" "$semtinel" train two -o run-two --width 0.25 --size 32 --init none --mix-synth 0 --epochs 2
+
 # Wrong usage and bad input.
 expect 2 "-o RUN" "$semtinel" train images
 expect 2 "too few arguments" "$semtinel" train -o run

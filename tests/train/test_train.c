@@ -846,6 +846,32 @@ static void test_diverges(void **state)
     assert_non_null(strstr(a.error.message, "diverged"));
 }
 
+/* With statistics that no image has, only validation has outputs that are no numbers. */
+static void test_no_answers(void **state)
+{
+    (void)state;
+    smt_train_options o = one_step();
+    attempt plain = {.run = inside("answers")};
+    must_train(&plain, &o);
+    smt_model *model = NULL;
+    const char *strange = inside("strange.safetensors");
+    assert_int_equal(smt_model_load(plain.run, &model, NULL), SMT_OK);
+    for (int i = 0; i < model->graph->node_count; i++) {
+        const smt_node *node = &model->graph->nodes[i];
+        bool norm = node->op == SMT_OP_BATCH_NORM;
+        for (int c = 0; norm && c < node->shape.c; c++) {
+            model->graph->params[node->param[SMT_MEAN]].data[c] = c % 2 ? 1e18f : -1e18f;
+        }
+    }
+    assert_int_equal(smt_model_save(model, strange, SMT_DTYPE_F32, NULL, NULL), SMT_OK);
+    smt_model_destroy(&model);
+    attempt a = {.run = inside("no-answers"), .init = strange};
+    assert_int_equal(train(&a, &o), SMT_ERR_ARGUMENT);
+    assert_non_null(strstr(a.error.message, "diverged: the kept network"));
+    assert_true(isfinite(a.history[0].train_loss));
+    assert_true(a.history[0].val_accuracy == 0 && a.history[0].val_macro_f1 == 0);
+}
+
 static void test_no_memory(void **state)
 {
     (void)state;
@@ -901,6 +927,7 @@ int main(void)
         cmocka_unit_test(test_resume_refuses),
         cmocka_unit_test(test_bad_data),
         cmocka_unit_test(test_diverges),
+        cmocka_unit_test(test_no_answers),
         cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, make_shapes, remove_shapes);
