@@ -36,7 +36,8 @@ typedef struct smt_train_options {
     int epochs; /* 0: 200 from random weights, else those of some number of steps, 20 .. 200 */
     int batch;
     smt_optimizer_options optimizer;
-    smt_schedule_options schedule; /* rate 0: by where the weights come from */
+    smt_schedule_options schedule; /* rate 0: by where the weights come from. Plateau: by the
+                                      validation loss, with SMT_KEEP_LAST by the training's */
     double range_decay;     /* pull of channels before a hard-swish towards like sizes, times the
                                learning rate, 0 .. 1000; 0: none */
     double backbone_rate;   /* factor on the learning rate of everything before the pooling */

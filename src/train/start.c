@@ -179,7 +179,7 @@ static smt_status warn_of_seen(smt_run *run, smt_error *error)
             seen,
             d->val_count,
             d->held_out
-                ? "One --seed for all runs on a data set holds out the same images"
+                ? "One --seed and --val-share for all runs on a data set hold out the same images"
                 : "Train these on the same train/ part first; 'semtinel audit' finds copies across "
                   "parts");
     }
