@@ -308,7 +308,9 @@ smt_file_load(const char *path, size_t limit, void **data, size_t *size, smt_err
         status = smt_fail(error, SMT_ERR_IO, "%s: cannot read: is a folder", path);
         goto done;
     }
-    size_t capacity = S_ISREG(info.st_mode) && info.st_size > 0 ? (size_t)info.st_size : 65536;
+    /* Of a pipe, and of what /proc shows, no size is known. */
+    size_t unknown = limit < 65536 ? limit : 65536;
+    size_t capacity = S_ISREG(info.st_mode) && info.st_size > 0 ? (size_t)info.st_size : unknown;
     if (capacity > limit) {
         status = smt_fail(
             error, SMT_ERR_LIMIT, "%s: %zu bytes; the limit is %zu", path, capacity, limit);

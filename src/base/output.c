@@ -39,11 +39,13 @@ static smt_status check_folder(const char *path, smt_error *error)
 smt_status smt_check_output(const char *path, bool folder, smt_error *error)
 {
     struct stat info;
-    if (strcmp(path, "-") == 0) {
+    if (!*path || strcmp(path, "-") == 0) {
         return smt_fail(error,
                         SMT_ERR_ARGUMENT,
-                        "-: the name of a %s is needed; ./- is one that is called so",
-                        folder ? "folder" : "file");
+                        "%s: the name of a %s is needed%s",
+                        *path ? path : "''",
+                        folder ? "folder" : "file",
+                        *path ? "; ./- is one that is called so" : "");
     }
     if (folder) {
         return check_folder(path, error);

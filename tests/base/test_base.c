@@ -270,6 +270,14 @@ static void test_file_whole(void **state)
     assert_string_equal(data, "abc42");
     smt_free(data);
     assert_int_equal(smt_file_load(path, 4, &data, &size, &error), SMT_ERR_LIMIT);
+    /* Files that do not tell their size: an empty one, and those of /proc. */
+    assert_int_equal(smt_file_load("/proc/self/status", 4, &data, &size, &error), SMT_ERR_LIMIT);
+    assert_int_equal(smt_file_load("/proc/self/comm", 64, &data, &size, &error), SMT_OK);
+    assert_in_range(size, 1, 64);
+    smt_free(data);
+    assert_int_equal(smt_file_load("/dev/null", 4, &data, &size, &error), SMT_OK);
+    assert_int_equal(size, 0);
+    smt_free(data);
 
     assert_int_equal(smt_file_create(path, &file, &error), SMT_OK);
     smt_file_write(file, "zzz", 3);
@@ -431,6 +439,8 @@ static void test_paths(void **state)
     assert_int_equal(smt_check_output("/dev/null", false, &error), SMT_OK);
     assert_int_equal(smt_check_output("-", false, &error), SMT_ERR_ARGUMENT);
     assert_int_equal(smt_check_output("-", true, &error), SMT_ERR_ARGUMENT);
+    assert_int_equal(smt_check_output("", false, &error), SMT_ERR_ARGUMENT);
+    assert_int_equal(smt_check_output("", true, &error), SMT_ERR_ARGUMENT);
     assert_string_equal(smt_plural(0, "image", "images"), "images");
     assert_string_equal(smt_plural(1, "image", "images"), "image");
     char **names = NULL;
