@@ -39,7 +39,8 @@ typedef struct smt_adaptation {
 } smt_adaptation;
 
 /* Changes the batch-norm statistics of model->graph; weights stay. SMT_ERR_UNSUPPORTED: the network
- * has no batch norm (it was folded by an export). On failure the model is as it was. */
+ * has no batch norm (it was folded by an export); SMT_ERR_ARGUMENT: no images, images of another
+ * size than the network's, an option out of range. On failure the model is as it was. */
 SMT_API smt_status smt_adapt(smt_model *model,
                              const smt_pixels *pixels,
                              const smt_adapt_options *options,

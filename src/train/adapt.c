@@ -19,6 +19,7 @@ static smt_status check(const smt_model *model,
                         const smt_adapt_options *o,
                         smt_error *error)
 {
+    const smt_shape in = model->graph->nodes[0].shape;
     const char *wrong = !(o->prior >= 0 && o->prior <= 1e6) ? "prior is not in 0 .. 1e6"
                         : !(o->most >= 0 && o->most <= 1)   ? "the largest share is not in 0 .. 1"
                         : o->batch < 2 || o->batch > 1024   ? "the batch is not in 2 .. 1024"
@@ -26,6 +27,14 @@ static smt_status check(const smt_model *model,
                                                             : NULL;
     if (wrong) {
         return smt_fail(error, SMT_ERR_ARGUMENT, "adapt: %s", wrong);
+    }
+    if (pixels->size != in.h || pixels->size != in.w) {
+        return smt_fail(error,
+                        SMT_ERR_ARGUMENT,
+                        "adapt: images of %d pixels for a network of %d x %d",
+                        pixels->size,
+                        in.h,
+                        in.w);
     }
     for (int i = 0; i < model->graph->node_count; i++) {
         if (model->graph->nodes[i].op == SMT_OP_BATCH_NORM) {

@@ -173,6 +173,10 @@ static void test_refuses(void **state)
     none.count = 0;
     assert_int_equal(smt_adapt(model, &none, &o, pool, &a, &error), SMT_ERR_ARGUMENT);
     assert_non_null(strstr(error.message, "no images"));
+    smt_pixels larger = pixels;
+    larger.size++;
+    assert_int_equal(smt_adapt(model, &larger, &o, pool, &a, &error), SMT_ERR_ARGUMENT);
+    assert_non_null(strstr(error.message, "for a network of"));
     o.prior = -1;
     assert_int_equal(smt_adapt(model, &pixels, &o, pool, &a, &error), SMT_ERR_ARGUMENT);
     o = smt_adapt_defaults();
