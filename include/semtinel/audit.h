@@ -75,7 +75,8 @@ typedef struct smt_audit {
 } smt_audit;
 
 /* Reads every image of the data set once. Unreadable ones are part of the result, not an error.
- * Equal files give equal results at any number of threads. options NULL: the defaults. */
+ * Equal files give equal results at any number of threads. options NULL: the defaults.
+ * SMT_ERR_ARGUMENT: an option out of its range. */
 SMT_API smt_status smt_audit_run(const smt_dataset *dataset,
                                  const smt_audit_options *options,
                                  smt_pool *pool,

@@ -257,7 +257,8 @@ static json_t *json_path(const smt_audit *audit, size_t sample)
     return smt_json_text(data_relative(audit->dataset, audit->dataset->samples[sample].path));
 }
 
-/* json_object_set_new and json_array_append_new take NULL values and report them as a failure. */
+/* json_object_set_new and json_array_append_new take NULL values and report them as a failure. They
+ * are called whatever failed before, as they release what they cannot keep. */
 static json_t *json_counts(const smt_audit *audit, bool *ok)
 {
     const smt_dataset *set = audit->dataset;
@@ -272,9 +273,9 @@ static json_t *json_counts(const smt_audit *audit, bool *ok)
             for (size_t i = 0; i < set->sample_count; i++) {
                 count += (int)set->samples[i].split == s && set->samples[i].class_index == c;
             }
-            *ok = *ok && !smt_json_set(classes, set->classes[c], json_integer((json_int_t)count));
+            *ok = !smt_json_set(classes, set->classes[c], json_integer((json_int_t)count)) && *ok;
         }
-        *ok = *ok && !json_object_set_new(splits, smt_split_name((smt_split)s), classes);
+        *ok = !json_object_set_new(splits, smt_split_name((smt_split)s), classes) && *ok;
     }
     return splits;
 }
@@ -285,11 +286,11 @@ static json_t *json_strips(const smt_audit *audit, bool *ok)
     json_t *entry =
         json_pack("{s:I, s:i}", "images", (json_int_t)strips->count, "rows", strips->rows);
     if (strips->count) {
-        *ok = *ok && !json_object_set_new(entry, "example", json_path(audit, strips->example));
+        *ok = !json_object_set_new(entry, "example", json_path(audit, strips->example)) && *ok;
     }
     if (strips->common) {
         char *text = smt_strips_text(audit->dataset, strips);
-        *ok = *ok && text && !json_object_set_new(entry, "warning", smt_json_text(text));
+        *ok = text && !json_object_set_new(entry, "warning", smt_json_text(text)) && *ok;
         smt_free(text);
     }
     return entry;
@@ -310,12 +311,11 @@ static json_t *json_report(const smt_audit *audit, bool *ok)
                                       json_path(audit, i),
                                       "problem",
                                       content_names[audit->content[i]]);
-            *ok = *ok && entry;
             if (audit->reasons[i]) {
                 *ok =
-                    *ok && !json_object_set_new(entry, "reason", smt_json_text(audit->reasons[i]));
+                    !json_object_set_new(entry, "reason", smt_json_text(audit->reasons[i])) && *ok;
             }
-            *ok = *ok && !json_array_append_new(content, entry);
+            *ok = !json_array_append_new(content, entry) && *ok;
         }
     }
     for (size_t p = 0; p < audit->pair_count; p++) {
@@ -333,13 +333,14 @@ static json_t *json_report(const smt_audit *audit, bool *ok)
                                   smt_pair_differs_in_class(audit, pair),
                                   "across_splits",
                                   smt_pair_crosses_splits(audit, pair));
-        *ok = *ok && entry && !json_array_append_new(pairs, entry);
+        *ok = !json_array_append_new(pairs, entry) && *ok;
     }
     for (int s = SMT_SPLIT_VAL; s <= SMT_SPLIT_TEST; s++) {
         if (sum->images[s]) {
-            *ok = *ok && !json_object_set_new(leaks,
-                                              smt_split_name((smt_split)s),
-                                              json_integer((json_int_t)sum->leaks[s]));
+            *ok = !json_object_set_new(leaks,
+                                       smt_split_name((smt_split)s),
+                                       json_integer((json_int_t)sum->leaks[s])) &&
+                  *ok;
         }
     }
     json_t *numbers =
@@ -371,13 +372,12 @@ static json_t *json_report(const smt_audit *audit, bool *ok)
                   (json_int_t)sum->conflicts_near,
                   "images_leaking_from_train",
                   leaks);
-    *ok = *ok && numbers &&
-          !json_object_set_new(root, "data_set", smt_json_text(audit->dataset->root)) &&
-          !json_object_set_new(root, "summary", numbers) &&
-          !json_object_set_new(root, "counts", json_counts(audit, ok)) &&
-          !json_object_set_new(root, "info_strips", json_strips(audit, ok)) &&
-          !json_object_set_new(root, "problems", content) &&
-          !json_object_set_new(root, "pairs", pairs);
+    *ok = !json_object_set_new(root, "data_set", smt_json_text(audit->dataset->root)) && *ok;
+    *ok = !json_object_set_new(root, "summary", numbers) && *ok;
+    *ok = !json_object_set_new(root, "counts", json_counts(audit, ok)) && *ok;
+    *ok = !json_object_set_new(root, "info_strips", json_strips(audit, ok)) && *ok;
+    *ok = !json_object_set_new(root, "problems", content) && *ok;
+    *ok = !json_object_set_new(root, "pairs", pairs) && *ok;
     return root;
 }
 

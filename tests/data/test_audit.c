@@ -518,6 +518,27 @@ static void failing_allocations(void **state)
         smt_audit_destroy(&audit);
         assert_true(n < 1000);
     }
+    /* The JSON is whole, or there is none. */
+    smt_audit *audit = NULL;
+    char *whole = NULL;
+    assert_int_equal(smt_audit_run(set, NULL, one, &audit, NULL), SMT_OK);
+    assert_int_equal(smt_audit_json(audit, &whole, NULL), SMT_OK);
+    status = SMT_ERR_MEMORY;
+    for (long n = 0; status; n++) {
+        char *text = NULL;
+        smt_alloc_fail_after(n);
+        status = smt_audit_json(audit, &text, NULL);
+        smt_alloc_fail_after(-1);
+        assert_true(n < 1000);
+        if (status) {
+            assert_int_equal(status, SMT_ERR_MEMORY);
+        } else {
+            assert_string_equal(text, whole);
+        }
+        smt_free(text);
+    }
+    smt_free(whole);
+    smt_audit_destroy(&audit);
     smt_pool_destroy(&one);
     smt_dataset_destroy(&set);
     made_remove(root);
