@@ -13,6 +13,7 @@ typedef struct sums_context {
     const bool *wanted;
     smt_file_sum *sums;
     atomic_size_t done;
+    atomic_bool no_memory;
 } sums_context;
 
 static void sum_file(void *context, int task, int worker)
@@ -21,10 +22,15 @@ static void sum_file(void *context, int task, int worker)
     sums_context *c = context;
     void *data = NULL;
     size_t size = 0;
-    if (c->wanted[task] && !smt_interrupted() &&
-        smt_file_load(c->dataset->samples[task].path, 0, &data, &size, NULL) == SMT_OK) {
+    smt_status status = SMT_ERR_INTERRUPTED;
+    if (c->wanted[task] && !smt_interrupted()) {
+        status = smt_file_load(c->dataset->samples[task].path, 0, &data, &size, NULL);
+    }
+    if (status == SMT_OK) {
         c->sums[task] = (smt_file_sum){smt_crc32(0, data, size), size, true};
         smt_free(data);
+    } else if (status == SMT_ERR_MEMORY) {
+        atomic_store(&c->no_memory, true);
     }
     smt_progress("files", atomic_fetch_add(&c->done, 1) + 1, c->dataset->sample_count);
 }
@@ -45,6 +51,10 @@ smt_status smt_dataset_sums(const smt_dataset *dataset,
     if (smt_interrupted()) {
         smt_free(sums);
         return smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted");
+    }
+    if (atomic_load(&context.no_memory)) {
+        smt_free(sums);
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", dataset->root);
     }
     *out = sums;
     return SMT_OK;

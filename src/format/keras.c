@@ -168,7 +168,7 @@ take_weight(keras_reader *k, uint64_t group, const char *layer, const char *weig
                                               d.count,
                                               error);
     if (!made) {
-        status = error->status;
+        status = SMT_ERR_MEMORY;
         goto done;
     }
     for (size_t i = 0; i < d.count; i++) {

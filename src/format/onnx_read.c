@@ -6,11 +6,13 @@
 
 #include <string.h>
 
-/* protobuf-c through smt_alloc, so that tests can let it fail. */
-static void *allocate(void *context, size_t size)
+/* protobuf-c through smt_alloc, so that tests can let it fail. *failed: protobuf-c does not tell a
+ * lack of memory from damage. */
+static void *allocate(void *failed, size_t size)
 {
-    (void)context;
-    return smt_alloc(size ? size : 1, 1);
+    void *block = smt_alloc(size ? size : 1, 1);
+    *(bool *)failed = *(bool *)failed || !block;
+    return block;
 }
 
 static void release(void *context, void *block)
@@ -200,7 +202,9 @@ Onnx__ModelProto *onnx_unpack(const char *path, const void *data, size_t size, s
     if (smt_onnx_prescan(path, data, size, error)) {
         return NULL;
     }
-    ProtobufCAllocator allocator = {.alloc = allocate, .free = release};
+    bool no_memory = false;
+    ProtobufCAllocator allocator = {
+        .alloc = allocate, .free = release, .allocator_data = &no_memory};
     smt_bytes bytes = {0};
     if (smt_onnx_without_functions(data, size, &bytes)) {
         data = bytes.data;
@@ -213,7 +217,9 @@ Onnx__ModelProto *onnx_unpack(const char *path, const void *data, size_t size, s
     }
     Onnx__ModelProto *model = onnx__model_proto__unpack(&allocator, size, data);
     smt_bytes_free(&bytes);
-    if (!model || !model->graph) {
+    if (!model && no_memory) {
+        smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
+    } else if (!model || !model->graph) {
         smt_fail(error, SMT_ERR_FORMAT, "%s: not ONNX, or damaged: no graph in it", path);
         onnx_release(&model);
     }

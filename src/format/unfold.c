@@ -534,6 +534,8 @@ static smt_status unfold(smt_model *dst,
                          smt_transfer_report *report,
                          smt_error *error)
 {
+    smt_error own = {0};
+    error = error ? error : &own;
     unfolding u = {.report = {.difference = -1}};
     smt_graph *folded = NULL, *gated = NULL;
     smt_shape size = dst->graph->nodes[0].shape;

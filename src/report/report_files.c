@@ -19,22 +19,28 @@ static bool same_classes(const smt_classifier_info *a, const smt_classifier_info
     return a->class_count == b->class_count && a->input_size == b->input_size;
 }
 
-/* False: a file that is no classifier of these images. */
-static bool measure(const char *path, const smt_evaluation *e, smt_pool *pool, smt_report_file *row)
+/* row->images stays 0 where the file is no classifier of these images. */
+static smt_status
+measure(const char *path, const smt_evaluation *e, smt_pool *pool, smt_report_file *row)
 {
     smt_classifier *classifier = NULL;
-    if (smt_classifier_open(path, pool, &classifier, NULL)) {
-        return false;
+    smt_status status = smt_classifier_open(path, pool, &classifier, NULL);
+    if (status) {
+        return status;
     }
     const smt_classifier_info *info = smt_classifier_about(classifier);
     size_t n = e->count < IMAGES ? e->count : IMAGES, same = 0, right = 0;
     float *probabilities = smt_alloc(n * (size_t)info->class_count, sizeof *probabilities);
-    bool good = probabilities && n && same_classes(info, &e->info);
+    bool good = n && same_classes(info, &e->info);
     /* As the model that they are compared with. */
     smt_classifier_set_views(classifier, e->info.decision.views);
     double start = smt_clock();
-    good =
-        good && smt_classifier_run(classifier, e->pixels->data, n, probabilities, NULL) == SMT_OK;
+    if (good) {
+        status = probabilities
+                     ? smt_classifier_run(classifier, e->pixels->data, n, probabilities, NULL)
+                     : SMT_ERR_MEMORY;
+        good = !status;
+    }
     double took = smt_clock() - start;
     for (size_t i = 0; good && i < n; i++) {
         int best = smt_argmax(probabilities + i * (size_t)info->class_count, info->class_count);
@@ -52,7 +58,7 @@ static bool measure(const char *path, const smt_evaluation *e, smt_pool *pool, s
     }
     smt_free(probabilities);
     smt_classifier_close(&classifier);
-    return good;
+    return status;
 }
 
 smt_status smt_report_measure_files(const char *folder,
@@ -69,22 +75,31 @@ smt_status smt_report_measure_files(const char *folder,
         return status;
     }
     smt_report_file *list = smt_alloc(name_count + 1, sizeof *list);
-    for (size_t i = 0; list && i < name_count; i++) {
+    status = list ? SMT_OK : SMT_ERR_MEMORY;
+    for (size_t i = 0; !status && i < name_count; i++) {
         const smt_model_format *format = smt_format_by_suffix(names[i]);
         /* checkpoint.safetensors holds a training's state, not a result. */
         if (!format || !format->read || strcmp(names[i], "checkpoint.safetensors") == 0) {
             continue;
         }
         char *path = smt_path_join(folder, names[i]);
-        if (path && measure(path, evaluation, pool, &list[used])) {
+        smt_status one = path ? measure(path, evaluation, pool, &list[used]) : SMT_ERR_MEMORY;
+        if (list[used].images) {
             snprintf(list[used].name, sizeof list[used].name, "%s", names[i]);
             used++;
         }
+        /* Other files may be damaged, or no classifiers. */
+        status = one == SMT_ERR_MEMORY || one == SMT_ERR_INTERRUPTED ? one : SMT_OK;
         smt_free(path);
     }
     smt_list_free(&names, name_count);
-    if (!list) {
-        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", folder);
+    if (status) {
+        smt_free(list);
+        return smt_fail(error,
+                        status,
+                        "%s: %s",
+                        folder,
+                        status == SMT_ERR_MEMORY ? "out of memory" : "interrupted");
     }
     *rows = list;
     *count = used;

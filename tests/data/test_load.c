@@ -82,10 +82,13 @@ static void sums_tell_how_far_they_are(void **state)
     smt_progress_set(count_progress, &steps);
     assert_int_equal(smt_dataset_sums(&dataset, wanted, pool, &sums, NULL), SMT_OK);
     smt_progress_set(NULL, NULL);
-    smt_pool_destroy(&pool);
     assert_int_equal(steps, 1 + SAMPLES);
     assert_true(sums[1].read && !sums[2].read);
     smt_free(sums);
+    smt_alloc_fail_after(1); /* a file that memory is short for is not unreadable */
+    assert_int_equal(smt_dataset_sums(&dataset, wanted, pool, &sums, NULL), SMT_ERR_MEMORY);
+    smt_alloc_fail_after(-1);
+    smt_pool_destroy(&pool);
 }
 
 static void loads_in_order_and_names_the_unreadable(void **state)

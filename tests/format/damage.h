@@ -90,6 +90,11 @@ damage_memory(damage_action action, void *context, const char *written, long den
         if (status && status != SMT_ERR_MEMORY) {
             fail_msg("without memory: '%s'", error.message);
         }
+        if (status) { /* the error may be NULL */
+            smt_alloc_fail_after(n);
+            assert_int_equal(action(context, NULL), SMT_ERR_MEMORY);
+            smt_alloc_fail_after(-1);
+        }
         assert_true(!written || smt_path_exists(written) == !status);
     }
     assert_int_equal(status, SMT_OK);

@@ -203,6 +203,7 @@ static void test_failing_allocations(void **state)
             assert_true(n > 100);
             return;
         }
+        assert_int_equal(status, SMT_ERR_MEMORY);
     }
     fail_msg("the reader never finished");
 }
