@@ -255,6 +255,7 @@ smt_status smt_model_from_tensors(const smt_tensor_file *file,
     smt_mobilenet_options members[SMT_MEMBERS_MAX];
     smt_preprocess preprocess;
     smt_graph *graph = NULL;
+    smt_model *model = NULL;
     const char **classes = NULL;
     int class_count = 0, member_count = 0;
     json_t *arch_json = NULL, *preprocess_json = NULL, *class_json = NULL;
@@ -275,23 +276,23 @@ smt_status smt_model_from_tensors(const smt_tensor_file *file,
         goto done;
     }
     smt_error detail = {SMT_OK, ""};
-    *out = NULL;
-    status = smt_model_create(graph, members, classes, class_count, out, &detail);
+    status = smt_model_create(graph, members, classes, class_count, &model, &detail);
     graph = NULL;
     if (!status && member_count > 1) {
-        status = smt_model_set_members(*out, members, member_count, &detail);
+        status = smt_model_set_members(model, members, member_count, &detail);
     }
     if (status) {
-        smt_model_destroy(out);
+        smt_model_destroy(&model);
         status = blame_file(path, status, &detail, error);
         smt_free(provenance);
         goto done;
     }
-    (*out)->preprocess = preprocess;
+    model->preprocess = preprocess;
     if (provenance) {
-        smt_free((*out)->provenance);
-        (*out)->provenance = provenance;
+        smt_free(model->provenance);
+        model->provenance = provenance;
     }
+    *out = model;
 done:
     smt_free(classes);
     json_decref(arch_json);

@@ -246,7 +246,11 @@ smt_status smt_klarf_check_column(const smt_klarf *k, const char *column, smt_er
         return SMT_OK;
     }
     smt_guess guess = {0};
+    bool elsewhere = false; /* only some lists have it */
     for (size_t i = 0; i < k->spec_count; i++) {
+        elsewhere = elsewhere || klarf_find_column(&k->specs[i], column) >= 0;
+    }
+    for (size_t i = 0; i < k->spec_count && !elsewhere; i++) {
         for (int c = 0; c < k->specs[i].count; c++) {
             smt_nearest(&guess, column, k->specs[i].columns[c].name);
         }

@@ -403,10 +403,15 @@ smt_status smt_klarf_rewrite(const smt_klarf *k,
     for (size_t i = 0; i < k->lookup_count && !status; i++) {
         status = edit_lookup(&w, i);
     }
-    status = status ? status : apply(&w, text, size);
-    if (!status && (status = check_result(k, *text, *size, error))) {
-        smt_free(*text);
-        *text = NULL;
+    char *made = NULL;
+    size_t made_size = 0;
+    status = status ? status : apply(&w, &made, &made_size);
+    status = status ? status : check_result(k, made, made_size, error);
+    if (status) {
+        smt_free(made);
+    } else {
+        *text = made;
+        *size = made_size;
     }
     for (size_t i = 0; i < w.edit_count; i++) {
         smt_free(w.edits[i].text);

@@ -184,7 +184,7 @@ static smt_status save_text(const measured *rows,
     }
     smt_status status = complete ? smt_file_save(path, text, size, error)
                                  : smt_fail(error, SMT_ERR_MEMORY, "out of memory for a table");
-    if (status == SMT_OK && table) {
+    if (status == SMT_OK) {
         *table = smt_strdup(text);
         status = *table ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "out of memory for a table");
     }
@@ -362,19 +362,27 @@ smt_status smt_precision_compare(const smt_precision_file *files,
                         SMT_PRECISION_MAX);
     }
     smt_status status = SMT_OK;
+    char *text = NULL;
     for (int i = 0; i < count && status == SMT_OK; i++) {
         rows[i].file = files[i];
         status = measure(&rows[i], dataset, images, options, pool, &rows[0], error);
     }
     if (status == SMT_OK) {
-        *skipped += rows[0].evaluation->skipped;
         char *path = smt_path_join(folder, "precision.txt");
-        status = path ? save_text(rows, count, images ? images->count : 0, path, table, error)
+        status = path ? save_text(rows, count, images ? images->count : 0, path, &text, error)
                       : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
         smt_free(path);
     }
     status = status ? status : save(rows, count, folder, "precision.json", save_json, error);
     status = status ? status : save(rows, count, folder, "precision.png", save_picture, error);
+    if (!status) {
+        *skipped += rows[0].evaluation->skipped;
+    }
+    if (!status && table) {
+        *table = text;
+        text = NULL;
+    }
+    smt_free(text);
     for (int i = 0; i < count; i++) {
         smt_free(rows[i].predicted);
         smt_evaluation_destroy(&rows[i].evaluation);
