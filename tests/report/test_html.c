@@ -2,12 +2,14 @@
  * names stay text, and its data hold every image. */
 #include "report/html.h"
 
+#include <semtinel/format.h>
 #include <semtinel/report.h>
 
 #include <jansson.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -269,6 +271,50 @@ static void test_failures(void **state)
     teardown();
 }
 
+/* A model that memory is short for is not left out without a word. */
+static void test_measured_files(void **state)
+{
+    (void)state;
+    setup();
+    char folder[] = "/tmp/semtinel-report-XXXXXX";
+    smt_mobilenet_options options = smt_mobilenet_defaults();
+    smt_graph *graph = NULL;
+    smt_model *model = NULL;
+    smt_pool *pool = NULL;
+    smt_report_file *rows = NULL;
+    size_t count = 0;
+    smt_status status = SMT_ERR_MEMORY;
+    options.width = 0.25f;
+    options.input_size = SIDE;
+    options.classes = 3;
+    assert_non_null(mkdtemp(folder));
+    char *path = smt_path_join(folder, "model.safetensors");
+    assert_int_equal(smt_pool_create(1, &pool, NULL), SMT_OK);
+    assert_int_equal(smt_mobilenetv3_small(&options, 1, &graph, NULL), SMT_OK);
+    assert_int_equal(smt_model_create(graph, &options, names, 3, &model, NULL), SMT_OK);
+    assert_int_equal(smt_model_save(model, path, SMT_DTYPE_F32, NULL, NULL), SMT_OK);
+    for (long n = 0; status; n += 7) {
+        assert_true(n < 100000);
+        smt_alloc_fail_after(n);
+        status = smt_report_measure_files(folder, &f.evaluation, pool, &rows, &count, NULL);
+        smt_alloc_fail_after(-1);
+        assert_int_equal(status, rows ? SMT_OK : SMT_ERR_MEMORY);
+    }
+    assert_int_equal(count, 1);
+    assert_int_equal(rows[0].images, IMAGES);
+    smt_free(rows);
+    smt_interrupt();
+    assert_int_equal(smt_report_measure_files(folder, &f.evaluation, pool, &rows, &count, NULL),
+                     SMT_ERR_INTERRUPTED);
+    smt_interrupt_clear();
+    unlink(path);
+    rmdir(folder);
+    smt_free(path);
+    smt_model_destroy(&model);
+    smt_pool_destroy(&pool);
+    teardown();
+}
+
 static void test_confusion_plot(void **state)
 {
     (void)state;
@@ -360,6 +406,7 @@ int main(void)
                                        cmocka_unit_test(test_page),
                                        cmocka_unit_test(test_trained),
                                        cmocka_unit_test(test_failures),
+                                       cmocka_unit_test(test_measured_files),
                                        cmocka_unit_test(test_confusion_plot),
                                        cmocka_unit_test(test_many_classes),
                                        cmocka_unit_test(test_history_file)};
