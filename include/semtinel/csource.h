@@ -26,10 +26,10 @@ typedef struct smt_csource_decision {
  * the reference or the Cortex-M kernels alike; NAME_check.c holds the CRC-32 of every operator's
  * output for a fixed input, so that a board can prove itself. NAME_decide.c decides as `decision`
  * says, and NAME_example.c calls it. Both are left out, and removed if there, where `decision` is
- * NULL (`undecided` then says why, in words that may follow a colon), where the output is no int8
- * softmax or where the input's bytes are not p - 128; README.md and a warning in the log give the
- * reason. SMT_ERR_UNSUPPORTED: not an int8 network, or an operator that has no exported form (PAD,
- * CONCATENATION, uint8 ends); the message names it. */
+ * NULL (`undecided`, if given, says why, in words that may follow a colon), where the output is
+ * no int8 softmax or where the input's bytes are not p - 128; README.md and a warning in the log
+ * give the reason. SMT_ERR_UNSUPPORTED: not an int8 network, or an operator that has no exported
+ * form (PAD, CONCATENATION, uint8 ends); the message names it. */
 SMT_API smt_status smt_csource_export(const char *tflite,
                                       const char *folder,
                                       const smt_csource_decision *decision,

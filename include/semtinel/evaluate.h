@@ -194,7 +194,8 @@ SMT_API smt_status smt_classifier_features(smt_classifier *classifier,
                                            int *width,
                                            smt_error *error);
 /* From now on familiarity is measured against these (copied; at most SMT_REMEMBERED of them, evenly
- * picked). width: that of smt_classifier_features; layout.pooled alone: by the cosine alone. */
+ * picked). width: that of smt_classifier_features; layout.pooled alone: by the cosine alone.
+ * SMT_ERR_ARGUMENT: count is 0. */
 #define SMT_REMEMBERED 512
 SMT_API smt_status smt_classifier_remember(
     smt_classifier *classifier, const float *features, size_t count, int width, smt_error *error);
@@ -342,8 +343,9 @@ typedef struct smt_calibration {
  * confidences that reach the target; a class that cannot reach its purity gets a threshold above 1.
  * With per_class, classes with fewer predictions than 5, or than could show the purity, share a
  * threshold, for which their predictions together reach the target (by rate, where there are none,
- * those of all classes); one with a purity of its own never does. SMT_ERR_ARGUMENT: value out of
- * range; a purity of one class with SMT_REJECT_BY_RATE. */
+ * those of all classes); one with a purity of its own never does. SMT_ERR_ARGUMENT: value, sure,
+ * unfamiliar or a class's purity out of range; a purity of one class with SMT_REJECT_BY_RATE;
+ * SMT_ERR_UNSUPPORTED: unfamiliar, where familiarity is not known. */
 SMT_API smt_status smt_decision_fit(const smt_evaluation *evaluation,
                                     const smt_decision_options *options,
                                     smt_decision *decision,
@@ -365,7 +367,8 @@ SMT_API void smt_rejection_text(const smt_rejection *rejection, char text[SMT_RE
  * under the ROC curve. NaN when one is empty or a value is no number; SMT_ERR_MEMORY cannot be told
  * apart from that. */
 SMT_API double smt_auroc(const float *high, size_t high_count, const float *low, size_t low_count);
-/* Expected calibration error that the evaluation would have without its temperature. */
+/* Expected calibration error that the evaluation would have without its temperature; NaN: no
+ * memory. */
 SMT_API double smt_uncalibrated_error(const smt_evaluation *evaluation);
 
 typedef struct smt_coverage_point {
@@ -373,7 +376,7 @@ typedef struct smt_coverage_point {
 } smt_coverage_point;
 /* Accuracy of the most confident images against their share: evaluation->count points, from the
  * most confident one to all; `points` holds so many. Returns the area under risk against coverage
- * (Geifman and El-Yaniv 2017): the mean error. */
+ * (Geifman and El-Yaniv 2017): the mean error; -1: no memory. */
 SMT_API double smt_coverage_curve(const smt_evaluation *evaluation, smt_coverage_point *points);
 
 /* The provenance with the decision in it, as JSON text; freed with smt_free. `calibration` and

@@ -218,9 +218,11 @@ smt_status smt_classifier_remember(
     smt_classifier *classifier, const float *features, size_t count, int width, smt_error *error)
 {
     size_t kept = count < SMT_REMEMBERED ? count : SMT_REMEMBERED, values = (size_t)width;
+    if (!kept) {
+        return smt_fail(error, SMT_ERR_ARGUMENT, "%s: no features to remember", classifier->path);
+    }
     float *rows = smt_alloc(kept, values * sizeof *rows);
-    if (!rows || !kept) {
-        smt_free(rows);
+    if (!rows) {
         return smt_fail(
             error, SMT_ERR_MEMORY, "%s: out of memory for %zu features", classifier->path, kept);
     }

@@ -175,7 +175,9 @@ smt_status smt_csource_export(const char *tflite,
     csource_writer w = {.tflite = tflite,
                         .folder = folder,
                         .decision = decision,
-                        .undecided = decision ? NULL : undecided};
+                        .undecided = decision    ? NULL
+                                     : undecided ? undecided
+                                                 : "none was given"};
     choose_name(&w);
     smt_status status = open_network(&w, error);
     if (!status)

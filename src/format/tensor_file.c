@@ -97,9 +97,12 @@ smt_status smt_tensor_file_add(smt_tensor_file *file,
                                smt_error *error)
 {
     size_t count = 1;
-    if (!*name || strcmp(name, "__metadata__") == 0 || smt_tensor_file_find(file, name)) {
-        return smt_fail(
-            error, SMT_ERR_ARGUMENT, "tensor '%s': the name is empty, reserved or taken", name);
+    if (!*name || !smt_utf8_valid(name) || strcmp(name, "__metadata__") == 0 ||
+        smt_tensor_file_find(file, name)) {
+        return smt_fail(error,
+                        SMT_ERR_ARGUMENT,
+                        "tensor '%s': the name is empty, reserved, taken or not UTF-8",
+                        name);
     }
     if (file->count >= SMT_TENSOR_MAX) {
         return smt_fail(

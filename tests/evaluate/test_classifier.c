@@ -244,6 +244,8 @@ static void test_familiarity(void **state)
     for (int i = 0; i < IMAGES; i++) {
         memcpy(alone + i * pooled, features + i * width, (size_t)pooled * sizeof *alone);
     }
+    assert_int_equal(smt_classifier_remember(classifier, alone, 0, pooled, &error),
+                     SMT_ERR_ARGUMENT);
     assert_int_equal(smt_classifier_remember(classifier, alone, 20, pooled, &error), SMT_OK);
     assert_int_equal(
         smt_classifier_run_scored(classifier, pixels, IMAGES, probabilities, familiarity, &error),

@@ -187,7 +187,8 @@ static void test_one_name_twice(void **state)
     at[11] = '0';
     assert_int_not_equal(smt_pth_parse("a.pth", copy, file_size, &tensors, &error), SMT_OK);
     assert_string_equal(
-        error.message, "a.pth: tensor 'features.0.0.weight': the name is empty, reserved or taken");
+        error.message,
+        "a.pth: tensor 'features.0.0.weight': the name is empty, reserved, taken or not UTF-8");
     smt_free(copy);
 }
 

@@ -4,6 +4,9 @@
 #include "format/tflite_write.h"
 #include "quant/quantizer.h"
 
+#include <semtinel/csource.h>
+#include <semtinel/format.h>
+
 #include <edge.h>
 
 #include <math.h>
@@ -11,6 +14,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -614,6 +618,38 @@ static void test_refusals(void **state)
     }
 }
 
+/* Nobody need say why there is no decision. */
+static void test_csource_without_reason(void **state)
+{
+    (void)state;
+    smt_error error = {0};
+    smt_quantizer *q = NULL;
+    smt_graph *graph = NULL;
+    smt_write_options plain = {0};
+    smt_quant_options options = smt_quant_defaults();
+    char folder[] = "/tmp/semtinel-csource-XXXXXX", **names = NULL;
+    size_t count = 0;
+    options.pool = pool;
+    assert_int_equal(smt_quantizer_create(model, images, 8, &options, &q, &error), SMT_OK);
+    assert_int_equal(smt_quantizer_export(q, &graph, &error), SMT_OK);
+    assert_non_null(mkdtemp(folder));
+    char *file = smt_path_join(folder, "net.tflite");
+    assert_int_equal(smt_quantized_save(graph, model, file, &plain, false, &error), SMT_OK);
+    assert_int_equal(smt_csource_export(file, folder, NULL, NULL, &error), SMT_OK);
+    smt_free(file);
+    assert_int_equal(smt_list_directory(folder, &names, &count, &error), SMT_OK);
+    assert_int_equal(count, 5); /* the file, .h, .c, _check.c, README.md */
+    for (size_t i = 0; i < count; i++) {
+        char *path = smt_path_join(folder, names[i]);
+        unlink(path);
+        smt_free(path);
+    }
+    rmdir(folder);
+    smt_list_free(&names, count);
+    smt_graph_destroy(&graph);
+    smt_quantizer_destroy(&q);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -632,6 +668,7 @@ int main(void)
         cmocka_unit_test(test_training_keeps_best),
         cmocka_unit_test(test_sensitivity),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_csource_without_reason),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
