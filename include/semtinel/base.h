@@ -2,7 +2,9 @@
  *
  * Fallible functions return smt_status and leave their out-parameters untouched on failure. Detail
  * goes into an optional smt_error. The library never prints (it calls the log callback) and never
- * exits. All functions are thread-safe unless their comment says otherwise.
+ * exits. All functions are thread-safe, as long as no two threads use one object that changes (a
+ * pool at work does), unless their comment says otherwise. Numbers in files are read and written by
+ * the locale of the program: its LC_NUMERIC must be "C", as it is at the start.
  *
  * Beside the errors that a comment names, any fallible function may give SMT_ERR_MEMORY, one that
  * is handed a path SMT_ERR_IO, and one that takes long SMT_ERR_INTERRUPTED. What a function creates
@@ -144,7 +146,7 @@ SMT_API smt_status smt_pool_create(int threads, smt_pool **out, smt_error *error
 SMT_API int smt_pool_threads(const smt_pool *pool);
 /* Runs function(context, i, worker) for i in [0, tasks), worker in [0, threads), and returns when
  * all are done. Which worker takes which task is not fixed: results must depend on the task number
- * alone. Not reentrant. */
+ * alone. One run at a time: not inside a task of the pool, nor from two threads. */
 SMT_API void smt_pool_run(smt_pool *pool, int tasks, smt_task function, void *context);
 SMT_API void smt_pool_destroy(smt_pool **pool);
 
@@ -157,6 +159,7 @@ SMT_API void smt_interrupt_clear(void);
 
 /* Called by long operations: `done` of `total` units (images, files); `label` says of what. */
 typedef void (*smt_progress_function)(void *context, const char *label, size_t done, size_t total);
+/* As smt_log_set. */
 SMT_API void smt_progress_set(smt_progress_function function, void *context);
 SMT_API void smt_progress(const char *label, size_t done, size_t total);
 

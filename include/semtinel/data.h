@@ -65,8 +65,9 @@ typedef struct smt_pixels {
                             known */
 } smt_pixels;
 
-/* Loads the samples for which wanted[i] (NULL: all), in order, on the pool. An unreadable image is
- * logged, counted and skipped. Equal files give equal bytes at any number of threads. */
+/* Loads the samples for which wanted[i] (NULL: all), in order, on the pool (NULL: one thread). An
+ * unreadable image is logged, counted and skipped. Equal files give equal bytes at any number of
+ * threads. SMT_ERR_ARGUMENT: size is not in 1 .. 4096; SMT_ERR_FORMAT: no image can be read. */
 SMT_API smt_status smt_pixels_load(const smt_dataset *dataset,
                                    const bool *wanted,
                                    int size,

@@ -58,7 +58,7 @@ typedef struct smt_step {
  * when the batch is out of range or the exec is not for training. */
 SMT_API const float *
 smt_exec_forward(smt_exec *exec, const float *input, int batch, const smt_step *step);
-/* After forward: gradient of the logits, batch x channels;
+/* Once after each forward, whose values it overwrites: gradient of the logits, batch x channels;
  * fills the gradients of all trainable params. */
 SMT_API void smt_exec_backward(smt_exec *exec, const float *logits_gradient);
 /* Gradient of params[param], same layout as its data; owned by exec; NULL if not trainable or

@@ -82,7 +82,8 @@ typedef struct smt_augment_set_result {
 /* Writes a copy of the audited data set with a balanced, augmented training part:
  * OUT/train/CLASS/NAME and NAME-aug-1.png, ...; val and test are copied unchanged.
  * OUT/augmented.csv names the source of each new image. A source without splits is refused unless
- * all_train. OUT as for smt_split_write. */
+ * all_train. OUT as for smt_split_write. SMT_ERR_ARGUMENT: per_class is not in 0 .. 1000000, or
+ * size neither 0 nor in 16 .. 2048. */
 SMT_API smt_status smt_augment_set(const smt_audit *audit,
                                    const smt_augment_set_options *options,
                                    smt_pool *pool,
