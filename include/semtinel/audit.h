@@ -69,8 +69,8 @@ typedef struct smt_audit {
     smt_audit_summary summary;
     size_t pair_count;
     smt_pair *pairs; /* exact ones first, then by falling similarity */
-    uint32_t *group; /* sample_count: images linked by pairs share a number; numbers rise with the
-                        first member */
+    uint32_t *group; /* sample_count: images linked by pairs share a number, and so do an image and
+                        its copies by `augment`; numbers rise with the first member */
     size_t group_count;
 } smt_audit;
 

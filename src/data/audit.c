@@ -304,64 +304,67 @@ static void unite(uint32_t *parent, uint32_t i, uint32_t j)
     parent[a > b ? a : b] = a < b ? a : b;
 }
 
-/* An image's path without its suffix, and without what `augment` adds to the name of a copy. */
-typedef struct origin {
+/* An image's path without its suffix. */
+typedef struct stem {
     const char *path;
     size_t length;
     uint32_t sample;
-    bool copy;
-} origin;
+} stem;
 
-static origin origin_of(const smt_dataset *set, uint32_t sample)
+static stem stem_of(const smt_dataset *set, uint32_t sample)
 {
-    const char *path = set->samples[sample].path, *name = smt_path_name(path);
-    const char *dot = strrchr(name, '.'), *end = dot ? dot : name + strlen(name), *before;
-    do { /* copies may have been augmented, too */
-        before = end;
-        for (const char *mark = strstr(name, "-aug-"); mark && mark + 5 < before;
-             mark = strstr(mark + 1, "-aug-")) {
-            if (mark + 5 + strspn(mark + 5, "0123456789-") >= before) {
-                end = mark;
-            }
-        }
-    } while (end != before);
-    return (origin){path, (size_t)(end - path), sample, end != (dot ? dot : name + strlen(name))};
+    const char *path = set->samples[sample].path, *dot = strrchr(smt_path_name(path), '.');
+    return (stem){path, dot ? (size_t)(dot - path) : strlen(path), sample};
 }
 
-static int compare_origins(const void *a, const void *b)
+/* That of the image whose copy this is, if `augment` named it; length 0: it did not. */
+static stem source_of(const stem *copy)
 {
-    const origin *x = a, *y = b;
+    static const char mark[] = "-aug";
+    size_t end = copy->length, size = strlen(mark);
+    while (end && strchr("0123456789-", copy->path[end - 1])) {
+        end--;
+    }
+    bool named = end >= size && memcmp(copy->path + end - size, mark, size) == 0 &&
+                 copy->length - end > 1 && copy->path[end] == '-';
+    return (stem){copy->path, named ? end - size : 0, copy->sample};
+}
+
+static int compare_stems(const void *a, const void *b)
+{
+    const stem *x = a, *y = b;
     int order = memcmp(x->path, y->path, x->length < y->length ? x->length : y->length);
-    return order                    ? order
-           : x->length != y->length ? (x->length > y->length) - (x->length < y->length)
-           : x->copy != y->copy     ? y->copy - x->copy /* copies first */
-                                    : (x->sample > y->sample) - (x->sample < y->sample);
+    return order ? order : (x->length > y->length) - (x->length < y->length);
 }
 
-/* Copies that `augment` made may be turned too far to be near-duplicates: their names tell. */
+/* Copies that `augment` made may be turned too far to be near-duplicates: their names tell, where
+ * the source is beside them: "12-aug-2024-3.png" is a date. */
 static smt_status unite_augmented(const smt_audit *audit, uint32_t *parent, smt_error *error)
 {
     const smt_dataset *set = audit->dataset;
     size_t count = 0;
-    origin *origins = smt_alloc(set->sample_count, sizeof *origins);
-    if (!origins) {
+    stem *stems = smt_alloc(set->sample_count, sizeof *stems);
+    if (!stems) {
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", set->root);
     }
     for (uint32_t i = 0; i < set->sample_count; i++) {
         if (audit->content[i] != SMT_CONTENT_UNREADABLE) {
-            origins[count++] = origin_of(set, i);
+            stems[count++] = stem_of(set, i);
         }
     }
-    qsort(origins, count, sizeof *origins, compare_origins);
-    for (size_t first = 0, i = 1; i < count; i++) {
-        bool same = origins[i].length == origins[first].length &&
-                    memcmp(origins[i].path, origins[first].path, origins[i].length) == 0;
-        first = same ? first : i;
-        if (same && origins[first].copy) {
-            unite(parent, origins[first].sample, origins[i].sample);
+    qsort(stems, count, sizeof *stems, compare_stems);
+    for (size_t i = 0; i < count; i++) {
+        stem source = source_of(&stems[i]);
+        const stem *found =
+            source.length ? bsearch(&source, stems, count, sizeof *stems, compare_stems) : NULL;
+        while (found && found > stems && compare_stems(found - 1, &source) == 0) {
+            found--; /* a.png and a.tif: whose copy it is, is not known */
+        }
+        for (; found && found < stems + count && compare_stems(found, &source) == 0; found++) {
+            unite(parent, found->sample, stems[i].sample);
         }
     }
-    smt_free(origins);
+    smt_free(stems);
     return SMT_OK;
 }
 

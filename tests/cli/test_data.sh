@@ -147,6 +147,15 @@ run 0 "$semtinel" split more3 apart --merge --val 0.3 --train 0.4 --test 0.3
 find apart -name '*.png' | grep -v odd | sed -E 's|^apart/([a-z]*)/(.*)\.png$|\1 \2|; s/(-aug-[0-9]+)+$//' | sort -u | cut -d' ' -f2 | sort | uniq -d >crossing
 [ -s crossing ] && fail "augmented copies in another part: $(head -3 crossing)"
 [ "$(find apart -name '*-aug-*-aug-*' | wc -l)" -gt 20 ] || fail "no copies of copies"
+# Names with a date are none of its copies: no image is their source.
+mkdir dated
+for class in crack clean; do
+    mkdir dated/$class
+    n=0
+    for image in src/$class/*_0*.png; do cp "$image" "dated/$class/12-aug-2024-$((n += 1)).png"; done
+done
+run 0 "$semtinel" split dated dated-split --train 0.5 --val 0.5 --test 0
+[ "$(count dated-split/val)" -gt 4 ] || fail "names with a date count as copies of one image: $(cat out)"
 
 # ---- bad input
 mkdir -p empty one/a classless
