@@ -171,6 +171,7 @@ smt_status smt_predictions_load(const char *path, smt_prediction_table **out, sm
     row *rows = smt_alloc(lines, sizeof *rows);
     smt_prediction_table *table = smt_alloc(1, sizeof *table);
     reader r = {.path = path, .at = data, .line = 1};
+    r.at += strncmp(r.at, "\xef\xbb\xbf", 3) ? 0 : 3; /* the mark that spreadsheets put there */
     if (!rows || !table) {
         status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
     }

@@ -46,7 +46,8 @@ static smt_prediction_table *table(const char *text, smt_status wanted, const ch
 static void test_tables(void **state)
 {
     (void)state;
-    smt_prediction_table *a = table("file,true,predicted,confidence\r\n"
+    smt_prediction_table *a = table("\xef\xbb\xbf"
+                                    "file,true,predicted,confidence\r\n"
                                     "\"b,\"\"x\"\"\ny.png\",open,open,0.5\r\n"
                                     "a.png,via,open,0.5\r\nc.png,via,via,1\r\n",
                                     SMT_OK,
