@@ -94,6 +94,11 @@ truth_of(const smt_classifier_info *info, const char *path, char *out, size_t si
     }
     memcpy(out, start, length);
     out[length] = 0;
+    char *text = smt_utf8_name(out); /* classes of Latin-1 folders are in UTF-8 */
+    if (text) {
+        snprintf(out, size, "%s", text);
+        smt_free(text);
+    }
     char folder[SMT_CANONICAL], known[SMT_CANONICAL];
     smt_class_canonical(out, folder);
     for (int c = 0; c < info->class_count; c++) {
