@@ -11,6 +11,7 @@
 # both stages. SEED (201), WIDTH (1), THREADS (0: all cores). An hour on two cores, fifteen minutes with INIT. WORK names a folder to
 # keep images and runs in (default: a temporary one); a run that was stopped there goes on.
 set -euo pipefail
+[ $# = 1 ] || { sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 2; }
 here=$(cd "$(dirname "$0")" && pwd)
 semtinel=$(cd "$1" && pwd)/semtinel
 if [ -n "${WORK:-}" ]; then

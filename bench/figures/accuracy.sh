@@ -12,6 +12,7 @@
 # sem-a: trained on train/, the epoch chosen on val/, tested on test/. phase3: trained on train/, the last epoch kept, so that nothing
 # is chosen on val/, which is the test.
 set -euo pipefail
+[ $# = 2 ] || { sed -n '2,14s/^# \{0,1\}//p' "$0"; exit 2; }
 . "$(dirname "$0")/weights.sh"
 build=$(cd "$1" && pwd)
 mkdir -p "$2"
@@ -45,7 +46,7 @@ for set in $sets; do
         done
     done
 done >"$out/jobs"
-xargs -P "$(nproc)" -L 1 bash -c 'one "$@"' one <"$out/jobs"
+xargs -r -P "$(nproc)" -L 1 bash -euc 'one "$@"' one <"$out/jobs"
 
 printf '%-8s %-14s %-5s %-9s %-9s %s\n' set from views accuracy macro-F1 'accuracy of each seed'
 while read -r set start _; do

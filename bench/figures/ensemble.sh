@@ -6,6 +6,7 @@
 # OUT is the folder that accuracy.sh filled. MEMBERS (below: names of accuracy.sh joined by +; NAME-taught is teacher.sh's network, which
 # TEACHER taught), SEEDS ("1 2 3"), SETS ("sem-a phase3"), SEMTINEL_DATA. Ensembles and evaluations that OUT holds already are not made again.
 set -euo pipefail
+[ $# = 2 ] || { sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 2; }
 . "$(dirname "$0")/weights.sh"
 semtinel=$(cd "$1" && pwd)/semtinel
 out=$(cd "$2" && pwd)

@@ -6,6 +6,7 @@
 # SEEDS ("1 2 3"), SETS ("sem-a phase3"), SEMTINEL_DATA. Epochs are chosen, and views and parts taken, as in accuracy.sh; int8 is
 # calibrated only. Runs that OUT holds already are not made again.
 set -euo pipefail
+[ $# = 2 ] || { sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 2; }
 . "$(dirname "$0")/weights.sh"
 build=$(cd "$1" && pwd)
 out=$(cd "$2" && pwd)
@@ -34,7 +35,7 @@ for set in ${SETS:-sem-a phase3}; do
         for seed in $seeds; do echo "$set $start $seed"; done
     done
 done >"$jobs"
-xargs -P "$(nproc)" -L 1 bash -c 'one "$@"' one <"$jobs"
+xargs -P "$(nproc)" -L 1 bash -euc 'one "$@"' one <"$jobs"
 
 printf '%-8s %-14s %-10s %-9s %-9s %s\n' set from file accuracy log-loss 'accuracy of each seed'
 awk '!seen[$1 $2]++ { print $1, $2 }' "$jobs" | while read -r set start; do

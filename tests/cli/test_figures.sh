@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# The scripts behind the figures: usage where nothing is given; a training that fails, or that Ctrl-C stops, is not measured.
+. "$(dirname "$0")/checks.sh"
+root=$(cd "$(dirname "$0")/../.." && pwd)
+cd "$work" || exit 1
+
+for script in "$root"/bench/figures/*.sh "$root"/models/pretrain.sh; do
+    name=$(basename "$script")
+    [ "$name" = weights.sh ] || expect 2 "$name .*(BUILD|RUN)" bash "$script"
+done
+
+# A command whose training ends as by Ctrl-C, and that says what it was asked for.
+mkdir build data made
+cat >build/semtinel <<'END'
+#!/bin/sh
+echo "$1" >>calls
+[ "$1" != train ] || exit 130
+END
+chmod +x build/semtinel
+for script in accuracy teacher; do
+    rm -f calls
+    SETS=sem-a FROM=backbone SEEDS=1 SEMTINEL_DATA=data run 123 bash "$root/bench/figures/$script.sh" build made
+    [ "$(cat calls)" = train ] || fail "$script.sh went on after a training that was stopped: $(tr '\n' ' ' <calls)"
+done
+finish
