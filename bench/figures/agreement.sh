@@ -14,5 +14,6 @@ classes() { # MODEL TREE...: a line for each image
     "$semtinel" predict "$@" --views "${VIEWS:-8}" --json --quiet | awk -F'"' '/"predicted_class"/ { print $4 }'
 }
 paste -d '\n' <(classes "$run" "$@") <(classes "$file" "$@") |
-    awk 'NR % 2 { first = $0; next } { images++; same += $0 == first }
-         END { if (!images) exit 1; printf "%s: %d images, same class %.2f%%\n", file, images, 100 * same / images }' file="$file"
+    awk '$0 == "" { ended = 1; exit } # one of the two, which says why
+         NR % 2 { first = $0; next } { images++; same += $0 == first }
+         END { if (ended || !images) exit 1; printf "%s: %d images, same class %.2f%%\n", file, images, 100 * same / images }' file="$file"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The scripts behind the figures: usage where nothing is given; a training that fails, or that Ctrl-C stops, is not measured.
+# The scripts behind the figures: usage where nothing is given; a training that fails, or that Ctrl-C stops, is not measured, nor a
+# model that cannot be read.
 . "$(dirname "$0")/checks.sh"
 root=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$work" || exit 1
@@ -15,11 +16,17 @@ cat >build/semtinel <<'END'
 #!/bin/sh
 echo "$1" >>calls
 [ "$1" != train ] || exit 130
+[ "$1 $2" != "predict good" ] || echo '  "predicted_class": "crack",'
 END
 chmod +x build/semtinel
 for script in accuracy teacher; do
     rm -f calls
     SETS=sem-a FROM=backbone SEEDS=1 SEMTINEL_DATA=data run 123 bash "$root/bench/figures/$script.sh" build made
     [ "$(cat calls)" = train ] || fail "$script.sh went on after a training that was stopped: $(tr '\n' ' ' <calls)"
+done
+SEMTINEL=build/semtinel expect 0 "1 images, same class 100" bash "$root/bench/figures/agreement.sh" good good data
+for models in "good missing" "missing good"; do
+    # shellcheck disable=SC2086
+    SEMTINEL=build/semtinel run 1 bash "$root/bench/figures/agreement.sh" $models data
 done
 finish
