@@ -197,6 +197,11 @@ SMT_API void smt_file_abandon_all(void);
 
 /* One call for all: create, write, commit. */
 SMT_API smt_status smt_file_save(const char *path, const void *data, size_t size, smt_error *error);
+/* The same for one file of many (smt_file_bulk). */
+SMT_API smt_status smt_file_save_bulk(const char *path,
+                                      const void *data,
+                                      size_t size,
+                                      smt_error *error);
 /* Reads a whole file of at most `limit` bytes (0: 1 GiB; SMT_ERR_LIMIT beyond).
  * *data has one NUL after its end, freed with smt_free. */
 SMT_API smt_status

@@ -280,15 +280,28 @@ void smt_file_abandon(smt_file **file)
     }
 }
 
-smt_status smt_file_save(const char *path, const void *data, size_t size, smt_error *error)
+static smt_status save(const char *path, const void *data, size_t size, bool bulk, smt_error *error)
 {
     smt_file *file = NULL;
     smt_status status = smt_file_create(path, &file, error);
     if (status) {
         return status;
     }
+    if (bulk) {
+        smt_file_bulk(file);
+    }
     smt_file_write(file, data, size);
     return smt_file_commit(&file, error);
+}
+
+smt_status smt_file_save(const char *path, const void *data, size_t size, smt_error *error)
+{
+    return save(path, data, size, false, error);
+}
+
+smt_status smt_file_save_bulk(const char *path, const void *data, size_t size, smt_error *error)
+{
+    return save(path, data, size, true, error);
 }
 
 smt_status

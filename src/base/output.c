@@ -64,9 +64,7 @@ smt_status smt_check_output(const char *path, bool folder, smt_error *error)
 
 smt_status smt_check_kept(const char *path, const char *source, smt_error *error)
 {
-    struct stat there, read;
-    if (stat(path, &there) || stat(source, &read) || !S_ISREG(there.st_mode) ||
-        there.st_dev != read.st_dev || there.st_ino != read.st_ino) {
+    if (!smt_path_exists(path) || !smt_path_exists(source) || !smt_path_same(path, source)) {
         return SMT_OK;
     }
     return smt_fail(error,

@@ -43,12 +43,12 @@ static smt_status find_target(char **paths, int count, char **target, smt_error 
     for (int i = 0; i < count && !status; i++) {
         status = smt_check_kept(*target, paths[i], error);
         for (int k = 0; k < i && !status; k++) {
-            status = smt_path_same(paths[i], paths[k])
-                         ? smt_fail(error,
-                                    SMT_ERR_ARGUMENT,
-                                    "%s: is named twice; equal networks decide as one does",
-                                    paths[i])
-                         : SMT_OK;
+            if (smt_path_same(paths[i], paths[k])) {
+                status = smt_fail(error,
+                                  SMT_ERR_ARGUMENT,
+                                  "%s: is named twice; equal networks decide as one does",
+                                  paths[i]);
+            }
         }
     }
     return status;

@@ -104,14 +104,20 @@ static float solve(vote *votes, size_t count, const smt_decision_options *option
     return best;
 }
 
-/* Whether class c gets a threshold from its own predictions. */
-static bool stands_alone(const smt_evaluation *e, const smt_decision_options *options, int c)
+/* alone[c]: class c gets a threshold from its own predictions. Returns the predictions of the other
+ * classes. */
+static size_t find_alone(const smt_evaluation *e, const smt_decision_options *options, bool *alone)
 {
-    size_t least = fewest(options) > FEWEST ? fewest(options) : FEWEST, count = 0;
+    size_t least = fewest(options) > FEWEST ? fewest(options) : FEWEST, rest = 0;
+    size_t predictions[SMT_CLASS_MAX] = {0};
     for (size_t i = 0; i < e->count; i++) {
-        count += e->top[i] == c;
+        predictions[e->top[i]]++;
     }
-    return has_own(options, c) || (options->per_class && count >= least);
+    for (int c = 0; c < e->info.class_count; c++) {
+        alone[c] = has_own(options, c) || (options->per_class && predictions[c] >= least);
+        rest += alone[c] ? 0 : predictions[c];
+    }
+    return rest;
 }
 
 static smt_status solve_thresholds(const smt_evaluation *e,
@@ -125,13 +131,7 @@ static smt_status solve_thresholds(const smt_evaluation *e,
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", e->set);
     }
     bool alone[SMT_CLASS_MAX];
-    for (int c = 0; c < e->info.class_count; c++) {
-        alone[c] = stands_alone(e, options, c);
-    }
-    size_t rest = 0;
-    for (size_t i = 0; i < e->count; i++) {
-        rest += !alone[e->top[i]];
-    }
+    size_t rest = find_alone(e, options, alone);
     /* c = -1: the common threshold, from the predictions that it decides: those of the classes that
      * have no threshold of their own. Where there are none, a rate is that of all predictions. */
     bool shared = rest > 0 || options->target != SMT_REJECT_BY_RATE;

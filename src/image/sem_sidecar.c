@@ -150,19 +150,6 @@ static char *renamed(const char *text, const char *before, const char *after)
     return smt_format("%.*s%s%s", (int)(name - text), text, after, name + length);
 }
 
-/* One of many, as its image: the disk is not waited for. */
-static smt_status save_bulk(const char *path, const char *text, smt_error *error)
-{
-    smt_file *file = NULL;
-    smt_status status = smt_file_create(path, &file, error);
-    if (status) {
-        return status;
-    }
-    smt_file_bulk(file);
-    smt_file_write(file, text, strlen(text));
-    return smt_file_commit(&file, error);
-}
-
 smt_status smt_image_copy_sidecars(const char *from, const char *to, smt_error *error)
 {
     smt_status status = SMT_OK;
@@ -173,7 +160,7 @@ smt_status smt_image_copy_sidecars(const char *from, const char *to, smt_error *
             status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", from);
         } else if (text && target && vendor_of(text) != OTHER) {
             copy = renamed(text, smt_path_name(from), smt_path_name(to));
-            status = copy ? save_bulk(target, copy, error)
+            status = copy ? smt_file_save_bulk(target, copy, strlen(copy), error)
                           : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", from);
         }
         smt_free(source);

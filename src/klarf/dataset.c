@@ -53,14 +53,7 @@ static char *folder_of(const char *name, int number)
 
 static smt_status save_copy(const smt_image_file *file, const char *path, smt_error *error)
 {
-    smt_file *copy = NULL;
-    smt_status status = smt_file_create(path, &copy, error);
-    if (status) {
-        return status;
-    }
-    smt_file_bulk(copy);
-    smt_file_write(copy, file->data, file->size);
-    status = smt_file_commit(&copy, error);
+    smt_status status = smt_file_save_bulk(path, file->data, file->size, error);
     return status ? status : smt_image_copy_sidecars(file->path, path, error);
 }
 

@@ -45,15 +45,16 @@ static smt_status predict(measured *m, const smt_pixels *images, smt_error *erro
     return status;
 }
 
-/* Share of images of which both say the same. */
-static double agreement(const measured *first, const measured *m, size_t unlabelled)
+/* The share of images of which both say the same. */
+static void measure_agreement(const measured *first, measured *m, size_t unlabelled)
 {
     const smt_evaluation *a = first->evaluation, *b = m->evaluation;
     size_t same = 0, count = unlabelled ? unlabelled : a->count;
     for (size_t i = 0; i < count; i++) {
         same += unlabelled ? first->predicted[i] == m->predicted[i] : a->top[i] == b->top[i];
     }
-    return count ? (double)same / (double)count : 0;
+    m->agreement = count ? (double)same / (double)count : 0;
+    m->agreed_on = count;
 }
 
 static smt_status measure(measured *m,
@@ -86,8 +87,7 @@ static smt_status measure(measured *m,
             return status;
         }
     }
-    m->agreement = agreement(first, m, images ? images->count : 0);
-    m->agreed_on = images && images->count ? images->count : b->count;
+    measure_agreement(first, m, images ? images->count : 0);
     m->worst = -1;
     for (int c = 0; c < b->metrics->class_count; c++) {
         const smt_class_score *score = &b->metrics->classes[c];
