@@ -140,7 +140,7 @@ typedef struct smt_classifier_info {
     smt_preprocess preprocess;
     const char *provenance;    /* a JSON object as text */
     smt_decision decision;     /* smt_classifier_run applies the temperature; the caller asks
-                                  smt_decision_accepts */
+                                  smt_decision_review */
     int remembered;            /* images that familiarity is measured against; 0: it is not known */
     int feature_width;         /* of them: layout.pooled (as earlier versions wrote it), or all */
     const float *references;   /* remembered x feature_width; layout.pooled of length 1 */
@@ -215,12 +215,19 @@ SMT_API smt_status smt_familiarity_store(const smt_classifier_info *info,
  * the mean probability that the sum s of q + 128 over the views stands for. A class's confidence is
  * its entry divided by the sum of those of all classes. */
 SMT_API void smt_decision_powers(const smt_decision *decision, float *table);
-/* True unless the prediction (class of the model, calibrated
- * confidence, familiarity or NaN) is one to review. */
-SMT_API bool smt_decision_accepts(const smt_decision *decision,
-                                  int class_index,
-                                  float confidence,
-                                  float familiarity);
+/* Why an image goes to review. */
+typedef enum smt_review {
+    SMT_REVIEW_NONE,      /* it does not: its class is decided */
+    SMT_REVIEW_UNSURE,    /* the confidence is below the threshold of its class */
+    SMT_REVIEW_UNFAMILIAR /* unlike what the model was made for, whatever the confidence */
+} smt_review;
+/* Of a prediction: class of the model, calibrated confidence, familiarity or NaN. */
+SMT_API smt_review smt_decision_review(const smt_decision *decision,
+                                       int class_index,
+                                       float confidence,
+                                       float familiarity);
+/* "", "unsure", "unfamiliar": the column review_reason. */
+SMT_API const char *smt_review_name(smt_review review);
 
 /* ---- evaluation ----------------------------------------------------------------------------- */
 
@@ -351,6 +358,8 @@ SMT_API smt_status smt_decision_fit(const smt_evaluation *evaluation,
                                     smt_decision *decision,
                                     smt_calibration *calibration,
                                     smt_error *error);
+/* Why image i of the evaluation goes to review. */
+SMT_API smt_review smt_evaluation_review(const smt_evaluation *evaluation, size_t i);
 /* What evaluation->info.decision does on the evaluation's images. */
 SMT_API smt_rejection smt_rejection_measure(const smt_evaluation *evaluation);
 /* The same of the images that the model takes for one of its classes. */

@@ -267,7 +267,7 @@ static smt_status measure_foreign(smt_classifier *classifier,
         const float *row = probabilities + i * classes;
         int best = smt_argmax(row, info->class_count);
         confidence[i] = row[best];
-        review += !smt_decision_accepts(decision, best, row[best], familiarity[i]);
+        review += smt_decision_review(decision, best, row[best], familiarity[i]) != SMT_REVIEW_NONE;
     }
     if (!status) {
         cli_say("%zu foreign %s: area under the ROC curve %.3f by familiarity, %.3f by confidence; "

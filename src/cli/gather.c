@@ -33,7 +33,8 @@ static bool foreign_picture(const char *name)
     return false;
 }
 
-/* Folders that were searched, by device and inode: links may lead to one again, or back up. */
+/* Folders that were searched, by device and inode: links may lead to one again, or back up, and an
+ * operand may lie in another. */
 typedef struct seen {
     struct {
         dev_t device;
@@ -108,35 +109,40 @@ static smt_status add_folder(cli_paths *list, seen *s, const char *folder, smt_e
     return status;
 }
 
+static smt_status
+add_operand(cli_paths *list, seen *s, const char *folder, bool last, smt_error *error)
+{
+    static const char none[] = "%s: no image (.png .jpg .jpeg .tif .tiff .bmp) in this folder";
+    size_t before = list->count, folders = s->count;
+    s->foreign = 0;
+    smt_status status = add_folder(list, s, folder, error);
+    if (!status && s->foreign) {
+        smt_log(SMT_LOG_WARNING,
+                "%s: %zu %s of formats that are not read, the first %s: make PNG files of them",
+                folder,
+                s->foreign,
+                smt_plural(s->foreign, "picture", "pictures"),
+                s->first_foreign);
+    }
+    if (!status && last && !list->count) {
+        status = smt_fail(error, SMT_ERR_IO, none, folder);
+    } else if (!status && list->count == before && s->count > folders) {
+        smt_log(SMT_LOG_WARNING, none, folder);
+    }
+    smt_free(s->first_foreign);
+    s->first_foreign = NULL;
+    return status;
+}
+
 smt_status cli_gather(const char *const *operands, int count, cli_paths *list, smt_error *error)
 {
     smt_status status = SMT_OK;
+    seen s = {0};
     for (int i = 0; i < count && !status; i++) {
-        size_t before = list->count;
-        if (smt_path_is_directory(operands[i])) {
-            seen s = {0};
-            status = add_folder(list, &s, operands[i], error);
-            if (!status && s.foreign) {
-                smt_log(SMT_LOG_WARNING,
-                        "%s: %zu %s of formats that are not read, the first %s: make PNG "
-                        "files of them",
-                        operands[i],
-                        s.foreign,
-                        smt_plural(s.foreign, "picture", "pictures"),
-                        s.first_foreign);
-            }
-            smt_free(s.first_foreign);
-            smt_free(s.items);
-            static const char none[] =
-                "%s: no image (.png .jpg .jpeg .tif .tiff .bmp) in this folder";
-            if (!status && i + 1 == count && !list->count) {
-                status = smt_fail(error, SMT_ERR_IO, none, operands[i]);
-            } else if (!status && list->count == before) {
-                smt_log(SMT_LOG_WARNING, none, operands[i]);
-            }
-        } else {
-            status = add_path(list, smt_strdup(operands[i]), error);
-        }
+        status = smt_path_is_directory(operands[i])
+                     ? add_operand(list, &s, operands[i], i + 1 == count, error)
+                     : add_path(list, smt_strdup(operands[i]), error);
     }
+    smt_free(s.items);
     return status;
 }

@@ -18,6 +18,7 @@ typedef enum outcome { WITHOUT_IMAGE, LOST, REVIEW, DECIDED } outcome;
 /* What became of a defect. */
 typedef struct verdict {
     outcome outcome;
+    smt_review why;
     int best; /* class of the model */
     float confidence;
 } verdict;
@@ -85,9 +86,9 @@ static void finish_defect(job *j)
     }
     int best = smt_argmax(mean, j->info->class_count);
     float familiarity = (float)(j->familiar / j->views);
-    bool accepted = smt_decision_accepts(&j->info->decision, best, mean[best], familiarity);
-    j->verdicts[j->defect] =
-        (verdict){.outcome = accepted ? DECIDED : REVIEW, .best = best, .confidence = mean[best]};
+    smt_review why = smt_decision_review(&j->info->decision, best, mean[best], familiarity);
+    j->verdicts[j->defect] = (verdict){
+        .outcome = why ? REVIEW : DECIDED, .why = why, .best = best, .confidence = mean[best]};
     j->views = 0;
     j->familiar = 0;
 }
@@ -228,7 +229,7 @@ static void write_list(const job *j, smt_file *file, const int *written)
     bool rejects = j->info->decision.rejects;
     smt_file_printf(file,
                     "lot,wafer,defect_id,x_um,y_um,class,confidence,class_number%s\n",
-                    rejects ? ",suggested_class" : "");
+                    rejects ? ",suggested_class,review_reason" : "");
     for (size_t i = 0; i < smt_klarf_about(j->klarf)->defect_count; i++) {
         const verdict *v = &j->verdicts[i];
         bool seen = v->outcome >= REVIEW;
@@ -250,6 +251,7 @@ static void write_list(const job *j, smt_file *file, const int *written)
         if (rejects) {
             smt_file_write(file, ",", 1);
             smt_file_csv_field(file, best);
+            smt_file_printf(file, ",%s", smt_review_name(v->why));
         }
         smt_file_write(file, "\n", 1);
     }

@@ -29,8 +29,9 @@ static const cli_command command = {
                "image_name, predicted_class and confidence (0 .. 1), in the order of the paths and "
                "of the names in a folder.\n"
                "Images that cannot be read are named, skipped and lead to exit code 3.\n"
-               "A model with thresholds (see calibrate) says \'review\' below them and its own "
-               "guess in the column suggested_class.",
+               "A model with thresholds (see calibrate) says \'review\' below them, its own "
+               "guess in the column suggested_class,\n"
+               "and in review_reason \'unsure\' or \'unfamiliar\'.",
     .examples = "  semtinel predict run image.png\n"
                 "  semtinel predict model-int8.tflite ../images -o predictions.csv\n"
                 "  semtinel predict run ../images --json\n",
@@ -105,14 +106,14 @@ static smt_status emit(sink *s,
 {
     int best = smt_argmax(row, info->class_count);
     bool rejects = info->decision.rejects;
-    bool accepted = smt_decision_accepts(&info->decision, best, row[best], familiarity);
-    const char *decided = accepted ? info->classes[best] : REVIEW;
-    s->reviewed += !accepted;
+    smt_review why = smt_decision_review(&info->decision, best, row[best], familiarity);
+    const char *decided = why ? REVIEW : info->classes[best];
+    s->reviewed += why != SMT_REVIEW_NONE;
     if (!as_json) {
         if (!s->begun) {
             smt_file_printf(s->file,
                             "image_name,predicted_class,confidence%s\n",
-                            rejects ? ",suggested_class" : "");
+                            rejects ? ",suggested_class,review_reason" : "");
             s->begun = true;
         }
         smt_file_csv_field(s->file, path);
@@ -122,6 +123,7 @@ static smt_status emit(sink *s,
         if (rejects) {
             smt_file_printf(s->file, ",");
             smt_file_csv_field(s->file, info->classes[best]);
+            smt_file_printf(s->file, ",%s", smt_review_name(why));
         }
         smt_file_printf(s->file, "\n");
         return SMT_OK;
@@ -141,6 +143,7 @@ static smt_status emit(sink *s,
                              probabilities);
     if (item && rejects) {
         json_object_set_new(item, "suggested_class", smt_json_text(info->classes[best]));
+        json_object_set_new(item, "review_reason", json_string(smt_review_name(why)));
     }
     smt_status status = emit_json(s, item, error);
     json_decref(item);

@@ -79,6 +79,15 @@ static size_t fewest(const smt_decision_options *options)
     return least > 1 ? (size_t)ceil(least - 1e-9) : 1;
 }
 
+/* Under `least`, which is decided, and over `next`, which is not: the same image has a confidence
+ * that differs in its last digits where another file or processor computes it. */
+static float just_below(float least, float next)
+{
+    const float hair = 1e-4f;
+    float half = (least - next) / 2;
+    return least - (half < hair ? half : hair);
+}
+
 /* The smallest threshold that reaches the target on these
  * votes; equal confidences stand or fall together. */
 static float solve(vote *votes, size_t count, const smt_decision_options *options)
@@ -89,16 +98,17 @@ static float solve(vote *votes, size_t count, const smt_decision_options *option
     qsort(votes, count, sizeof *votes, surest_first);
     for (size_t i = 0; i < count; i++) {
         right += votes[i].right;
-        if (i + 1 < count && votes[i + 1].confidence == votes[i].confidence) {
+        float next = i + 1 < count ? votes[i + 1].confidence : 0;
+        if (i + 1 < count && next == votes[i].confidence) {
             continue;
         }
         double accepted = (double)(i + 1);
         if (options->target == SMT_REJECT_BY_PURITY && shows_purity(right, i + 1, options)) {
-            best = votes[i].confidence;
+            best = just_below(votes[i].confidence, next);
         }
         if (options->target == SMT_REJECT_BY_RATE &&
             (double)count - accepted <= options->value * (double)count) {
-            return votes[i].confidence;
+            return just_below(votes[i].confidence, next);
         }
     }
     return best;
@@ -157,14 +167,25 @@ static smt_status solve_thresholds(const smt_evaluation *e,
     return SMT_OK;
 }
 
-bool smt_decision_accepts(const smt_decision *decision,
-                          int class_index,
-                          float confidence,
-                          float familiarity)
+smt_review smt_decision_review(const smt_decision *decision,
+                               int class_index,
+                               float confidence,
+                               float familiarity)
 {
+    if (!decision->rejects) {
+        return SMT_REVIEW_NONE;
+    }
     /* A familiarity that is not known (NaN) speaks against nothing. */
-    bool strange = decision->watches && familiarity < decision->least_familiarity;
-    return !decision->rejects || (confidence >= decision->threshold[class_index] && !strange);
+    if (decision->watches && familiarity < decision->least_familiarity) {
+        return SMT_REVIEW_UNFAMILIAR;
+    }
+    return confidence >= decision->threshold[class_index] ? SMT_REVIEW_NONE : SMT_REVIEW_UNSURE;
+}
+
+const char *smt_review_name(smt_review review)
+{
+    static const char *const names[] = {"", "unsure", "unfamiliar"};
+    return names[review];
 }
 
 static float familiarity_of(const smt_evaluation *e, size_t i)
@@ -185,7 +206,7 @@ measure(const smt_evaluation *e, const smt_decision *decision, const float *conf
             continue;
         }
         bool accepted =
-            smt_decision_accepts(decision, e->top[i], confidence[i], familiarity_of(e, i));
+            !smt_decision_review(decision, e->top[i], confidence[i], familiarity_of(e, i));
         bool escape = !e->clean[i] && e->map->model_clean[e->top[i]];
         r.count++;
         r.accepted += accepted;
@@ -197,6 +218,12 @@ measure(const smt_evaluation *e, const smt_decision *decision, const float *conf
     r.coverage = r.count ? (double)r.accepted / (double)r.count : 0;
     r.purity = r.accepted ? (double)r.right / (double)r.accepted : 0;
     return r;
+}
+
+smt_review smt_evaluation_review(const smt_evaluation *e, size_t i)
+{
+    return smt_decision_review(
+        &e->info.decision, e->top[i], e->confidence[i], familiarity_of(e, i));
 }
 
 smt_rejection smt_rejection_measure(const smt_evaluation *evaluation)
@@ -277,7 +304,9 @@ limit_familiarity(const smt_evaluation *e, double share, smt_decision *decision,
     if (!status && e->count) {
         smt_sort_floats(sorted, e->count);
         size_t below = (size_t)(share * (double)e->count + 1e-9);
-        decision->least_familiarity = sorted[below < e->count ? below : e->count - 1];
+        below = below < e->count ? below : e->count - 1;
+        decision->least_familiarity =
+            below ? just_below(sorted[below], sorted[below - 1]) : sorted[0];
         decision->watches = decision->rejects = true;
         add_target(decision, "%sunfamiliar %g", *decision->target ? ", " : "", share);
     }

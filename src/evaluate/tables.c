@@ -11,12 +11,13 @@ smt_status smt_save_predictions(const smt_evaluation *e, const char *path, smt_e
         return status;
     }
     int classes = e->info.class_count;
+    bool rejects = e->info.decision.rejects;
     smt_file_printf(file, "file,true,predicted,confidence");
     for (int c = 0; c < classes; c++) {
         smt_file_printf(file, ",");
         smt_file_csv_field(file, e->info.classes[c]);
     }
-    smt_file_printf(file, "\n");
+    smt_file_printf(file, rejects ? ",review_reason\n" : "\n");
     for (size_t i = 0; i < e->count; i++) {
         smt_file_csv_field(file, e->files[i]);
         smt_file_printf(file, ",");
@@ -27,6 +28,9 @@ smt_status smt_save_predictions(const smt_evaluation *e, const char *path, smt_e
         for (int c = 0; c < classes; c++) {
             smt_file_printf(
                 file, ",%.6f", (double)e->probabilities[i * (size_t)classes + (size_t)c]);
+        }
+        if (rejects) {
+            smt_file_printf(file, ",%s", smt_review_name(smt_evaluation_review(e, i)));
         }
         smt_file_printf(file, "\n");
     }

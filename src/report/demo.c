@@ -286,7 +286,7 @@ smt_status smt_demo_add(smt_demo *d, const smt_demo_image *in, smt_error *error)
     if (!status) {
         int best = smt_argmax(probabilities, info->class_count);
         bool accepted =
-            smt_decision_accepts(&info->decision, best, probabilities[best], familiarity);
+            !smt_decision_review(&info->decision, best, probabilities[best], familiarity);
         bool right = in->truth && is_called(info, best, in->truth);
         d->shown++;
         d->labelled += in->truth != NULL;

@@ -33,9 +33,10 @@ run 3 "$semtinel" export ab --all formats; says "formats/model.h5: Keras's Mobil
 for format in model.tflite model.onnx model.pb saved_model.pb model.safetensors; do
     run 0 "$semtinel" evaluate formats/$format data -o of-$format --quiet
     paste -d, of-a/predictions.csv of-b/predictions.csv of-$format/predictions.csv | awk -F, -v format=$format '
-        NR > 1 { n = NF / 3; sum = 0
+        NR == 1 { n = 1; while ($(n + 1) != "file") n++; for (m = n + 1; $(m + 1) != "file"; m++); }
+        NR > 1 { sum = 0
             for (i = 5; i <= n; i++) { p[i] = sqrt($i * $(n + i)); sum += p[i] }
-            for (i = 5; i <= n; i++) { off = p[i] / sum - $(2 * n + i); if (off < 0) off = -off; if (off > worst) worst = off } }
+            for (i = 5; i <= n; i++) { off = p[i] / sum - $(m + i); if (off < 0) off = -off; if (off > worst) worst = off } }
         END { if (NR < 10 || worst > 2e-4) { print format ": probabilities are off by " worst; exit 1 } }' ||
         fail "$format is not the mean of its members"
 done

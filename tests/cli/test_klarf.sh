@@ -125,7 +125,7 @@ grep -q '^  555 "Bridges";.$' flat.001 || fail "ClassLookup: $(grep -A8 ClassLoo
 run 0 "$semtinel" calibrate run set --split all --max-rejection 0.5 --quiet
 expect 0 'for review' "$semtinel" klarf two/two.001 --model run -o review.001 --csv review.csv
 grep -q ',review,' review.csv || fail "nothing for review"
-head -1 review.csv | grep -q suggested_class || fail "no suggestion"
+head -1 review.csv | grep -q "suggested_class,review_reason$" || fail "no suggestion"
 for id in $(grep ',review,' review.csv | cut -d, -f3); do
     grep -qE "^ +$id .* 0 ;$" review.001 || fail "defect $id is for review and has another number"
 done

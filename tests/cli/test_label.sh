@@ -34,6 +34,11 @@ bitmap() { # bitmap HEIGHT: 48 x 48, 8 bits, grey palette, as pixels some bytes 
 mkdir "$work/flipped"
 bitmap '\x30\0\0\0' >"$work/flipped/a.bmp"
 bitmap '\xd0\xff\xff\xff' >"$work/flipped/b.bmp"
+mkdir "$work/flipped/deeper" && cp "$work/flipped/a.bmp" "$work/flipped/deeper/c.bmp"
+run 0 "$semtinel" predict "$work/run" "$work/flipped/deeper" "$work/flipped" "$work/flipped/../flipped"
+[ -s "$work/err" ] && fail "folders within another: $(cat "$work/err")"
+[ "$(grep -c bmp, "$work/out")" = 3 ] || fail "a folder within another counts twice: $(cat "$work/out")"
+rm -r "$work/flipped/deeper"
 run 0 "$semtinel" label "$work/run" "$work/flipped" -o "$work/flips" --surest 1
 spread() { tr -d '"' | tail -n +2 | cut -d, -f3 | sort -n | awk 'NR == 1 { a = $1 } END { print NR == 2 && $1 - a < 1e-5 ? "same" : "differ" }'; }
 [ "$(spread <"$work/flips/labels.csv")" = same ] || fail "upside down is another image: $(cat "$work/flips/labels.csv")"

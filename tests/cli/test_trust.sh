@@ -25,10 +25,14 @@ grep -q '"target": "rejection 0.5"' "$work/after/metrics.json" || fail "metrics.
 
 # predict says review for what is below the threshold, and only then.
 run 0 "$semtinel" predict "$work/run" "$work/data/val"
-[ "$(head -n 1 "$work/out")" = image_name,predicted_class,confidence,suggested_class ] || fail "header: $(head -n 1 "$work/out")"
+[ "$(head -n 1 "$work/out")" = image_name,predicted_class,confidence,suggested_class,review_reason ] || fail "header: $(head -n 1 "$work/out")"
 review=$(grep -c ',review,' "$work/out")
 [ "$review" -gt 0 ] && [ "$review" -le 20 ] || fail "$review of 40 to review; at most half were allowed on these images"
 awk -F, 'NR > 1 && $2 != "review" && $2 != $4 { exit 1 }' "$work/out" || fail "a decision differs from the suggestion"
+awk -F, 'NR > 1 && $5 != ($2 == "review" ? "unsure" : "") { exit 1 }' "$work/out" || fail "the reason is not that of the decision"
+run 0 "$semtinel" predict "$work/run" "$work/data/val" --json
+[ "$(grep -c '"review_reason": "unsure"' "$work/out")" = "$review" ] || fail "JSON: other reasons than in CSV"
+[ "$(grep -c ',unsure$' "$work/fit/predictions.csv")" = "$review" ] || fail "predictions.csv does not tell what goes to review"
 expect 0 "^wrote $work/reviewed.csv: 40 images, $review to review$" "$semtinel" predict "$work/run" "$work/data/val" -o "$work/reviewed.csv"
 run 0 "$semtinel" predict "$work/plain" "$work/data/val"
 grep -q review "$work/out" && fail "a model without thresholds sends to review"
@@ -46,6 +50,9 @@ run 0 "$semtinel" calibrate "$work/plain" "$work/data" --unfamiliar 0.1 --foreig
 says 'foreign images: area under the ROC curve'
 run 0 "$semtinel" evaluate "$work/watch.safetensors" "$work/data" -o "$work/watched"
 says 'unfamiliar 0.1'
+grep -q '^file,true,.*,review_reason$' "$work/watched/predictions.csv" && grep -q ',unfamiliar$' "$work/watched/predictions.csv" ||
+    fail "predictions.csv does not tell what is unfamiliar"
+grep -q ',unsure$' "$work/watched/predictions.csv" && fail "without thresholds something is unsure"
 # How foreign images score is told without it too, before deciding for it; then nothing is remembered, whatever was.
 mkdir "$work/foreign" && cp "$work/data/train/via"*/* "$work/foreign" && echo junk >"$work/foreign/junk.png"
 run 3 "$semtinel" calibrate "$work/watch.safetensors" "$work/data" --foreign "$work/foreign" -o "$work/blind.safetensors"
