@@ -29,7 +29,7 @@ for each in 5 15 50; do
                 # The confidence is the same whatever was asked for.
                 [ -n "$predicted" ] || "$semtinel" predict fit.safetensors test -o said.csv --quiet
                 predicted=yes
-                # The class is the folder of the image; the last column is the guess, review or not.
+                # The class is the folder of the image; the fourth column is the guess, review or not.
                 awk -F, -v threshold="${threshold:-2}" -v row="$purity $((10 * each)) $sure" '
                     NR > 1 && $3 >= threshold { n++; split($1, at, "/"); right += at[2] == $4 }
                     END { print row, n + 0, right + 0 }' said.csv

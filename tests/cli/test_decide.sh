@@ -108,10 +108,11 @@ compare() { # MODEL PIXELS IMAGE...: the exported decision against predict, and 
         -o "$work/main" || { fail "$model does not link"; return; }
     "$work/main" "$pixels" >"$work/board.csv" || fail "$model: wrote where it must not ($?)"
     run 0 "$semtinel" predict "$model" "$@" -o "$work/desk.csv"
-    # From the right, as a name may hold commas: [suggested,] confidence, predicted; the board always suggests.
-    review=$(head -n 1 "$work/desk.csv" | grep -c suggested)
+    # From the right, as a name may hold commas: [reason, suggested,] confidence, predicted; the board always suggests.
+    review=$(head -n 1 "$work/desk.csv" | grep -c suggested_class)
     tail -n +2 "$work/desk.csv" | sed "s|^[^,]*,||" >"$work/desk.rows"
     [ "$review" = 1 ] || sed -i -E 's/^(.*),([0-9.]+)$/\1,\2,\1/' "$work/desk.rows"
+    [ "$review" = 0 ] || sed -i -E 's/,(unsure)?$//' "$work/desk.rows"
     sed -i 's/$/,/' "$work/desk.rows"
     [ "$(wc -l <"$work/board.csv")" = $# ] || fail "$model: not $# decisions"
     paste "$work/desk.rows" "$work/board.csv" | awk -F '\t' '
@@ -205,9 +206,9 @@ run 0 "$semtinel" export "$work/plain.tflite" -o "$work/缺/"
 
 # The firmware's comparison reads names with commas, quotes and line ends, and still sees what differs.
 {
-    echo 'image_name,predicted_class,confidence,suggested'
-    for i in {0..10}; do printf '"a, %d.png",review,0.25,"a, ""li\nne"""\n' $i; done
-    for i in {11..20}; do printf '%d.png,"a, ""li\nne""",0.75,"a, ""li\nne"""\n' $i; done
+    echo 'image_name,predicted_class,confidence,suggested_class,review_reason'
+    for i in {0..10}; do printf '"a, %d.png",review,0.25,"a, ""li\nne""",unsure\n' $i; done
+    for i in {11..20}; do printf '%d.png,"a, ""li\nne""",0.75,"a, ""li\nne""",\n' $i; done
 } >"$work/desk.csv"
 decisions() { printf 'review,250001,a, "li\nne"\nreview,249999,a, "li\nne"\na, "li\nne",%s,a, "li\nne%s"\n' "$1" "$2" >"$work/board.txt"; }
 decisions 750000 ''
