@@ -237,6 +237,18 @@ static smt_status choose_weights(smt_train_job *job, const char *backbone, smt_e
     return SMT_OK;
 }
 
+/* What a person does with a run. */
+static void say_next(const char *dataset)
+{
+    char *data = smt_shell_word(dataset), *run = smt_shell_word(run_folder);
+    if (data && run) {
+        cli_say("next:  semtinel calibrate %s %s", run, data);
+        cli_say("       semtinel evaluate %s %s -o OUT", run, data);
+    }
+    smt_free(data);
+    smt_free(run);
+}
+
 int cli_train(int argc, char **argv)
 {
     char **operands = NULL;
@@ -285,6 +297,9 @@ int cli_train(int argc, char **argv)
     if (context.pending && draw_curves(&context, &drawing) && !status) {
         status = drawing.status;
         error = drawing;
+    }
+    if (!status) {
+        say_next(operands[0]);
     }
     code = status ? cli_report(&error) : result.skipped ? EXIT_SKIPPED : EXIT_DONE;
     smt_pool_destroy(&context.pool);

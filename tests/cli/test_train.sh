@@ -207,4 +207,6 @@ expect 0 "" "$semtinel" train images -o copies-run $small --epochs 1
 [ ! -s "$work/err" ] || fail "a warning of copies where there are none: $(cat "$work/err")"
 
 [ -z "$(find . -name '*.tmp.*')" ] || fail "left behind: $(find . -name '*.tmp.*' | head -1)"
+expect 0 "^next:  semtinel calibrate 'named run' images$" "$semtinel" train images -o "named run" ${small/--quiet/} --epochs 1
+says "^       semtinel evaluate 'named run' images -o OUT$"
 finish
