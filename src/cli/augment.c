@@ -8,7 +8,7 @@ static bool no_turns, no_flips;
 
 static const cli_command command = {
     .name = "augment",
-    .arguments = "SRC OUT --per-class N",
+    .arguments = "SRC OUT",
     .summary = "Write a copy of a data set whose training part is balanced by augmented images.",
     .details =
         "Only train/ grows; val/ and test/ are copied unchanged. A source without splits is "

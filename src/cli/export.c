@@ -15,10 +15,7 @@ static bool raw_input, half;
 static int size;
 
 static const cli_option options[] = {
-    {"output",
-     'o',
-     CLI_LIST(&outputs, "FILE"),
-     "file to write; its suffix names the format; may be repeated"},
+    {"output", 'o', CLI_LIST(&outputs, "FILE"), "file to write; its suffix names the format"},
     {"all",
      0,
      CLI_FOLDER(&all, "OUT"),

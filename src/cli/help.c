@@ -65,7 +65,7 @@ static const char *next_paragraph(const char **text, size_t *length)
     return start;
 }
 
-/* " [default; range]" or "". */
+/* " [default; range]", " [may be repeated]" or "". */
 static void default_and_range(const cli_option *option, char *out, size_t size)
 {
     *out = 0;
@@ -103,10 +103,12 @@ static void default_and_range(const cli_option *option, char *out, size_t size)
         snprintf(out, size, " [%.*s]", length, word);
         break;
     }
-    case CLI_FLAG:
     case CLI_INPUTS:
     case CLI_LIST:
     case CLI_PAIRS:
+        snprintf(out, size, " [may be repeated]");
+        break;
+    case CLI_FLAG:
         break;
     }
 }

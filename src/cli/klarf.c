@@ -32,7 +32,7 @@ static const cli_option options[] = {
      0,
      CLI_PAIRS(&given.numbers, "NAME=NUMBER"),
      "the number to write for one of the model's classes, instead of the one that ClassLookup has "
-     "for its name; may be repeated"},
+     "for its name"},
     {"csv",
      0,
      CLI_FILE(&given.csv, "FILE"),

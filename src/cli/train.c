@@ -50,7 +50,7 @@ static const cli_option own_options[] = {
     {"also",
      0,
      CLI_INPUTS(&also, "DIR"),
-     "train on the class folders in DIR as well, for instance from 'label'; repeatable"},
+     "train on the class folders in DIR as well, for instance from 'label'"},
     {"teacher",
      0,
      CLI_INPUT(&teacher, "MODEL"),

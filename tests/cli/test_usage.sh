@@ -26,6 +26,8 @@ for way in -qh -hq "images -q --he" "--epochs 3 -qh" "--epochs --help" "--xyzzy 
     "$semtinel" train $way 2>&1 | cmp -s - b.txt || fail "train $way is not train --help"
 done
 expect 0 " right \[none; 0 \.\. 1\]" "$semtinel" calibrate --help # not the number that stands for none
+expect 0 "" "$semtinel" quantize --help
+grep -A2 -e "--agree PATH" out | grep -q "\[may be repeated\]" || fail "--agree does not say that it may be repeated"
 expect 2 "predict: -d: unknown option" "$semtinel" predict run -dash.png
 
 # ---- every command
