@@ -55,11 +55,13 @@ static int by_content(const void *a, const void *b)
  */
 typedef struct copies {
     size_t count;
+    bool added; /* one of them at least is not of the data set itself */
     const smt_sample *a, *b;
 } copies;
 
 static void count_copy(copies *c, const smt_sample *a, const smt_sample *b, bool differs)
 {
+    c->added = c->added || (differs && (a->added || b->added));
     if (differs && !c->count++) {
         c->a = a;
         c->b = b;
@@ -107,7 +109,12 @@ static bool warn_of_copies(const smt_dataset *set, const bool *wanted, const smt
         count_copy(&parts, a, b, (a->split == SMT_SPLIT_VAL) != (b->split == SMT_SPLIT_VAL));
     }
     if (complete) {
-        warn_of(set, &labels, "another class", mislabelled);
+        warn_of(set,
+                &labels,
+                "another class",
+                labels.added ? "a label is wrong; delete one of each two ('semtinel audit' lists "
+                               "those inside one folder)"
+                             : mislabelled);
         warn_of(set,
                 &parts,
                 "the other part",

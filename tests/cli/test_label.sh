@@ -83,6 +83,13 @@ cmp -s "$work/run/model.safetensors" "$work/more/model.safetensors" && fail "--a
 run 1 "$semtinel" train "$work/data" -o "$work/more" --resume; says_one_line; says '--also'
 run 0 "$semtinel" train "$work/data" --also "$work/some" -o "$work/more" --resume; says 'was complete'
 
+# A copy under another label, of which an audit of the data set knows nothing.
+mkdir "$work/swapped"
+cp -r "$work/data/train/bridge" "$work/swapped/crack"
+run 0 "$semtinel" train "$work/data" --also "$work/swapped" -o "$work/run5" --init none --mix-synth 0 --epochs 1 --size 48 --width 0.25
+says "copies of a file in another class, .*: a label is wrong; delete one of each two"
+grep -q "semtinel audit $work" "$work/err" && fail "an audit of the data set cannot list these: $(cat "$work/err")"
+
 # Of a set without val/ the part that was held out is found again for calibrating, whatever was added.
 run 0 "$semtinel" train "$work/data/train" --also "$work/some" -o "$work/held" --init none --mix-synth 0 --epochs 1 --size 48 --width 0.25
 says 'held out'
