@@ -1,6 +1,7 @@
 #include "cli/classify.h"
 #include "cli/cli.h"
 #include "cli/pixels.h"
+#include "evaluate/scores.h"
 
 #include <semtinel/format.h>
 
@@ -35,7 +36,7 @@ static const cli_option options[] = {
     {"purity-of",
      0,
      CLI_PAIRS(&purity_of, "CLASS=X"),
-     "purity of the predictions of this class, instead of --purity; may be repeated"},
+     "purity of the predictions of this class, instead of --purity"},
     {"sure",
      0,
      CLI_REAL(&sure, 0.5, 0.999, "X"),
@@ -51,10 +52,7 @@ static const cli_option options[] = {
      CLI_INPUT(&foreign, "DIR"),
      "images of another kind, to measure how well they are recognised, with or without "
      "--unfamiliar"},
-    {"map",
-     0,
-     CLI_PAIRS(&overrides, "FROM=TO"),
-     "count class FROM as TO, on either side; may be repeated"},
+    {"map", 0, CLI_PAIRS(&overrides, "FROM=TO"), "count class FROM as TO, on either side"},
     {0},
 };
 
@@ -249,7 +247,7 @@ static smt_status measure_foreign(smt_classifier *classifier,
     const smt_decision *decision = &info->decision;
     size_t classes = (size_t)info->class_count, review = 0, count = 0;
     smt_pixels *images = NULL;
-    float *probabilities = NULL, *familiarity = NULL, *confidence = NULL;
+    float *probabilities = NULL, *familiarity = NULL, *confidence = NULL, *own = NULL;
     smt_status status =
         cli_load_images(&foreign, 1, 0, info->input_size, pool, &images, skipped, error);
     if (status) {
@@ -259,7 +257,8 @@ static smt_status measure_foreign(smt_classifier *classifier,
     probabilities = smt_alloc(count, classes * sizeof *probabilities);
     familiarity = smt_alloc(count, sizeof *familiarity);
     confidence = smt_alloc(count, sizeof *confidence);
-    status = probabilities && familiarity && confidence
+    own = smt_alloc(e->count, sizeof *own);
+    status = probabilities && familiarity && confidence && own
                  ? smt_classifier_run_scored(
                        classifier, images->data, count, probabilities, familiarity, error)
                  : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", foreign);
@@ -270,18 +269,20 @@ static smt_status measure_foreign(smt_classifier *classifier,
         review += smt_decision_review(decision, best, row[best], familiarity[i]) != SMT_REVIEW_NONE;
     }
     if (!status) {
+        smt_error_at(e, (double)decision->temperature, own); /* as the foreign ones are */
         cli_say("%zu foreign %s: area under the ROC curve %.3f by familiarity, %.3f by confidence; "
                 "%.1f%% to review%s",
                 count,
                 smt_plural(count, "image", "images"),
                 smt_auroc(e->familiarity, e->count, familiarity, count),
-                smt_auroc(e->confidence, e->count, confidence, count),
+                smt_auroc(own, e->count, confidence, count),
                 100.0 * (double)review / (double)count,
                 decision->watches ? "" : "; --unfamiliar X would send the least familiar there");
     }
     smt_free(probabilities);
     smt_free(familiarity);
     smt_free(confidence);
+    smt_free(own);
     smt_pixels_destroy(&images);
     return status;
 }

@@ -62,6 +62,11 @@ run 0 "$semtinel" info "$work/watch.safetensors" --json
 grep -q '"training_state_values": [1-9]' "$work/out" || fail "nothing remembered with --unfamiliar"
 run 0 "$semtinel" info "$work/blind.safetensors" --json
 says '"training_state_values": 0'
+# Both kinds are compared at one temperature: by images of the fit themselves nothing is told apart.
+run 0 "$semtinel" train "$work/data" -o "$work/unsure" --mix-synth 0 --epochs 4 --size 48 --quiet
+run 0 "$semtinel" calibrate "$work/unsure" "$work/data" --split train --foreign "$work/data/train" -o "$work/alike.safetensors"
+says ', 0.500 by confidence'
+grep -q '^temperature 1\.0000' "$work/out" && fail "temperature 1 hides how they are compared"
 run 1 "$semtinel" calibrate "$work/plain" "$work/data" --foreign "$work/foreign/junk.png" -o "$work/none.safetensors"
 says 'junk.png: no image of 1 can be read'
 [ -e "$work/none.safetensors" ] && fail "a model is written without foreign images"
