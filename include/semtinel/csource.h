@@ -14,7 +14,7 @@ typedef struct smt_csource_decision {
     int class_count;            /* the network's outputs */
     const char *const *classes; /* class_count names */
     smt_preprocess preprocess;
-    int views; /* of an image: 1, or its 8 turns and mirror images, whose mean counts */
+    int views; /* of an image: 1, 2, 4 or 8 (smt_decision), whose mean counts */
     float temperature;
     const float *powers;     /* 255 * views + 1, of smt_decision_powers; NULL: temperature 1 */
     const float *thresholds; /* class_count: less confidence goes to review; NULL: nothing does */
