@@ -10,8 +10,9 @@ set -eu -o pipefail
 semtinel=${SEMTINEL:-$(cd "$(dirname "$0")/../.." && pwd)/build/semtinel}
 run=$1 file=$2
 shift 2
-classes() { # MODEL TREE...: a line for each image
-    "$semtinel" predict "$@" --views "${VIEWS:-8}" --json --quiet | awk -F'"' '/"predicted_class"/ { print $4 }'
+classes() { # MODEL TREE...: a line for each image; of one that thresholds send to review, the model's guess
+    "$semtinel" predict "$@" --views "${VIEWS:-8}" --json --quiet |
+        awk -F'"' '/^  "(predicted|suggested)_class"/ { class = $4 } /^ }/ { print class }'
 }
 paste -d '\n' <(classes "$run" "$@") <(classes "$file" "$@") |
     awk '$0 == "" { ended = 1; exit } # one of the two, which says why

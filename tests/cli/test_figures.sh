@@ -16,7 +16,12 @@ cat >build/semtinel <<'END'
 #!/bin/sh
 echo "$1" >>calls
 [ "$1" != train ] || exit 130
-[ "$1 $2" != "predict good" ] || echo '  "predicted_class": "crack",'
+case "$1 $2" in
+"predict good") printf '%s\n' ' {' '  "predicted_class": "crack",' ' }' ;;
+"predict careful") printf '%s\n' ' {' '  "predicted_class": "review",' '  "suggested_class": "open",' ' }' ;;
+"predict bold") printf '%s\n' ' {' '  "predicted_class": "open",' '  "suggested_class": "open",' ' }' ;;
+"predict wary") printf '%s\n' ' {' '  "predicted_class": "review",' '  "suggested_class": "crack",' ' }' ;;
+esac
 END
 chmod +x build/semtinel
 for script in accuracy teacher; do
@@ -25,6 +30,9 @@ for script in accuracy teacher; do
     [ "$(cat calls)" = train ] || fail "$script.sh went on after a training that was stopped: $(tr '\n' ' ' <calls)"
 done
 SEMTINEL=build/semtinel expect 0 "1 images, same class 100" bash "$root/bench/figures/agreement.sh" good good data
+# Images that both models send to review are not of one class for that.
+SEMTINEL=build/semtinel expect 0 "1 images, same class 0.00" bash "$root/bench/figures/agreement.sh" careful wary data
+SEMTINEL=build/semtinel expect 0 "1 images, same class 100" bash "$root/bench/figures/agreement.sh" careful bold data
 for models in "good missing" "missing good"; do
     # shellcheck disable=SC2086
     SEMTINEL=build/semtinel run 1 bash "$root/bench/figures/agreement.sh" $models data
