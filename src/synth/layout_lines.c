@@ -77,6 +77,13 @@ static void choose_roughness(synth_scene *s, float pitch)
             s->rest = fminf(scale * 0.008f * pitch / s->sigma, 1);
         }
         s->bulge *= synth_uniform(s, 0.1f, 0.35f) * pitch;
+        if (s->calm) { /* never quite to 0: without a bulge, fewer numbers would be drawn */
+            float straight = fmaxf(scale, 1e-6f) * 0.008f * pitch / (s->sigma + s->wave + s->bulge);
+            straight = fminf(straight, 1);
+            s->sigma *= straight;
+            s->wave *= straight;
+            s->bulge *= straight;
+        }
         return;
     }
     s->sigma = scale * fminf(synth_log(s, 0.0003f, 0.003f), (s->calm ? 0.008f : 0.028f) * pitch);

@@ -100,7 +100,8 @@ typedef struct synth_scene {
     float wave_period;
     bool rough; /* the class of rough edges: layouts take the values above, else they draw small
                    ones */
-    bool calm;  /* not rough, and not to be taken for it: straighter than any of that class */
+    bool calm;  /* not to be taken for it: straighter than any of that class; with `rough`: the
+                   same edges, made so straight */
     /* Roughness of a few lines, or of a stretch of them, the rest being `rest` times as rough: */
     bool local;
     float rest;

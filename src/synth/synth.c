@@ -14,6 +14,8 @@ enum {
     STREAM_OVERLAY
 };
 
+enum { PLANES = 8 }; /* of a scene; the last is the image's */
+
 void smt_synth_defaults(smt_synth_options *options)
 {
     *options = (smt_synth_options){.roughness = 1,
@@ -207,16 +209,17 @@ static void paint_marks(synth_scene *s)
     }
 }
 
+/* What lies under the beam: layout and defect, painted. */
 static void
-render(synth_scene *s, const synth_recipe *r, uint64_t seed, uint64_t scene_id, float *image)
+build(synth_scene *s, const synth_recipe *r, uint64_t seed, uint64_t scene_id, bool flawed)
 {
-    bool flawed = s->options->defect;
-    if (r->flaw == FLAW_LER && flawed) {
+    bool rough = r->flaw == FLAW_LER;
+    if (rough) {
         s->rng = smt_rng_seed(seed, smt_hash64(scene_id, STREAM_DEFECT));
         roughen(s);
+        s->labels.kind = flawed ? s->labels.kind : NULL;
     }
-    s->calm =
-        r->flaw == FLAW_NONE || r->flaw == FLAW_LER; /* of rough edges the twin without them */
+    s->calm = r->flaw == FLAW_NONE || (rough && !flawed);
     s->fine_defect = r->flaw == FLAW_BRIDGE || r->flaw == FLAW_OPEN;
     s->rng = smt_rng_seed(seed, smt_hash64(scene_id, STREAM_LAYOUT));
     s->body_level = 0.4f;
@@ -246,6 +249,28 @@ render(synth_scene *s, const synth_recipe *r, uint64_t seed, uint64_t scene_id, 
     if (flawed) {
         flaw_surface(s, r->flaw, layout);
     }
+}
+
+/* Some marks of polishing are seen by their relief: without them, the light is the same. */
+static void build_twin(synth_scene *s, const synth_recipe *r, uint64_t seed, uint64_t scene_id)
+{
+    synth_scene blank = *s;
+    build(s, r, seed, scene_id, true);
+    float relief_gain = s->relief_gain;
+    *s = blank;
+    memset(s->block, 0, s->count * PLANES * sizeof(float));
+    build(s, r, seed, scene_id, false);
+    s->relief_gain = relief_gain;
+}
+
+static void
+render(synth_scene *s, const synth_recipe *r, uint64_t seed, uint64_t scene_id, float *image)
+{
+    if (s->options->defect) {
+        build(s, r, seed, scene_id, true);
+    } else {
+        build_twin(s, r, seed, scene_id);
+    }
     s->rng = smt_rng_seed(seed, smt_hash64(scene_id, STREAM_OPTICS));
     if (!s->section) {
         draw_optics(s);
@@ -272,7 +297,7 @@ static smt_status open_scene(synth_scene *s, int size, smt_error *error)
     s->pixel = 1 / (float)size;
     s->count = (size_t)size * (size_t)size;
     size_t edges = (size_t)SYNTH_MAX_LINES * 2 * SYNTH_EDGE_SAMPLES;
-    float *at = smt_alloc(s->count * 8 + SYNTH_LATTICE + edges, sizeof *at);
+    float *at = smt_alloc(s->count * PLANES + SYNTH_LATTICE + edges, sizeof *at);
     if (!at) {
         return smt_fail(error, SMT_ERR_MEMORY, "no memory for a scene of %d x %d", size, size);
     }

@@ -378,6 +378,75 @@ static void test_cracks_are_dark(void **state)
     assert_true(darker >= 28);
 }
 
+static double correlation(const uint8_t *first, const uint8_t *second, int count)
+{
+    double a = 0, b = 0, aa = 0, bb = 0, ab = 0, n = count;
+    for (int i = 0; i < count; i++) {
+        double x = first[i], y = second[i];
+        a += x;
+        b += y;
+        aa += x * x;
+        bb += y * y;
+        ab += x * y;
+    }
+    return (ab - a * b / n) / sqrt((aa - a * a / n) * (bb - b * b / n));
+}
+
+/* Mean correlation between the upper rows of images of a class and of the same scenes without their
+ * defects; of one variant of the layout and two kinds of the defect, unless these are NULL. */
+static double
+likeness(int class_index, const char *variant, const char *kind, const char *other, int rows)
+{
+    smt_synth_options options;
+    smt_synth_defaults(&options);
+    options.noise = options.distortion = options.overlays = options.contrast = 0;
+    double sum = 0;
+    int count = 0;
+    for (uint64_t index = 0; count < 16; index++) {
+        smt_image image[2] = {{0}, {0}};
+        smt_synth_labels labels[2];
+        for (int with = 0; with < 2; with++) {
+            options.defect = with;
+            assert_int_equal(smt_synth_render(SMT_SYNTH_PHASE1,
+                                              class_index,
+                                              SIDE,
+                                              8,
+                                              index,
+                                              &options,
+                                              &image[with],
+                                              &labels[with],
+                                              NULL),
+                             SMT_OK);
+        }
+        assert_string_equal(labels[0].layout, labels[1].layout);
+        assert_ptr_equal(labels[0].variant, labels[1].variant);
+        assert_null(labels[0].kind);
+        if ((!variant || (labels[1].variant && strcmp(labels[1].variant, variant) == 0)) &&
+            (!kind || strcmp(labels[1].kind, kind) == 0 || strcmp(labels[1].kind, other) == 0)) {
+            sum += correlation(image[0].pixels, image[1].pixels, rows * SIDE);
+            count++;
+        }
+        smt_image_free(&image[0]);
+        smt_image_free(&image[1]);
+    }
+    return sum / count;
+}
+
+/* Without their defects, rough lines are the same lines, and a surface with marks that are seen by
+ * their relief shows its own texture in the same light. */
+static void test_twins(void **state)
+{
+    (void)state;
+    assert_string_equal(smt_synth_class_name(SMT_SYNTH_PHASE1, 4), "ler");
+    assert_string_equal(smt_synth_class_name(SMT_SYNTH_PHASE1, 2), "cmp");
+    double lines = likeness(4, NULL, NULL, NULL, SIDE),
+           film = likeness(2, "grain", "chatter", "pits", SIDE / 6);
+    print_message(
+        "correlation with the twins: rough lines %.2f, marks on film %.2f\n", lines, film);
+    assert_true(lines > 0.7);
+    assert_true(film > 0.7);
+}
+
 static void test_sizes(void **state)
 {
     (void)state;
@@ -394,17 +463,7 @@ static void test_sizes(void **state)
         assert_int_equal(
             smt_synth_render(SMT_SYNTH_PHASE1, k, 128, 1, 2, &options, &large, NULL, NULL), SMT_OK);
         assert_int_equal(smt_image_resize(&large, 64, 64, &half, NULL), SMT_OK);
-        double a = 0, b = 0, aa = 0, bb = 0, ab = 0;
-        for (int i = 0; i < 64 * 64; i++) {
-            double x = small.pixels[i], y = half.pixels[i];
-            a += x;
-            b += y;
-            aa += x * x;
-            bb += y * y;
-            ab += x * y;
-        }
-        double n = 64 * 64;
-        sum += (ab - a * b / n) / sqrt((aa - a * a / n) * (bb - b * b / n));
+        sum += correlation(small.pixels, half.pixels, 64 * 64);
         count++;
         smt_image_free(&small);
         smt_image_free(&large);
@@ -643,6 +702,7 @@ int main(void)
         cmocka_unit_test(test_determinism),
         cmocka_unit_test(test_defects),
         cmocka_unit_test(test_cracks_are_dark),
+        cmocka_unit_test(test_twins),
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_statistics),
         cmocka_unit_test(test_noise_option),
