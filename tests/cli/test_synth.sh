@@ -30,6 +30,16 @@ run 0 "$semtinel" synth --preset phase3 --sheet "$work/sheet.png" --sheet-column
 [ "$(head -c 4 "$work/sheet.png" | tail -c 3)" = PNG ] || fail "no sheet"
 run 0 "$semtinel" synth --sheet "$work/one.png" --sheet-class crack --sheet-columns 2 --size 32
 
+# Ctrl-C ends a sheet of thousands of images at once, without it.
+"$semtinel" synth --preset phase3 --sheet "$work/late.png" --sheet-rows 17 --sheet-columns 40 >"$work/out" 2>&1 &
+process=$!
+sleep 1
+kill -INT $process
+wait $process
+code=$?
+[ $code = 130 ] || fail "Ctrl-C while a sheet is drawn: exit code $code"
+[ -e "$work/late.png" ] && fail "Ctrl-C: a sheet all the same"
+
 run 1 "$semtinel" synth "$work/a" --per-class 1
 says "--force"
 run 0 "$semtinel" synth "$work/a" --per-class 1 --size 32 --force
