@@ -29,7 +29,8 @@ SMT_API int smt_synth_class_count(smt_synth_preset preset);
 SMT_API const char *smt_synth_class_name(smt_synth_preset preset, int class_index);
 
 /* How far the simulation is to range. Every member scales one stage; 1 is the documented range of
- * docs/simulator.md, 0 switches the stage off (an ideal microscope, straight edges). */
+ * docs/simulator.md, 0 switches the stage off (an ideal microscope, straight edges); some images
+ * are sharpened all the same. */
 typedef struct smt_synth_options {
     double roughness;  /* edge roughness outside the class of rough edges; [0, 4], default 1 */
     double noise;      /* electron and chain noise; [0, 4], default 1 */
@@ -57,9 +58,9 @@ typedef struct smt_synth_labels {
 /* Image `index` of a class: size x size grey pixels, size in [SMT_SYNTH_MIN_SIZE,
  * SMT_SYNTH_MAX_SIZE]. A deterministic function of its arguments, the same on any number of
  * threads; (seed, class, index) pick the scene, and the same scene rendered at another size shows
- * the same things at another sampling, apart from its noise. `out` is created and owned by the
- * caller (smt_image_free). options NULL: the defaults; labels may be NULL. Thread-safe.
- * SMT_ERR_ARGUMENT for a class, size or option out of range, SMT_ERR_MEMORY. */
+ * the same things at another sampling, with blur, exposure and noise of its own. `out` is created
+ * and owned by the caller (smt_image_free). options NULL: the defaults; labels may be NULL.
+ * Thread-safe. SMT_ERR_ARGUMENT for a class, size or option out of range, SMT_ERR_MEMORY. */
 SMT_API smt_status smt_synth_render(smt_synth_preset preset,
                                     int class_index,
                                     int size,
