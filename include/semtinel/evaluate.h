@@ -384,8 +384,9 @@ typedef struct smt_coverage_point {
     double threshold, coverage, accuracy;
 } smt_coverage_point;
 /* Accuracy of the most confident images against their share: evaluation->count points, from the
- * most confident one to all; `points` holds so many. Returns the area under risk against coverage
- * (Geifman and El-Yaniv 2017): the mean error; -1: no memory. */
+ * most confident one to all; `points` holds so many. Among equal confidences, of which int8 files
+ * have many, each counts as the mean of them: their order does not count. Returns the area under
+ * risk against coverage (Geifman and El-Yaniv 2017): the mean error; -1: no memory. */
 SMT_API double smt_coverage_curve(const smt_evaluation *evaluation, smt_coverage_point *points);
 
 /* The provenance with the decision in it, as JSON text; freed with smt_free. `calibration` and

@@ -446,14 +446,21 @@ double smt_coverage_curve(const smt_evaluation *e, smt_coverage_point *points)
         votes[i] = (vote){e->confidence[i], e->truth[i] == e->predicted[i]};
     }
     qsort(votes, e->count, sizeof *votes, surest_first);
-    size_t right = 0;
-    double area = 0;
-    for (size_t i = 0; i < e->count; i++) {
-        right += votes[i].right;
-        double accuracy = (double)right / (double)(i + 1);
-        points[i] = (smt_coverage_point){
-            (double)votes[i].confidence, (double)(i + 1) / (double)e->count, accuracy};
-        area += (1 - accuracy) / (double)e->count;
+    double right = 0, area = 0;
+    for (size_t start = 0, end; start < e->count; start = end) {
+        size_t hits = 0;
+        for (end = start; end < e->count && votes[end].confidence == votes[start].confidence;
+             end++) {
+            hits += votes[end].right;
+        }
+        for (size_t i = start; i < end; i++) {
+            double share = (double)(i + 1 - start) / (double)(end - start);
+            double accuracy = (right + share * (double)hits) / (double)(i + 1);
+            points[i] = (smt_coverage_point){
+                (double)votes[i].confidence, (double)(i + 1) / (double)e->count, accuracy};
+            area += (1 - accuracy) / (double)e->count;
+        }
+        right += (double)hits;
     }
     smt_free(votes);
     return area;

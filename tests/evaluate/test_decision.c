@@ -221,6 +221,14 @@ static void test_thresholds(void **state)
         assert_true(fabs(points[i].coverage - 0.2 * (i + 1)) < 1e-12);
     }
     assert_float_equal(area, (1.0 / 3 + 0.25 + 0.4) / 5, 1e-12);
+    /* Of equal confidences each is the mean of them, in whatever order they come. */
+    e.confidence[2] = e.confidence[1] = e.confidence[0];
+    static const double shared[5] = {2.0 / 3, 2.0 / 3, 2.0 / 3, 0.75, 0.6};
+    area = smt_coverage_curve(&e, points);
+    for (int i = 0; i < 5; i++) {
+        assert_float_equal(points[i].accuracy, shared[i], 1e-12);
+    }
+    assert_float_equal(area, (3 * (1.0 / 3) + 0.25 + 0.4) / 5, 1e-12);
 }
 
 /* Many right decisions of one class, which has its own threshold, show nothing about the few of
