@@ -241,7 +241,7 @@ int cli_bench(int argc, char **argv)
                          "--batch, --size, --width, --channels, --wide-head and --steps are of "
                          "--train; a network is what it is");
     }
-    if (set && (b.train || !bench_through_edge(operands[0]))) {
+    if (set && (b.train || !(smt_path_missing(operands[0]) || bench_through_edge(operands[0])))) {
         return cli_usage(&command, "--kernels is of .tflite files");
     }
     smt_error error = {0};

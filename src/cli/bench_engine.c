@@ -56,6 +56,9 @@ throughput(const network *n, int threads, int batches, double *rate, smt_error *
         double r = (double)batches * BATCH / (smt_clock() - start);
         *rate = r > *rate ? r : *rate;
     }
+    if (!status && smt_interrupted()) {
+        status = smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted");
+    }
     smt_exec_destroy(&exec);
     smt_pool_destroy(&pool);
     return status;
@@ -78,7 +81,7 @@ static smt_status time_operators(network *n, bench_report *report, smt_error *er
         row->c = node->shape.c;
     }
     smt_exec_time(n->exec, seconds);
-    for (int i = 0; i < report->runs; i++) {
+    for (int i = 0; i < report->runs && !smt_interrupted(); i++) {
         memset(seconds, 0, (size_t)graph->node_count * sizeof *seconds);
         smt_exec_infer(n->exec, n->input, 1);
         for (int k = 1; k < graph->node_count; k++) {

@@ -3,6 +3,8 @@
 #include "cli/bench.h"
 #include "cli/cli.h"
 
+#include <semtinel/format.h>
+
 #include <stdio.h>
 #include <string.h>
 
@@ -83,11 +85,12 @@ static void print_text(const char *path, const bench_report *r)
         printf(", of which %zu for constants prepared at the start", r->prepared);
     }
     printf("\n  latency, batch 1, one thread: median %.3f ms, 10%% below %.3f, 90%% below %.3f (%d "
-           "runs)\n",
+           "%s)\n",
            1e3 * percentile(r, r->seconds, 50),
            1e3 * percentile(r, r->seconds, 10),
            1e3 * percentile(r, r->seconds, 90),
-           r->runs);
+           r->runs,
+           smt_plural((size_t)r->runs, "run", "runs"));
     printf("  throughput: %.0f images/s on one thread, %.0f on %d (%.2f times)\n",
            r->one,
            r->many,
@@ -114,8 +117,8 @@ static void print_text(const char *path, const bench_report *r)
 
 bool bench_through_edge(const char *path)
 {
-    size_t length = strlen(path);
-    return length > 7 && strcmp(path + length - 7, ".tflite") == 0;
+    const smt_model_format *format = smt_format_of_file(path, NULL);
+    return format && strcmp(format->name, "tflite") == 0;
 }
 
 int bench_model(const char *path, const smt_edge_kernels *kernels, int runs, bool json)

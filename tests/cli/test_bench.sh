@@ -47,6 +47,23 @@ for model in int8.tflite model.tflite run; do
 done
 "$semtinel" bench "$work/int8.tflite" --runs 5 | grep -q 'DEPTHWISE_CONV_2D' || fail "no table of operators"
 "$semtinel" bench "$work/int8.tflite" --runs 5 --kernels reference | grep -q 'kernels reference$' || fail "not the reference kernels"
+# the contents tell what runs a file, as elsewhere
+cp "$work/int8.tflite" "$work/int8.bin"
+"$semtinel" bench "$work/int8.bin" --runs 1 --kernels reference | grep -q 'through edge' || fail "its name hides a .tflite file"
+"$semtinel" bench "$work/int8.bin" --runs 1 | grep -q '(1 run)$' || fail "1 runs"
+# Ctrl-C at any time: no figures of what was not measured
+for model in int8.tflite run; do
+    for seconds in 0.3 0.6 1 1.5 2.5; do
+        "$semtinel" bench "$work/$model" --runs 4000 --threads 1 >"$work/out" 2>&1 &
+        process=$!
+        sleep $seconds
+        kill -INT $process 2>/dev/null
+        wait $process
+        code=$?
+        [ $code = 130 ] && says=interrupted || says='throughput: [1-9]'
+        grep -q "$says" "$work/out" || fail "$model after $seconds s, exit code $code: $(cat "$work/out")"
+    done
+done
 "$semtinel" bench "$work/none.tflite" >/dev/null 2>&1
 [ $? = 1 ] || fail "a missing model is not reported"
 # resident memory of a prediction; a sanitizer has its own
