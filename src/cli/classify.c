@@ -25,7 +25,14 @@ static smt_status rename_classes(smt_classifier *classifier, const char *names, 
                               "--classes %s: an empty name, or more than %d",
                               names,
                               SMT_CLASS_MAX);
-        } else {
+        }
+        for (int i = 0; i < count && !status; i++) {
+            if (strcmp(list[i], name) == 0) {
+                status = smt_fail(
+                    error, SMT_ERR_ARGUMENT, "--classes %s: '%s' stands there twice", names, name);
+            }
+        }
+        if (!status) {
             list[count++] = name;
         }
         name = comma ? comma + 1 : NULL;

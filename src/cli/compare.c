@@ -15,7 +15,7 @@ static const cli_option options[] = {
     {"resamples",
      0,
      CLI_INT(&resamples, 0, 100000, "N"),
-     "bootstrap resamples of the 95% intervals"},
+     "bootstrap resamples of the 95% intervals; 0: none, both ends are the value"},
     {0},
 };
 

@@ -27,7 +27,7 @@ static const cli_option options[] = {
     {"resamples",
      0,
      CLI_INT(&resamples, 0, 100000, "N"),
-     "bootstrap resamples of the 95% intervals"},
+     "bootstrap resamples of the 95% intervals; 0: none, both ends are the value"},
     {"audit", 0, CLI_FLAG(&with_audit), "put an audit of DATASET into report.html"},
     {0},
 };

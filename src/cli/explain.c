@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *output, *class_name, *layer, *source, *names;
 
@@ -191,6 +192,7 @@ int cli_explain(int argc, char **argv)
     status = status
                  ? status
                  : cli_gather((const char *const *)operands + 1, operand_count - 1, &list, &error);
+    bool made = !smt_path_exists(output);
     status = status ? status : smt_make_directory(output, &error);
     char *path = smt_path_join(output, "explanations.csv");
     if (!status) {
@@ -230,6 +232,9 @@ int cli_explain(int argc, char **argv)
     }
     code = status ? cli_report(&error) : skipped ? EXIT_SKIPPED : EXIT_DONE;
     smt_file_abandon(&w.csv);
+    if (status && made) {
+        rmdir(output); /* if nothing is in it */
+    }
     smt_free(path);
     smt_list_free(&list.items, list.count);
     smt_explainer_close(&w.explainer);

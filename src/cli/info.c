@@ -11,8 +11,8 @@
 static bool as_json, brief;
 
 static const cli_option options[] = {
-    {"json", 0, CLI_FLAG(&as_json), "print one JSON object"},
-    {"brief", 'b', CLI_FLAG(&brief), "leave out the table of layers"},
+    {"json", 0, CLI_FLAG(&as_json), "print one JSON object a model"},
+    {"brief", 'b', CLI_FLAG(&brief), "leave out the layers or tensors"},
     {0},
 };
 
@@ -290,6 +290,20 @@ static void print_text(const json_t *root)
     }
 }
 
+static int print_brief_json(json_t *root)
+{
+    json_object_del(root, "layers");
+    json_object_del(root, "tensors");
+    char *text = json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
+    if (!text) {
+        fputs("semtinel: out of memory\n", stderr);
+        return EXIT_FAILED;
+    }
+    puts(text);
+    free(text);
+    return EXIT_DONE;
+}
+
 /* What a file says of itself must not break a line or drive a terminal. */
 static void make_printable(json_t *value)
 {
@@ -329,7 +343,9 @@ int cli_info(int argc, char **argv)
             continue;
         }
         json_t *root = json_loads(text, 0, NULL);
-        if (as_json) {
+        if (as_json && brief) {
+            code = print_brief_json(root) == EXIT_DONE ? code : EXIT_FAILED;
+        } else if (as_json) {
             printf("%s\n", text);
         } else if (root) {
             printf("%s", i ? "\n" : "");

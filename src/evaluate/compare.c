@@ -185,7 +185,15 @@ static smt_status fill(const smt_prediction_table *const *tables,
             ? SMT_OK
             : smt_fail(error, SMT_ERR_MEMORY, "out of memory for %zu predictions", m.capacity);
     status = status ? status : match(tables, names, c, &m, error);
-    if (!status && !m.count) {
+    if (!status && !m.count && c->tables > 2) {
+        status = smt_fail(error,
+                          SMT_ERR_ARGUMENT,
+                          "no image is in all of the %d evaluations from %s to %s; evaluate all on "
+                          "the same images",
+                          c->tables,
+                          names[0],
+                          names[c->tables - 1]);
+    } else if (!status && !m.count) {
         status = smt_fail(error,
                           SMT_ERR_ARGUMENT,
                           "%s and %s have no image in common; evaluate both on the same images",

@@ -95,13 +95,15 @@ static smt_status judge_seen(smt_evaluation *e,
         }
         *chosen -= found.count;
         e->split = "unseen";
-        smt_log(
-            SMT_LOG_INFO,
-            "%s: %zu images trained the model and are left out (--split all measures them, too); "
-            "%zu did not",
-            dataset->root,
-            found.count,
-            *chosen);
+        smt_log(SMT_LOG_INFO,
+                "%s: %zu %s left out (--split all measures %s, too); %zu did not",
+                dataset->root,
+                found.count,
+                smt_plural(found.count,
+                           "image trained the model and is",
+                           "images trained the model and are"),
+                smt_plural(found.count, "it", "them"),
+                *chosen);
     } else {
         e->trained = found.count;
         e->trained_more = !found.complete;

@@ -113,7 +113,10 @@ static smt_status choose_nodes(smt_explainer *x, const char *layer, smt_error *e
                         "%s: has no layer '%s'; %s",
                         x->path,
                         layer,
-                        smt_hint(&guess, hint, "'semtinel info' lists its layers"));
+                        smt_hint(&guess,
+                                 hint,
+                                 "'semtinel info' lists its layers; "
+                                 "an activation goes with the one before it"));
     }
     smt_shape shape = graph->nodes[node].shape;
     if (node == 0 || (shape.h == 1 && shape.w == 1)) {

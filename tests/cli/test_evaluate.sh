@@ -133,6 +133,8 @@ run 1 "$semtinel" evaluate "$work/run" "$data" -o "$work/bad.safetensors"
 says 'bad.safetensors'
 run 1 "$semtinel" evaluate "$work/run" "$data" -o "$work/x" --classes a,b
 says '2 class names for a network with 10 outputs'
+run 1 "$semtinel" predict "$work/run" "$data/vias" --json --classes a,b,c,d,e,f,g,h,i,b
+says "'b' stands there twice"
 [ -e /dev/full ] && { run 1 "$semtinel" predict "$work/run" "$data/vias" -o /dev/full/x; }
 run 1 bash -c "'$semtinel' predict '$work/run' '$data/vias' >/dev/full"
 
@@ -155,6 +157,8 @@ expect 0 "warning: .*: $trained of 80 images to measure are among" "$semtinel" e
 run 0 "$semtinel" synth "$work/new" --per-class 2 --size 32 --seed 6 --quiet
 run 0 "$semtinel" evaluate "$work/known" "$work/new" -o "$work/seen"
 grep -q "trained" "$work/out" "$work/err" && fail "new images are taken for training images"
+mkdir -p "$work/one/crack" && cp "$work/moved/test/crack/renamed.png" "$work/new/crack/"*1.png "$work/one/crack"
+expect 0 ": 1 image trained the model and is left out \(.* it, too\); 1 did not" "$semtinel" evaluate "$work/known" "$work/one" -o "$work/seen"
 # Those that trained the weights that a run began with have trained it, too.
 run 0 "$semtinel" train "$work/new" -o "$work/later" --init "$work/known" --width 0.25 --epochs 1 --quiet
 expect 0 ": $trained images trained the model and are left out" "$semtinel" evaluate "$work/later" "$work/plain" -o "$work/seen"

@@ -40,6 +40,8 @@ expect 0 "TensorFlow Lite" "$semtinel" info "$work/all/model.tflite"
 expect 0 "HARD_SWISH" "$semtinel" info "$work/all/model.tflite"
 expect 0 "arena" "$semtinel" info --brief "$work/all/model.tflite"
 expect 0 "class4" "$semtinel" info --brief "$work/all/model.onnx"
+expect 0 '"classes"' "$semtinel" info --brief --json "$work/all/model.onnx"
+grep -q '"layers"' "$work/out" && fail "info --brief --json has the layers"
 for file in model.tflite model.onnx model.pb saved_model.pb; do
     "$semtinel" info --json "$work/all/$file" > "$work/info.json" || fail "info --json $file"
     grep -q '"macs": [1-9]' "$work/info.json" || fail "no MACs in info --json $file"

@@ -173,7 +173,10 @@ awk -F, 'NR > 1 && $5 != 0.25 && $5 != 0.75 { exit 1 }' "$work/why32/explanation
 run 1 "$semtinel" explain "$work/run" "$work/twice" -o "$work/why" --class nonsense
 says "has no class 'nonsense'"
 run 1 "$semtinel" explain "$work/run" "$work/twice" -o "$work/why" --layer nonsense
-says "has no layer 'nonsense'; 'semtinel info' lists"
+says "has no layer 'nonsense'; 'semtinel info' lists its layers; an activation goes with"
+mkdir "$work/unread" && echo junk >"$work/unread/junk.png"
+run 1 "$semtinel" explain "$work/run" "$work/unread" -o "$work/why-unread"
+[ -e "$work/why-unread" ] && fail "a folder without overlays is left"
 run 1 "$semtinel" calibrate "$work/run" "$work/data" --map nonsense=other
 says "map nonsense=other: .* has a class 'nonsense'; 'semtinel info' lists .*'other'"
 run 1 "$semtinel" calibrate "$work/run" "$work/data" --map other=nonsense
@@ -192,6 +195,8 @@ grep -q '"mcnemar_p"' "$work/compare.json" || fail "no p in the JSON"
 printf 'file,true,predicted,confidence,open,Brücke\na,open,open,0.9,0.9,0.1\nb,Brücke,open,0.8,0.8,0.2\n' >"$work/names.csv"
 expect 0 '^  Brücke              0.0000  0.0000  1$' "$semtinel" compare "$work/names.csv" "$work/names.csv"
 says '^  open                0.6667  0.6667  1$'
+run 1 "$semtinel" compare "$work/before" "$work/after" "$work/names.csv"
+says "no image is in all of the 3 evaluations from $work/before to $work/names.csv" # before and after have all in common
 run 1 "$semtinel" compare "$work/before" "$work/missing"
 says 'semtinel evaluate'
 run 2 "$semtinel" compare "$work/before"
