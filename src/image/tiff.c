@@ -20,7 +20,8 @@ typedef struct tiff_job {
     tiff_memory file;
     uint16_t bits, samples, planar, format, compression;
     colour_model model;
-    int planes; /* buffers a block needs: 1, or one per colour if planes are separate */
+    int planes;    /* buffers a block needs: 1, or one per colour if planes are separate */
+    size_t stride; /* samples from one pixel to the next in such a buffer */
     uint8_t *block[4];
     uint8_t palette[256];
     uint16_t *wide;
@@ -30,11 +31,12 @@ typedef struct tiff_job {
 
 static smt_status damaged(tiff_job *job)
 {
+    const char *reason = job->file.message[0] ? job->file.message : "the data end early";
     return smt_fail(job->error,
                     SMT_ERR_FORMAT,
                     "%s: damaged or incomplete TIFF: %s",
                     job->source->name,
-                    job->file.message[0] ? job->file.message : "the data end early");
+                    reason + strspn(reason, ": ")); /* libtiff's name of the file is empty */
 }
 
 static smt_status unsupported(tiff_job *job, const char *what, int value)
@@ -111,7 +113,7 @@ static uint32_t grey16(const tiff_job *job, const uint8_t *const rows[4], size_t
 /* Converts the part of the block in job->block that lies inside the image. */
 static void convert_block(tiff_job *job, int left, int top, int block_width, int block_height)
 {
-    size_t stride = job->planes > 1 ? 1 : job->samples;
+    size_t stride = job->stride;
     size_t row_bytes = ((size_t)block_width * stride * job->bits + 7) / 8;
     size_t step = job->planes > 1
                       ? 0
@@ -144,9 +146,10 @@ static void convert_block(tiff_job *job, int left, int top, int block_width, int
 static smt_status read_palette(tiff_job *job)
 {
     unsigned count = 1u << job->bits;
+    unsigned flip = job->format == SAMPLEFORMAT_INT ? 0x80 : 0;
     if (job->model != PALETTE) {
         for (unsigned i = 0; i < count; i++) {
-            unsigned value = i * 255u / (count - 1);
+            unsigned value = (i ^ flip) * 255u / (count - 1);
             job->palette[i] = (uint8_t)(job->model == GREY_INVERTED ? 255u - value : value);
         }
         return SMT_OK;
@@ -194,6 +197,10 @@ static smt_status read_model(tiff_job *job, uint16_t photometric)
         if (job->compression != COMPRESSION_JPEG) {
             return unsupported(job, "uncompressed YCbCr, colour model", photometric);
         }
+        if (job->planar == PLANARCONFIG_SEPARATE) {
+            job->model = GREY; /* the first plane is the luma */
+            break;
+        }
         TIFFSetField(job->file.tiff, TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
         job->model = RGB;
         break;
@@ -240,22 +247,22 @@ static smt_status read_header(tiff_job *job)
     if (job->format != SAMPLEFORMAT_UINT && job->format != SAMPLEFORMAT_INT && !real) {
         return unsupported(job, "sample format", job->format);
     }
-    bool single = job->samples == 1;
+    bool grey = job->model == GREY || job->model == GREY_INVERTED;
     bool supported;
     switch (job->bits) {
     case 1:
     case 2:
     case 4:
-        supported = single && job->format == SAMPLEFORMAT_UINT;
+        supported = job->samples == 1 && job->format == SAMPLEFORMAT_UINT;
         break;
     case 8:
-        supported = job->format == SAMPLEFORMAT_UINT;
+        supported = job->format == SAMPLEFORMAT_UINT || (grey && !real);
         break;
     case 16:
         supported = !real && job->model != PALETTE && job->model != INK;
         break;
     case 32:
-        supported = job->model == GREY || job->model == GREY_INVERTED;
+        supported = grey;
         break;
     default:
         supported = false;
@@ -263,7 +270,9 @@ static smt_status read_header(tiff_job *job)
     if (!supported) {
         return unsupported(job, real ? "real samples, bits:" : "bits a sample:", job->bits);
     }
-    job->planes = job->planar == PLANARCONFIG_SEPARATE && !single ? (int)colours : 1;
+    bool separate = job->planar == PLANARCONFIG_SEPARATE;
+    job->planes = separate ? (int)colours : 1;
+    job->stride = separate ? 1 : job->samples;
     return job->bits <= 8 ? read_palette(job) : SMT_OK;
 }
 
@@ -324,8 +333,9 @@ static smt_status read_tiles(tiff_job *job)
     if (status != SMT_OK) {
         return status;
     }
+    uint64_t row_bytes = ((uint64_t)width * job->stride * job->bits + 7) / 8;
     uint64_t bytes = TIFFTileSize64(job->file.tiff);
-    if (bytes == 0 || bytes > TIFF_MAX_BLOCK) {
+    if (bytes < row_bytes * height || bytes > TIFF_MAX_BLOCK) {
         return damaged(job);
     }
     status = allocate(job, bytes);
@@ -361,8 +371,7 @@ static smt_status read_strips(tiff_job *job)
     if (rows == 0 || rows > image_height) {
         rows = image_height;
     }
-    uint64_t row_bytes =
-        ((uint64_t)image_width * (job->planes > 1 ? 1u : job->samples) * job->bits + 7) / 8;
+    uint64_t row_bytes = ((uint64_t)image_width * job->stride * job->bits + 7) / 8;
     uint64_t bytes = TIFFStripSize64(job->file.tiff);
     if (bytes < row_bytes * rows || bytes > TIFF_MAX_BLOCK) {
         return damaged(job);

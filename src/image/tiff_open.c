@@ -76,7 +76,7 @@ bool smt_tiff_open(const image_source *source, tiff_memory *file)
     TIFFOpenOptionsSetErrorHandlerExtR(options, on_error, file);
     TIFFOpenOptionsSetWarningHandlerExtR(options, on_warning, file);
     TIFFOpenOptionsSetMaxSingleMemAlloc(options, (tmsize_t)TIFF_MAX_BLOCK);
-    file->tiff = TIFFClientOpenExt(source->name,
+    file->tiff = TIFFClientOpenExt("", /* some of its messages begin with the name, ours all do */
                                    source->page ? "rmh" : "rm", /* h: no page yet */
                                    file,
                                    read_bytes,

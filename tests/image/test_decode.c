@@ -334,7 +334,13 @@ static void refuses_hostile_headers(void **state)
     expect_changed(
         "tiled.tif", tag_offset("tiled.tif", 322), 0x7ffffff0, false, SMT_ERR_LIMIT, "exceed");
     expect_changed(
-        "signed16.tif", tag_offset("signed16.tif", 258), 8, false, SMT_ERR_UNSUPPORTED, "bits");
+        "signed16.tif", tag_offset("signed16.tif", 258), 12, false, SMT_ERR_UNSUPPORTED, "bits");
+    expect_changed("signed16.tif",
+                   tag_offset("signed16.tif", 339),
+                   9,
+                   false,
+                   SMT_ERR_FORMAT,
+                   "some file: damaged or incomplete TIFF: Bad value 9 for \"SampleFormat\"");
     expect_changed(
         "signed16.tif", tag_offset("signed16.tif", 339), 3, false, SMT_ERR_UNSUPPORTED, "real");
     expect_changed("white_is_zero.tif",
@@ -410,6 +416,64 @@ static void reads_rare_tiffs(void **state)
     const float odd[3] = {INFINITY, NAN, -INFINITY}, like[3] = {high, low, low};
     memcpy(a.data + at, odd, sizeof odd);
     memcpy(b.data + at, like, sizeof like);
+    expect_same(a, b);
+
+    static const char shorts[] = "signed16.tif"; /* 41 x 29, taken for signed bytes */
+    a = load_golden(shorts);
+    b = load_golden(shorts);
+    put32le(a.data + tag_offset(shorts, 258), 8);
+    put32le(b.data + tag_offset(shorts, 258), 8);
+    put32le(b.data + tag_offset(shorts, 339), 1);
+    for (size_t i = 0; i < (size_t)41 * 29; i++) {
+        b.data[array_offset(shorts, 273) + i] ^= 0x80;
+    }
+    expect_same(a, b);
+}
+
+/* Grey whose alpha, or whatever else, lies in planes of its own. */
+static void reads_one_plane_of_several(void **state)
+{
+    (void)state;
+    file_bytes a = load_golden("tiled_planar.tif"); /* its red is the grey of tiled.tif */
+    put32le(a.data + tag_offset("tiled_planar.tif", 262), 1);
+    expect_same(a, load_golden("tiled.tif"));
+
+    static const char strips[] = "planar.tif";
+    a = load_golden(strips);
+    file_bytes b = load_golden(strips);
+    put32le(a.data + tag_offset(strips, 262), 1);
+    uint8_t *offsets = b.data + array_offset(strips, 273);
+    memcpy(offsets + 4, offsets, 4); /* red thrice is grey */
+    memcpy(offsets + 8, offsets, 4);
+    expect_same(a, b);
+
+    /* The luma of a JPEG with a strip for each of its planes. */
+    enum { HEAD = 256, OFFSETS = 160, SIZES = 180 };
+    static const uint16_t entries[][3] = {{256, 1, 40},
+                                          {257, 1, 24},
+                                          {258, 1, 8},
+                                          {259, 1, 7},
+                                          {262, 1, 6},
+                                          {273, 3, OFFSETS},
+                                          {277, 1, 3},
+                                          {278, 1, 24},
+                                          {279, 3, SIZES},
+                                          {284, 1, 2}};
+    b = load_golden("grey.jpg");
+    a = (file_bytes){.data = smt_alloc(HEAD + b.size, 1), .size = HEAD + b.size};
+    assert_non_null(a.data);
+    memcpy(a.data, "II*\0\x08\0\0\0\x0a", 9);
+    for (size_t i = 0; i < sizeof entries / sizeof *entries; i++) {
+        uint8_t *entry = a.data + 10 + 12 * i;
+        put32le(entry, 4u << 16 | entries[i][0]);
+        put32le(entry + 4, entries[i][1]);
+        put32le(entry + 8, entries[i][2]);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        put32le(a.data + OFFSETS + 4 * i, HEAD);
+        put32le(a.data + SIZES + 4 * i, (uint32_t)b.size);
+    }
+    memcpy(a.data + HEAD, b.data, b.size);
     expect_same(a, b);
 }
 
@@ -535,6 +599,7 @@ int main(void)
         cmocka_unit_test(names_what_is_no_image),
         cmocka_unit_test(refuses_hostile_headers),
         cmocka_unit_test(reads_rare_tiffs),
+        cmocka_unit_test(reads_one_plane_of_several),
         cmocka_unit_test(refuses_misplaced_strips),
         cmocka_unit_test(obeys_the_callers_limits),
         cmocka_unit_test(logs_warnings),
