@@ -14,6 +14,8 @@ typedef struct image_source {
     const char *name;        /* stands in messages */
     smt_image_limits limits; /* with the defaults filled in */
     uint64_t page;           /* of a TIFF: where the page's directory lies; 0: the first page */
+    int strip;               /* rows at the bottom that do not count in the stretch of 16 bits */
+    bool *stretched;         /* set where more than 8 bits were stretched; may be NULL */
 } image_source;
 
 /* Decodes by content, not by name; limits of 0 become the defaults. */
@@ -56,9 +58,14 @@ static inline uint16_t smt_luma16(uint32_t red, uint32_t green, uint32_t blue)
 /* Ink to grey, with PIL's roundings: 0 is no ink, 255 full ink. */
 uint8_t smt_cmyk_luma(uint32_t cyan, uint32_t magenta, uint32_t yellow, uint32_t black);
 
-/* out[i] = samples[i] stretched so that the value at rank round(0.001
- * (count - 1)) becomes 0 and the one at the mirrored rank becomes
- * 255; a constant image keeps its upper byte. SMT_ERR_MEMORY. */
-smt_status smt_stretch16(const uint16_t *samples, size_t count, uint8_t *out, smt_error *error);
+/* The image's pixels, without those of the source's strip. */
+size_t smt_count_seen(const image_source *source, const smt_image *image);
+/* image->pixels[i] = samples[i] stretched so that the value at rank round(0.001 (n - 1)) of the n
+ * that smt_count_seen gives becomes 0 and the one at the mirrored rank becomes 255; a constant
+ * image keeps its upper byte. SMT_ERR_MEMORY. */
+smt_status smt_stretch16(const image_source *source,
+                         const uint16_t *samples,
+                         smt_image *image,
+                         smt_error *error);
 
 #endif

@@ -14,17 +14,31 @@ uint8_t smt_cmyk_luma(uint32_t cyan, uint32_t magenta, uint32_t yellow, uint32_t
                     light - multiply_255(yellow, light));
 }
 
-smt_status smt_stretch16(const uint16_t *samples, size_t count, uint8_t *out, smt_error *error)
+size_t smt_count_seen(const image_source *source, const smt_image *image)
 {
+    return (size_t)image->width * (size_t)(image->height - source->strip);
+}
+
+smt_status smt_stretch16(const image_source *source,
+                         const uint16_t *samples,
+                         smt_image *image,
+                         smt_error *error)
+{
+    size_t count = (size_t)image->width * (size_t)image->height;
+    size_t seen_count = smt_count_seen(source, image);
+    uint8_t *out = image->pixels;
     uint32_t *histogram = smt_alloc(65536, sizeof *histogram);
     if (!histogram) {
         return smt_fail(error, SMT_ERR_MEMORY, "out of memory for the histogram of a 16-bit image");
     }
-    for (size_t i = 0; i < count; i++) {
+    if (source->stretched) {
+        *source->stretched = true;
+    }
+    for (size_t i = 0; i < seen_count; i++) {
         histogram[samples[i]]++;
     }
-    size_t low_rank = (count - 1 + 500) / 1000;
-    size_t high_rank = count - 1 - low_rank;
+    size_t low_rank = (seen_count - 1 + 500) / 1000;
+    size_t high_rank = seen_count - 1 - low_rank;
     uint32_t low = 0, high = 65535;
     size_t seen = 0;
     bool low_found = false;

@@ -200,10 +200,7 @@ static smt_status run(png_job *job)
     if (status == SMT_OK) {
         read_pixels(job);
         if (job->wide) {
-            status = smt_stretch16(job->wide,
-                                   (size_t)job->image.width * (size_t)job->image.height,
-                                   job->image.pixels,
-                                   job->error);
+            status = smt_stretch16(job->source, job->wide, &job->image, job->error);
         }
     }
     return status;

@@ -6,7 +6,7 @@
 
 /* smt_image_load_sem of a file in memory, or of a page of it; what lies beside it is looked for at
  * `path`. metadata may be NULL. */
-smt_status smt_sem_decode(image_source *source,
+smt_status smt_sem_decode(const image_source *source,
                           const char *path,
                           bool crop,
                           smt_image *out,

@@ -59,7 +59,7 @@ static bool read_metadata(const image_source *source,
     return true;
 }
 
-smt_status smt_sem_decode(image_source *source,
+smt_status smt_sem_decode(const image_source *source,
                           const char *path,
                           bool crop,
                           smt_image *out,
@@ -68,7 +68,10 @@ smt_status smt_sem_decode(image_source *source,
 {
     smt_image image = {0};
     smt_sem_metadata found = {0};
-    smt_status status = smt_decode(source, &image, error);
+    bool stretched = false;
+    image_source seen = *source;
+    seen.stretched = &stretched;
+    smt_status status = smt_decode(&seen, &image, error);
     if (status != SMT_OK) {
         return status;
     }
@@ -83,6 +86,14 @@ smt_status smt_sem_decode(image_source *source,
                 found.databar_height,
                 smt_plural((size_t)found.databar_height, "row", "rows"),
                 found.vendor);
+        if (stretched) { /* its letters may be whiter than the specimen, its paper blacker */
+            smt_image_free(&image);
+            seen.strip = found.databar_height;
+            status = smt_decode(&seen, &image, error);
+            if (status != SMT_OK) {
+                return status;
+            }
+        }
         image.height -= found.databar_height;
     }
     *out = image;

@@ -399,10 +399,12 @@ static smt_status read_strips(tiff_job *job)
 }
 
 /* Linear from the range of the finite values to 16 bits; NaN becomes the smallest. */
-static void real_to_wide(tiff_job *job, size_t count)
+static void real_to_wide(tiff_job *job)
 {
     float low = INFINITY, high = -INFINITY;
-    for (size_t i = 0; i < count; i++) {
+    size_t count = (size_t)job->image.width * (size_t)job->image.height;
+    size_t seen_count = smt_count_seen(job->source, &job->image);
+    for (size_t i = 0; i < seen_count; i++) {
         float value = job->real[i];
         if (isfinite(value)) {
             low = value < low ? value : low;
@@ -426,11 +428,10 @@ static smt_status read_image(tiff_job *job)
     if (status != SMT_OK || !job->wide) {
         return status;
     }
-    size_t count = (size_t)job->image.width * (size_t)job->image.height;
     if (job->real) {
-        real_to_wide(job, count);
+        real_to_wide(job);
     }
-    return smt_stretch16(job->wide, count, job->image.pixels, job->error);
+    return smt_stretch16(job->source, job->wide, &job->image, job->error);
 }
 
 smt_status smt_decode_tiff(const image_source *source, smt_image *out, smt_error *error)

@@ -284,6 +284,52 @@ static void suspects_what_is_not_told(void **state)
     fclose(list);
 }
 
+static void set_tag(uint8_t *tiff, unsigned tag, unsigned value)
+{
+    uint8_t *directory = tiff + (tiff[4] | tiff[5] << 8);
+    for (int i = 0; i < directory[0]; i++) {
+        uint8_t *entry = directory + 2 + 12 * i;
+        if ((unsigned)(entry[0] | entry[1] << 8) == tag) {
+            entry[8] = (uint8_t)value;
+            return;
+        }
+    }
+    fail();
+}
+
+/* A strip of 7 rows is cut off: what is left looks as if it had never been there. */
+static void stretches_without_the_strip(void **state)
+{
+    (void)state;
+    static const char path[] = GOLDEN_FOLDER "/sem_tescan.png"; /* the name of a sidecar's image */
+    for (int bits = 16; bits <= 32; bits *= 2) {
+        void *data = NULL;
+        size_t size = 0, row = bits == 16 ? 41 * 2 : 20 * 4; /* pixels are at 8 */
+        smt_image cut = {0}, alone = {0};
+        assert_int_equal(smt_file_load(GOLDEN_FOLDER "/signed16.tif", 0, &data, &size, NULL),
+                         SMT_OK);
+        if (bits == 32) { /* taken for real numbers */
+            set_tag(data, 256, 20);
+            set_tag(data, 258, 32);
+            set_tag(data, 339, 3);
+        }
+        for (size_t i = 0; i < 7 * row / 4; i++) { /* large and small ones, of both types */
+            memcpy((uint8_t *)data + 8 + 22 * row + 4 * i,
+                   i % 2 ? "\xff\x7f\xff\x7e" : "\0\x80\0\xfe",
+                   4);
+        }
+        assert_int_equal(smt_image_decode_sem(data, size, path, NULL, true, &cut, NULL, NULL),
+                         SMT_OK);
+        set_tag(data, 257, 22);
+        assert_int_equal(smt_image_decode(data, size, "alone", NULL, &alone, NULL), SMT_OK);
+        assert_int_equal(cut.height, alone.height);
+        assert_memory_equal(cut.pixels, alone.pixels, (size_t)cut.width * (size_t)cut.height);
+        smt_image_free(&cut);
+        smt_image_free(&alone);
+        smt_free(data);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,6 +340,7 @@ int main(void)
         cmocka_unit_test(finds_panels_and_nothing_else),
         cmocka_unit_test(suspects_strips_and_nothing_else),
         cmocka_unit_test(suspects_what_is_not_told),
+        cmocka_unit_test(stretches_without_the_strip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
