@@ -1,4 +1,6 @@
 /* Classifiers side by side on the images that all of them saw. */
+#include "base/gamma.h"
+
 #include <semtinel/evaluate.h>
 
 #include <math.h>
@@ -19,8 +21,8 @@ double smt_mcnemar(size_t a_only, size_t b_only)
     /* Two-sided sign test: twice the tail, summed in logarithms. */
     double tail = 0;
     for (size_t k = 0; k <= fewer; k++) {
-        tail += exp(lgamma((double)n + 1) - lgamma((double)k + 1) - lgamma((double)(n - k) + 1) -
-                    (double)n * log(2.0));
+        tail += exp(smt_lgamma((double)n + 1) - smt_lgamma((double)k + 1) -
+                    smt_lgamma((double)(n - k) + 1) - (double)n * log(2.0));
     }
     return fmin(1, 2 * tail);
 }

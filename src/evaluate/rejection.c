@@ -1,5 +1,6 @@
 /* Thresholds on the calibrated confidence: below it a prediction goes to review. Solved on
  * validation images by scanning the predictions from the most confident to the least. */
+#include "base/gamma.h"
 #include "evaluate/scores.h"
 
 #include <math.h>
@@ -32,8 +33,8 @@ static double at_most(size_t k, size_t n, double p)
     if (x >= m * p) {
         return 1;
     }
-    double term =
-        exp(lgamma(m + 1) - lgamma(x + 1) - lgamma(m - x + 1) + x * log(p) + (m - x) * log1p(-p));
+    double term = exp(smt_lgamma(m + 1) - smt_lgamma(x + 1) - smt_lgamma(m - x + 1) + x * log(p) +
+                      (m - x) * log1p(-p));
     double sum = term;
     for (; x > 0 && term > 1e-12 * sum; x--) {
         term *= x / (m - x + 1) * (1 - p) / p;

@@ -2,6 +2,7 @@
  * square root of the power spectral density, through an inverse Fourier transform. Without
  * Hermitian symmetry the real and the imaginary part of the result are two independent edges of
  * that spectrum, so one transform serves both edges of a line. */
+#include "base/gamma.h"
 #include "scene.h"
 
 enum { LINE_BINS = 2 * SYNTH_EDGE_SAMPLES, MAX_BINS = 1 << 14 };
@@ -11,7 +12,7 @@ static const double PI = 3.14159265358979323846;
 double smt_synth_edge_psd(double f, double sigma, double xi, double a)
 {
     double q = 2 * PI * f * xi;
-    return sqrt(PI) * exp(lgamma(a + 0.5) - lgamma(a)) * 2 * xi * sigma * sigma /
+    return sqrt(PI) * exp(smt_lgamma(a + 0.5) - smt_lgamma(a)) * 2 * xi * sigma * sigma /
            pow(1 + q * q, a + 0.5);
 }
 
@@ -62,7 +63,8 @@ static void
 make_amplitudes(float *amplitudes, int bins, double sigma, double xi, double a, double step)
 {
     double length = bins * step;
-    double scale = sqrt(PI) * exp(lgamma(a + 0.5) - lgamma(a)) * 2 * xi * sigma * sigma / length;
+    double scale =
+        sqrt(PI) * exp(smt_lgamma(a + 0.5) - smt_lgamma(a)) * 2 * xi * sigma * sigma / length;
     for (int k = 0; k <= bins / 2; k++) {
         double q = 2 * PI * k / length * xi;
         amplitudes[k] = (float)sqrt(scale * pow(1 + q * q, -a - 0.5));

@@ -102,6 +102,17 @@ static void test_spectrum(void **state)
     check_spectrum(0.004, 0.03, 0.6, 0.01);
 }
 
+/* Threads draw at once, and lgamma leaves a sign there. */
+static void test_edge_changes_no_global(void **state)
+{
+    (void)state;
+    smt_rng rng = smt_rng_seed(1, 0);
+    float edge[16];
+    signgam = 7;
+    assert_int_equal(smt_synth_edge(&rng, 1, 25, 0.6, 1, edge, 16, NULL), SMT_OK);
+    assert_int_equal(signgam, 7);
+}
+
 static void test_edge_pairs(void **state)
 {
     (void)state;
@@ -695,6 +706,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_formula),
         cmocka_unit_test(test_spectrum),
+        cmocka_unit_test(test_edge_changes_no_global),
         cmocka_unit_test(test_edge_pairs),
         cmocka_unit_test(test_edge_arguments),
         cmocka_unit_test(test_bridges_and_opens),
