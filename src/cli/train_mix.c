@@ -76,9 +76,10 @@ static smt_status simulate(const common *found,
              .seed = options->seed,
              .pixels = pixels->data};
     smt_pool_run(pool, (int)pixels->count, render, &j);
-    return !j.failed           ? SMT_OK
-           : smt_interrupted() ? smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted")
-                               : smt_fail(error, SMT_ERR_MEMORY, "cannot simulate images");
+    return !j.failed ? SMT_OK
+           : smt_interrupted()
+               ? smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted")
+               : smt_fail(error, SMT_ERR_MEMORY, "out of memory while simulating images");
 }
 
 smt_status cli_train_mix(smt_pool *pool,

@@ -149,9 +149,12 @@ static void find_candidates(void *context, int task, int worker)
     (void)worker;
     work *w = context;
     size_t first = (size_t)task * NEAREST_BLOCK, k = (size_t)w->options.neighbours;
-    if (!smt_interrupted()) {
-        nearest_list(
-            &w->index, (size_t)task, w->options.neighbours, LEAST_SHAPE, w->candidates + first * k);
+    if (!smt_interrupted() && !nearest_list(&w->index,
+                                            (size_t)task,
+                                            w->options.neighbours,
+                                            LEAST_SHAPE,
+                                            w->candidates + first * k)) {
+        atomic_store(&w->no_memory, true);
     }
     step(w, w->total - first < NEAREST_BLOCK ? w->total - first : NEAREST_BLOCK);
 }

@@ -207,11 +207,14 @@ static void add_tile(
     }
 }
 
-void nearest_list(const nearest *index, size_t block, int most, float least, uint32_t *lists)
+bool nearest_list(const nearest *index, size_t block, int most, float least, uint32_t *lists)
 {
     size_t first = block * NEAREST_BLOCK, end = first + NEAREST_BLOCK;
     end = end < index->count ? end : index->count;
-    best found[NEAREST_BLOCK];
+    best *found = smt_alloc_unset(NEAREST_BLOCK, sizeof *found); /* half a megabyte */
+    if (!found) {
+        return false;
+    }
     for (size_t i = first; i < end; i++) {
         best *b = &found[i - first];
         b->count = 0;
@@ -231,4 +234,6 @@ void nearest_list(const nearest *index, size_t block, int most, float least, uin
             list[k] = UINT32_MAX;
         }
     }
+    smt_free(found);
+    return true;
 }

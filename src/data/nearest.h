@@ -21,7 +21,7 @@ void nearest_free(nearest *index);
 
 /* Lists of the rows from block * NEAREST_BLOCK on: at most `most` others each, of an inner product
  * of at least `least` > 0, best first, equal ones by index; UINT32_MAX where there are fewer.
- * lists: NEAREST_BLOCK x most, fewer in the last block. */
-void nearest_list(const nearest *index, size_t block, int most, float least, uint32_t *lists);
+ * lists: NEAREST_BLOCK x most, fewer in the last block. False: no memory. */
+bool nearest_list(const nearest *index, size_t block, int most, float least, uint32_t *lists);
 
 #endif

@@ -3,6 +3,8 @@
 
 #include "data/made.h"
 
+#include <pthread.h>
+
 enum { WIDTH = PRINT_SHAPE_PADDED };
 
 static const float least = 0.5f;
@@ -88,7 +90,7 @@ static size_t check(kind what, size_t count, int most)
         uint32_t expected[NEAREST_MOST];
         const uint32_t *list = lists + i % NEAREST_BLOCK * (size_t)most;
         if (i % NEAREST_BLOCK == 0) {
-            nearest_list(&index, i / NEAREST_BLOCK, most, least, lists);
+            assert_true(nearest_list(&index, i / NEAREST_BLOCK, most, least, lists));
         }
         plain_list(rows, count, i, most, expected);
         if (memcmp(list, expected, sizeof *list * (size_t)most) != 0) {
@@ -119,8 +121,38 @@ static void equals_all_pairs(void **state)
     }
 }
 
+static void *list_one(void *index)
+{
+    uint32_t list;
+    return nearest_list(index, 0, 1, least, &list) ? index : NULL;
+}
+
+/* Where a stack cannot grow by half a megabyte; without memory it says so. */
+static void needs_little_stack(void **state)
+{
+    (void)state;
+    float row[WIDTH] = {1};
+    nearest index;
+    pthread_attr_t small;
+    pthread_t thread;
+    void *listed = NULL;
+    assert_int_equal(nearest_prepare(row, 1, &index, NULL), SMT_OK);
+    assert_int_equal(pthread_attr_init(&small), 0);
+    assert_int_equal(pthread_attr_setstacksize(&small, (size_t)256 << 10), 0);
+    assert_int_equal(pthread_create(&thread, &small, list_one, &index), 0);
+    pthread_join(thread, &listed);
+    pthread_attr_destroy(&small);
+    assert_ptr_equal(listed, &index);
+    smt_alloc_fail_after(0);
+    listed = list_one(&index);
+    smt_alloc_fail_after(-1);
+    assert_null(listed);
+    nearest_free(&index);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(equals_all_pairs)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(equals_all_pairs),
+                                       cmocka_unit_test(needs_little_stack)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
