@@ -45,7 +45,9 @@ static smt_status say(const char *path, int code, smt_error *error)
 static smt_status open_stream(video_reader *r, smt_error *error)
 {
     const AVCodec *codec = NULL;
-    int code = libav.avformat_open_input(&r->format, r->path, NULL, NULL);
+    char *url = smt_format("file:%s", r->path); /* else a colon in it ends a protocol's name */
+    int code = url ? libav.avformat_open_input(&r->format, url, NULL, NULL) : AVERROR(ENOMEM);
+    smt_free(url);
     code = code < 0 ? code : libav.avformat_find_stream_info(r->format, NULL);
     code = code < 0 ? code
                     : libav.av_find_best_stream(r->format, AVMEDIA_TYPE_VIDEO, -1, -1, &codec, 0);

@@ -154,7 +154,7 @@ static smt_status open_file(video_writer *w, smt_error *error)
     if (code >= 0) {
         w->stream->time_base = w->codec->time_base;
         w->stream->avg_frame_rate = w->codec->framerate;
-        code = libav.avio_open(&w->format->pb, smt_file_temporary(w->file), AVIO_FLAG_WRITE);
+        code = libav.avio_open(&w->format->pb, w->format->url, AVIO_FLAG_WRITE);
     }
     if (code >= 0) {
         libav.av_dict_set(&options, "movflags", "+faststart", 0);
@@ -184,10 +184,13 @@ video_create(const char *path, int width, int height, int fps, video_writer **ou
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
     }
     status = smt_file_create(path, &w->file, error);
-    if (!status && libav.avformat_alloc_output_context2(
-                       &w->format, NULL, gif ? "gif" : "mp4", smt_file_temporary(w->file)) < 0) {
+    /* FFmpeg takes what stands before a colon for a protocol. */
+    char *url = status ? NULL : smt_format("file:%s", smt_file_temporary(w->file));
+    if (!status && (!url || libav.avformat_alloc_output_context2(
+                                &w->format, NULL, gif ? "gif" : "mp4", url) < 0)) {
         status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
     }
+    smt_free(url);
     status = status ? status : open_codec(w, gif, width, height, fps, error);
     status = status ? status : open_file(w, error);
     if (!status && libav.av_frame_get_buffer(w->frame, 0) < 0) {

@@ -209,6 +209,9 @@ if "$semtinel" demo "$work/run" "$work/data/test" -o "$work/demo.mp4" --gif --ov
     run 0 "$semtinel" demo "$work/run" "$work/data/test" -o "$work/only.gif" --limit 4 --seconds 0.2
     says '4 images, 8 frames' # a GIF has ten a second
     run 0 "$semtinel" demo "$work/run" "$work/demo.mp4" -o "$work/again.mp4"
+    # What stands before a colon is no protocol.
+    run 0 bash -c 'cd "$1" && "$0" demo run demo.mp4 -o file:again.mp4 && "$0" demo run file:again.mp4 -o 10:30.gif' "$semtinel" "$work"
+    [ -s "$work/file:again.mp4" ] && [ -s "$work/10:30.gif" ] || fail "names with a colon"
     says '20 images, 20 frames'
     for threads in 1 3; do run 0 "$semtinel" demo "$work/run" "$work/data/test" -o "$work/$threads.mp4" --limit 4 --threads $threads; done
     cmp "$work/1.mp4" "$work/3.mp4" || fail "a video depends on --threads"
