@@ -166,6 +166,8 @@ static smt_status run_block(smt_classifier *classifier,
         smt_paged_add(&b->paged, b->more_pages[i], b->paths[i]);
         if (b->good[i]) {
             memmove(b->pixels + good++ * side, b->pixels + (size_t)i * side, side);
+        } else if (b->errors[i].status == SMT_ERR_MEMORY) {
+            return smt_fail(error, SMT_ERR_MEMORY, "%s", b->errors[i].message);
         } else {
             smt_log(SMT_LOG_WARNING, "skipped %s", b->errors[i].message);
             (*skipped)++;
