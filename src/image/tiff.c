@@ -342,6 +342,18 @@ static smt_status read_tiles(tiff_job *job)
     if (status != SMT_OK) {
         return status;
     }
+    /* Narrow tiles of great height, all at the same offset, are decoded for minutes. */
+    uint64_t across = (uint64_t)(job->image.width - 1) / width + 1;
+    uint64_t down = (uint64_t)(job->image.height - 1) / height + 1;
+    if (across * width * (down * height) > 2 * (uint64_t)job->source->limits.max_pixels) {
+        return smt_fail(
+            job->error,
+            SMT_ERR_LIMIT,
+            "%s: tiles of %u x %u pixels go far beyond the image; save it without tiles",
+            job->source->name,
+            width,
+            height);
+    }
     for (int top = 0; top < job->image.height; top += (int)height) {
         for (int left = 0; left < job->image.width; left += (int)width) {
             for (int p = 0; p < job->planes; p++) {

@@ -507,6 +507,23 @@ static void obeys_the_callers_limits(void **state)
     fclose(list);
 }
 
+static void refuses_tiles_beyond_the_image(void **state)
+{
+    (void)state;
+    file_bytes file = load_golden("tiled.tif"); /* 40 x 24 pixels in tiles of 16 x 16 */
+    smt_image_limits limits = {.max_pixels = 4000};
+    smt_image image = {0};
+    smt_error error = {0};
+    const uint16_t height = 240;
+    memcpy(file.data + tag_offset("tiled.tif", 323), &height, sizeof height);
+    assert_int_equal(smt_image_decode(file.data, file.size, "x", &limits, &image, &error),
+                     SMT_ERR_LIMIT);
+    assert_string_equal(error.message,
+                        "x: tiles of 16 x 240 pixels go far beyond the image; save it without "
+                        "tiles");
+    smt_free(file.data);
+}
+
 static void count_lines(void *context, smt_log_level level, const char *line)
 {
     assert_int_equal(level, SMT_LOG_DEBUG);
@@ -602,6 +619,7 @@ int main(void)
         cmocka_unit_test(reads_one_plane_of_several),
         cmocka_unit_test(refuses_misplaced_strips),
         cmocka_unit_test(obeys_the_callers_limits),
+        cmocka_unit_test(refuses_tiles_beyond_the_image),
         cmocka_unit_test(logs_warnings),
         cmocka_unit_test(knows_suffixes),
         cmocka_unit_test(decodes_the_shared_images),
