@@ -15,8 +15,8 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-/* Stray files beyond these are counted, not named: a
- * folder of ten thousand .txt files says nothing new. */
+/* Strays beyond these are counted, not named: a folder
+ * of ten thousand .txt files says nothing new. */
 #define STRAY_LINES 20
 
 typedef struct scan {
@@ -24,7 +24,7 @@ typedef struct scan {
     size_t sample_capacity, class_capacity;
     size_t stray_lines;
     size_t images_beside_classes; /* image files where class folders are expected */
-    char *nested;                 /* the first class folder that holds folders; or NULL */
+    bool nested;                  /* a class folder holds folders */
     bool flat;                    /* ROOT holds no folder: one thing to say, not one of each file */
     smt_error *error;
 } scan;
@@ -188,7 +188,7 @@ static smt_status scan_class(scan *s, const char *folder, const char *class_name
             continue;
         }
         if (kind == ENTRY_FOLDER) {
-            s->nested = s->nested ? s->nested : smt_strdup(folder);
+            s->nested = true;
             ignore(s,
                    path,
                    "a folder inside a class folder; move its images up, or make it a class folder");
@@ -198,7 +198,7 @@ static smt_status scan_class(scan *s, const char *folder, const char *class_name
         smt_free(path);
     }
     smt_list_free(&names, count);
-    if (status == SMT_OK && s->set->sample_count == before) {
+    if (status == SMT_OK && s->set->sample_count == before && s->stray_lines++ < STRAY_LINES) {
         smt_log(SMT_LOG_WARNING, "%s: class folder without images, skipped", folder);
     }
     return status;
@@ -402,16 +402,17 @@ static smt_status no_images(const scan *s)
     if (s->nested) {
         return smt_fail(s->error,
                         SMT_ERR_FORMAT,
-                        "%s: its folders hold folders, not images; name one that holds class "
-                        "folders, such as %s ('train --also' takes further ones)",
-                        root,
-                        s->nested);
+                        "%s: its folders hold folders, not images; if they are classes, move their "
+                        "images up, else name a folder of class folders ('train --also' takes "
+                        "further ones)",
+                        root);
     }
     if (s->images_beside_classes) {
         return smt_fail(s->error,
                         SMT_ERR_FORMAT,
                         "%s: %zu %s but no class folders; put the images of each class into a "
-                        "folder named after it",
+                        "folder named after it ('semtinel klarf' does, where a KLARF file has the "
+                        "classes)",
                         root,
                         s->images_beside_classes,
                         smt_plural(s->images_beside_classes, "image", "images"));
@@ -455,7 +456,7 @@ smt_status smt_dataset_scan(const char *root, smt_dataset **out, smt_error *erro
                 "%s: %zu more %s ignored",
                 root,
                 more,
-                smt_plural(more, "file", "files"));
+                smt_plural(more, "file or folder", "files and folders"));
     }
     if (!s.set->sample_count) {
         status = no_images(&s);
@@ -479,7 +480,6 @@ smt_status smt_dataset_scan(const char *root, smt_dataset **out, smt_error *erro
     *out = s.set;
     s.set = NULL;
 done:
-    smt_free(s.nested);
     smt_dataset_destroy(&s.set);
     return status;
 }

@@ -207,7 +207,7 @@ static void refuses(void **state)
     made_folder(root);
     expect_failure(root, SMT_ERR_FORMAT, "no images");
     made_file(root, "lot1/bridge/1.png", "");
-    expect_failure(root, SMT_ERR_FORMAT, "such as /tmp/semtinel-scan-");
+    expect_failure(root, SMT_ERR_FORMAT, "if they are classes, move their images up");
     snprintf(path, sizeof path, "%s/lot1", root);
     made_remove(path);
     made_file(root, "file", "x");
@@ -225,6 +225,25 @@ static void refuses(void **state)
     made_new_image(root, "train/1.png", 1);
     made_new_image(root, "val/1.png", 2);
     expect_failure(root, SMT_ERR_FORMAT, "train holds images but no class folders");
+    made_remove(root);
+}
+
+/* Sixty classes that keep their images in folders of lots and
+ * wafers are one mistake, not sixty or six hundred. */
+static void nested_folders_are_counted(void **state)
+{
+    (void)state;
+    char root[] = "/tmp/semtinel-scan-XXXXXX", name[64];
+    made_folder(root);
+    for (int i = 0; i < 60; i++) {
+        snprintf(name, sizeof name, "class%02d/lot/wafer/1.png", i);
+        made_file(root, name, "");
+    }
+    made_lines lines = {0};
+    smt_log_set(made_keep, &lines);
+    expect_failure(root, SMT_ERR_FORMAT, "folders hold folders");
+    smt_log_set(NULL, NULL);
+    assert_true(lines.count <= 21);
     made_remove(root);
 }
 
@@ -259,7 +278,7 @@ static void many_strays_are_counted(void **state)
     made_lines lines = {0};
     smt_dataset *set = scanned(root, &lines);
     assert_int_equal(lines.count, 21);
-    assert_true(made_said(&lines, "15 more files ignored"));
+    assert_true(made_said(&lines, "15 more files and folders ignored"));
     assert_int_equal(set->ignored_count, 35);
     smt_dataset_destroy(&set);
     made_remove(root);
@@ -298,6 +317,7 @@ int main(void)
         cmocka_unit_test(odd_names),
         cmocka_unit_test(links_and_pipes),
         cmocka_unit_test(refuses),
+        cmocka_unit_test(nested_folders_are_counted),
         cmocka_unit_test(unreadable_folder),
         cmocka_unit_test(many_strays_are_counted),
         cmocka_unit_test(failing_allocations),
