@@ -304,15 +304,11 @@ static const char *name_of(const side *model, const side *set, const char *label
     return label;
 }
 
-static smt_status fill(smt_class_map *map, side *model, side *set)
+/* True classes that the model cannot name, and predicted ones that the set lacks. */
+static smt_status meet_as_other(smt_class_map *map, side *model, side *set)
 {
-    char(*labels)[SMT_CANONICAL] =
-        smt_alloc((size_t)(model->count + set->count + 1), sizeof *labels);
-    if (!labels) {
-        return SMT_ERR_MEMORY;
-    }
+    int unknown = 0, lacking = 0;
     smt_status status = SMT_OK;
-    /* True classes that the model cannot name. */
     for (int i = 0; i < set->count && status == SMT_OK; i++) {
         if (counts(set, i) && !has_label(model, set->label[i]) && strcmp(set->label[i], "other")) {
             status = add_line(
@@ -320,6 +316,7 @@ static smt_status fill(smt_class_map *map, side *model, side *set)
                 smt_format("true %s counts as other: the model has no such class", set->names[i]));
             set_label(set->label[i], "other");
             set->told[i] = true;
+            unknown++;
         }
     }
     for (int i = 0; i < model->count && status == SMT_OK; i++) {
@@ -329,8 +326,28 @@ static smt_status fill(smt_class_map *map, side *model, side *set)
                                          model->names[i]));
             set_label(model->label[i], "other");
             model->told[i] = true;
+            lacking++;
         }
     }
+    if (status == SMT_OK && unknown && lacking) {
+        status = add_line(map,
+                          smt_format("%d true and %d predicted classes count as other, and as "
+                                     "right for each other; if some mean the same, say so with "
+                                     "--map FROM=TO",
+                                     unknown,
+                                     lacking));
+    }
+    return status;
+}
+
+static smt_status fill(smt_class_map *map, side *model, side *set)
+{
+    char(*labels)[SMT_CANONICAL] =
+        smt_alloc((size_t)(model->count + set->count + 1), sizeof *labels);
+    if (!labels) {
+        return SMT_ERR_MEMORY;
+    }
+    smt_status status = meet_as_other(map, model, set);
     /* The list: the model's order first, then what only the set has, which can be "other" alone. */
     for (int i = 0; i < model->count && status == SMT_OK; i++) {
         map->from_model[i] =

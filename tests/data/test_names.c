@@ -53,6 +53,16 @@ static void canonical_names(void **state)
     assert_int_equal(strlen(out), SMT_CANONICAL - 1);
 }
 
+static bool tells(const smt_class_map *map, const char *part)
+{
+    for (int i = 0; i < map->line_count; i++) {
+        if (strstr(map->lines[i], part)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static smt_class_map *map_of(const char *const *model,
                              int model_count,
                              const char *const *set,
@@ -155,12 +165,8 @@ static void phase3_model_on_sem_a(void **state)
     for (int i = 0; i < COUNT(sem_a); i++) {
         assert_string_equal(true_class(map, i), truth[i]);
     }
-    bool told = false;
-    for (int i = 0; i < map->line_count; i++) {
-        told = told || strcmp(map->lines[i],
-                              "true Scratch counts as other: the model has no such class") == 0;
-    }
-    assert_true(told);
+    assert_true(tells(map, "true Scratch counts as other: the model has no such class"));
+    assert_true(tells(map, "1 true and 2 predicted classes count as other")); /* PARTICLE and CMP */
     smt_class_map_destroy(&map);
 }
 
@@ -325,7 +331,7 @@ static void nothing_in_common(void **state)
     smt_class_map *map = map_of(model, 2, set, 2, NULL, 0);
     assert_int_equal(map->class_count, 1);
     assert_string_equal(map->classes[0], "other");
-    assert_int_equal(map->line_count, 4);
+    assert_int_equal(map->line_count, 5);
     smt_class_map_destroy(&map);
 }
 
