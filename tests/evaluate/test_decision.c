@@ -100,6 +100,24 @@ static void test_no_temperature(void **state)
     assert_true(calibration.temperature > 1.5);
 }
 
+/* Images that are all recognised would be so most surely at temperature 0, and those of tomorrow
+ * too, mistakes and all. */
+static void test_no_mistake(void **state)
+{
+    (void)state;
+    const smt_decision_options options = {.target = SMT_REJECT_NONE};
+    smt_decision decision;
+    smt_calibration calibration;
+    for (size_t i = 0; i < 120; i++) {
+        double p[CLASSES] = {0.02, 0.02, 0.02, 0.02};
+        p[i % CLASSES] = 0.94;
+        place(i, (int)(i % CLASSES), p);
+    }
+    smt_evaluation e = wrap(120);
+    assert_int_equal(smt_decision_fit(&e, &options, &decision, &calibration, NULL), SMT_OK);
+    assert_true(calibration.temperature == 1);
+}
+
 /* A board's confidence, of sums of int8 outputs and in float, is that of the host. */
 static void test_powers(void **state)
 {
@@ -610,6 +628,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_temperature),
                                        cmocka_unit_test(test_powers),
                                        cmocka_unit_test(test_no_temperature),
+                                       cmocka_unit_test(test_no_mistake),
                                        cmocka_unit_test(test_thresholds),
                                        cmocka_unit_test(test_common_threshold),
                                        cmocka_unit_test(test_common_rate),
