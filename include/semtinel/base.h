@@ -86,6 +86,9 @@ SMT_API char *smt_utf8_name(const char *text);
 /* Characters of UTF-8 text, and the width for "%-*s" that makes it fill `columns` of them. */
 SMT_API int smt_utf8_length(const char *text);
 SMT_API int smt_utf8_pad(const char *text, int columns);
+/* The columns of a list of names: those of the longest, but at
+ * least `least`; names of more than 48 stand out of the list. */
+SMT_API int smt_utf8_widest(const char *const *names, int count, int least);
 /* The word that goes with a count: "%zu %s", n, smt_plural(n, "image", "images"). */
 static inline const char *smt_plural(size_t count, const char *one, const char *many)
 {

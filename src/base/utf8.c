@@ -96,6 +96,16 @@ int smt_utf8_length(const char *text)
     return count;
 }
 
+int smt_utf8_widest(const char *const *names, int count, int least)
+{
+    int most = least;
+    for (int i = 0; i < count; i++) {
+        int length = smt_utf8_length(names[i]);
+        most = length > most && length <= 48 ? length : most;
+    }
+    return most;
+}
+
 int smt_utf8_pad(const char *text, int columns)
 {
     return columns + (int)strlen(text) - smt_utf8_length(text);

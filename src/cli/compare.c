@@ -51,17 +51,6 @@ static smt_status load(const char *operand, smt_prediction_table **table, smt_er
     return status;
 }
 
-/* Of the column of class names: the longest, within reason. */
-static int name_columns(const smt_comparison *c)
-{
-    int most = 18;
-    for (int k = 0; k < c->class_count; k++) {
-        int length = smt_utf8_length(c->classes[k]);
-        most = length > most && length <= 48 ? length : most;
-    }
-    return most;
-}
-
 static void print(const smt_comparison *c, char **names)
 {
     cli_say("%zu %s in all of them%s",
@@ -84,7 +73,7 @@ static void print(const smt_comparison *c, char **names)
     }
     cli_say("%s", "");
     char line[1024];
-    int columns = name_columns(c);
+    int columns = smt_utf8_widest((const char *const *)c->classes, c->class_count, 18);
     int used = snprintf(line, sizeof line, "F1 of %-*s", columns - 4, "class");
     for (int t = 0; t < c->tables && used < 900; t++) {
         used += snprintf(line + used, sizeof line - (size_t)used, "%8d", t + 1);

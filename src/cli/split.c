@@ -49,11 +49,16 @@ static void print_table(const smt_audit *audit, const smt_split *assigned)
     int classes = audit->dataset->class_count;
     size_t count[3];
     char label[256];
-    cli_say("%-24s %8s %8s %8s", "images", "train", "val", "test");
+    int columns = smt_utf8_widest((const char *const *)audit->dataset->classes, classes, 24);
+    cli_say("%-*s %8s %8s %8s", columns, "images", "train", "val", "test");
     for (int c = 0; c <= classes; c++) {
         count_parts(audit, assigned, c, count, label);
-        cli_say(
-            "%-*s %8zu %8zu %8zu", smt_utf8_pad(label, 24), label, count[0], count[1], count[2]);
+        cli_say("%-*s %8zu %8zu %8zu",
+                smt_utf8_pad(label, columns),
+                label,
+                count[0],
+                count[1],
+                count[2]);
     }
     for (int c = 0; c < classes; c++) {
         count_parts(audit, assigned, c, count, label);

@@ -81,13 +81,15 @@ static void print_counts(FILE *stream, const smt_audit *audit)
 {
     const smt_dataset *set = audit->dataset;
     const smt_audit_summary *sum = &audit->summary;
+    int columns = smt_utf8_widest((const char *const *)set->classes, set->class_count, 24);
     print_name(stream, set->root);
     fprintf(stream,
-            ": %zu %s, %d %s\n\n%-24s",
+            ": %zu %s, %d %s\n\n%-*s",
             set->sample_count,
             smt_plural(set->sample_count, "image", "images"),
             set->class_count,
             smt_plural((size_t)set->class_count, "class", "classes"),
+            columns,
             "images");
     for (int s = 0; s < SMT_SPLIT_COUNT; s++) {
         if (sum->images[s]) {
@@ -101,7 +103,7 @@ static void print_counts(FILE *stream, const smt_audit *audit)
         snprintf(label, sizeof label, "%s", text ? text : "?");
         smt_free(text);
         smt_printable(label);
-        fprintf(stream, "%-*s", smt_utf8_pad(label, 24), label);
+        fprintf(stream, "%-*s", smt_utf8_pad(label, columns), label);
         for (int s = 0; s < SMT_SPLIT_COUNT; s++) {
             size_t count = 0;
             for (size_t i = 0; sum->images[s] && i < set->sample_count; i++) {

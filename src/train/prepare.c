@@ -56,11 +56,12 @@ static void describe_data(smt_run *run)
                 d->val_count,
                 smt_plural(d->val_count, "image", "images"),
                 d->held_out && d->val_count ? " (held out)" : "");
+    int columns = smt_utf8_widest((const char *const *)d->classes, d->class_count, 24);
     for (int c = 0; c < d->class_count; c++) {
         smt_run_say(run,
                     SMT_LOG_INFO,
                     "  %-*s %5zu training %5zu validation",
-                    smt_utf8_pad(d->classes[c], 24),
+                    smt_utf8_pad(d->classes[c], columns),
                     d->classes[c],
                     d->train_images[c],
                     d->val_images[c]);

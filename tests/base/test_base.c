@@ -491,6 +491,13 @@ static void test_utf8_columns(void **state)
     char line[32];
     snprintf(line, sizeof line, "%-*s|", smt_utf8_pad("\xc3\xbc", 3), "\xc3\xbc");
     assert_string_equal(line, "\xc3\xbc  |");
+    static const char *const names[] = {
+        "via",
+        "Br\xc3\xbc"
+        "cke 12",
+        "a name that is wider than what a list on a terminal holds"};
+    assert_int_equal(smt_utf8_widest(names, 3, 5), 9);
+    assert_int_equal(smt_utf8_widest(names, 3, 24), 24);
 }
 
 static void test_shell_word(void **state)
