@@ -69,6 +69,12 @@ static void describe_data(smt_run *run)
             smt_run_say(
                 run, SMT_LOG_WARNING, "class %s has one training image only", d->classes[c]);
         }
+        if (d->val_count && !d->val_images[c]) {
+            smt_run_say(run,
+                        SMT_LOG_WARNING,
+                        "class %s has no validation image: no score of the training is about it",
+                        d->classes[c]);
+        }
     }
     if (d->pixels->failed_count) {
         smt_run_say(run,

@@ -86,6 +86,11 @@ for class in clean open; do
 done
 expect 0 "kept: epoch 2$" "$semtinel" train two -o run-two --width 0.25 --size 32 --init none --mix-synth 0 --epochs 2
 
+# The only image of a class is not held out, so that no score is about the class.
+cp -r images rare
+find rare/train/open -type f | sort | tail -n +2 | xargs rm
+expect 0 "class open has no validation image" "$semtinel" train rare -o run-rare --width 0.25 --size 32 --init none --mix-synth 0 --epochs 1
+
 # Wrong usage and bad input.
 expect 2 "-o RUN" "$semtinel" train images
 expect 2 "too few arguments" "$semtinel" train -o run
