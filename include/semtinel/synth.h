@@ -71,26 +71,6 @@ SMT_API smt_status smt_synth_render(smt_synth_preset preset,
                                     smt_synth_labels *labels,
                                     smt_error *error);
 
-/* Power spectral density of edge displacement at frequency f, Palasantzas (Phys. Rev. B 48, 14472,
- * 1993) in the one-dimensional form used for line edges (Mack, J. Micro/Nanolith. 12, 2013): PSD(f)
- * = sqrt(pi) Gamma(a + 1/2) / Gamma(a) * 2 xi sigma^2 / (1 + (2 pi f xi)^2)^(a + 1/2) two-sided, in
- * length^3 when f is in cycles per length, so that its integral over all f is sigma^2. sigma:
- * standard deviation of the edge, any length; xi: correlation length, same unit; a: roughness
- * exponent, (0, 2]. */
-SMT_API double smt_synth_edge_psd(double f, double sigma, double xi, double a);
-
-/* Fills `edge` with `count` displacements (same unit as sigma) of an edge with that spectrum,
- * `step` apart; count in [2, 8192]. The edge is cut from a periodic one at least twice as long, so
- * it does not close on itself. SMT_ERR_ARGUMENT for a parameter out of range, SMT_ERR_MEMORY. */
-SMT_API smt_status smt_synth_edge(smt_rng *rng,
-                                  double sigma,
-                                  double xi,
-                                  double a,
-                                  double step,
-                                  float *edge,
-                                  int count,
-                                  smt_error *error);
-
 #ifdef __cplusplus
 }
 #endif

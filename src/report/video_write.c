@@ -18,7 +18,6 @@ struct video_writer {
     AVPacket *packet;
     struct SwsContext *scale; /* NULL: GIF */
     int64_t next;             /* time stamp of the next frame */
-    bool opened;              /* the header is written */
 };
 
 static smt_status say(const video_writer *w, int code, const char *what, smt_error *error)
@@ -161,7 +160,6 @@ static smt_status open_file(video_writer *w, smt_error *error)
         code = libav.avformat_write_header(w->format, &options);
         libav.av_dict_free(&options);
     }
-    w->opened = code >= 0;
     return code < 0 ? say(w, code, "write", error) : SMT_OK;
 }
 

@@ -5,23 +5,16 @@
 #include "base/gamma.h"
 #include "scene.h"
 
-enum { LINE_BINS = 2 * SYNTH_EDGE_SAMPLES, MAX_BINS = 1 << 14 };
+enum { BINS = 2 * SYNTH_EDGE_SAMPLES };
 
 static const double PI = 3.14159265358979323846;
 
-double smt_synth_edge_psd(double f, double sigma, double xi, double a)
+/* Radix-2 inverse transform in place of BINS interleaved complex numbers, without scaling;
+ * turns[k] = exp(2 pi i k / BINS) for k < BINS / 2. */
+static void inverse_transform(float *z, const float *turns)
 {
-    double q = 2 * PI * f * xi;
-    return sqrt(PI) * exp(smt_lgamma(a + 0.5) - smt_lgamma(a)) * 2 * xi * sigma * sigma /
-           pow(1 + q * q, a + 0.5);
-}
-
-/* Radix-2 inverse transform in place of `bins` interleaved complex numbers, without scaling;
- * turns[k] = exp(2 pi i k / bins) for k < bins / 2. */
-static void inverse_transform(float *z, int bins, const float *turns)
-{
-    for (int i = 1, j = 0; i < bins; i++) {
-        int bit = bins >> 1;
+    for (int i = 1, j = 0; i < BINS; i++) {
+        int bit = BINS >> 1;
         for (; j & bit; bit >>= 1) {
             j ^= bit;
         }
@@ -34,9 +27,9 @@ static void inverse_transform(float *z, int bins, const float *turns)
             z[2 * j + 1] = im;
         }
     }
-    for (int length = 2; length <= bins; length *= 2) {
-        int half = length / 2, stride = bins / length;
-        for (int start = 0; start < bins; start += length) {
+    for (int length = 2; length <= BINS; length *= 2) {
+        int half = length / 2, stride = BINS / length;
+        for (int start = 0; start < BINS; start += length) {
             for (int k = 0; k < half; k++) {
                 float wr = turns[2 * k * stride], wi = turns[2 * k * stride + 1];
                 float *a = z + 2 * (start + k), *b = a + length;
@@ -50,77 +43,34 @@ static void inverse_transform(float *z, int bins, const float *turns)
     }
 }
 
-static void make_turns(float *turns, int bins)
+static void make_turns(float *turns)
 {
-    for (int k = 0; k < bins / 2; k++) {
-        turns[2 * k] = (float)cos(2 * PI * k / bins);
-        turns[2 * k + 1] = (float)sin(2 * PI * k / bins);
+    for (int k = 0; k < BINS / 2; k++) {
+        turns[2 * k] = (float)cos(2 * PI * k / BINS);
+        turns[2 * k + 1] = (float)sin(2 * PI * k / BINS);
     }
 }
 
-/* amplitudes[k], k <= bins / 2: standard deviation of each part of bin k and of bin -k. */
-static void
-make_amplitudes(float *amplitudes, int bins, double sigma, double xi, double a, double step)
+/* amplitudes[k], k <= BINS / 2: standard deviation of each part of bin k and of bin -k. */
+static void make_amplitudes(float *amplitudes, double sigma, double xi, double a, double step)
 {
-    double length = bins * step;
+    double length = BINS * step;
     double scale =
         sqrt(PI) * exp(smt_lgamma(a + 0.5) - smt_lgamma(a)) * 2 * xi * sigma * sigma / length;
-    for (int k = 0; k <= bins / 2; k++) {
+    for (int k = 0; k <= BINS / 2; k++) {
         double q = 2 * PI * k / length * xi;
         amplitudes[k] = (float)sqrt(scale * pow(1 + q * q, -a - 0.5));
     }
 }
 
-static void draw_pair(smt_rng *rng, float *z, int bins, const float *amplitudes, const float *turns)
+static void draw_pair(smt_rng *rng, float *z, const float *amplitudes, const float *turns)
 {
-    for (int k = 0; k < bins; k++) {
-        float amplitude = amplitudes[k <= bins / 2 ? k : bins - k];
+    for (int k = 0; k < BINS; k++) {
+        float amplitude = amplitudes[k <= BINS / 2 ? k : BINS - k];
         z[2 * k] = amplitude * synth_normal(rng);
         z[2 * k + 1] = amplitude * synth_normal(rng);
     }
-    inverse_transform(z, bins, turns);
-}
-
-smt_status smt_synth_edge(smt_rng *rng,
-                          double sigma,
-                          double xi,
-                          double a,
-                          double step,
-                          float *edge,
-                          int count,
-                          smt_error *error)
-{
-    if (count < 2 || count > MAX_BINS / 2) {
-        return smt_fail(
-            error, SMT_ERR_ARGUMENT, "%d points of an edge: not in 2 .. %d", count, MAX_BINS / 2);
-    }
-    if (!(sigma >= 0) || !(xi > 0) || !(step > 0) || !(a > 0 && a <= 2)) {
-        return smt_fail(error,
-                        SMT_ERR_ARGUMENT,
-                        "edge with sigma %g, correlation length %g, exponent %g, step %g: sigma "
-                        "must be 0 or more, the lengths positive, the exponent in (0, 2]",
-                        sigma,
-                        xi,
-                        a,
-                        step);
-    }
-    int bins = 4;
-    while (bins < 2 * count) {
-        bins *= 2;
-    }
-    float *block = smt_alloc((size_t)bins * 4, sizeof *block);
-    if (!block) {
-        return smt_fail(error, SMT_ERR_MEMORY, "no memory for an edge of %d points", count);
-    }
-    float *z = block, *turns = block + 2 * bins, *amplitudes = block + 3 * bins;
-    make_turns(turns, bins);
-    make_amplitudes(amplitudes, bins, sigma, xi, a, step);
-    draw_pair(rng, z, bins, amplitudes, turns);
-    for (int i = 0; i < count; i++) {
-        edge[i] = z[2 * i];
-    }
-    smt_free(block);
-    return SMT_OK;
+    inverse_transform(z, turns);
 }
 
 /* Where local roughness lies: lines first .. last, from `middle` so far to both sides; v runs along
@@ -153,11 +103,10 @@ void synth_edges(synth_scene *s, int lines)
 {
     /* s->work is free while a layout draws its lines, but
      * may be small; these tables are of fixed size. */
-    float z[2 * LINE_BINS], turns[LINE_BINS], amplitudes[LINE_BINS / 2 + 1];
+    float z[2 * BINS], turns[BINS], amplitudes[BINS / 2 + 1];
     const float step = SYNTH_EDGE_SPAN / SYNTH_EDGE_SAMPLES;
-    make_turns(turns, LINE_BINS);
-    make_amplitudes(
-        amplitudes, LINE_BINS, (double)s->sigma, (double)s->xi, (double)s->exponent, (double)step);
+    make_turns(turns);
+    make_amplitudes(amplitudes, (double)s->sigma, (double)s->xi, (double)s->exponent, (double)step);
     float common = sqrtf(s->together), own = sqrtf(1 - s->together);
     float shared_phase = synth_uniform(s, 0, 6.2832f);
     bool in_step = synth_chance(s, 0.5f);
@@ -168,7 +117,7 @@ void synth_edges(synth_scene *s, int lines)
     for (int line = 0; line < lines; line++) {
         float *left = s->edges + (size_t)line * 2 * SYNTH_EDGE_SAMPLES,
               *right = left + SYNTH_EDGE_SAMPLES;
-        draw_pair(&s->rng, z, LINE_BINS, amplitudes, turns);
+        draw_pair(&s->rng, z, amplitudes, turns);
         float phase = in_step ? shared_phase : synth_uniform(s, 0, 6.2832f);
         for (int i = 0; i < SYNTH_EDGE_SAMPLES; i++) {
             float a = z[2 * i] * common, b = z[2 * i + 1] * own;

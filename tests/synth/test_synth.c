@@ -23,17 +23,28 @@ static void near_to(double value, double expected, double relative, const char *
     }
 }
 
+/* Power spectral density of edge displacement at frequency f, Palasantzas (Phys. Rev. B 48, 14472,
+ * 1993) in the one-dimensional form used for line edges (Mack, J. Micro/Nanolith. 12, 2013),
+ * two-sided, so that its integral over all f is sigma^2. sigma: standard deviation of the edge; xi:
+ * correlation length; a: roughness exponent. */
+static double formula(double f, double sigma, double xi, double a)
+{
+    double q = 2 * PI_ * f * xi;
+    return sqrt(PI_) * exp(lgamma(a + 0.5) - lgamma(a)) * 2 * xi * sigma * sigma /
+           pow(1 + q * q, a + 0.5);
+}
+
 /* Values of the formula from Python, with its math.gamma. */
 static void test_formula(void **state)
 {
     (void)state;
-    near_to(smt_synth_edge_psd(0, 2, 25, 0.6), 226.461739504315, 1e-12, "psd");
-    near_to(smt_synth_edge_psd(0.01, 2, 25, 0.6), 57.67536451327956, 1e-12, "psd");
-    near_to(smt_synth_edge_psd(0.2, 1.5, 10, 0.8), 0.08457838960210608, 1e-12, "psd");
-    near_to(smt_synth_edge_psd(0.05, 0.5, 50, 0.4), 0.14953825417726282, 1e-12, "psd");
+    near_to(formula(0, 2, 25, 0.6), 226.461739504315, 1e-12, "psd");
+    near_to(formula(0.01, 2, 25, 0.6), 57.67536451327956, 1e-12, "psd");
+    near_to(formula(0.2, 1.5, 10, 0.8), 0.08457838960210608, 1e-12, "psd");
+    near_to(formula(0.05, 0.5, 50, 0.4), 0.14953825417726282, 1e-12, "psd");
     double sum = 0, step = 1e-4; /* the integral over all frequencies is sigma^2 */
     for (int k = 0; k < 2000000; k++) {
-        sum += 2 * step * smt_synth_edge_psd((k + 0.5) * step, 2, 25, 0.8);
+        sum += 2 * step * formula((k + 0.5) * step, 2, 25, 0.8);
     }
     near_to(sum, 4, 0.003, "integral of the spectrum");
 }
@@ -61,35 +72,41 @@ add_periodogram(const float *edge, int count, double step, double *psd, int from
     }
 }
 
-static void check_spectrum(double sigma, double xi, double a, double step)
+static void check_spectrum(double sigma, double xi, double a)
 {
-    enum { COUNT = 256, EDGES = 600 };
-    static double psd[COUNT];
-    float edge[COUNT];
-    memset(psd, 0, sizeof psd);
-    smt_rng rng = smt_rng_seed(11, 3);
-    double squares = 0;
+    enum { COUNT = SYNTH_EDGE_SAMPLES, SCENES = 4, EDGES = SCENES * SYNTH_MAX_LINES };
+    static float edges[SYNTH_MAX_LINES * 2 * COUNT];
+    double psd[COUNT] = {0}, squares = 0, step = (double)SYNTH_EDGE_SPAN / COUNT;
     for (int n = 0; n < EDGES; n++) {
-        assert_int_equal(smt_synth_edge(&rng, sigma, xi, a, step, edge, COUNT, NULL), SMT_OK);
+        if (n % SYNTH_MAX_LINES == 0) {
+            synth_scene s = {.edges = edges,
+                             .rng = smt_rng_seed(11, (uint64_t)n),
+                             .sigma = (float)sigma,
+                             .xi = (float)xi,
+                             .exponent = (float)a,
+                             .together = 0.5f};
+            synth_edges(&s, SYNTH_MAX_LINES);
+        }
+        const float *edge = edges + n % SYNTH_MAX_LINES * 2 * COUNT;
         add_periodogram(edge, COUNT, step, psd, 2, 112);
         for (int i = 0; i < COUNT; i++) {
             squares += (double)(edge[i] * edge[i]) / COUNT / EDGES;
         }
     }
-    /* Bands of an octave: 600 edges leave 2 to 4 percent of
+    /* Bands of an octave: the edges leave 2 to 4 percent of
      * scatter. Close to the lower end the window smears. */
     for (int from = 7; from < 112; from *= 2) {
         double measured = 0, expected = 0;
         for (int k = from; k < 2 * from && k < 112; k++) {
             measured += psd[k] / EDGES;
-            expected += smt_synth_edge_psd(k / (COUNT * step), sigma, xi, a);
+            expected += formula(k / (COUNT * step), sigma, xi, a);
         }
         near_to(measured, expected, 0.08, "band of the spectrum");
     }
     /* What lies beyond the Nyquist frequency is missing from the variance, and no more. */
     double below = 0, width = 0.5 / step / 20000;
     for (int k = 0; k < 20000; k++) {
-        below += 2 * width * smt_synth_edge_psd((k + 0.5) * width, sigma, xi, a);
+        below += 2 * width * formula((k + 0.5) * width, sigma, xi, a);
     }
     near_to(squares, below, 0.05, "variance of the edge");
 }
@@ -97,19 +114,20 @@ static void check_spectrum(double sigma, double xi, double a, double step)
 static void test_spectrum(void **state)
 {
     (void)state;
-    check_spectrum(1, 10, 0.5, 1);
-    check_spectrum(2.5, 25, 0.8, 2);
-    check_spectrum(0.004, 0.03, 0.6, 0.01);
+    check_spectrum(0.01, 0.06, 0.5);
+    check_spectrum(0.02, 0.07, 0.8);
+    check_spectrum(0.004, 0.02, 0.6);
 }
 
 /* Threads draw at once, and lgamma leaves a sign there. */
 static void test_edge_changes_no_global(void **state)
 {
     (void)state;
-    smt_rng rng = smt_rng_seed(1, 0);
-    float edge[16];
+    float edges[2 * SYNTH_EDGE_SAMPLES];
+    synth_scene s = {
+        .edges = edges, .rng = smt_rng_seed(1, 0), .sigma = 0.01f, .xi = 0.1f, .exponent = 0.6f};
     signgam = 7;
-    assert_int_equal(smt_synth_edge(&rng, 1, 25, 0.6, 1, edge, 16, NULL), SMT_OK);
+    synth_edges(&s, 1);
     assert_int_equal(signgam, 7);
 }
 
@@ -141,27 +159,6 @@ static void test_edge_pairs(void **state)
         assert_true(fabs(correlation - (k - 1)) < 0.05);
         assert_true(left / count > 0.85e-4 && left / count < 1.05e-4);
         assert_true(right / count > 0.85e-4 && right / count < 1.05e-4);
-    }
-}
-
-static void test_edge_arguments(void **state)
-{
-    (void)state;
-    smt_rng rng = smt_rng_seed(1, 1);
-    float edge[8];
-    smt_error error = {0};
-    assert_int_equal(smt_synth_edge(&rng, 1, 1, 0.5, 1, edge, 1, &error), SMT_ERR_ARGUMENT);
-    assert_int_equal(smt_synth_edge(&rng, 1, 1, 0.5, 1, edge, 8193, &error), SMT_ERR_ARGUMENT);
-    assert_int_equal(smt_synth_edge(&rng, -1, 1, 0.5, 1, edge, 8, &error), SMT_ERR_ARGUMENT);
-    assert_int_equal(smt_synth_edge(&rng, 1, 0, 0.5, 1, edge, 8, &error), SMT_ERR_ARGUMENT);
-    assert_int_equal(smt_synth_edge(&rng, 1, 1, (double)NAN, 1, edge, 8, &error), SMT_ERR_ARGUMENT);
-    assert_true(strlen(error.message) > 10);
-    smt_alloc_fail_after(0);
-    assert_int_equal(smt_synth_edge(&rng, 1, 1, 0.5, 1, edge, 8, &error), SMT_ERR_MEMORY);
-    smt_alloc_fail_after(-1);
-    assert_int_equal(smt_synth_edge(&rng, 0, 1, 0.5, 1, edge, 8, NULL), SMT_OK);
-    for (int i = 0; i < 8; i++) {
-        assert_true(edge[i] == 0);
     }
 }
 
@@ -708,7 +705,6 @@ int main(void)
         cmocka_unit_test(test_spectrum),
         cmocka_unit_test(test_edge_changes_no_global),
         cmocka_unit_test(test_edge_pairs),
-        cmocka_unit_test(test_edge_arguments),
         cmocka_unit_test(test_bridges_and_opens),
         cmocka_unit_test(test_polygon),
         cmocka_unit_test(test_determinism),
