@@ -122,14 +122,6 @@ SMT_API smt_status smt_image_save_png(const char *path, const smt_image *image, 
 SMT_API smt_status
 smt_image_resize(const smt_image *image, int width, int height, smt_image *out, smt_error *error);
 
-/* out(x, y) = bilinear sample of image at (m[0] x + m[1] y + m[2], m[3] x + m[4] y + m[5]), pixel
- * centres at integers, mirrored at the borders. out has its size set and is filled. */
-SMT_API void smt_image_warp(const smt_image *image, const float m[6], smt_image *out);
-
-/* `at` reflected into [0, n = count) about the centres of the border pixels, so that the image
- * stays continuous: ... 2 1 0 1 2 ... n-2 n-1 n-2 ... */
-SMT_API int smt_image_mirror(int at, int count);
-
 #ifdef __cplusplus
 }
 #endif

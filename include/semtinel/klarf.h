@@ -48,10 +48,6 @@ typedef struct smt_klarf_image {
     char type[32];    /* "0", "Patch", ...; "" if there is none */
 } smt_klarf_image;
 
-/* True if the bytes begin like a KLARF of any version: `FileVersion` or `Record FileRecord`, in any
- * case, behind white space. */
-SMT_API bool smt_klarf_is(const void *data, size_t size);
-
 /* Reads a file. Messages name file, line and reason. SMT_ERR_FORMAT: no KLARF, cut off, or damaged;
  * SMT_ERR_UNSUPPORTED: another version; SMT_ERR_LIMIT. */
 SMT_API smt_status smt_klarf_load(const char *path, smt_klarf **out, smt_error *error);

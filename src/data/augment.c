@@ -74,6 +74,16 @@ static void set_logarithms(const float grey[256], float logarithms[256])
     }
 }
 
+/* `at` reflected into [0, n = count) about the centres of the border pixels, so that the image
+ * stays continuous: ... 2 1 0 1 2 ... n-2 n-1 n-2 ... */
+static int mirrored(int at, int count)
+{
+    int period = count > 1 ? 2 * (count - 1) : 1;
+    at %= period;
+    at = at < 0 ? -at : at;
+    return at < count ? at : period - at;
+}
+
 smt_status smt_augmenter_create(const smt_augment_options *options,
                                 int size,
                                 int workers,
@@ -124,7 +134,7 @@ smt_status smt_augmenter_create(const smt_augment_options *options,
     set_logarithms(a->grey, a->log_grey);
     for (int w = 0; w < workers; w++) {
         for (int i = 0; i < size + 2 * a->margin; i++) {
-            a->scratch[w].columns[i] = smt_image_mirror(i - a->margin, size);
+            a->scratch[w].columns[i] = mirrored(i - a->margin, size);
         }
     }
     *out = a;

@@ -68,11 +68,6 @@ static klarf_kind kind_of(const char *text, size_t size)
                                                                                   : KIND_NONE;
 }
 
-bool smt_klarf_is(const void *data, size_t size)
-{
-    return kind_of(data, size) != KIND_NONE;
-}
-
 static smt_status
 fail_kind(const char *path, const unsigned char *data, size_t size, smt_error *error)
 {

@@ -4,7 +4,7 @@
     /usr/bin/python3 tests/golden/make_images.py        (Debian: python3-pil, python3-numpy, python3-torch)
 
 The witness is Pillow: convert("RGB").convert("L"). Where Pillow cannot tell (16 bits and more, files it does not read) it is numpy, with
-the formula of image.h; resizing and warping are checked against torch. Files that Pillow cannot write are packed by hand here.
+the formula of image.h; resizing is checked against torch. Files that Pillow cannot write are packed by hand here.
 """
 import io
 import os
@@ -401,15 +401,6 @@ for to_w, to_h in ((20, 12), (40, 24), (17, 11), (1, 1), (80, 48), (63, 31), (40
     values = shrink(values, to_w, 1) if to_w < w else grow(values, to_w, 1)
     values = shrink(values, to_h, 0) if to_h < h else grow(values, to_h, 0)
     lines.append(f"resize {to_w} {to_h} {np.floor(values + 0.5).astype(np.uint8).tobytes().hex()}")
-
-for m in ((1, 0, 0, 0, 1, 0), (0.9, 0.3, -4.5, -0.3, 0.9, 6.25), (-1, 0, 39, 0, 1, 0), (2.5, 0.1, -30, 0.2, 2.2, -25)):
-    ys, xs = np.mgrid[0:18, 0:26].astype(np.float64)
-    u, v = m[0] * xs + m[1] * ys + m[2], m[3] * xs + m[4] * ys + m[5]
-    grid = torch.from_numpy(np.stack([2 * u / (w - 1) - 1, 2 * v / (h - 1) - 1], -1))[None]
-    source = torch.from_numpy(picture.astype(np.float64))[None, None]
-    out = torch.nn.functional.grid_sample(source, grid, mode="bilinear", padding_mode="reflection", align_corners=True)[0, 0]
-    numbers = " ".join(repr(float(x)) for x in m)
-    lines.append(f"warp 26 18 {numbers} {np.floor(out.numpy() + 0.5).astype(np.uint8).tobytes().hex()}")
 
 with open(os.path.join(OUT, "resample.txt"), "w") as f:
     f.write("# made by tests/golden/make_images.py: the picture, then operations on it (tolerance 1)\n")

@@ -1,6 +1,5 @@
 #include "image/golden.h"
 
-#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -11,13 +10,12 @@
 
 static uint8_t picture_pixels[ROOM], wanted[ROOM];
 
-static void compare(const char *what, const smt_image *image, size_t count)
+static void compare(const smt_image *image, size_t count)
 {
     assert_int_equal(count, (size_t)image->width * (size_t)image->height);
     for (size_t i = 0; i < count; i++) {
         if (abs(image->pixels[i] - wanted[i]) > 1) {
-            fail_msg("%s %d x %d: pixel %zu is %d, not %d",
-                     what,
+            fail_msg("%d x %d: pixel %zu is %d, not %d",
                      image->width,
                      image->height,
                      i,
@@ -27,7 +25,7 @@ static void compare(const char *what, const smt_image *image, size_t count)
     }
 }
 
-/* Against torch's area and linear interpolation and its grid_sample with reflection. */
+/* Against torch's area and linear interpolation. */
 static void agrees_with_torch(void **state)
 {
     (void)state;
@@ -35,42 +33,24 @@ static void agrees_with_torch(void **state)
     FILE *file = fopen(GOLDEN_FOLDER "/resample.txt", "r");
     assert_non_null(file);
     smt_image picture = {.pixels = picture_pixels};
-    int resized = 0, warped = 0;
+    int resized = 0;
     while (fgets(line, sizeof line, file)) {
         int at = 0;
         smt_image out = {0};
         int width, height;
-        float m[6];
         if (sscanf(line, "picture %d %d %n", &picture.width, &picture.height, &at) == 2) {
             assert_int_equal(golden_bytes(line + at, picture_pixels, ROOM),
                              picture.width * picture.height);
         } else if (sscanf(line, "resize %d %d %n", &width, &height, &at) == 2) {
             size_t count = golden_bytes(line + at, wanted, ROOM);
             assert_int_equal(smt_image_resize(&picture, width, height, &out, NULL), SMT_OK);
-            compare("resize", &out, count);
+            compare(&out, count);
             resized++;
-        } else if (sscanf(line,
-                          "warp %d %d %f %f %f %f %f %f %n",
-                          &width,
-                          &height,
-                          &m[0],
-                          &m[1],
-                          &m[2],
-                          &m[3],
-                          &m[4],
-                          &m[5],
-                          &at) == 8) {
-            size_t count = golden_bytes(line + at, wanted, ROOM);
-            assert_int_equal(smt_image_create(width, height, &out, NULL), SMT_OK);
-            smt_image_warp(&picture, m, &out);
-            compare("warp", &out, count);
-            warped++;
         }
         smt_image_free(&out);
     }
     fclose(file);
     assert_int_equal(resized, 9);
-    assert_int_equal(warped, 4);
 }
 
 static smt_image random_image(int width, int height)
@@ -114,25 +94,6 @@ static void resizing_keeps_what_it_must(void **state)
             smt_image_free(&in);
         }
     }
-}
-
-static void warps_without_leaving_the_image(void **state)
-{
-    (void)state;
-    const float identity[6] = {1, 0, 0, 0, 1, 0}, far[6] = {1e30f, -1e30f, 1e30f, -1e9f, 3, 1e20f},
-                nothing[6] = {NAN, 0, 0, 0, NAN, 0};
-    smt_image in = random_image(17, 9), out = random_image(17, 9), dot = random_image(1, 1);
-    smt_image_warp(&in, identity, &out);
-    assert_memory_equal(in.pixels, out.pixels, 17 * 9);
-    smt_image_warp(&in, far, &out);
-    smt_image_warp(&in, nothing, &out);
-    smt_image_warp(&dot, far, &out);
-    for (int i = 0; i < 17 * 9; i++) {
-        assert_int_equal(out.pixels[i], dot.pixels[0]);
-    }
-    smt_image_free(&in);
-    smt_image_free(&out);
-    smt_image_free(&dot);
 }
 
 static void refuses_wrong_arguments_and_short_memory(void **state)
@@ -210,7 +171,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_torch),
         cmocka_unit_test(resizing_keeps_what_it_must),
-        cmocka_unit_test(warps_without_leaving_the_image),
         cmocka_unit_test(refuses_wrong_arguments_and_short_memory),
         cmocka_unit_test(saves_what_it_can_load),
     };

@@ -150,6 +150,15 @@ static void reads_trees(void **state)
     smt_klarf_destroy(&klarf);
 }
 
+static bool taken_for_klarf(const char *text)
+{
+    smt_klarf *klarf = NULL;
+    smt_error error = {0};
+    smt_status status = smt_klarf_parse(text, strlen(text), "lot.klarf", &klarf, &error);
+    smt_klarf_destroy(&klarf);
+    return !status || !strstr(error.message, "is no KLARF");
+}
+
 static void knows_klarfs(void **state)
 {
     (void)state;
@@ -161,10 +170,10 @@ static void knows_klarfs(void **state)
     static const char *const no[] = {
         "", "FileVersions 1 2;", "Record LotRecord", "\x89PNG\r\n", "\"FileVersion\" 1 2;"};
     for (size_t i = 0; i < sizeof yes / sizeof *yes; i++) {
-        assert_true(smt_klarf_is(yes[i], strlen(yes[i])));
+        assert_true(taken_for_klarf(yes[i]));
     }
     for (size_t i = 0; i < sizeof no / sizeof *no; i++) {
-        assert_false(smt_klarf_is(no[i], strlen(no[i])));
+        assert_false(taken_for_klarf(no[i]));
     }
 }
 
