@@ -41,6 +41,8 @@ const char *smt_ini_value(const char *text, const char *section, const char *key
 /* The value as a number, 0 if missing or not finite. */
 double smt_ini_number(const char *text, const char *section, const char *key);
 
+/* The unit that the text begins with: "um" -> 1e-6; 0 if it is none of length. */
+double smt_unit_metres(const char *unit);
 /* "5um" -> 5e-6; 0 if it is no length. */
 double smt_parse_length(const char *text);
 

@@ -4,6 +4,7 @@
 #include "image/sem.h"
 #include "image/tiff_open.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,20 +73,8 @@ static double phenom_length(const char *xml, const char *name)
     }
     double number = strtod(text, NULL);
     const char *unit = strstr(attributes, "unit=");
-    if (unit && unit < text && (unit[5] == '"' || unit[5] == '\'')) {
-        static const struct {
-            const char *name;
-            double metres;
-        } units[] = {
-            {"pm", 1e-12}, {"nm", 1e-9}, {"um", 1e-6}, {"\xc2\xb5m", 1e-6}, {"mm", 1e-3}, {"m", 1}};
-        for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-            size_t length = strlen(units[i].name);
-            if (strncmp(unit + 6, units[i].name, length) == 0 && unit[6 + length] == unit[5]) {
-                return number * units[i].metres;
-            }
-        }
-    }
-    return 0;
+    bool given = unit && unit < text && (unit[5] == '"' || unit[5] == '\'') && isfinite(number);
+    return given ? number * smt_unit_metres(unit + 6) : 0;
 }
 
 static void read_phenom(const char *xml, int height, smt_sem_metadata *found)

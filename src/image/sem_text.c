@@ -43,10 +43,10 @@ double smt_ini_number(const char *text, const char *section, const char *key)
     return isfinite(number) ? number : 0;
 }
 
-double smt_parse_length(const char *text)
+double smt_unit_metres(const char *unit)
 {
     static const struct {
-        const char *unit;
+        const char *name;
         double metres;
     } units[] = {{"pm", 1e-12},
                  {"nm", 1e-9},
@@ -55,16 +55,17 @@ double smt_parse_length(const char *text)
                  {"\xc2\xb5m", 1e-6},
                  {"mm", 1e-3},
                  {"m", 1}};
-    char *end = NULL;
-    double number = strtod(text, &end);
-    if (end == text || !isfinite(number)) {
-        return 0;
-    }
-    const char *unit = skip_blanks(end);
     for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-        if (strncmp(unit, units[i].unit, strlen(units[i].unit)) == 0) {
-            return number * units[i].metres;
+        if (strncmp(unit, units[i].name, strlen(units[i].name)) == 0) {
+            return units[i].metres;
         }
     }
     return 0;
+}
+
+double smt_parse_length(const char *text)
+{
+    char *end = NULL;
+    double number = strtod(text, &end);
+    return end != text && isfinite(number) ? number * smt_unit_metres(skip_blanks(end)) : 0;
 }
