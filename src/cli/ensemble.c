@@ -4,8 +4,6 @@
 #include <semtinel/format.h>
 #include <semtinel/train.h>
 
-#include <string.h>
-
 static const char *output;
 
 static const cli_option options[] = {

@@ -5,7 +5,6 @@
 #include <semtinel/report.h>
 #include <semtinel/synth.h>
 
-#include <stdio.h>
 #include <string.h>
 
 static const cli_command command = {

@@ -4,8 +4,6 @@
 #include "format/onnx_internal.h"
 #include "format/sniff.h"
 
-#include <string.h>
-
 /* protobuf-c through smt_alloc, so that tests can let it fail. *failed: protobuf-c does not tell a
  * lack of memory from damage. */
 static void *allocate(void *failed, size_t size)

@@ -1,7 +1,6 @@
 /* Files of several images: TIFFs with pages, read as those of one. */
 #include "image/sem.h"
 
-#include <stdio.h>
 #include <string.h>
 
 smt_status smt_image_file_open(const char *path, smt_image_file **out, smt_error *error)

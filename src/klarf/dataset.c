@@ -4,7 +4,6 @@
 #include <semtinel/klarf.h>
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 

@@ -4,8 +4,6 @@
 #include "klarf/samples.h"
 #include "pages.h"
 
-#include <unistd.h>
-
 #define PAGES 4
 
 static void make_pages(const char *root, const char *relative, smt_image images[PAGES])

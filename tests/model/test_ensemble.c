@@ -3,7 +3,6 @@
 #include <semtinel/model.h>
 #include <semtinel/ops.h>
 
-#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
