@@ -132,14 +132,22 @@ static json_t *epoch_json(const smt_epoch *row)
     return object;
 }
 
-static bool epoch_from_json(const json_t *object, smt_epoch *row)
+static bool whole(const json_t *root, const char *name, int low, int high, int *out)
 {
-    const json_t *number = json_object_get(object, "epoch");
-    if (!json_is_integer(number) || json_integer_value(number) < 0 ||
-        json_integer_value(number) > 100000) {
+    const json_t *item = json_object_get(root, name);
+    if (!json_is_integer(item) || json_integer_value(item) < low ||
+        json_integer_value(item) > high) {
         return false;
     }
-    row->epoch = (int)json_integer_value(number);
+    *out = (int)json_integer_value(item);
+    return true;
+}
+
+static bool epoch_from_json(const json_t *object, smt_epoch *row)
+{
+    if (!whole(object, "epoch", 0, 100000, &row->epoch)) {
+        return false;
+    }
     for (int i = 0; i < EPOCH_FIELDS; i++) {
         const json_t *item = json_object_get(object, epoch_fields[i]);
         if (!json_is_number(item) && !json_is_null(item)) {
@@ -225,7 +233,8 @@ static char *training_json(const smt_state_key *key, const smt_train_state *s)
                              "teacher",
                              teacher);
     char *text = NULL;
-    if (root && json_array_size(history) == (size_t)s->epoch) {
+    if (root && json_array_size(history) == (size_t)s->epoch &&
+        json_array_size(classes) == (size_t)key->class_count) {
         char *dumped = json_dumps(root, JSON_COMPACT);
         text = dumped ? smt_strdup(dumped) : NULL;
         free(dumped);
@@ -351,17 +360,6 @@ read_options(const json_t *root, const char *path, smt_train_options *options, s
         options->seed = strtoull(seed, NULL, 10);
     }
     return status;
-}
-
-static bool whole(const json_t *root, const char *name, int low, int high, int *out)
-{
-    const json_t *item = json_object_get(root, name);
-    if (!json_is_integer(item) || json_integer_value(item) < low ||
-        json_integer_value(item) > high) {
-        return false;
-    }
-    *out = (int)json_integer_value(item);
-    return true;
 }
 
 static smt_status
