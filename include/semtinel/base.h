@@ -234,6 +234,8 @@ SMT_API bool smt_path_same(const char *path, const char *other);
 SMT_API char *smt_path_existing(const char *path);
 SMT_API char *smt_path_join(const char *folder, const char *name); /* freed with smt_free */
 SMT_API const char *smt_path_name(const char *path);               /* after the last '/' */
+/* From the last '.' of the name; its end if it has none, or begins with it, as hidden files do. */
+SMT_API const char *smt_path_suffix(const char *path);
 /* The path, or where something is there the first free one with "-2", "-3", ... before the suffix,
  * if those are given in order; too long a name is cut. Freed with smt_free; NULL: no memory. */
 SMT_API char *smt_path_unused(const char *path);

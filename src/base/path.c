@@ -41,10 +41,16 @@ const char *smt_path_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-char *smt_path_unused(const char *path)
+const char *smt_path_suffix(const char *path)
 {
     const char *name = smt_path_name(path), *dot = strrchr(name, '.');
-    int length = (int)strlen(name), stem = dot && dot > name ? (int)(dot - name) : length;
+    return dot && dot > name ? dot : name + strlen(name);
+}
+
+char *smt_path_unused(const char *path)
+{
+    const char *name = smt_path_name(path);
+    int length = (int)strlen(name), stem = (int)(smt_path_suffix(name) - name);
     int room = NAME_MAX - (int)strlen("-2147483647") - (length - stem);
     int cut = stem > room && room > 0 ? room : stem; /* beside a number */
     /* Steps double until a number is free, then halve: of thousands of files with one name, each

@@ -57,18 +57,12 @@ typedef struct work {
     smt_paged paged;
 } work;
 
-static bool ends_with(const char *path, const char *suffix)
-{
-    size_t length = strlen(path), end = strlen(suffix);
-    return length > end && strcasecmp(path + length - end, suffix) == 0;
-}
-
 static bool is_video(const char *path)
 {
     static const char *const suffixes[] = {
         ".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".gif"};
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
-        if (ends_with(path, suffixes[i])) {
+        if (strcasecmp(smt_path_suffix(path), suffixes[i]) == 0) {
             return true;
         }
     }
@@ -215,13 +209,14 @@ int cli_demo(int argc, char **argv)
     if (!output) {
         return cli_usage(&command, "name the video: -o FILE.mp4 or -o FILE.gif");
     }
-    if (!ends_with(output, ".mp4") && !ends_with(output, ".gif")) {
+    const char *suffix = smt_path_suffix(output);
+    bool only_gif = strcasecmp(suffix, ".gif") == 0;
+    if (!only_gif && strcasecmp(suffix, ".mp4")) {
         return cli_usage(&command, "-o %s: a video is written as .mp4 or .gif", output);
     }
     if (source && !overlay) {
         return cli_usage(&command, "--source is the model of --overlay: give that too");
     }
-    bool only_gif = ends_with(output, ".gif");
     smt_error error = {0};
     smt_pool *pool = NULL;
     work w = {0};
@@ -229,7 +224,7 @@ int cli_demo(int argc, char **argv)
     size_t frames = 0;
     double start = smt_clock();
     char *gif = only_gif   ? smt_strdup(output)
-                : with_gif ? smt_format("%.*s.gif", (int)strlen(output) - 4, output)
+                : with_gif ? smt_format("%.*s.gif", (int)(suffix - output), output)
                            : NULL;
     bool video_in =
         operand_count == 2 && is_video(operands[1]) && !smt_path_is_directory(operands[1]);

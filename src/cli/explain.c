@@ -4,7 +4,6 @@
 
 #include <semtinel/report.h>
 
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -53,9 +52,8 @@ typedef struct work {
 /* Two folders may hold images of one name, and DIR the overlays of an earlier model. */
 static char *overlay_path(work *w, const char *image)
 {
-    const char *name = smt_path_name(image), *dot = strrchr(name, '.');
-    int length = (int)(dot ? dot - name : (long)strlen(name));
-    char *plain = smt_format("%s/%.*s.png", output, length, name);
+    const char *name = smt_path_name(image);
+    char *plain = smt_format("%s/%.*s.png", output, (int)(smt_path_suffix(name) - name), name);
     char *path = plain ? smt_path_unused(plain) : NULL;
     w->numbered += path && strcmp(path, plain) != 0;
     smt_free(plain);

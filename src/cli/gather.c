@@ -24,9 +24,8 @@ static bool foreign_picture(const char *name)
 {
     static const char *const suffixes[] = {
         ".gif", ".webp", ".jp2", ".heic", ".avif", ".pgm", ".ppm", ".pnm", ".dm3", ".dm4"};
-    const char *dot = strrchr(name, '.');
-    for (size_t i = 0; dot && i < sizeof suffixes / sizeof *suffixes; i++) {
-        if (strcasecmp(dot, suffixes[i]) == 0) {
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        if (strcasecmp(smt_path_suffix(name), suffixes[i]) == 0) {
             return true;
         }
     }

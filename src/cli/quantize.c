@@ -441,8 +441,8 @@ write_sensitivity(smt_quantizer *q, const float *input, int count, smt_error *er
 /* "q.foo" has one; "v1.2", ".q" and "q.foo/" have none. */
 static bool has_suffix(const char *path)
 {
-    const char *name = smt_path_name(path), *dot = strrchr(name, '.');
-    return dot && dot > name && isalpha((unsigned char)dot[1]);
+    const char *suffix = smt_path_suffix(path);
+    return *suffix && isalpha((unsigned char)suffix[1]);
 }
 
 /* What would only be found after minutes of work otherwise; and a folder among the class folders

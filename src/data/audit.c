@@ -316,8 +316,8 @@ typedef struct stem {
 
 static stem stem_of(const smt_dataset *set, uint32_t sample)
 {
-    const char *path = set->samples[sample].path, *dot = strrchr(smt_path_name(path), '.');
-    return (stem){path, dot ? (size_t)(dot - path) : strlen(path), sample};
+    const char *path = set->samples[sample].path;
+    return (stem){path, (size_t)(smt_path_suffix(path) - path), sample};
 }
 
 /* That of the image whose copy this is, if `augment` named it; length 0: it did not. */

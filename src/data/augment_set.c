@@ -133,12 +133,11 @@ static smt_status copy_all(run *r, smt_augment_set_result *result, smt_error *er
 static smt_status plan_one(run *r, uint32_t i, int serial, smt_error *error)
 {
     const smt_dataset *set = r->audit->dataset;
-    const char *name = smt_path_name(set->samples[i].path), *dot = strrchr(name, '.');
+    const char *name = smt_path_name(set->samples[i].path);
     job *j = &r->jobs[r->job_count];
     j->sample = i;
     j->serial = serial;
-    char *wish =
-        smt_format("%.*s-aug-%d.png", dot ? (int)(dot - name) : (int)strlen(name), name, serial);
+    char *wish = smt_format("%.*s-aug-%d.png", (int)(smt_path_suffix(name) - name), name, serial);
     if (!wish) {
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", r->tree.out);
     }

@@ -88,15 +88,7 @@ static smt_status locate_external(const char *path,
                         name_of(tensor),
                         location ? location : "");
     }
-    char *folder = smt_strdup(path);
-    if (folder) {
-        char *slash = strrchr(folder, '/');
-        if (slash) {
-            *slash = 0;
-        }
-        *file = smt_path_join(slash ? folder : ".", location);
-    }
-    smt_free(folder);
+    *file = smt_format("%.*s%s", (int)(smt_path_name(path) - path), path, location);
     return *file ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
 }
 

@@ -179,12 +179,8 @@ smt_status smt_image_decode(const void *data,
 bool smt_image_suffix(const char *name)
 {
     static const char *const suffixes[] = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"};
-    const char *dot = strrchr(name, '.');
-    if (!dot || dot == smt_path_name(name)) {
-        return false; /* ".png" alone is a hidden file without a suffix */
-    }
     for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
-        if (strcasecmp(dot, suffixes[i]) == 0) {
+        if (strcasecmp(smt_path_suffix(name), suffixes[i]) == 0) {
             return true;
         }
     }

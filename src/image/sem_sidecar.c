@@ -103,13 +103,13 @@ void smt_sem_read_sidecar(
 
 bool smt_sem_sidecar_path(const char *path, bool tescan, char **out)
 {
-    const char *name = smt_path_name(path), *dot = strrchr(name, '.');
+    const char *suffix = smt_path_suffix(path);
+    int stem = (int)(suffix - path);
     *out = NULL;
-    if (!dot || dot == name) {
+    if (!*suffix) {
         return true;
     }
-    int stem = (int)(dot - path);
-    *out = tescan ? smt_format("%.*s-%s.hdr", stem, path, dot + 1)
+    *out = tescan ? smt_format("%.*s-%s.hdr", stem, path, suffix + 1)
                   : smt_format("%.*s.txt", stem, path);
     return *out;
 }
@@ -129,9 +129,9 @@ bool smt_sem_load_sidecar(const char *path, char **text)
 
 bool smt_image_is_sidecar(const char *path)
 {
-    const char *dot = strrchr(smt_path_name(path), '.');
+    const char *suffix = smt_path_suffix(path);
     char *text = NULL;
-    if (!dot || (strcmp(dot, ".txt") != 0 && strcmp(dot, ".hdr") != 0)) {
+    if (strcmp(suffix, ".txt") != 0 && strcmp(suffix, ".hdr") != 0) {
         return false;
     }
     bool is = smt_sem_load_sidecar(path, &text) && text && vendor_of(text) != OTHER;

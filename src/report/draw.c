@@ -22,9 +22,8 @@ static cairo_status_t write_part(void *closure, const unsigned char *data, unsig
 
 smt_status draw_open(const char *path, int width, int height, draw_canvas *out, smt_error *error)
 {
-    size_t length = strlen(path);
     draw_canvas canvas = {.width = width, .height = height};
-    canvas.svg = length > 4 && strcasecmp(path + length - 4, ".svg") == 0;
+    canvas.svg = strcasecmp(smt_path_suffix(path), ".svg") == 0;
     smt_status status = smt_file_create(path, &canvas.file, error);
     if (status) {
         return status;

@@ -166,8 +166,7 @@ static smt_status open_file(video_writer *w, smt_error *error)
 smt_status
 video_create(const char *path, int width, int height, int fps, video_writer **out, smt_error *error)
 {
-    size_t length = strlen(path);
-    bool gif = length > 4 && strcasecmp(path + length - 4, ".gif") == 0;
+    bool gif = strcasecmp(smt_path_suffix(path), ".gif") == 0;
     smt_status status = libav_load(path, error);
     if (status) {
         return status;

@@ -410,6 +410,9 @@ static void test_paths(void **state)
     assert_int_equal(smt_file_save(file, "", 0, &error), SMT_OK);
     assert_int_equal(smt_make_directory(file, &error), SMT_ERR_IO);
     assert_string_equal(smt_path_name(file), "x");
+    assert_string_equal(smt_path_suffix("a.b/c.tar.PNG"), ".PNG");
+    assert_string_equal(smt_path_suffix("a.b/c"), "");
+    assert_string_equal(smt_path_suffix("a/.png"), "");
     char *joined = smt_path_join("dir/", "name");
     assert_string_equal(joined, "dir/name");
     smt_free(joined);
