@@ -14,8 +14,10 @@
 #define IMAGES 200
 #define FEW 8 /* images whose ranges say little of others */
 
+enum { DYNAMIC, INT8, INT8_FLOAT_IO };
+
 static const char *output, *calibrate, *qat, *evaluate, *sensitivity;
-static int scheme = 1, method, images = IMAGES, epochs;
+static int scheme = INT8, method, images = IMAGES, epochs;
 static double percentile, rate; /* as the library has them, until given */
 static bool no_equalize, no_correction, no_split, raw_input;
 static cli_list keep, splits, agree;
@@ -240,7 +242,7 @@ say_fidelity(smt_quantizer *q, const calibration *cal, bool last, smt_error *err
                 NOISY_DB,
                 qat ? "" : "--qat DATASET helps, and ");
     }
-    return status;
+    return SMT_OK;
 }
 
 static void report_epoch(void *context, int epoch, double loss, double agreement, double held)
@@ -269,7 +271,7 @@ static smt_status fine_tune(smt_quantizer *q,
 {
     smt_pixels *pixels = NULL;
     smt_status status =
-        load(qat, cal->pixels->size, 1000000, cal->how.pool, &pixels, failed, error);
+        load(qat, cal->pixels->size, SIZE_MAX, cal->how.pool, &pixels, failed, error);
     if (status) {
         return status;
     }
@@ -520,7 +522,7 @@ static smt_status run(const char *path, smt_pool *pool, size_t *failed, smt_erro
     status = calibrate && input.h != input.w
                  ? smt_fail(error, SMT_ERR_UNSUPPORTED, "%s: its input is not square", path)
                  : calibrate_on(model, &cal, pool, failed, error);
-    if (status == SMT_OK && scheme == 0 && format) {
+    if (status == SMT_OK && scheme == DYNAMIC && format) {
         status = make_dynamic(model, &cal, &graph, error);
         status = status ? status : save(graph, model, output, true, error);
         goto done;
@@ -550,7 +552,7 @@ static smt_status run(const char *path, smt_pool *pool, size_t *failed, smt_erro
         status = fine_tune(q, model, &cal, failed, error);
     }
     status = status ? status : smt_quantizer_export(q, &graph, error);
-    status = status ? status : save(graph, model, output, scheme == 2, error);
+    status = status ? status : save(graph, model, output, scheme == INT8_FLOAT_IO, error);
 done:
     smt_graph_destroy(&graph);
     smt_quantizer_destroy(&q);
@@ -560,15 +562,14 @@ done:
     return status;
 }
 
-int cli_quantize(int argc, char **argv)
+static int parse(int argc, char **argv, char ***operands)
 {
-    char **operands;
-    int count;
+    int operand_count;
     const double usual_rate = smt_qat_defaults().rate,
                  usual_percentile = smt_quant_defaults().percentile;
     rate = usual_rate;
     percentile = usual_percentile;
-    int code = cli_parse(&command, options, argc, argv, &operands, &count);
+    int code = cli_parse(&command, options, argc, argv, operands, &operand_count);
     if (code >= 0) {
         return code;
     }
@@ -584,7 +585,7 @@ int cli_quantize(int argc, char **argv)
                          output,
                          output);
     }
-    if (!calibrate && !(scheme == 0 && format)) {
+    if (!calibrate && !(scheme == DYNAMIC && format)) {
         return cli_usage(&command, "--calibrate DIR is needed: ranges are measured on images");
     }
     if (!calibrate && (images != IMAGES || no_equalize || no_correction)) {
@@ -592,17 +593,17 @@ int cli_quantize(int argc, char **argv)
                          "--images, --no-equalize and --no-bias-correction are of calibration: "
                          "give --calibrate DIR too");
     }
-    if (scheme == 0 && format && (qat || sensitivity || method)) {
+    if (scheme == DYNAMIC && format && (qat || sensitivity || method)) {
         return cli_usage(&command,
                          "--qat, --sensitivity and --method are of int8 values, and --scheme "
                          "dynamic leaves values float");
     }
-    if (keep.count && (scheme != 2 || !format)) {
+    if (keep.count && (scheme != INT8_FLOAT_IO || !format)) {
         return cli_usage(&command,
                          "--keep-float needs --scheme int8-float-io and one file: the others have "
                          "no such layers");
     }
-    if (scheme != 1 && !format) {
+    if (scheme != INT8 && !format) {
         return cli_usage(&command,
                          "--scheme is of one file, and a folder gets every precision: give -o "
                          "OUT.tflite or OUT.onnx, or leave --scheme out");
@@ -619,6 +620,16 @@ int cli_quantize(int argc, char **argv)
     }
     if (percentile != usual_percentile && method != SMT_RANGE_PERCENTILE) {
         return cli_usage(&command, "--percentile counts with --method percentile: give that too");
+    }
+    return -1;
+}
+
+int cli_quantize(int argc, char **argv)
+{
+    char **operands;
+    int code = parse(argc, argv, &operands);
+    if (code >= 0) {
+        return code;
     }
     smt_error error = {0};
     smt_pool *pool = NULL;
