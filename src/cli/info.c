@@ -12,7 +12,7 @@ static bool as_json, brief;
 
 static const cli_option options[] = {
     {"json", 0, CLI_FLAG(&as_json), "print one JSON object a model"},
-    {"brief", 'b', CLI_FLAG(&brief), "leave out the layers or tensors"},
+    {"brief", 'b', CLI_FLAG(&brief), "leave out layers, tensors and the options of the training"},
     {0},
 };
 
@@ -282,26 +282,31 @@ static void print_text(const json_t *root)
     }
     print_provenance("provenance", json_object_get(root, "provenance"));
     print_metadata(json_object_get(root, "metadata"));
-    if (!brief && json_object_get(root, "layers")) {
+    if (json_object_get(root, "layers")) {
         print_layers(json_object_get(root, "layers"));
     }
-    if (!brief && json_object_get(root, "tensors")) {
+    if (json_object_get(root, "tensors")) {
         print_tensors(json_object_get(root, "tensors"));
     }
 }
 
-static int print_brief_json(json_t *root)
+static void shorten(json_t *root)
 {
     json_object_del(root, "layers");
     json_object_del(root, "tensors");
+    json_object_del(json_object_get(root, "provenance"), "options");
+}
+
+static bool print_json(const json_t *root)
+{
     char *text = json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
     if (!text) {
         fputs("semtinel: out of memory\n", stderr);
-        return EXIT_FAILED;
+        return false;
     }
     puts(text);
     free(text);
-    return EXIT_DONE;
+    return true;
 }
 
 /* What a file says of itself must not break a line or drive a terminal. */
@@ -343,10 +348,11 @@ int cli_info(int argc, char **argv)
             continue;
         }
         json_t *root = json_loads(text, 0, NULL);
-        if (as_json && brief) {
-            code = print_brief_json(root) == EXIT_DONE ? code : EXIT_FAILED;
-        } else if (as_json) {
-            printf("%s\n", text);
+        if (brief) {
+            shorten(root);
+        }
+        if (as_json) {
+            code = print_json(root) ? code : EXIT_FAILED;
         } else if (root) {
             printf("%s", i ? "\n" : "");
             make_printable(root);

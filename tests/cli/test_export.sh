@@ -42,6 +42,11 @@ expect 0 "arena" "$semtinel" info --brief "$work/all/model.tflite"
 expect 0 "class4" "$semtinel" info --brief "$work/all/model.onnx"
 expect 0 '"classes"' "$semtinel" info --brief --json "$work/all/model.onnx"
 grep -q '"layers"' "$work/out" && fail "info --brief --json has the layers"
+expect 0 '"batch": 32' "$semtinel" info "$work/odd-run"
+for form in "" --json; do
+    expect 0 '"fingerprint"' "$semtinel" info --brief $form "$work/odd-run"
+    grep -q '"batch"' "$work/out" && fail "info --brief $form has the options of the training"
+done
 for file in model.tflite model.onnx model.pb saved_model.pb; do
     "$semtinel" info --json "$work/all/$file" > "$work/info.json" || fail "info --json $file"
     grep -q '"macs": [1-9]' "$work/info.json" || fail "no MACs in info --json $file"
