@@ -48,7 +48,7 @@ static double at_most(size_t k, size_t n, double p)
 static bool shows_purity(size_t right, size_t accepted, const smt_decision_options *options)
 {
     return options->value <= 0 ||
-           at_most(accepted - right, accepted, 1 - options->value) <= 1 - options->sure;
+           at_most(accepted - right, accepted, 1 - options->value) <= 1 - options->sure + 1e-9;
 }
 
 static bool has_own(const smt_decision_options *options, int c)

@@ -329,6 +329,7 @@ static void test_shown(void **state)
                  {57, 58, 0.95, 0.8, false},
                  {195, 200, 0.95, 0.9, true},
                  {194, 200, 0.95, 0.9, false},
+                 {14, 27, 0.5, 0.5, true}, /* the bound is just met */
                  {1000, 1000, 1, 0.8, false},
                  {1200, 2000, 0.95, 0.8, false}, /* so unlikely that it rounds to 0 */
                  {0, 10, 0, 0.8, true}};
