@@ -218,6 +218,13 @@ static smt_status read_numbers(const job *j, int numbers[SMT_CLASS_MAX])
             return status;
         }
         for (int c = 0; c < j->info->class_count; c++) {
+            if (chosen[c] && numbers[c] != SMT_KLARF_NONE) {
+                return smt_fail(j->error,
+                                SMT_ERR_ARGUMENT,
+                                "--class %s: class '%s' has a number already",
+                                text,
+                                j->info->classes[c]);
+            }
             numbers[c] = chosen[c] ? (int)number : numbers[c];
         }
     }

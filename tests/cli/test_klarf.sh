@@ -211,6 +211,7 @@ expect 2 '--model takes one FILE' "$semtinel" klarf one/one.001 two/two.001 --mo
 expect 2 '--keep-unclassified is of class folders' "$semtinel" klarf one/one.001 --model run -o x --keep-unclassified
 expect 1 "has no class 'brigde'; did you mean" "$semtinel" klarf pair.001 --model run -o x --class brigde=3; says_one_line
 expect 1 '--class bridge=x: the number is no whole one' "$semtinel" klarf pair.001 --model run -o x --class bridge=x; says_one_line
+expect 1 "--class BRIDGE=4: class 'Bridges' has a number already" "$semtinel" klarf pair.001 --model run -o x --class bridge=3 --class BRIDGE=4; says_one_line
 expect 1 "no.* column 'AUTOSEMCLAS'; did you mean 'AUTOSEMCLASS'" "$semtinel" klarf pair.001 --model run -o x --column AUTOSEMCLAS; says_one_line
 expect 1 'set/CLEAN/.*png: is no KLARF' "$semtinel" klarf set/CLEAN/*_49_1.png -o x; says_one_line
 expect 1 'nowhere.001: ' "$semtinel" klarf nowhere.001 -o x; says_one_line
