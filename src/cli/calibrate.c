@@ -121,7 +121,12 @@ print_threshold(const smt_calibration *c, const smt_decision *decision, int i, c
     if (decision->purity[i] > 0) {
         snprintf(own, sizeof own, "purity %g: ", (double)decision->purity[i]);
     }
-    if (decision->threshold[i] <= 1) {
+    if (decision->threshold[i] == 0) {
+        cli_say("  %-*s always decided automatically%s",
+                pad,
+                whose,
+                decision->watches ? ", unless unfamiliar" : "");
+    } else if (decision->threshold[i] <= 1) {
         cli_say("  %-*s %sthreshold %.4f", pad, whose, own, (double)decision->threshold[i]);
     } else if (c->fewest[i] == SIZE_MAX) {
         cli_say("  %-*s %salways to review: no number of images shows that no mistake is ever made",
@@ -156,6 +161,16 @@ print(const smt_calibration *c, const smt_decision *decision, const smt_classifi
             print_threshold(c, decision, i, by_class ? info->classes[i] : "all classes");
         }
     }
+}
+
+/* The model is written over itself if that is asked for, but over no image. */
+static smt_status keep_images(const smt_dataset *dataset, smt_error *error)
+{
+    smt_status status = SMT_OK;
+    for (size_t i = 0; i < dataset->sample_count && !status; i++) {
+        status = smt_check_kept(output, dataset->samples[i].path, error);
+    }
+    return status;
 }
 
 /* What the model had and has no more, because its options were not given again. */
@@ -416,6 +431,13 @@ static int parse(int argc, char **argv, char ***operands)
                              purity_of.items[i]);
         }
     }
+    const smt_model_format *format = output ? smt_format_by_suffix(output) : NULL;
+    if (format && strcmp(format->name, "safetensors")) {
+        return cli_usage(&command,
+                         "-o %s: a calibrated model is written as .safetensors; quantize or export "
+                         "it then",
+                         output);
+    }
     if (purity_of.count && rejection >= 0) {
         return cli_usage(&command, "--purity-of and --max-rejection exclude each other");
     }
@@ -467,7 +489,7 @@ int cli_calibrate(int argc, char **argv)
     if (!status && strcmp(info->format, "safetensors")) {
         status = smt_fail(&error,
                           SMT_ERR_UNSUPPORTED,
-                          "%s: a %s file keeps what it was made with; calibrate the run or "
+                          "%s: %s files keep what they were made with; calibrate the run or "
                           "checkpoint, then quantize or export it again",
                           info->path,
                           info->format);
@@ -475,6 +497,7 @@ int cli_calibrate(int argc, char **argv)
     status = status ? status : purities(info, own_purity, &error);
     status = status ? status : smt_check_output(output ? output : info->path, false, &error);
     status = status ? status : smt_dataset_scan(operands[1], &dataset, &error);
+    status = status || !output ? status : keep_images(dataset, &error);
     if (!status && how.split == SMT_CHOOSE_VAL) {
         status = smt_held_out_again(info, dataset, pool, &error);
     }

@@ -58,11 +58,17 @@ smt_status cli_open_classifier(
     }
     if (!status && smt_classifier_about(classifier)->decision.watches &&
         !smt_classifier_about(classifier)->remembered) {
+        const smt_classifier_info *info = smt_classifier_about(classifier);
+        bool unsure = false;
+        for (int c = 0; c < info->class_count; c++) {
+            unsure = unsure || info->decision.threshold[c] > 0;
+        }
         smt_log(
             SMT_LOG_WARNING,
             "%s: only the checkpoint that 'calibrate' wrote remembers which images are familiar; "
-            "confidence alone sends to review here",
-            smt_classifier_about(classifier)->path);
+            "%s to review here",
+            info->path,
+            unsure ? "confidence alone sends" : "nothing is sent");
     }
     if (status) {
         smt_classifier_close(&classifier);

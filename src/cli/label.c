@@ -21,7 +21,8 @@ static const cli_option options[] = {
     {"surest",
      0,
      CLI_REAL(&surest, 0, 1, "X"),
-     "share of the images of each predicted class that is copied, surest first; 1: all"},
+     "share of the images of each predicted class that is copied, surest first, at least one; 1: "
+     "all"},
     {"link", 0, CLI_FLAG(&by_link), "make hard links, which take no space, instead of copies"},
     CLI_OPTION_CLASSES(&names),
     {0},

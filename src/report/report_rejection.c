@@ -18,7 +18,9 @@ static void class_table(smt_file *file, const smt_evaluation *e)
         if (d->purity[c] > 0) {
             snprintf(asked, sizeof asked, "%g", (double)d->purity[c]);
         }
-        if (d->threshold[c] <= 1) {
+        if (d->threshold[c] == 0) {
+            snprintf(threshold, sizeof threshold, "none");
+        } else if (d->threshold[c] <= 1) {
             snprintf(threshold, sizeof threshold, "%.3f", (double)d->threshold[c]);
         }
         if (r.accepted) {

@@ -48,6 +48,11 @@ fi
 # What is unlike the images of the fit goes to review too.
 run 0 "$semtinel" calibrate "$work/plain" "$work/data" --unfamiliar 0.1 --foreign "$work/data/train/via"* -o "$work/watch.safetensors"
 says 'foreign images: area under the ROC curve'
+says '^  all classes      always decided automatically, unless unfamiliar$'
+if "$semtinel" export --help >/dev/null 2>&1; then
+    run 0 "$semtinel" export "$work/watch.safetensors" -o "$work/watch.tflite"
+    expect 0 'familiar; nothing is sent to review here$' "$semtinel" predict "$work/watch.tflite" "$work/data/val" -o "$work/tflite.csv"
+fi
 run 0 "$semtinel" evaluate "$work/watch.safetensors" "$work/data" -o "$work/watched"
 says 'unfamiliar 0.1'
 grep -q '^file,true,.*,review_reason$' "$work/watched/predictions.csv" && grep -q ',unfamiliar$' "$work/watched/predictions.csv" ||
@@ -108,6 +113,10 @@ run 0 "$semtinel" predict "$work/own.safetensors" "$work/data/val"
 awk -F, 'NR > 1 && tolower($4) ~ /^clean/ && $2 != "review" { exit 1 }' "$work/out" || fail "clean is decided without its purity"
 # Alone, it leaves the others as they are.
 run 0 "$semtinel" calibrate "$work/plain" "$work/data" --purity-of clean=0.999 -o "$work/own.safetensors"
+says '^  bridge           always decided automatically$'
+run 0 "$semtinel" evaluate "$work/own.safetensors" "$work/data" -o "$work/one-owned" --quiet
+grep -q '<th scope="row">bridge</th><td></td><td>none</td>' "$work/one-owned/report.html" || fail "report.html: a threshold that is none"
+expect 2 '-o .*own.tflite: a calibrated model is written as .safetensors' "$semtinel" calibrate "$work/plain" "$work/data" -o "$work/own.tflite"
 run 0 "$semtinel" predict "$work/own.safetensors" "$work/data/val"
 awk -F, 'NR > 1 && ($2 == "review") != (tolower($4) ~ /^clean/) { exit 1 }' "$work/out" || fail "review of other classes than clean"
 run 2 "$semtinel" calibrate "$work/run" "$work/data" --purity-of crack

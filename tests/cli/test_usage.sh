@@ -203,7 +203,7 @@ ln -s kept.png link.png && cp kept.png kept.gif
 for line in "predict run -o kept.png kept.png other.png" "predict run -o kept.png link.png" "predict run ./kept.png -o link.png" \
     "demo run kept.gif -o kept.gif" "run int8.tflite -i kept.png -o kept.png" "quantize int8.tflite --calibrate images -o int8.tflite" \
     "compare run/predictions.csv run -o run/predictions.csv" "compare run run -o run/predictions.csv" \
-    "predict run images -o images/ler/ler_00000.png" \
+    "predict run images -o images/ler/ler_00000.png" "calibrate run images --split all -o images/ler/ler_00000.png" \
     "audit images --json images/ler/ler_00000.png" "audit images --sheet images/ler/ler_00000.png" \
     "predict run images/ler -o run/model.safetensors" "export run -o run/model.safetensors" "export run/model.safetensors -o run/model.safetensors"; do
     # shellcheck disable=SC2086
