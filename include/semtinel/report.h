@@ -151,6 +151,8 @@ typedef struct smt_frames smt_frames;
  * grey. */
 SMT_API smt_status smt_frames_open(const char *path, smt_frames **out, smt_error *error);
 SMT_API double smt_frames_rate(const smt_frames *frames); /* a second; 0: unknown */
+/* So far: frames are missing or in pieces, as the file is damaged or cut off. */
+SMT_API bool smt_frames_damaged(const smt_frames *frames);
 /* *image is the caller's; *found false at the end. */
 SMT_API smt_status smt_frames_next(smt_frames *frames,
                                    smt_image *image,

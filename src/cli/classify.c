@@ -110,6 +110,29 @@ smt_status cli_open_explainer(const char *source,
     return status ? smt_fail(error, status, "%s", why.message) : SMT_OK;
 }
 
+smt_status cli_check_source(const smt_classifier *classifier,
+                            const smt_explainer *explainer,
+                            const char *source,
+                            smt_error *error)
+{
+    const smt_classifier_info *info = smt_classifier_about(classifier);
+    int size = smt_explainer_size(explainer);
+    int classes = smt_explainer_model(explainer)->class_count;
+    if (size == info->input_size && (!source || classes == info->class_count)) {
+        return SMT_OK;
+    }
+    return smt_fail(error,
+                    SMT_ERR_ARGUMENT,
+                    "%s: its input is %d pixels wide with %d classes, that of %s %d with %d; name "
+                    "the model that it was made from",
+                    source ? source : info->path,
+                    size,
+                    classes,
+                    info->path,
+                    info->input_size,
+                    info->class_count);
+}
+
 smt_status
 cli_find_classes(const smt_classifier_info *info, const char *name, bool *chosen, smt_error *error)
 {

@@ -33,6 +33,12 @@ smt_status cli_open_explainer(const char *source,
                               smt_explainer **out,
                               smt_error *error);
 
+/* That the network of `source` (NULL: the model's own file) can be that of the classifier. */
+smt_status cli_check_source(const smt_classifier *classifier,
+                            const smt_explainer *explainer,
+                            const char *source,
+                            smt_error *error);
+
 /* The model's classes that `name` means, of a user's spelling: the class of the very name, else
  * those of the same name but for case, punctuation and synonyms (smt_class_canonical), else for
  * "clean" every kind of clean. chosen: class_count, filled. Error: there is none; the message names

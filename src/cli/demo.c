@@ -124,6 +124,9 @@ static smt_status show_images(work *w, cli_paths *list, smt_error *error)
         smt_sem_metadata metadata = {0};
         smt_error why = {0};
         if (smt_image_load_sem(list->items[i], NULL, true, &image, &metadata, &why)) {
+            if (why.status == SMT_ERR_MEMORY) {
+                return smt_fail(error, why.status, "%s", why.message);
+            }
             smt_log(SMT_LOG_WARNING, "skipped %s", why.message);
             w->skipped++;
             continue;
@@ -168,6 +171,12 @@ static smt_status show_video(work *w, const char *path, smt_error *error)
         }
     }
     smt_progress("drawing frames", w->shown, w->shown);
+    if (!status && frames && smt_frames_damaged(frames)) {
+        smt_log(SMT_LOG_WARNING,
+                "%s: is damaged or cut off: frames are missing or in pieces; copy it again",
+                path);
+        w->skipped++;
+    }
     smt_frames_close(&frames);
     return status;
 }
@@ -186,14 +195,7 @@ static smt_status open_all(work *w,
     smt_status status = cli_open_classifier(model, names, pool, &w->classifier, error);
     if (!status && overlay) {
         status = cli_open_explainer(source, model, NULL, pool, &w->explainer, error);
-        if (!status &&
-            smt_explainer_size(w->explainer) != smt_classifier_about(w->classifier)->input_size) {
-            status = smt_fail(error,
-                              SMT_ERR_ARGUMENT,
-                              "--source %s: its input has another size than %s",
-                              source,
-                              model);
-        }
+        status = status ? status : cli_check_source(w->classifier, w->explainer, source, error);
     }
     return status ? status : smt_demo_create(w->classifier, w->explainer, &how, &w->demo, error);
 }
@@ -216,6 +218,12 @@ int cli_demo(int argc, char **argv)
     }
     if (source && !overlay) {
         return cli_usage(&command, "--source is the model of --overlay: give that too");
+    }
+    for (int i = 1; i < operand_count && operand_count > 2; i++) {
+        if (is_video(operands[i]) && !smt_path_is_directory(operands[i])) {
+            return cli_usage(
+                &command, "%s: a video is shown alone, without other IMAGES", operands[i]);
+        }
     }
     smt_error error = {0};
     smt_pool *pool = NULL;

@@ -148,25 +148,7 @@ static smt_status open_both(work *w, const char *model, smt_pool *pool, smt_erro
     smt_status status = cli_open_classifier(model, names, pool, &w->classifier, error);
     status = status ? status : find_class(w, error);
     status = status ? status : cli_open_explainer(source, model, layer, pool, &w->explainer, error);
-    if (status) {
-        return status;
-    }
-    const smt_classifier_info *info = smt_classifier_about(w->classifier);
-    const smt_model *inside = smt_explainer_model(w->explainer);
-    if (smt_explainer_size(w->explainer) != info->input_size ||
-        (source && inside->class_count != info->class_count)) {
-        return smt_fail(error,
-                        SMT_ERR_ARGUMENT,
-                        "%s: its input is %d pixels wide with %d classes, that of %s %d with %d; "
-                        "name the model that it was made from",
-                        source ? source : model,
-                        smt_explainer_size(w->explainer),
-                        inside->class_count,
-                        info->path,
-                        info->input_size,
-                        info->class_count);
-    }
-    return SMT_OK;
+    return status ? status : cli_check_source(w->classifier, w->explainer, source, error);
 }
 
 int cli_explain(int argc, char **argv)

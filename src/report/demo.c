@@ -225,10 +225,11 @@ static void draw_words(
 
 static smt_status show(smt_demo *d, double seconds, smt_error *error)
 {
-    int repeat = (int)fmax(1, rint(seconds * d->rate));
     smt_status status = SMT_OK;
     cairo_surface_flush(d->page);
-    if (d->video) {
+    d->seconds += seconds;
+    if (d->video) { /* each image has a frame, and all of them take as long as they should */
+        int repeat = (int)fmax(1, rint(d->seconds * d->rate) - (double)d->frames);
         status = video_add(d->video,
                            cairo_image_surface_get_data(d->page),
                            cairo_image_surface_get_stride(d->page),
@@ -237,7 +238,6 @@ static smt_status show(smt_demo *d, double seconds, smt_error *error)
         d->frames += (size_t)repeat;
     }
     /* A GIF has fewer frames than a video that is shown frame by frame, and takes as long. */
-    d->seconds += seconds;
     size_t until = (size_t)ceil(d->seconds * GIF_RATE - 1e-6);
     if (!status && d->gif && until > d->gif_ticks) {
         int ticks = (int)(until - d->gif_ticks);
@@ -335,6 +335,11 @@ smt_status smt_frames_open(const char *path, smt_frames **out, smt_error *error)
 double smt_frames_rate(const smt_frames *frames)
 {
     return video_rate(frames->reader);
+}
+
+bool smt_frames_damaged(const smt_frames *frames)
+{
+    return video_damaged(frames->reader);
 }
 
 smt_status smt_frames_next(smt_frames *frames, smt_image *image, bool *found, smt_error *error)

@@ -21,7 +21,8 @@ void video_abandon(video_writer **writer);
 
 typedef struct video_reader video_reader;
 smt_status video_open(const char *path, video_reader **out, smt_error *error);
-double video_rate(const video_reader *reader); /* frames a second; 0: unknown */
+double video_rate(const video_reader *reader);  /* frames a second; 0: unknown */
+bool video_damaged(const video_reader *reader); /* so far: frames are missing or in pieces */
 /* The next frame as a grey image, which the caller frees; *found false at the end. */
 smt_status video_next(video_reader *reader, smt_image *image, bool *found, smt_error *error);
 void video_close(video_reader **reader);

@@ -13,7 +13,7 @@ struct video_reader {
     AVPacket *packet;
     struct SwsContext *scale;
     int stream;
-    bool draining;
+    bool draining, damaged;
 };
 
 void video_close(video_reader **reader)
@@ -95,6 +95,11 @@ double video_rate(const video_reader *reader)
     return rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0;
 }
 
+bool video_damaged(const video_reader *reader)
+{
+    return reader->damaged;
+}
+
 static smt_status to_grey(video_reader *r, smt_image *image, smt_error *error)
 {
     int width = r->frame->width, height = r->frame->height;
@@ -135,6 +140,8 @@ smt_status video_next(video_reader *r, smt_image *image, bool *found, smt_error 
     for (;;) {
         int code = libav.avcodec_receive_frame(r->codec, r->frame);
         if (code >= 0) {
+            r->damaged = r->damaged || r->frame->decode_error_flags ||
+                         (r->frame->flags & AV_FRAME_FLAG_CORRUPT);
             *found = true;
             return to_grey(r, image, error);
         }
@@ -146,13 +153,15 @@ smt_status video_next(video_reader *r, smt_image *image, bool *found, smt_error 
         }
         code = r->draining ? AVERROR_EOF : libav.av_read_frame(r->format, r->packet);
         if (code < 0) {
+            r->damaged = r->damaged || code != AVERROR_EOF;
             r->draining = true;
             libav.avcodec_send_packet(r->codec, NULL);
             continue;
         }
         if (r->packet->stream_index == r->stream) {
             /* A damaged packet costs its frame, not the rest of the video. */
-            libav.avcodec_send_packet(r->codec, r->packet);
+            code = libav.avcodec_send_packet(r->codec, r->packet);
+            r->damaged = r->damaged || code < 0 || (r->packet->flags & AV_PKT_FLAG_CORRUPT);
         }
         libav.av_packet_unref(r->packet);
     }
@@ -170,6 +179,12 @@ double video_rate(const video_reader *reader)
 {
     (void)reader;
     return 0;
+}
+
+bool video_damaged(const video_reader *reader)
+{
+    (void)reader;
+    return false;
 }
 
 smt_status video_next(video_reader *reader, smt_image *image, bool *found, smt_error *error)

@@ -226,6 +226,18 @@ if "$semtinel" demo "$work/run" "$work/data/test" -o "$work/demo.mp4" --gif --ov
     cmp "$work/1.mp4" "$work/3.mp4" || fail "a video depends on --threads"
     run 0 "$semtinel" demo "$work/run" "$work/demo.mp4" -o "$work/again.gif"
     says '20 images, 8 frames' # as long as the video
+    # Images take as long as asked for, though half a frame is none.
+    expect 0 '^4 images, 10 frames' "$semtinel" demo "$work/run" "$work/data/test" -o "$work/tenths.mp4" --limit 4 --seconds 0.1
+    expect 0 '^4 images, 4 frames' "$semtinel" demo "$work/run" "$work/data/test" -o "$work/tenths.mp4" --limit 4 --seconds 0.02
+    # What is missing of a video is told.
+    head -c $(($(wc -c <"$work/demo.mp4") * 3 / 4)) "$work/demo.mp4" >"$work/cut.mp4"
+    expect 3 'cut.mp4: is damaged or cut off' "$semtinel" demo "$work/run" "$work/cut.mp4" -o "$work/again.mp4"
+    expect 2 'demo.mp4: a video is shown alone' "$semtinel" demo "$work/run" "$work/data/test" "$work/demo.mp4" -o "$work/again.mp4"
+    # The network of --overlay is that of the model.
+    cp -r "$work/data" "$work/fewer" && rm -r "$work"/fewer/*/via*
+    run 0 "$semtinel" train "$work/fewer" -o "$work/other" --init none --mix-synth 0 --epochs 1 --size 48 --width 0.25 --quiet
+    expect 1 'other: its input is 48 pixels wide with 9 classes, that of .* 48 with 10' \
+        "$semtinel" demo "$work/run" "$work/data/test" -o "$work/again.mp4" --overlay --source "$work/other"
     run 1 "$semtinel" demo "$work/run" "$work/twice/junk.png" -o "$work/none.mp4"
     [ -e "$work/none.mp4" ] && fail "a video without images"
     images=("$work"/data/test/*/*)
