@@ -2,6 +2,7 @@
 # Builds every fuzz target with clang, libFuzzer, ASan and UBSan, and runs each for the given seconds.
 # Usage: fuzz.sh SECONDS [TARGET...]
 set -euo pipefail
+[[ ${1:-} =~ ^[1-9][0-9]*$ ]] || { sed -n '2,3s/^# //p' "$0"; exit 2; }
 cd "$(dirname "$0")/.."
 seconds=$1
 shift
@@ -19,6 +20,7 @@ for target in "${targets[@]}"; do
     mkdir -p "$found" "$work"
     seeds=()
     [ -d "fuzz/corpus/$name" ] && seeds=("fuzz/corpus/$name")
+    [ "$name" = info ] && seeds=(fuzz/corpus/{edge,h5,onnx,pth,safetensors,tensorflow,tflite}) # a file of any format
     echo "== $target, $seconds s"
     "build-fuzz/fuzz/$target" -max_total_time="$seconds" -rss_limit_mb=4096 -timeout=20 -max_len=65536 -print_final_stats=0 \
         -verbosity=0 -artifact_prefix="$found/" "$work" "${seeds[@]}" || { echo "$target: finding in $found"; exit 1; }
