@@ -2,6 +2,7 @@
 # What a first result costs: from opening a .tflite file to it, under 5 ms (the best of ten processes), and the resident
 # memory of `semtinel predict` on one image, under 25 MB. Fails where a limit is exceeded. Argument: the build folder.
 set -eu
+export LC_ALL=C.UTF-8 # numbers with a point
 build=${1:-build}
 work=$build/bench_footprint_files
 mkdir -p "$work"

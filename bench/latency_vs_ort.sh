@@ -2,6 +2,7 @@
 # Latency beside ONNX Runtime's (npm package onnxruntime-node), same float network, batch 1, one thread, same machine and
 # minute. Prints milliseconds and the ratios to ONNX Runtime float. Argument: the build folder.
 set -eu
+export LC_ALL=C.UTF-8 # numbers with a point
 build=${1:-build}
 here=$(cd "$(dirname "$0")" && pwd)
 work=$build/bench_latency_files
@@ -12,6 +13,7 @@ if [ ! -e "$work/int8.tflite" ]; then
     "$build"/semtinel quantize "$work/model.safetensors" --calibrate "$work/images" --scheme int8 -o "$work/int8.tflite" --quiet
 fi
 if [ ! -d "$work/node_modules/onnxruntime-node" ]; then
+    command -v npm >/dev/null || "$here/../tools/install_packages.sh" node
     (cd "$work" && npm init -y >/dev/null && npm i --ignore-scripts onnxruntime-node >/dev/null 2>&1) ||
         { echo "onnxruntime-node cannot be installed: no comparison"; exit 0; }
 fi

@@ -6,6 +6,7 @@
 #
 # SEMTINEL: the command (default build/semtinel).
 set -eu -o pipefail
+export LC_ALL=C.UTF-8 # numbers with a point
 [ $# -ge 3 ] || { sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 2; }
 semtinel=${SEMTINEL:-$(cd "$(dirname "$0")/../.." && pwd)/build/semtinel}
 run=$1 file=$2

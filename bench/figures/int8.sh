@@ -13,6 +13,7 @@
 # EPOCHS: of fine-tuning, 0 leaves it out. Where OUT/NAME/precision.json is there already, the run is
 # not measured again. Most of the time is fine-tuning.
 set -eu
+export LC_ALL=C.UTF-8 # numbers with a point
 semtinel=${SEMTINEL:-build/semtinel}
 threads=${THREADS:-2}
 epochs=${EPOCHS:-20}

@@ -1,5 +1,6 @@
 # Sourced by the scripts here: 'semtinel train' options for the names of initial weights in the tables, and reading of results.
 # shellcheck shell=bash
+export LC_ALL=C.UTF-8 # numbers with a point
 
 # Adds to the array `options`. From $data, and from $IMAGENET_SEM and $IMAGENET_SEM_075 (see accuracy.sh). "even": for int8
 # (docs/quantisation.md); "mixed": for other tools' images (docs/training.md).
