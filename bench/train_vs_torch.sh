@@ -4,7 +4,7 @@
 # median step. Memory is the most that a process held, and how much of that came after its libraries were loaded.
 #
 #   bench/train_vs_torch.sh [BUILD] [ROUNDS]      BUILD: build folder, default build
-set -eu
+set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 build=${1:-$here/../build}
 rounds=${2:-3}

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # Every symbol that the libraries show to other programs begins with smt_. Usage: check_symbols.sh BUILD
 set -euo pipefail
+[ $# = 1 ] || { sed -n '2s/^# //p' "$0"; exit 2; }
 build=$1
-bad=$(nm -D --defined-only "$build/libsemtinel.so" | awk '{print $3}' | grep -v '^smt_' || true)
+symbols=$(nm -D --defined-only "$build/libsemtinel.so")
+bad=$(awk '{print $3}' <<<"$symbols" | grep -v '^smt_' || true)
 # A static library's hidden symbols do not leave the program that links it.
 if [ -e "$build/libsemtinel_edge.a" ]; then
     bad+=$(readelf -Ws "$build/libsemtinel_edge.a" 2>/dev/null |

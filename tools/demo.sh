@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The main job, end to end, on images that semtinel simulates itself. Usage: demo.sh BUILD [OUT]
 set -euo pipefail
+[ $# -gt 0 ] || { sed -n '2s/^# //p' "$0"; exit 2; }
 build=$(cd "$1" && pwd)
 out=${2:-demo}
 semtinel=$build/semtinel

@@ -14,10 +14,11 @@ data=$(cd "${SEMTINEL_DATA:-../shared/data}" && pwd)
 seeds=${SEEDS:-1 2 3} teacher=${TEACHER:-backbone+backbone-075+imagenet}
 usual="backbone+imagenet backbone+backbone-075 backbone+backbone-075+imagenet backbone+imagenet-even backbone+backbone-075+imagenet-even"
 
-accuracy() { # MODEL SET PART NAME [VIEWS]
-    local to=$out/$run/$4
-    [ -e "$to/metrics.json" ] || "$semtinel" evaluate "$1" "$data/$2" --split "$3" -o "$to" --quiet --views "${5:-1}" >&2
-    metric "$to/metrics.json" accuracy
+accuracy() { # ROW MODEL SET PART NAME [VIEWS]
+    local to=$out/$run/$5 value
+    [ -e "$to/metrics.json" ] || "$semtinel" evaluate "$2" "$data/$3" --split "$4" -o "$to" --quiet --views "${6:-1}" >&2
+    value=$(metric "$to/metrics.json" accuracy)
+    echo "$1 $value"
 }
 printf '%-8s %-24s %-8s %-9s %s\n' set members file accuracy 'of each seed'
 for set in ${SETS:-sem-a phase3}; do
@@ -32,12 +33,12 @@ for set in ${SETS:-sem-a phase3}; do
                 "$semtinel" ensemble "${members[@]}" -o "$out/$run" --quiet
                 "$semtinel" quantize "$out/$run" --calibrate "$data/$set" -o "$out/$run/int8.tflite" --quiet
             }
-            echo "float $(accuracy "$out/$run" $set $part test)"
-            echo "views-8 $(accuracy "$out/$run" $set $part test-views 8)"
-            echo "int8 $(accuracy "$out/$run/int8.tflite" $set $part test-int8)"
+            accuracy float "$out/$run" $set $part test
+            accuracy views-8 "$out/$run" $set $part test-views 8
+            accuracy int8 "$out/$run/int8.tflite" $set $part test-int8
             [ "$set" = sem-a ] || continue
-            echo "sem-h $(accuracy "$out/$run" sem-h all sem-h)"
-            echo "phase3 $(accuracy "$out/$run" phase3 all phase3)"
+            accuracy sem-h "$out/$run" sem-h all sem-h
+            accuracy phase3 "$out/$run" phase3 all phase3
         done | awk -v set="$set" -v names="$names" '
             !($1 in n) { order[++rows] = $1 }
             { n[$1]++; sum[$1] += $2; all[$1] = all[$1] sprintf(" %.3f", $2) }

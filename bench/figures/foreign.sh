@@ -18,8 +18,17 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 figure() { # figure MODEL SET SPLIT: accuracy (macro F1)
-    "$semtinel" evaluate "$1" "$2" --split "$3" -o "$work/out" --resamples 0 --threads 1 --quiet
-    printf '%.3f (%.3f)' "$(metric "$work/out/metrics.json" accuracy)" "$(metric "$work/out/metrics.json" macro_avg.f1)"
+    local accuracy f1
+    "$semtinel" evaluate "$1" "$2" --split "$3" -o "$work/out" --resamples 0 --threads 1 --quiet &&
+        accuracy=$(metric "$work/out/metrics.json" accuracy) && f1=$(metric "$work/out/metrics.json" macro_avg.f1) &&
+        printf '%.3f (%.3f)' "$accuracy" "$f1"
+}
+adapt() { # adapt IMAGES: $run to them, as $work/adapted
+    "$semtinel" adapt "$run" "$1" -o "$work/adapted" --threads 1 --quiet 2>"$work/log" || {
+        local code=$?
+        cat "$work/log" >&2
+        return $code
+    }
 }
 draw() { # draw SET N TURN: links to N images in $work/drawn, chosen by the hash of their path, whatever their class
     rm -rf "$work/drawn"
@@ -38,18 +47,18 @@ for run in "$@"; do
             cell=
             for turn in 1 2; do
                 draw "$(realpath "$data/$set")" $count $turn
-                "$semtinel" adapt "$run" "$work/drawn" -o "$work/adapted" --threads 1 --quiet 2>/dev/null
+                adapt "$work/drawn"
                 cell="$cell${cell:+, }$(figure "$work/adapted" "$data/$set" all)"
             done
             line="$line $cell |"
         done
-        "$semtinel" adapt "$run" "$data/$set" -o "$work/adapted" --threads 1 --quiet 2>/dev/null
+        adapt "$data/$set"
         rm -rf "$work/labelled"
         "$semtinel" label "$run" "$data/$set" -o "$work/labelled" --quiet
         # shellcheck disable=SC2086 # several words
         "$semtinel" train "$data/sem-a" --also "$work/labelled" -o "$work/again" ${TRAIN:-} --quiet
-        line="$line $(figure "$work/adapted" "$data/$set" all) | $(figure "$work/again" "$data/$set" all) |"
-        line="$line $(figure "$run" "$data/sem-a" test) | $(figure "$work/adapted" "$data/sem-a" test) |"
-        echo "$line $(figure "$work/again" "$data/sem-a" test) |"
+        for model in "$work/adapted" "$work/again"; do line="$line $(figure "$model" "$data/$set" all) |"; done
+        for model in "$run" "$work/adapted" "$work/again"; do line="$line $(figure "$model" "$data/sem-a" test) |"; done
+        echo "$line"
     done
 done

@@ -6,7 +6,8 @@
 # RUN was trained on simulated images of ten classes and 64 pixels (synth --preset phase1 --size 64). SEMTINEL is the
 # command (build/semtinel), PURITIES what is asked for (0.9). Prints a Markdown table; a seed at which all goes to review
 # counts as held, but not in the mean purity.
-set -eu
+set -euo pipefail
+export LC_ALL=C.UTF-8 # numbers with a point
 here=$(cd "$(dirname "$0")/../.." && pwd)
 semtinel=${SEMTINEL:-$here/build/semtinel}
 [ $# -gt 0 ] || { sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2; }

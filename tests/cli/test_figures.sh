@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The scripts behind the figures: usage where nothing is given; a training that fails, or that Ctrl-C stops, is not measured, nor a
-# model that cannot be read.
+# The scripts behind the figures and those of tools/: usage where nothing is given; a training that fails, or that Ctrl-C stops, is not
+# measured, nor a model that cannot be read.
 . "$(dirname "$0")/checks.sh"
 root=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$work" || exit 1
@@ -9,13 +9,22 @@ for script in "$root"/bench/figures/*.sh "$root"/models/pretrain.sh; do
     name=$(basename "$script")
     [ "$name" = weights.sh ] || expect 2 "$name .*(BUILD|RUN)" bash "$script"
 done
+for script in "$root"/tools/{check_symbols,demo,fuzz}.sh "$root"/tests/interop/run.sh; do
+    expect 2 "Usage: $(basename "$script") [A-Z]+" bash "$script"
+done
+expect 2 "Usage: fuzz.sh SECONDS" bash "$root/tools/fuzz.sh" fuzz_edge
+expect 1 "libsemtinel.so" bash "$root/tools/check_symbols.sh" .
 
 # A command whose training ends as by Ctrl-C, and that says what it was asked for.
 mkdir build data made
 cat >build/semtinel <<'END'
 #!/bin/sh
 echo "$1" >>calls
-[ "$1" != train ] || exit 130
+[ "$1" != "${FAILS:-train}" ] || exit 130
+for word; do
+    [ "$1 $last" != "evaluate -o" ] || { mkdir -p "$word" && printf ' "accuracy": 0.5,\n "macro_avg": {\n  "f1": 0.5\n' >"$word/metrics.json"; }
+    last=$word
+done
 case "$1 $2" in
 "predict good") printf '%s\n' ' {' '  "predicted_class": "crack",' ' }' ;;
 "predict careful") printf '%s\n' ' {' '  "predicted_class": "review",' '  "suggested_class": "open",' ' }' ;;
@@ -29,6 +38,15 @@ for script in accuracy teacher; do
     SETS=sem-a FROM=backbone SEEDS=1 SEMTINEL_DATA=data run 123 bash "$root/bench/figures/$script.sh" build made
     [ "$(cat calls)" = train ] || fail "$script.sh went on after a training that was stopped: $(tr '\n' ' ' <calls)"
 done
+# Nor does one that fails leave a figure of what was measured before it, or a mean without it.
+mkdir -p data/sem-a data/sem-h
+for fails in evaluate adapt label; do
+    FAILS=$fails SEMTINEL=$work/build/semtinel SEMTINEL_DATA=data run 130 bash "$root/bench/figures/foreign.sh" run
+    grep -q "^| run | sem-h" out && fail "foreign.sh has a row where $fails failed"
+done
+FAILS=calibrate SEMTINEL=$work/build/semtinel run 130 bash "$root/bench/figures/purity.sh" run 1
+SETS=sem-a MEMBERS=a+b SEEDS=1 FAILS=evaluate SEMTINEL_DATA=data run 130 bash "$root/bench/figures/ensemble.sh" build made
+grep -q float out && fail "ensemble.sh has a mean of what was not measured"
 SEMTINEL=build/semtinel expect 0 "1 images, same class 100" bash "$root/bench/figures/agreement.sh" good good data
 # Images that both models send to review are not of one class for that.
 SEMTINEL=build/semtinel expect 0 "1 images, same class 0.00" bash "$root/bench/figures/agreement.sh" careful wary data

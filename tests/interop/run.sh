@@ -3,8 +3,9 @@
 # checker, flatc and h5py find the files well-formed. Usage: run.sh BUILD
 # Ends with "N passed, N failed".
 set -uo pipefail
-build=$(cd "$1" && pwd)
-cd "$(dirname "$0")"
+[ $# = 1 ] || { sed -n '2,4s/^# //p' "$0"; exit 2; }
+build=$(cd "$1" && pwd) || exit 1
+cd "$(dirname "$0")" || exit 1
 semtinel=$build/semtinel
 python=/usr/bin/python3 # Debian's, which has h5py and onnx
 count=50
@@ -55,9 +56,9 @@ for setting in "1.0 128" "0.75 128" "1.0 96" "0.75 96"; do
     images=$work/images-$size
     [ -d "$images" ] || must "$semtinel" synth "$images" --per-class 24 --size "$size" --splits --seed 5 -q || continue
     if [ ! -e "$work/in-$size.bin" ]; then
-        files=$(ls "$images"/train/*/*.png | sort -t_ -k2 | head -$count)
-        node png.mjs "$work/in-$size.bin" 128 128 $files
-        node png.mjs "$work/pixels-$size.bin" 0 1 $files
+        mapfile -t files < <(find "$images/train" -name '*.png' -printf '%f %p\n' | sort -t_ -k2 | head -$count | cut -d' ' -f2-)
+        must node png.mjs "$work/in-$size.bin" 128 128 "${files[@]}" || continue
+        must node png.mjs "$work/pixels-$size.bin" 0 1 "${files[@]}" || continue
     fi
     run=$work/run-$width-$size
     input=$work/in-$size.bin
