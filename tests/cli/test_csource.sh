@@ -38,9 +38,9 @@ check() { # MODEL
     for file in net.c net.h net_check.c README.md; do
         test -s "$work/net/$file" || fail "$file was not written"
     done
-    flags="-std=c99 -O1 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -I$root/edge -I$root/edge/include -I$work/net"
+    flags=(-std=c99 -O1 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -I"$root/edge" -I"$root/edge/include" -I"$work/net")
     for file in "$work"/net/*.c; do
-        cc $flags -ffreestanding -c "$file" -o "${file%.c}.o" || fail "$file does not compile"
+        cc "${flags[@]}" -ffreestanding -c "$file" -o "${file%.c}.o" || fail "$file does not compile"
     done
     nm -u "$work/net/net.o" | grep -E ' (malloc|free|printf|fopen|exp|expf)$' && fail "net.c calls the C library"
     cc -O2 -std=c11 -I"$root/edge" -I"$root/edge/include" -I"$work/net" "$work/main.c" "$work"/net/net.o "$work"/net/net_check.o \

@@ -102,11 +102,11 @@ backbone="$root/models/semtinel-backbone.safetensors"
 "$semtinel" quantize "$backbone" --scheme dynamic -o "$work/dynamic.tflite" --quiet || fail "a file of dynamic range"
 "$semtinel" export "$backbone" -o "$work/floats.safetensors" --quiet # ends in some float32 values
 for march in armv8-a armv8.2-a+dotprod; do
-    flags="-std=c99 -O2 -ffreestanding -nostdlib -static -march=$march -I$edge -I$edge/include -I$root/firmware"
-    sources="$edge/src/*.c $edge/kernels/ref/*.c $edge/kernels/arm_neon/*.c $edge/kernels/arm_dsp/*.c $edge/kernels/x86/*.c"
-    $cross $flags "$root/firmware/check.c" "$work/console.c" $sources -o "$work/check" || fail "$march: build"
+    flags=(-std=c99 -O2 -ffreestanding -nostdlib -static -march=$march -I"$edge" -I"$edge/include" -I"$root/firmware")
+    sources=("$edge"/src/*.c "$edge"/kernels/{ref,arm_neon,arm_dsp,x86}/*.c)
+    $cross "${flags[@]}" "$root/firmware/check.c" "$work/console.c" "${sources[@]}" -o "$work/check" || fail "$march: build"
     "$qemu" -cpu max "$work/check" || fail "$march: kernels"
-    $cross $flags "$work/trace.c" "$work/console.c" $sources -o "$work/trace" || fail "$march: build"
+    $cross "${flags[@]}" "$work/trace.c" "$work/console.c" "${sources[@]}" -o "$work/trace" || fail "$march: build"
     for model in "$root/fuzz/corpus/edge/small.tflite" "$root/fuzz/corpus/edge/product.tflite" "$work/dynamic.tflite" \
         "${SEMTINEL_DATA:-$root/../shared/data}/../golden-tflm/mobilenetv3-small-128x128x1-int8.tflite"; do
         [ -e "$model" ] || { echo "skipped: no $(basename "$model")"; continue; }
