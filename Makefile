@@ -2,6 +2,8 @@
 BUILD ?= build
 JOBS ?= $(shell nproc)
 
+# Ninja and CTest share the cores out; two targets at once would both call apt-get.
+.NOTPARALLEL:
 .PHONY: all build demo test bench fuzz format format-check check sanitize interop firmware pretrain install clean \
 	packages packages-fuzz packages-interop packages-firmware
 
@@ -17,8 +19,8 @@ packages-firmware:
 	@tools/install_packages.sh build firmware
 
 $(BUILD)/build.ninja: CMakeLists.txt
-	@cmake -G Ninja -B $(BUILD) -S . >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
-	@rm -f $(BUILD).log
+	@mkdir -p $(BUILD)
+	@cmake -G Ninja -B $(BUILD) -S . >$(BUILD)/cmake.log 2>&1 || { cat $(BUILD)/cmake.log; exit 1; }
 
 build: packages
 	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
@@ -39,10 +41,12 @@ bench: build
 fuzz: packages-fuzz
 	@tools/fuzz.sh $(or $(SECONDS_EACH),60)
 
+# Not git's list: there is none in an archive of the sources, and xargs would say that all is well.
+SOURCES = find bench edge firmware fuzz include src tests -name node_modules -prune -o -name '*.[ch]' -print
 format: packages
-	@git ls-files '*.c' '*.h' | xargs clang-format -i
+	@$(SOURCES) | xargs clang-format -i
 format-check: packages
-	@git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror
+	@$(SOURCES) | xargs clang-format --dry-run -Werror
 
 # What the compiler does not check: directions of includes, headers alone, exported symbols, order of random draws.
 check: build
@@ -55,7 +59,7 @@ check: build
 sanitize: packages
 	@cmake -G Ninja -B build-sanitize -S . -DSEMTINEL_SANITIZE=ON >/dev/null
 	@ninja -C build-sanitize --quiet
-	LSAN_OPTIONS=suppressions=$(CURDIR)/tools/lsan.supp:print_suppressions=0 \
+	LSAN_OPTIONS="suppressions='$(CURDIR)/tools/lsan.supp':print_suppressions=0" \
 	ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 \
 	ctest --test-dir build-sanitize --output-on-failure -j $(JOBS)
 
@@ -65,7 +69,7 @@ interop: build packages-interop
 
 # The kernels of other processors, in QEMU: a bare Cortex-M7, and AArch64's NEON.
 firmware: build packages-firmware
-	@$(MAKE) --no-print-directory -C firmware run
+	@$(MAKE) --no-print-directory -C firmware run BUILD=$(if $(filter /%,$(BUILD)),,../)$(BUILD)
 	@bash tests/cli/test_neon.sh $(BUILD)/semtinel
 
 # Remakes the shipped backbone from simulated images.

@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-git ls-files '*.c' '*.h' | xargs awk '
+find bench edge firmware fuzz include src tests -name node_modules -prune -o -name '*.[ch]' -print | sort | xargs awk '
 function clear(level) { run[level] = before[level] = earlier[level] = 0; part[level] = "" }
 # run: draws in the running operand; before: in other operands of ?: && ||; earlier: in other items of the list.
 function draw(level) {
