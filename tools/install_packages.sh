@@ -5,7 +5,7 @@ here=$(dirname "$0")
 missing=()
 for section in "$@"; do
     while read -r package; do
-        dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
+        dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
     done < <(sed -n "/^\[$section\]/,/^\[/{/^[a-z0-9]/p}" "$here/packages.txt")
 done
 [ ${#missing[@]} -eq 0 ] && exit 0
@@ -20,7 +20,7 @@ if [ "$(id -u)" -ne 0 ]; then
     }
     as_root=(sudo)
 fi
-export DEBIAN_FRONTEND=noninteractive
+as_root+=(env DEBIAN_FRONTEND=noninteractive) # sudo hands no variable on
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 "${as_root[@]}" apt-get update >"$log" 2>&1 || true
