@@ -5,6 +5,10 @@ set -euo pipefail
 build=$(cd "$1" && pwd)
 out=${2:-demo}
 semtinel=$build/semtinel
+if [ $# -gt 1 ] && [ -n "$(ls -A "$out" 2>/dev/null)" ] && [ ! -e "$out/precisions/precision.txt" ]; then
+    echo "demo.sh: $out: holds something else than an earlier demo, which would be deleted; name another folder" >&2
+    exit 1
+fi
 rm -rf "$out"
 mkdir -p "$out"
 
