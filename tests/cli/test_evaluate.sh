@@ -23,6 +23,7 @@ grep -q "\"accuracy\": ${right%%0}" "$work/eval/metrics.json" ||
 awk -F, 'NR > 1 { s = 0; for (i = 5; i <= NF; i++) s += $i; if (s < 0.9999 || s > 1.0001) exit 1 }' \
     "$work/eval/predictions.csv" || fail "probabilities do not sum to 1"
 grep -q 'weighted avg' "$work/eval/log.txt" || fail "the log lacks the report"
+grep -q ' of 36 defects are called clean' "$work/eval/report.html" || fail "the four clean images count as defects"
 
 # The same bits at any number of threads.
 run 0 "$semtinel" evaluate "$work/run" "$data" --split all -o "$work/eval1" --threads 1 --quiet
@@ -45,12 +46,25 @@ run 2 "$semtinel" evaluate "$work/run" "$work/foreign" -o "$work/mapped" --map n
 says 'FROM=TO'
 run 1 "$semtinel" evaluate "$work/run" "$work/foreign" -o "$work/mapped" --split val
 says 'has no val images'
+mkdir -p "$work/parts/train" "$work/parts/val"
+cp -r "$data/ler" "$data/crack" "$work/parts/train"
+cp -r "$data/ler" "$work/parts/val"
+run 0 "$semtinel" evaluate "$work/run" "$work/parts" -o "$work/val"
+says 'measuring on val of'
 
 # A defect that the model calls clean is one, whether or not the set has clean images; a model without clean calls none so.
 run 0 "$semtinel" evaluate "$work/run" "$work/foreign" -o "$work/mapped" --classes bridge,clean_a,clean_b,clean_c,clean_d,clean_e,clean_f,clean_g,clean_h,clean_i
 grep -q ' 16 of 16 defects are called clean' "$work/mapped/report.html" || fail "defects called clean are not counted"
 run 0 "$semtinel" evaluate "$work/run" "$work/foreign" -o "$work/mapped" --classes bridge,b,c,d,e,f,g,h,i,j
 grep -q 'called clean' "$work/mapped/report.html" && fail "a model that does not know clean calls defects clean"
+
+# Where two classes count as one, so do their probabilities.
+run 0 "$semtinel" evaluate "$work/run" "$data" --split all -o "$work/joined" --map ler=bridge
+loss=$(sed -n 's/.*"log_loss": \([0-9.]*\).*/\1/p' "$work/joined/metrics.json")
+awk -F, -v told="$loss" 'NR == 1 { for (i = 5; i <= NF; i++) at[$i] = i; next }
+    { sum -= log($at[$2] + ($2 == "bridge" ? $at["ler"] : 0)) }
+    END { off = sum / (NR - 1) - told; exit off * off > 1e-8 }' "$work/joined/predictions.csv" ||
+    fail "log loss $loss is not that of predictions.csv"
 
 # Classes that have nothing to do with each other: an error, not 100%.
 run 1 "$semtinel" evaluate "$work/run" "$work/foreign" -o "$work/mapped" --classes a,b,c,d,e,f,g,h,i,j
@@ -79,6 +93,15 @@ run 3 "$semtinel" quantize "$work/run" --calibrate "$data" --evaluate "$latin" -
 [ "$(grep -c '"agreement"' "$work/precisions/precision.json")" = 4 ] || fail "not four precisions"
 grep -q '"agreement_images": 40,' "$work/precisions/precision.json" || fail "precision.json does not say on how many images"
 says "wrote $work/precisions/precision.txt"
+awk '$4 ~ /^[+-]/ { for (i = 5; i < NF; i += 2) { off = 100 * ($i - $3) - $(i + 1); if (off * off > 0.04) exit 1 } }' \
+    "$work/precisions/precision.txt" || fail "changes are not those of the recalls: $(cat "$work/precisions/precision.txt")"
+awk '/"worst_class"/ { gsub(/[",]/, "", $2); worst = $2; least = 2 } /: \{$/ { gsub(/[":]/, "", $1); class = $1 }
+    /"f1"/ { f1[class] = $2 + 0; if (f1[class] < least) least = f1[class] } /^    \}/ { if (f1[worst] > least) exit 1 }' \
+    "$work/precisions/precision.json" || fail "worst_class is not the worst"
+for model in float32 int8; do run 0 "$semtinel" predict "$work/precisions/$model.tflite" "$data" -o "$work/$model.csv" --quiet; done
+told=$(sed -n 's/.*"agreement": \([0-9.]*\),/\1/p' "$work/precisions/precision.json" | tail -n 1)
+paste -d, "$work/float32.csv" "$work/int8.csv" | awk -F, -v told="$told" 'NR > 1 { same += $2 == $5 } END { exit same / 40 != told + 0 }' ||
+    fail "agreement of int8 is not $told"
 run 0 "$semtinel" evaluate "$work/run" "$data" -o "$work/slash//" --classes "$(cd "$data" && ls -m | tr -d ' \n')" --map ler=ler
 says "results in $work/slash; open $work/slash/report.html"
 

@@ -1,5 +1,6 @@
 /* One network through every road that a classifier takes:
  * checkpoint and .tflite give the same probabilities. */
+#include "data/made.h"
 #include "evaluate/scores.h"
 
 #include <semtinel/format.h>
@@ -431,6 +432,56 @@ static void test_remembered_and_new(void **state)
     }
 }
 
+/* Images that trained the model are left out. Where it keeps marks of a part of them only, none of
+ * the others can be called new: all are measured, and that is told. */
+static void test_trained(void **state)
+{
+    (void)state;
+    char root[] = "/tmp/semtinel-seen-XXXXXX", path[4096];
+    static uint32_t marks[SMT_SEEN_MOST];
+    void *data = NULL;
+    size_t size = 0;
+    smt_dataset *set = NULL;
+    made_folder(root);
+    made_new_image(root, "bridge/a.png", 1);
+    made_new_image(root, "bridge/b.png", 2);
+    made_new_image(root, "crack/c.png", 3);
+    made_path(root, "bridge/a.png", path, sizeof path);
+    assert_int_equal(smt_file_load(path, 0, &data, &size, NULL), SMT_OK);
+    const smt_file_sum sum = {smt_crc32(0, data, size), size, true};
+    smt_free(data);
+    assert_int_equal(smt_dataset_scan(root, &set, NULL), SMT_OK);
+    for (int whole = 1; whole >= 0; whole--) {
+        for (uint32_t i = 0; i < SMT_SEEN_MOST; i++) {
+            marks[i] = i ? i : smt_file_mark(&sum);
+        }
+        char *text = smt_marks_text(marks, whole ? 1 : SMT_SEEN_MOST);
+        smt_model *model = make_model(1);
+        smt_classifier *classifier = NULL;
+        smt_evaluation *e = NULL;
+        smt_free(model->provenance);
+        model->provenance = smt_format("{\"data\": {\"seen\": \"%s\"}}", text);
+        assert_int_equal(smt_model_save(model, "test_seen.safetensors", SMT_DTYPE_F32, NULL, NULL),
+                         SMT_OK);
+        assert_int_equal(smt_classifier_open("test_seen.safetensors", pool, &classifier, NULL),
+                         SMT_OK);
+        smt_evaluate_options options = smt_evaluate_defaults();
+        options.resamples = 0;
+        assert_int_equal(smt_evaluate(classifier, set, &options, pool, &e, NULL), SMT_OK);
+        assert_string_equal(e->split, whole ? "unseen" : "all");
+        assert_int_equal(e->count, whole ? 2 : 3);
+        assert_int_equal(e->trained, whole ? 0 : 1);
+        assert_int_equal(e->trained_more, !whole);
+        smt_evaluation_destroy(&e);
+        smt_classifier_close(&classifier);
+        smt_model_destroy(&model);
+        smt_free(text);
+    }
+    unlink("test_seen.safetensors");
+    smt_dataset_destroy(&set);
+    made_remove(root);
+}
+
 /* Allocations that fail one after the other: an error, never a crash or a leak. */
 static void test_memory(void **state)
 {
@@ -473,6 +524,7 @@ int main(void)
                                        cmocka_unit_test(test_familiarity_of_many),
                                        cmocka_unit_test(test_remembered_and_new),
                                        cmocka_unit_test(test_depths),
+                                       cmocka_unit_test(test_trained),
                                        cmocka_unit_test(test_memory)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -218,6 +218,11 @@ static void test_thresholds(void **state)
     assert_float_equal(d.threshold[0], 0.8f - HAIR, 1e-6);
     assert_int_equal(c.rejection.escapes, 0);
     assert_int_equal(c.rejection.escapes_before, 1);
+    char text[SMT_REJECTION_TEXT];
+    smt_rejection_text(&c.rejection, text);
+    assert_string_equal(text,
+                        "40.0% decided automatically, purity 1.0000, 0 of 4 defects called clean "
+                        "(1 without review)");
     options = (smt_decision_options){
         .keep_temperature = true, .target = SMT_REJECT_BY_RATE, .value = 0.4};
     assert_int_equal(smt_decision_fit(&e, &options, &d, &c, NULL), SMT_OK);
@@ -294,6 +299,10 @@ static void test_common_rate(void **state)
     assert_float_equal(d.threshold[0], 0.94f - HAIR, 1e-6);
     assert_float_equal(d.threshold[1], 0.4f - HAIR, 1e-6);
     assert_float_equal(d.threshold[3], 0.4f - HAIR, 1e-6);
+    /* Where every class that is predicted has its own, the rate of all goes to the others. */
+    e = wrap(40);
+    assert_int_equal(smt_decision_fit(&e, &options, &d, &c, NULL), SMT_OK);
+    assert_float_equal(d.threshold[1], 0.94f - HAIR, 1e-6);
 }
 
 /* All predictions are of one class and confidence, `right` of them right. */
@@ -620,6 +629,11 @@ static void test_familiarity(void **state)
     const smt_decision_options all = {.keep_temperature = true, .unfamiliar = 1};
     assert_int_equal(smt_decision_fit(&e, &all, &d, &c, &error), SMT_OK);
     assert_float_equal(d.least_familiarity, IMAGES - 1, 1e-3);
+    e = wrap(100); /* 0.29 * 100 is less than 29 */
+    const smt_decision_options some = {.keep_temperature = true, .unfamiliar = 0.29};
+    e.familiarity = familiarity;
+    assert_int_equal(smt_decision_fit(&e, &some, &d, &c, &error), SMT_OK);
+    assert_int_equal(c.rejection.count - c.rejection.accepted, 29);
     familiarity[7] = NAN;
     assert_int_equal(smt_decision_fit(&e, &options, &d, &c, &error), SMT_ERR_UNSUPPORTED);
 }

@@ -201,6 +201,9 @@ static void test_probabilities(void **state)
     assert_float_equal(m->calibration_chance, (0.32 + 0.48) / 4, 0.01);
     /* (0.8 + 0.6) / 4 in 0.2 x 0.4 = 8% of the draws. */
     assert_float_equal(m->calibration_chance_95, (0.8 + 0.6) / 4, 1e-6);
+    assert_string_equal(smt_calibration_verdict(m), "this is more than chance");
+    m->calibration_error = 0.3; /* above the mean of chance, but within its reach */
+    assert_string_equal(smt_calibration_verdict(m), "no miscalibration is shown");
     /* Of the two at confidence 1 one is right; each stands in a bin of its own. */
     assert_float_equal(m->calibration_error_equal, (0.5 + 0.5 + 0.2 + 0.4) / 4, 1e-6);
     smt_metrics_destroy(&m);
