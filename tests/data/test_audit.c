@@ -266,6 +266,15 @@ static void make_set(const char *root)
     smt_free(data);
 }
 
+static int occurrences(const char *text, const char *part)
+{
+    int count = 0;
+    for (; (text = strstr(text, part)); text++) {
+        count++;
+    }
+    return count;
+}
+
 static void finds_what_was_put_in(void **state)
 {
     (void)state;
@@ -312,7 +321,11 @@ static void finds_what_was_put_in(void **state)
     assert_int_equal(smt_audit_json(audit, &json, NULL), SMT_OK);
     assert_non_null(strstr(text, "3 of 8 test images have a duplicate in train"));
     assert_non_null(strstr(text, "... and 1 more\n"));
+    assert_null(strstr(text, "... and 1 more (--rows")); /* the edited copy is no conflict */
+    assert_non_null(strstr(text, "... and 3 more (--rows"));
     assert_non_null(strstr(json, "\"exact_label_conflicts\": 1"));
+    assert_int_equal(occurrences(json, "\"across_splits\": true"), 4);
+    assert_int_equal(occurrences(json, "\"different_labels\": true"), 2);
     smt_free(text);
     smt_free(json);
     smt_audit_destroy(&audit);

@@ -151,6 +151,19 @@ static void threads_change_nothing(void **state)
     smt_pool_destroy(&pool);
 }
 
+/* Only what was looked at counts as an image without an info strip. */
+static void strips_of_what_was_loaded(void **state)
+{
+    (void)state;
+    bool wanted[SAMPLES] = {true, true, true, true};
+    smt_pixels *pixels = NULL;
+    assert_int_equal(smt_pixels_load(&dataset, wanted, 16, NULL, &pixels, NULL), SMT_OK);
+    for (int i = 0; i < SAMPLES; i++) {
+        assert_int_equal(pixels->suspect_rows[i], i < 3 ? 0 : -1);
+    }
+    smt_pixels_destroy(&pixels);
+}
+
 static void fails_when_nothing_is_readable(void **state)
 {
     (void)state;
@@ -202,6 +215,7 @@ int main(void)
         cmocka_unit_test(sums_tell_how_far_they_are),
         cmocka_unit_test(loads_in_order_and_names_the_unreadable),
         cmocka_unit_test(threads_change_nothing),
+        cmocka_unit_test(strips_of_what_was_loaded),
         cmocka_unit_test(fails_when_nothing_is_readable),
         cmocka_unit_test(stops_when_interrupted_or_out_of_memory),
     };

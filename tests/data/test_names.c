@@ -264,6 +264,11 @@ static void synonyms_do_not_merge_what_both_keep_apart(void **state)
     assert_int_equal(map->class_count, 3);
     assert_int_equal(map->line_count, 0);
     smt_class_map_destroy(&map);
+    static const char *const to_short[] = {"open=short"};
+    map = map_of(both, 3, both, 3, to_short, 1);
+    assert_string_equal(predicted(map, 2), "short");
+    assert_int_equal(map->from_model[2], map->from_set[1]);
+    smt_class_map_destroy(&map);
     map = map_of(both, 3, one, 2, NULL, 0);
     assert_int_equal(map->from_model[0], map->from_model[1]);
     assert_string_equal(predicted(map, 1), "bridge");
@@ -320,6 +325,11 @@ static void absent_classes(void **state)
     assert_int_equal(map->from_set[1], -1);
     assert_false(map->present[map->from_model[1]]);
     assert_true(map->present[map->from_model[0]]);
+    smt_class_map_destroy(&map);
+    static const char *const few[] = {"Bridge", "Particle"};
+    assert_int_equal(smt_class_map_create(sem_a, 1, few, images, COUNT(few), NULL, 0, &map, NULL),
+                     SMT_OK);
+    assert_int_equal(map->line_count, 0);
     smt_class_map_destroy(&map);
 }
 

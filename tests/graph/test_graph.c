@@ -53,6 +53,8 @@ static void test_shapes(void **state)
     assert_int_equal(g->params[g->nodes[6].param[SMT_WEIGHT]].rank, 3);
     assert_int_equal(g->nodes[4].param[SMT_BIAS], -1);
     assert_int_equal(smt_graph_users(g, 2), 2);
+    assert_true(smt_graph_is_gate(g, 4, 2) && !smt_graph_is_gate(g, 2, 4));
+    assert_true(smt_graph_is_gate(g, 4, 3) && !smt_graph_is_gate(g, 3, 4)); /* of a 1 x 1 map */
     assert_int_equal(smt_graph_find(g, "scale"), 5);
     assert_int_equal(smt_graph_find(g, "nothing"), -1);
     assert_int_equal(g->params[smt_graph_find_param(g, "norm.variance")].data[3], 1);

@@ -129,6 +129,23 @@ static void survives_damaged_metadata(void **state)
     fclose(list);
 }
 
+/* Hitachi's text tells of one image as it was written: not of a renamed or a scaled one. */
+static void sidecars_belong_to_their_image(void **state)
+{
+    (void)state;
+    static const char text[] = "[SemImageFile]\r\nImageName=A.BMP\r\nDataSize=24x40\r\n";
+    static const struct {
+        const char *name;
+        int width, strip;
+    } cases[] = {{"a.bmp", 24, 8}, {"a.bmp", 12, 0}, {"b.bmp", 24, 0}, {"a.bm", 24, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        smt_sem_metadata found = {0};
+        smt_sem_read_sidecar(text, cases[i].name, cases[i].width, 48, &found);
+        assert_int_equal(found.databar_height, cases[i].strip);
+        assert_string_equal(found.vendor, cases[i].strip ? "Hitachi" : "");
+    }
+}
+
 static void sidecars_may_hold_anything(void **state)
 {
     (void)state;
@@ -172,7 +189,8 @@ static void sidecars_may_hold_anything(void **state)
     assert_null(smt_ini_value(ini, "t", "a"));
 }
 
-static int panel_of(int height, int first, int last, uint8_t level, int letters)
+/* Rows first .. last are the panel; `ground` even rows of the specimen lie above it. */
+static int panel_under(int height, int first, int last, uint8_t level, int letters, int ground)
 {
     smt_image image = {0};
     assert_int_equal(smt_image_create(64, height, &image, NULL), SMT_OK);
@@ -181,10 +199,16 @@ static int panel_of(int height, int first, int last, uint8_t level, int letters)
         int y = i / 64;
         image.pixels[i] =
             y >= first && y <= last && i % 64 >= letters ? level : (uint8_t)smt_rng_next(&rng);
+        image.pixels[i] = y < first && y >= first - ground ? 100 : image.pixels[i];
     }
     int rows = smt_sem_find_panel(&image);
     smt_image_free(&image);
     return rows;
+}
+
+static int panel_of(int height, int first, int last, uint8_t level, int letters)
+{
+    return panel_under(height, first, last, level, letters, 0);
 }
 
 static void finds_panels_and_nothing_else(void **state)
@@ -193,6 +217,7 @@ static void finds_panels_and_nothing_else(void **state)
     assert_int_equal(panel_of(100, 85, 99, 255, 0), 15);
     assert_int_equal(panel_of(100, 85, 99, 255, 30), 15); /* half lettering */
     assert_int_equal(panel_of(100, 85, 99, 0, 10), 15);
+    assert_int_equal(panel_under(100, 85, 99, 255, 0, 4), 15);
     assert_int_equal(panel_of(100, 85, 98, 255, 0), 15); /* an orphan row below */
     assert_int_equal(panel_of(100, 80, 97, 255, 0), 0);  /* two: no panel */
     assert_int_equal(panel_of(100, 92, 99, 255, 0), 0);  /* too thin */
@@ -336,6 +361,7 @@ int main(void)
         cmocka_unit_test(reads_what_microscopes_write),
         cmocka_unit_test(reports_every_failed_allocation),
         cmocka_unit_test(survives_damaged_metadata),
+        cmocka_unit_test(sidecars_belong_to_their_image),
         cmocka_unit_test(sidecars_may_hold_anything),
         cmocka_unit_test(finds_panels_and_nothing_else),
         cmocka_unit_test(suspects_strips_and_nothing_else),
