@@ -149,6 +149,38 @@ static void chooses_column_and_type(void **state)
     made_remove(root);
 }
 
+/* A column of manual classes that holds none does not count; nor is there a page 0. */
+static void manual_classes_are_given(void **state)
+{
+    (void)state;
+    static const char edited[] = "10  0 0 1 1 0 0;";
+    char root[] = "/tmp/semtinel-klarf-XXXXXX", path[512];
+    made_folder(root);
+    smt_image images[PAGES];
+    smt_klarf *klarf = make_lot(root, images);
+    smt_klarf_destroy(&klarf);
+    void *text = NULL;
+    size_t size = 0;
+    made_path(root, "lot.001", path, sizeof path);
+    assert_int_equal(smt_file_load(path, 0, &text, &size, NULL), SMT_OK);
+    char *row = strstr(text, "10 31 0 1 1 1 0;");
+    assert_non_null(row);
+    memcpy(row, edited, strlen(edited));
+    assert_int_equal(smt_file_save(path, text, size, NULL), SMT_OK);
+    assert_int_equal(smt_klarf_load(path, &klarf, NULL), SMT_OK);
+    const smt_klarf_dataset_options options = {0};
+    smt_klarf_dataset_result result;
+    made_path(root, "set", path, sizeof path);
+    assert_int_equal(smt_klarf_write_dataset(&klarf, 1, &options, path, &result, NULL), SMT_OK);
+    assert_string_equal(result.column, "CLASSNUMBER");
+    assert_int_equal(result.images, 3);
+    assert_int_equal(result.lost, 1);
+    smt_klarf_destroy(&klarf);
+    smt_free(text);
+    free_images(images);
+    made_remove(root);
+}
+
 static void
 check_found(const smt_klarf_finder *finder, const char *root, const char *name, const char *wanted)
 {
@@ -292,6 +324,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_class_folders),
         cmocka_unit_test(chooses_column_and_type),
+        cmocka_unit_test(manual_classes_are_given),
         cmocka_unit_test(finds_images_inside_only),
         cmocka_unit_test(keeps_files_open),
         cmocka_unit_test(stands_a_lack_of_memory),

@@ -105,6 +105,16 @@ static void changes_cells_and_lookup(void **state)
     smt_free(after);
     smt_klarf_destroy(&klarf);
     smt_free(expected);
+    /* A number that is right already stays as it is written. */
+    expected = sample_text("flat12.klarf", &size);
+    replace(&expected, "10 0 0 2 2 1 0 2 0", "10 0 010 2 2 1 0 2 0");
+    klarf = parsed(expected, strlen(expected));
+    const int first[] = {0, -1, -1, -1, -1};
+    after = rewritten(klarf, "AUTOSEMCLASS", classes, 4, NULL, first, NULL);
+    assert_string_equal(after, expected);
+    smt_free(after);
+    smt_klarf_destroy(&klarf);
+    smt_free(expected);
 }
 
 static void adds_a_lookup(void **state)
