@@ -54,19 +54,16 @@ static bool is_int8(const writer *w, int i)
  * x w x c. */
 static bool is_flat(const writer *w, const smt_node *n)
 {
-    for (;;) {
-        switch (n->op) {
-        case SMT_OP_DENSE:
-            return true;
-        case SMT_OP_SOFTMAX:
-        case SMT_OP_ACTIVATION:
-        case SMT_OP_AFFINE:
-            n = &w->graph->nodes[n->input[0]];
-            break;
-        default:
-            return false;
-        }
+    if (n->op == SMT_OP_DENSE) {
+        return true;
     }
+    bool flat = n->op != SMT_OP_GLOBAL_POOL && !smt_op_is_layer(n->op) && n->input[0] >= 0;
+    for (int k = 0; k < 2 && flat && n->input[k] >= 0; k++) {
+        const int *made = w->tensor[n->input[k]];
+        int t = made[0] >= 0 ? made[0] : made[1];
+        flat = t >= 0 && w->file.tensors[t].rank == 2;
+    }
+    return flat;
 }
 
 static int value_tensor(writer *w, const smt_node *n, bool int8, const char *suffix)

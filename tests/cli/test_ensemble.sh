@@ -58,6 +58,9 @@ cmp -s <(cut -d, -f4- why/explanations.csv) <("$semtinel" explain a data/test/br
     fail "one member explains for both"
 run 0 "$semtinel" quantize ab --calibrate data --qat data --epochs 1 -o ab-int8.tflite
 run 0 "$semtinel" evaluate ab-int8.tflite data -o of-int8
+for file in formats/model.tflite ab-int8.tflite; do # the output's shape is that of one network, whose place it takes
+    run 0 "$semtinel" info $file; says 'ADD  *1 x [0-9]*  '; says 'SOFTMAX  *1 x [0-9]*  '
+done
 run 0 "$semtinel" explain ab-int8.tflite data/test/bridge --source ab -o why-int8
 run 0 "$semtinel" export ab-int8.tflite -o net/
 cat >main.c <<'C'
