@@ -394,6 +394,15 @@ make_dynamic(const smt_model *model, const calibration *cal, smt_graph **out, sm
     return smt_quantize_dynamic(model, cal->input, count, &cal->how, out, error);
 }
 
+/* A network that cannot be quantised is named by its file, which the quantiser does not know. */
+static smt_status name_file(smt_status status, const char *path, smt_error *error)
+{
+    const smt_error why = *error;
+    return status == SMT_ERR_UNSUPPORTED || status == SMT_ERR_ARGUMENT
+               ? smt_fail(error, status, "%s: %s", path, why.message)
+               : status;
+}
+
 static smt_status save_all(smt_quantizer *q,
                            const smt_model *model,
                            const calibration *cal,
@@ -496,6 +505,7 @@ static smt_status calibrate_on(
     if (status) {
         return status;
     }
+    warn_of_few(calibrate, cal->pixels);
     cal->input = smt_quantizer_input(cal->pixels, &model->preprocess, shape.c);
     return cal->input ? SMT_OK
                       : smt_fail(error,
@@ -523,12 +533,15 @@ static smt_status run(const char *path, smt_pool *pool, size_t *failed, smt_erro
                  ? smt_fail(error, SMT_ERR_UNSUPPORTED, "%s: its input is not square", path)
                  : calibrate_on(model, &cal, pool, failed, error);
     if (status == SMT_OK && scheme == DYNAMIC && format) {
-        status = make_dynamic(model, &cal, &graph, error);
+        status = name_file(make_dynamic(model, &cal, &graph, error), path, error);
         status = status ? status : save(graph, model, output, true, error);
         goto done;
     }
     int count = cal.pixels ? (int)cal.pixels->count : 0;
-    status = status ? status : smt_quantizer_create(model, cal.input, count, &cal.how, &q, error);
+    if (!status) {
+        status = smt_quantizer_create(model, cal.input, count, &cal.how, &q, error);
+        status = name_file(status, path, error);
+    }
     if (status) {
         goto done;
     }
@@ -536,7 +549,6 @@ static smt_status run(const char *path, smt_pool *pool, size_t *failed, smt_erro
             count,
             smt_plural((size_t)count, "image", "images"),
             smt_clock() - start);
-    warn_of_few(calibrate, cal.pixels);
     status = say_fidelity(q, &cal, !qat, error);
     if (sensitivity && !status) {
         status = write_sensitivity(q, cal.input, count, error);

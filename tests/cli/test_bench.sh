@@ -28,6 +28,8 @@ trap 'rm -rf "$work"' EXIT
 mkdir "$work/few" "$work/same" && cp "$work/images/crack/"* "$work/few"
 for i in 1 2 3 4 5 6 7 8; do cp "$work/images/crack/"*1.png "$work/same/$i.png" || fail "no image to copy"; done
 "$semtinel" quantize "$work/run" --calibrate "$work/few" --qat "$work/same" --epochs 1 -o "$work/few.tflite" >"$work/few.txt" 2>&1
+"$semtinel" quantize "$work/run" --calibrate "$work/few" --scheme dynamic -o "$work/few.tflite" 2>&1 | grep -q "few: ranges of so few different images" ||
+    fail "two images are enough for --scheme dynamic"
 for folder in few same; do
     grep -q "$folder: ranges of so few different images" "$work/few.txt" || fail "quantize takes the images of $folder for enough"
 done

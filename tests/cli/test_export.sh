@@ -98,6 +98,7 @@ expect 0 "CONV_2D .* float32 .* int8 weights" "$semtinel" info "$work/dynamic.tf
 for kind in tflite onnx pb; do
     expect 0 "raw.$kind" "$semtinel" export "$work/all/model.onnx" -o "$work/raw.$kind" --raw-input
     expect 0 "x = \(p - 0\) / 1" "$semtinel" info --brief "$work/raw.$kind"
+    expect 1 "raw.$kind: .*scaling inside cannot be quantised" "$semtinel" quantize "$work/raw.$kind" --calibrate "$work/images" -o "$work/x.tflite"
 done
 
 # Without semtinel's metadata a .tflite is fed what its scaling asks for, as on import: pixels to a file that scales them.

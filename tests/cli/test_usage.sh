@@ -155,9 +155,9 @@ expect 1 "cannot write: File too large" bash -c 'ulimit -f 4 && "$0" split image
 left=$(find . -name '*.tmp.*' -o -name '.partial*')
 [ -z "$left" ] || fail "a closed pipe leaves $left"
 # A mistyped layer or class gets the nearest name.
-expect 1 "no layer with weights and hard-swish is called 'stme'; did you mean 'stem'" \
+expect 1 "run: no layer with weights and hard-swish is called 'stme'; did you mean 'stem'" \
     "$semtinel" quantize run --calibrate images -o q.tflite --split stme
-expect 1 "no layer with weights is called 'classifer'; did you mean 'classifier'" \
+expect 1 "run: no layer with weights is called 'classifer'; did you mean 'classifier'" \
     "$semtinel" quantize run --calibrate images -o q.tflite --scheme int8-float-io --keep-float classifer
 expect 1 "run.*: has no layer 'block4.expnad'; did you mean 'block4.expand'" \
     "$semtinel" explain run images -o why --layer block4.expnad
