@@ -1,5 +1,7 @@
 #include "quant/quantizer.h"
 
+#include <string.h>
+
 smt_quant_options smt_quant_defaults(void)
 {
     return (smt_quant_options){.method = SMT_RANGE_MSE,
@@ -9,14 +11,23 @@ smt_quant_options smt_quant_defaults(void)
                                .split_first = true};
 }
 
+/* Whether a node is the layer, or the other half of one that is split (prepare.c). */
+static bool is_part(const smt_node *node, const char *layer)
+{
+    size_t length = strlen(layer);
+    return smt_op_is_layer(node->op) && strncmp(node->name, layer, length) == 0 &&
+           (!node->name[length] || strcmp(node->name + length, ".gate") == 0);
+}
+
 static smt_status mark_float(smt_quantizer *q, const smt_quant_options *options, smt_error *error)
 {
     for (int i = 0; i < options->keep_count; i++) {
-        int node = quant_find_layer(q->real, options->keep_float[i], false, error);
-        if (node < 0) {
+        if (quant_find_layer(q->real, options->keep_float[i], false, error) < 0) {
             return SMT_ERR_ARGUMENT;
         }
-        q->keep[node] = true;
+        for (int n = 0; n < q->real->node_count; n++) {
+            q->keep[n] = q->keep[n] || is_part(&q->real->nodes[n], options->keep_float[i]);
+        }
     }
     return SMT_OK;
 }

@@ -101,6 +101,13 @@ for kind in tflite onnx pb; do
     expect 1 "raw.$kind: .*scaling inside cannot be quantised" "$semtinel" quantize "$work/raw.$kind" --calibrate "$work/images" -o "$work/x.tflite"
 done
 
+# A layer kept in float is so as a whole, also where it is split in two.
+"$semtinel" quantize "$work/run" --calibrate "$work/images" --scheme int8-float-io --keep-float stem -o "$work/float-io.tflite" --quiet || fail "quantize"
+for layer in stem stem.gate; do
+    expect 0 " $layer  *CONV_2D  *1 x 16 x 16 x 16  *float32 " "$semtinel" info "$work/float-io.tflite"
+done
+expect 0 " stem.swish  *MUL .* int8 " "$semtinel" info "$work/float-io.tflite"
+
 # Without semtinel's metadata a .tflite is fed what its scaling asks for, as on import: pixels to a file that scales them.
 guess() { "$semtinel" predict "$1" "$work/images" --classes "$(seq -s, 10)" --quiet; }
 strip() { LC_ALL=C sed 's/semtinel/somebody/g; s/"classes"/"klasses"/; s/"preprocess"/"preprozess"/' "$1" >"$2"; }
