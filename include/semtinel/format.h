@@ -75,7 +75,7 @@ SMT_API smt_status smt_safetensors_parse(
 
 /* Saves a model that smt_mobilenetv3_small built as safetensors. Metadata: "semtinel" (format
  * version), "architecture", "classes", "preprocess", "provenance", each JSON. `extra` (or NULL):
- * further tensors, whose names begin with "state.", and metadata, for instance a training state.
+ * further tensors, whose names begin with "state.", and metadata, for instance familiar features.
  * SMT_ERR_UNSUPPORTED for a network of another file (arch.width == 0). */
 SMT_API smt_status smt_model_save(const smt_model *model,
                                   const char *path,

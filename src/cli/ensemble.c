@@ -19,10 +19,12 @@ static const cli_command command = {
         "The ensemble's logits are the mean of its members' logits. It is a run like any other: it "
         "can be evaluated, calibrated, quantised and exported as one file. It takes the time and "
         "the flash of its members together, and a quarter more RAM than one.\n\n"
-        "Members should differ in their initial weights: networks that began with the shipped "
-        "backbone, with the one for --width 0.75 and with ImageNet's weights correct each other, "
-        "two seeds of one backbone hardly do. They are trained on one data set, with one --size. "
-        "Temperature and thresholds of members are not kept: calibrate the ensemble.",
+        "It has two to eight members. They should differ in their initial weights: networks that "
+        "began with the shipped backbone, with the one for --width 0.75 and with ImageNet's "
+        "weights "
+        "correct each other, two seeds of one backbone hardly do. They are trained on one data "
+        "set, with one --size. Temperature and thresholds of members are not kept: calibrate the "
+        "ensemble.",
     .examples = "  semtinel train sets -o run-a\n"
                 "  semtinel train sets -o run-b --width 0.75\n"
                 "  semtinel train sets -o run-c --init imagenet.tflite\n"

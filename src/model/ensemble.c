@@ -60,7 +60,7 @@ static smt_status check(const smt_model *a, const smt_model *b, int number, smt_
                         SMT_ERR_UNSUPPORTED,
                         "network %d is %s; an ensemble is made of networks that 'train' wrote",
                         number,
-                        b->members ? "an ensemble itself" : "of another program");
+                        b->members ? "an ensemble itself" : "exported, or of another program");
     }
     const char *inputs = smt_model_other_inputs(a, b);
     bool same = smt_model_same_task(a, b);

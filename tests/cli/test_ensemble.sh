@@ -88,7 +88,7 @@ head -c 9000 a/model.safetensors >cut.safetensors
 refused 'network 2 takes 64 pixels' a large
 refused 'network 2 has other classes' a other-run
 refused 'network 1 is an ensemble itself' ab a
-refused 'network 2 is of another program' a formats/model.tflite
+refused 'network 2 is exported, or of another program' a formats/model.tflite
 refused 'cut.safetensors: .*cut' a cut.safetensors
 refused 'missing' a missing
 run 1 "$semtinel" ensemble a b -o b; says 'b/model.safetensors: is to be read, and would be overwritten'
