@@ -90,8 +90,8 @@ static const cli_command command = {
         "the outputs of the float network. Networks from ImageNet weights gain by it; for those "
         "from semtinel's own weights calibration alone is enough.\n\n"
         "OUT as a folder gets float32, float16, dynamic range, int8 and, with --qat, fine-tuned "
-        "int8 models, as .tflite and .onnx; --evaluate DATASET adds precision.txt, .json and .png, "
-        "which compare them.",
+        "int8 models, as .tflite and, but for float16, .onnx; --evaluate DATASET adds "
+        "precision.txt, .json and .png, which compare them.",
     .examples =
         "  semtinel quantize run --calibrate images -o model-int8.tflite\n"
         "  semtinel quantize run --calibrate images --qat images --epochs 10 -o model-int8.tflite\n"

@@ -266,15 +266,17 @@ write_node(onnx_builder *b, const smt_graph *graph, int i, const char **names, b
 }
 
 /* Pixels 0..255 to what the network takes. */
-static const char *write_raw_input(onnx_builder *b, const smt_preprocess *raw, int channels)
+static const char *
+write_raw_input(onnx_builder *b, const smt_graph *graph, const smt_preprocess *raw)
 {
+    int channels = graph->nodes[0].shape.c;
+    const char *name = smt_graph_find(graph, "normalise") < 0 ? "normalise" : "pixels";
     float *scale = onnx_take(b, 2 * (size_t)channels * sizeof *scale);
     for (int c = 0; scale && c < channels; c++) {
         scale[c] = 1 / raw->scale;
         scale[channels + c] = -raw->mean / raw->scale;
     }
-    return scale ? write_affine(b, "normalise", "input", scale, scale + channels, channels, false)
-                 : "";
+    return scale ? write_affine(b, name, "input", scale, scale + channels, channels, false) : "";
 }
 
 /* Appends all nodes of a folded graph; `raw`: preprocessing to do inside, or NULL. */
@@ -290,7 +292,7 @@ static smt_status write_graph(onnx_builder *b, const smt_graph *graph, const smt
     for (int i = 0; i < graph->node_count; i++) {
         const smt_node *node = &graph->nodes[i];
         if (node->op == SMT_OP_INPUT && raw) {
-            names[i] = write_quantised(b, node, write_raw_input(b, raw, node->shape.c));
+            names[i] = write_quantised(b, node, write_raw_input(b, graph, raw));
             continue;
         }
         smt_status status = write_node(b, graph, i, names, flat);

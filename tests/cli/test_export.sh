@@ -101,6 +101,14 @@ for kind in tflite onnx pb; do
     expect 1 "raw.$kind: .*scaling inside cannot be quantised" "$semtinel" quantize "$work/raw.$kind" --calibrate "$work/images" -o "$work/x.tflite"
 done
 
+# A PyTorch network has a scaling of its own, which is called otherwise than the one for raw input.
+classes() { "$semtinel" predict "$1" "$work/images" --classes a,b,c,d,e --quiet | cut -d, -f1,2; }
+"$semtinel" export "$model" -o "$work/pth.tflite" --size 32 --quiet && classes "$work/pth.tflite" >"$work/told" || fail "export"
+for kind in tflite onnx pb; do
+    expect 0 "raw-pth.$kind" "$semtinel" export "$model" -o "$work/raw-pth.$kind" --raw-input --size 32
+    cmp -s "$work/told" <(classes "$work/raw-pth.$kind") || fail "raw-pth.$kind decides otherwise"
+done
+
 # A layer kept in float is so as a whole, also where it is split in two.
 "$semtinel" quantize "$work/run" --calibrate "$work/images" --scheme int8-float-io --keep-float stem -o "$work/float-io.tflite" --quiet || fail "quantize"
 for layer in stem stem.gate; do

@@ -118,7 +118,8 @@ static void test_refused(void **state)
     assert_int_equal(smt_model_ensemble(both, 2, &pair, NULL), SMT_OK);
     assert_refused(one, larger, SMT_ERR_ARGUMENT, "network 2 takes 64 pixels");
     assert_refused(one, other, SMT_ERR_ARGUMENT, "network 2 has other classes");
-    assert_refused(one, foreign, SMT_ERR_UNSUPPORTED, "network 2 is exported, or of another program");
+    assert_refused(
+        one, foreign, SMT_ERR_UNSUPPORTED, "network 2 is exported, or of another program");
     assert_refused(pair, one, SMT_ERR_UNSUPPORTED, "network 1 is an ensemble itself");
     assert_int_equal(smt_model_ensemble(both, 1, &pair, NULL), SMT_ERR_ARGUMENT);
     two->preprocess.scale = 255;
