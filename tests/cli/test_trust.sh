@@ -57,6 +57,11 @@ run 0 "$semtinel" evaluate "$work/watch.safetensors" "$work/data" -o "$work/watc
 says 'unfamiliar 0.1'
 grep -q '^file,true,.*,review_reason$' "$work/watched/predictions.csv" && grep -q ',unfamiliar$' "$work/watched/predictions.csv" ||
     fail "predictions.csv does not tell what is unfamiliar"
+# An image that cannot be read takes no other one's familiarity.
+run 0 "$semtinel" predict "$work/watch.safetensors" "$work/data" -o "$work/all.csv" --quiet
+grep -q ',unfamiliar$' "$work/all.csv" || fail "predict finds nothing unfamiliar"
+run 3 "$semtinel" predict "$work/watch.safetensors" "$work/missing.png" "$work/data" -o "$work/fewer.csv" --quiet
+cmp -s "$work/all.csv" "$work/fewer.csv" || fail "a missing image changes the reviews of others"
 grep -q ',unsure$' "$work/watched/predictions.csv" && fail "without thresholds something is unsure"
 # How foreign images score is told without it too, before deciding for it; then nothing is remembered, whatever was.
 mkdir "$work/foreign" && cp "$work/data/train/via"*/* "$work/foreign" && echo junk >"$work/foreign/junk.png"
