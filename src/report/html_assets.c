@@ -15,7 +15,7 @@ const char *const html_style[] = {
     "5fb0e6;--c1:#f0884a;--c2:#4cc29f;--c3:#dc91bd}}\n"
     "*{box-sizing:border-box}body{margin:0 auto;max-width:1160px;padding:1rem 1.25rem "
     "3rem;background:var(--page);color:var(--ink);font:16px/1.5 system-ui,'Segoe UI','DejaVu "
-    "Sans',sans-serif}\n"
+    "Sans',sans-serif;overflow-wrap:break-word}\n"
     "h1{font-size:1.7rem;margin:.5rem 0 0}h2{font-size:1.25rem;margin:2.2rem 0 "
     ".6rem;border-bottom:1px solid "
     "var(--line);padding-bottom:.2rem}h3{font-size:1.05rem;margin:1.2rem 0 .4rem}p{margin:.4rem "

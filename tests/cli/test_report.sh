@@ -32,7 +32,9 @@ d
     timeout 60 "$browser" --headless --no-sandbox --disable-gpu --window-size="$1",900 --dump-dom "file://$work/probe.html" 2>/dev/null |
         grep -o '<title>[^<]*</title>' | head -n 1
 }
-cp "$work/out/report.html" "$work/page.html" || exit 1
+deep=/$(printf 'a_path_without_blanks_%.0s' 1 2 3 4)
+sed "s|$work/|$deep/|g" "$work/out/report.html" >"$work/page.html"
+grep -q "$deep" "$work/page.html" || { echo "FAILED: report.html names no path"; exit 1; }
 title=$(probed 500 probe.js)
 case $title in
     '<title>PROBE true '*' true true true 0</title>') ;;
