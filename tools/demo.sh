@@ -4,6 +4,7 @@ set -euo pipefail
 [ $# -gt 0 ] || { sed -n '2s/^# //p' "$0"; exit 2; }
 build=$(cd "$1" && pwd)
 out=${2:-demo}
+[ $# -gt 1 ] || cd "$(dirname "$0")/.." # no other folder's demo is deleted
 semtinel=$build/semtinel
 if [ $# -gt 1 ] && [ -n "$(ls -A "$out" 2>/dev/null)" ] && [ ! -e "$out/precisions/precision.txt" ]; then
     echo "demo.sh: $out: holds something else than an earlier demo, which would be deleted; name another folder" >&2

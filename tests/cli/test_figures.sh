@@ -55,4 +55,10 @@ for models in "good missing" "missing good"; do
     # shellcheck disable=SC2086
     SEMTINEL=build/semtinel run 1 bash "$root/bench/figures/agreement.sh" $models data
 done
+
+# The demo deletes no folder of somebody else's, neither one that it is given nor one that has its name.
+mkdir -p checkout/tools demo && touch demo/mine && cp "$root/tools/demo.sh" checkout/tools
+expect 1 "demo.sh: demo: holds something else" bash checkout/tools/demo.sh build demo
+run 130 bash checkout/tools/demo.sh build
+[ -e demo/mine ] || fail "demo.sh deleted another folder called demo"
 finish
