@@ -251,13 +251,14 @@ fi
 if [ ${#as_other[@]} -gt 0 ]; then
     cp -r run locked && chmod 000 locked/model.safetensors
     mkdir -p unreadable/a unreadable/b && cp images/ler/*0.png unreadable/a/ && cp images/open/*0.png unreadable/b/
-    chmod 000 unreadable/a/*0.png
     cp -r unreadable closed && chmod 000 closed/b
+    chmod 000 unreadable/a/*0.png
     cp -r run shut && chmod 000 shut
+    cp -r run fixed && chmod 555 fixed
     mkdir free && chmod 777 free
     expect 1 "deny/p.csv: cannot write: Permission denied" "${as_other[@]}" "$semtinel" predict run images -o deny/p.csv
     expect 1 "deny/e: cannot make the folder: Permission denied" "${as_other[@]}" "$semtinel" evaluate run images -o deny/e
-    expect 1 "run/model.safetensors: cannot write: Permission denied" "${as_other[@]}" "$semtinel" calibrate run images --split all
+    expect 1 "fixed/model.safetensors: cannot write: Permission denied" "${as_other[@]}" "$semtinel" calibrate fixed images --split all
     grep -q measuring out && fail "calibrate measures before it finds that it cannot write"
     expect 1 "locked.*: .*Permission denied" "${as_other[@]}" "$semtinel" predict locked images
     expect 3 "unreadable/a/ler_00000.png: cannot read: Permission denied" "${as_other[@]}" "$semtinel" audit unreadable
