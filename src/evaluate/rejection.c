@@ -85,8 +85,8 @@ static size_t fewest(const smt_decision_options *options)
 static float just_below(float least, float next)
 {
     const float hair = 1e-4f;
-    float half = (least - next) / 2;
-    return least - (half < hair ? half : hair);
+    float half = (least - next) / 2, below = least - (half < hair ? half : hair);
+    return below > next ? below : least; /* half-way rounds to either of two neighbours */
 }
 
 /* The smallest threshold that reaches the target on these

@@ -254,6 +254,26 @@ static void test_thresholds(void **state)
     assert_float_equal(area, (3 * (1.0 / 3) + 0.25 + 0.4) / 5, 1e-12);
 }
 
+/* Between two confidences next to one another nothing fits: the lower one stays out. */
+static void test_next_confidence(void **state)
+{
+    (void)state;
+    const smt_decision_options options = {
+        .keep_temperature = true, .target = SMT_REJECT_BY_RATE, .value = 0.5};
+    smt_decision d;
+    smt_calibration c;
+    float low = 0.9f;
+    for (int i = 0; i < 8; i++) {
+        float high = nextafterf(low, 1);
+        place(0, 0, (const double[CLASSES]){(double)high, 0, 0, 0});
+        place(1, 0, (const double[CLASSES]){(double)low, 0, 0, 0});
+        smt_evaluation e = wrap(2);
+        assert_int_equal(smt_decision_fit(&e, &options, &d, &c, NULL), SMT_OK);
+        assert_int_equal(c.rejection.accepted, 1);
+        low = high;
+    }
+}
+
 /* Many right decisions of one class, which has its own threshold, show nothing about the few of
  * another: these are half wrong, and go to review. */
 static void test_common_threshold(void **state)
@@ -645,6 +665,7 @@ int main(void)
                                        cmocka_unit_test(test_no_temperature),
                                        cmocka_unit_test(test_no_mistake),
                                        cmocka_unit_test(test_thresholds),
+                                       cmocka_unit_test(test_next_confidence),
                                        cmocka_unit_test(test_common_threshold),
                                        cmocka_unit_test(test_common_rate),
                                        cmocka_unit_test(test_shown),
