@@ -307,7 +307,7 @@ limit_familiarity(const smt_evaluation *e, double share, smt_decision *decision,
         size_t below = (size_t)(share * (double)e->count + 1e-9);
         below = below < e->count ? below : e->count - 1;
         decision->least_familiarity =
-            below ? just_below(sorted[below], sorted[below - 1]) : sorted[0];
+            just_below(sorted[below], below ? sorted[below - 1] : -INFINITY);
         decision->watches = decision->rejects = true;
         add_target(decision, "%sunfamiliar %g", *decision->target ? ", " : "", share);
     }

@@ -654,6 +654,10 @@ static void test_familiarity(void **state)
     e.familiarity = familiarity;
     assert_int_equal(smt_decision_fit(&e, &some, &d, &c, &error), SMT_OK);
     assert_int_equal(c.rejection.count - c.rejection.accepted, 29);
+    const smt_decision_options few = {.keep_temperature = true, .unfamiliar = 0.5 / IMAGES};
+    assert_int_equal(smt_decision_fit(&e, &few, &d, &c, &error), SMT_OK);
+    assert_int_equal(c.rejection.accepted, IMAGES);
+    assert_float_equal(d.least_familiarity, -HAIR, 1e-9);
     familiarity[7] = NAN;
     assert_int_equal(smt_decision_fit(&e, &options, &d, &c, &error), SMT_ERR_UNSUPPORTED);
 }
