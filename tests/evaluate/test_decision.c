@@ -649,15 +649,15 @@ static void test_familiarity(void **state)
     const smt_decision_options all = {.keep_temperature = true, .unfamiliar = 1};
     assert_int_equal(smt_decision_fit(&e, &all, &d, &c, &error), SMT_OK);
     assert_float_equal(d.least_familiarity, IMAGES - 1, 1e-3);
+    const smt_decision_options few = {.keep_temperature = true, .unfamiliar = 0.5 / IMAGES};
+    assert_int_equal(smt_decision_fit(&e, &few, &d, &c, &error), SMT_OK);
+    assert_int_equal(c.rejection.accepted, IMAGES);
+    assert_float_equal(d.least_familiarity, -HAIR, 1e-9);
     e = wrap(100); /* 0.29 * 100 is less than 29 */
     const smt_decision_options some = {.keep_temperature = true, .unfamiliar = 0.29};
     e.familiarity = familiarity;
     assert_int_equal(smt_decision_fit(&e, &some, &d, &c, &error), SMT_OK);
     assert_int_equal(c.rejection.count - c.rejection.accepted, 29);
-    const smt_decision_options few = {.keep_temperature = true, .unfamiliar = 0.5 / IMAGES};
-    assert_int_equal(smt_decision_fit(&e, &few, &d, &c, &error), SMT_OK);
-    assert_int_equal(c.rejection.accepted, IMAGES);
-    assert_float_equal(d.least_familiarity, -HAIR, 1e-9);
     familiarity[7] = NAN;
     assert_int_equal(smt_decision_fit(&e, &options, &d, &c, &error), SMT_ERR_UNSUPPORTED);
 }
