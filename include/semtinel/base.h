@@ -158,6 +158,8 @@ SMT_API void smt_pool_destroy(smt_pool **pool);
 /* Async-signal-safe; long operations notice at their next step and return SMT_ERR_INTERRUPTED. */
 SMT_API void smt_interrupt(void);
 SMT_API bool smt_interrupted(void);
+/* SMT_ERR_INTERRUPTED, once interrupted. */
+SMT_API smt_status smt_check_interrupted(smt_error *error);
 SMT_API void smt_interrupt_clear(void);
 
 /* Called by long operations: `done` of `total` units (images, files); `label` says of what. */

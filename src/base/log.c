@@ -60,6 +60,11 @@ bool smt_interrupted(void)
     return atomic_load(&interrupted);
 }
 
+smt_status smt_check_interrupted(smt_error *error)
+{
+    return smt_interrupted() ? smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted") : SMT_OK;
+}
+
 void smt_interrupt_clear(void)
 {
     atomic_store(&interrupted, false);

@@ -119,7 +119,7 @@ static smt_status throughput(network *n, int threads, int images, double *rate, 
         *rate = r > *rate ? r : *rate;
     }
     smt_pool_destroy(&pool);
-    return smt_interrupted() ? smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted") : SMT_OK;
+    return smt_check_interrupted(error);
 }
 
 smt_status bench_edge(const char *path,
@@ -146,12 +146,12 @@ smt_status bench_edge(const char *path,
         start = smt_clock();
         smt_edge_invoke(runner, NULL, NULL);
         report->seconds[i] = smt_clock() - start;
-        status = smt_interrupted() ? smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted") : SMT_OK;
+        status = smt_check_interrupted(error);
     }
     for (int i = 0; i < report->runs && !status; i++) {
         tracer t = {.report = report, .places = n.plan.places, .run = i, .last = smt_clock()};
         smt_edge_invoke(runner, note, &t);
-        status = smt_interrupted() ? smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted") : SMT_OK;
+        status = smt_check_interrupted(error);
     }
     for (int i = 1; i < report->threads && !status; i++) {
         status = add_instance(&n, path, error);

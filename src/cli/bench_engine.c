@@ -56,9 +56,7 @@ throughput(const network *n, int threads, int batches, double *rate, smt_error *
         double r = (double)batches * BATCH / (smt_clock() - start);
         *rate = r > *rate ? r : *rate;
     }
-    if (!status && smt_interrupted()) {
-        status = smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted");
-    }
+    status = status ? status : smt_check_interrupted(error);
     smt_exec_destroy(&exec);
     smt_pool_destroy(&pool);
     return status;
@@ -114,7 +112,7 @@ smt_status bench_engine(const char *path, bench_report *report, smt_error *error
         start = smt_clock();
         smt_exec_infer(n.exec, n.input, 1);
         report->seconds[i] = smt_clock() - start;
-        status = smt_interrupted() ? smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted") : SMT_OK;
+        status = smt_check_interrupted(error);
     }
     status = status ? status : time_operators(&n, report, error);
     int batches = (report->runs + BATCH - 1) / BATCH;

@@ -63,7 +63,7 @@ static bool is_video(const char *path)
         ".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".gif"};
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
         if (strcasecmp(smt_path_suffix(path), suffixes[i]) == 0) {
-            return true;
+            return !smt_path_is_directory(path);
         }
     }
     return false;
@@ -139,9 +139,7 @@ static smt_status show_images(work *w, cli_paths *list, smt_error *error)
         smt_image_free(&image);
         w->shown++;
         smt_progress("drawing", i + 1, wanted);
-        if (!status && smt_interrupted()) {
-            status = smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted");
-        }
+        status = status ? status : smt_check_interrupted(error);
     }
     smt_paged_warn(&w->paged);
     return status;
@@ -166,9 +164,7 @@ static smt_status show_video(work *w, const char *path, smt_error *error)
         smt_image_free(&image);
         w->shown++;
         smt_progress("drawing frames", w->shown, w->shown + 1);
-        if (!status && smt_interrupted()) {
-            status = smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted");
-        }
+        status = status ? status : smt_check_interrupted(error);
     }
     smt_progress("drawing frames", w->shown, w->shown);
     if (!status && frames && smt_frames_damaged(frames)) {
@@ -220,7 +216,7 @@ int cli_demo(int argc, char **argv)
         return cli_usage(&command, "--source is the model of --overlay: give that too");
     }
     for (int i = 1; i < operand_count && operand_count > 2; i++) {
-        if (is_video(operands[i]) && !smt_path_is_directory(operands[i])) {
+        if (is_video(operands[i])) {
             return cli_usage(
                 &command, "%s: a video is shown alone, without other IMAGES", operands[i]);
         }
@@ -234,8 +230,7 @@ int cli_demo(int argc, char **argv)
     char *gif = only_gif   ? smt_strdup(output)
                 : with_gif ? smt_format("%.*s.gif", (int)(suffix - output), output)
                            : NULL;
-    bool video_in =
-        operand_count == 2 && is_video(operands[1]) && !smt_path_is_directory(operands[1]);
+    bool video_in = operand_count == 2 && is_video(operands[1]);
     smt_status status = smt_pool_create(cli_shared.threads, &pool, &error);
     for (int i = 0; gif && i < operand_count && !status; i++) {
         status = cli_check_kept(gif, operands[i], &error);

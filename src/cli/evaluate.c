@@ -145,9 +145,7 @@ static smt_status save_page(const smt_evaluation *evaluation,
         status = audit_set(dataset, pool, &audit, error);
         inputs.audit = audit;
     }
-    if (!status && smt_interrupted()) {
-        status = smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted");
-    }
+    status = status ? status : smt_check_interrupted(error);
     /* A file whose network cannot be taken apart is reported without overlays. */
     if (smt_explainer_open(model, NULL, pool, &inputs.explainer, NULL)) {
         inputs.explainer = NULL;

@@ -188,9 +188,7 @@ int cli_explain(int argc, char **argv)
     for (size_t i = 0; i < list.count && !status; i++) {
         status = explain_one(&w, list.items[i], &skipped, &error);
         smt_progress("explaining", i + 1, list.count);
-        if (!status && smt_interrupted()) {
-            status = smt_fail(&error, SMT_ERR_INTERRUPTED, "interrupted");
-        }
+        status = status ? status : smt_check_interrupted(&error);
     }
     smt_paged_warn(&w.paged);
     if (!status && skipped == list.count) {

@@ -170,9 +170,7 @@ static smt_status classify_all(job *j)
             }
         }
         smt_progress("defects", i + 1, count);
-        if (!status && smt_interrupted()) {
-            status = smt_fail(j->error, SMT_ERR_INTERRUPTED, "interrupted");
-        }
+        status = status ? status : smt_check_interrupted(j->error);
     }
     status = status ? status : run_block(j);
     finish_defect(j);

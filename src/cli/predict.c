@@ -211,9 +211,7 @@ static smt_status predict_all(smt_classifier *classifier,
         b->paths = list->items + first;
         status = run_block(classifier, pool, b, count, probabilities, s, skipped, error);
         smt_progress("predicting", first + (size_t)count, list->count);
-        if (!status && smt_interrupted()) {
-            status = smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted");
-        }
+        status = status ? status : smt_check_interrupted(error);
     }
     if (b) {
         smt_paged_warn(&b->paged);

@@ -214,16 +214,17 @@ write_sheet(const job *j, const char *path, int columns, int rows, int only, smt
     for (; !status && made < count; made++) {
         int class_index = first + (int)made / (rows * columns),
             number = (int)made % (rows * columns);
-        status = smt_interrupted() ? smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted")
-                                   : smt_synth_render(j->preset,
-                                                      class_index,
-                                                      j->size,
-                                                      j->seed,
-                                                      (uint64_t)number,
-                                                      &j->options,
-                                                      &images[made],
-                                                      NULL,
-                                                      error);
+        status = smt_check_interrupted(error);
+        status = status ? status
+                        : smt_synth_render(j->preset,
+                                           class_index,
+                                           j->size,
+                                           j->seed,
+                                           (uint64_t)number,
+                                           &j->options,
+                                           &images[made],
+                                           NULL,
+                                           error);
         if (status) {
             break;
         }

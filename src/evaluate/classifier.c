@@ -344,9 +344,7 @@ static smt_status run_views(smt_classifier *classifier,
                 sums + i * classes, info->class_count, true, (double)info->decision.temperature);
         }
         smt_progress("classifying all views", first + some, count);
-        if (!status && smt_interrupted()) {
-            status = smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted");
-        }
+        status = status ? status : smt_check_interrupted(error);
     }
     smt_free(turned);
     smt_free(rows);

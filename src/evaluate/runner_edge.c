@@ -126,7 +126,7 @@ static smt_status run_edge(runner *self,
         return smt_fail(error, SMT_ERR_LIMIT, "%s: %zu images at once", r->path, count);
     }
     smt_pool_run(r->pool, (int)count, classify_one, &j);
-    return smt_interrupted() ? smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted") : SMT_OK;
+    return smt_check_interrupted(error);
 }
 
 /* The tensor whose scale and zero point tell the input's range. */

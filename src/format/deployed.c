@@ -27,3 +27,8 @@ bool smt_pads_same(const smt_graph *graph, const smt_node *node)
     return smt_same_fits(in.h, node->shape.h, node->kernel_h, node->stride, node->pad_top) &&
            smt_same_fits(in.w, node->shape.w, node->kernel_w, node->stride, node->pad_left);
 }
+
+const char *smt_raw_input_name(const smt_graph *graph)
+{
+    return smt_graph_find(graph, "normalise") < 0 ? "normalise" : "pixels";
+}

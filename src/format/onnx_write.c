@@ -270,7 +270,7 @@ static const char *
 write_raw_input(onnx_builder *b, const smt_graph *graph, const smt_preprocess *raw)
 {
     int channels = graph->nodes[0].shape.c;
-    const char *name = smt_graph_find(graph, "normalise") < 0 ? "normalise" : "pixels";
+    const char *name = smt_raw_input_name(graph);
     float *scale = onnx_take(b, 2 * (size_t)channels * sizeof *scale);
     for (int c = 0; scale && c < channels; c++) {
         scale[c] = 1 / raw->scale;

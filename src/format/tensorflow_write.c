@@ -439,8 +439,7 @@ static smt_status write_graph(tf_writer *w, const char *metadata, const smt_prep
     snprintf(values[0].name, NAME, "input");
     if (raw) {
         const float scale = 1 / raw->scale, offset = -raw->mean / raw->scale;
-        bool taken = smt_graph_find(w->graph, "normalise") >= 0;
-        affine(w, values[0].name, taken ? "pixels" : "normalise", 0, &scale, &offset);
+        affine(w, values[0].name, smt_raw_input_name(w->graph), 0, &scale, &offset);
     }
     for (int i = 1; i <= last && !status; i++) {
         status = write_node(w, i, values);
