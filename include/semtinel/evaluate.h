@@ -302,7 +302,9 @@ typedef enum smt_rejection_target {
     SMT_REJECT_NONE,
     SMT_REJECT_BY_PURITY, /* the most coverage whose accepted predictions are right in at least
                              `value` of the cases, and of other images, too: see `sure` */
-    SMT_REJECT_BY_RATE    /* at most `value` of the predictions are rejected */
+    SMT_REJECT_BY_RATE    /* at most `value` of the predictions are rejected, the unfamiliar ones
+                             included, whose share must not be larger; per class, an equal share of
+                             the familiar predictions of each */
 } smt_rejection_target;
 
 typedef struct smt_decision_options {
@@ -351,9 +353,10 @@ typedef struct smt_calibration {
  * that cannot reach its purity gets a threshold above 1.
  * With per_class, classes with fewer predictions than 5, or than could show the purity, share a
  * threshold, for which their predictions together reach the target (by rate, where there are none,
- * those of all classes); one with a purity of its own never does. SMT_ERR_ARGUMENT: value, sure,
- * unfamiliar or a class's purity out of range; a purity of one class with SMT_REJECT_BY_RATE;
- * SMT_ERR_UNSUPPORTED: unfamiliar, where familiarity is not known. */
+ * those of all classes); one with a purity of its own never does. Thresholds are those
+ * of the familiar images. SMT_ERR_ARGUMENT: value, sure, unfamiliar or a class's purity out of
+ * range; a purity of one class with SMT_REJECT_BY_RATE; SMT_ERR_UNSUPPORTED: unfamiliar, where
+ * familiarity is not known. */
 SMT_API smt_status smt_decision_fit(const smt_evaluation *evaluation,
                                     const smt_decision_options *options,
                                     smt_decision *decision,

@@ -41,7 +41,10 @@ static const cli_option options[] = {
      0,
      CLI_REAL(&sure, 0.5, 0.999, "X"),
      "probability with which the purity holds on other images of this kind"},
-    {"max-rejection", 0, CLI_REAL(&rejection, 0, 1, "X"), "largest share sent to review"},
+    {"max-rejection",
+     0,
+     CLI_REAL(&rejection, 0, 1, "X"),
+     "largest share sent to review, with what --unfamiliar sends"},
     {"per-class", 0, CLI_FLAG(&per_class), "a threshold of its own for each predicted class"},
     {"unfamiliar",
      0,
@@ -413,6 +416,13 @@ static int parse(int argc, char **argv, char ***operands)
     }
     if (purity >= 0 && rejection >= 0) {
         return cli_usage(&command, "--purity and --max-rejection exclude each other");
+    }
+    if (rejection >= 0 && unfamiliar > rejection) {
+        return cli_usage(&command,
+                         "--unfamiliar %g alone sends more to review than --max-rejection %g "
+                         "allows: give a smaller share, or allow more",
+                         unfamiliar,
+                         rejection);
     }
     if (per_class && purity < 0 && rejection < 0) {
         return cli_usage(

@@ -1,5 +1,6 @@
 /* Thresholds on the calibrated confidence: below it a prediction goes to review. Solved on
- * validation images by scanning the predictions from the most confident to the least. */
+ * validation images by scanning the predictions from the most confident to the least. Images that
+ * go to review for being unfamiliar are no decisions: thresholds are solved on the others. */
 #include "base/gamma.h"
 #include "evaluate/scores.h"
 
@@ -108,21 +109,35 @@ static float solve(vote *votes, size_t count, const smt_decision_options *option
             best = just_below(votes[i].confidence, next);
         }
         if (options->target == SMT_REJECT_BY_RATE &&
-            (double)count - accepted <= options->value * (double)count) {
+            (double)count - accepted <= options->value * (double)count + 1e-9) {
             return just_below(votes[i].confidence, next);
         }
     }
     return best;
 }
 
+static float familiarity_of(const smt_evaluation *e, size_t i)
+{
+    return e->familiarity ? e->familiarity[i] : (float)NAN;
+}
+
+/* A familiarity that is not known (NaN) speaks against nothing. */
+static bool unfamiliar(const smt_decision *decision, float familiarity)
+{
+    return decision->watches && familiarity < decision->least_familiarity;
+}
+
 /* alone[c]: class c gets a threshold from its own predictions. Returns the predictions of the other
  * classes. */
-static size_t find_alone(const smt_evaluation *e, const smt_decision_options *options, bool *alone)
+static size_t find_alone(const smt_evaluation *e,
+                         const smt_decision_options *options,
+                         const smt_decision *decision,
+                         bool *alone)
 {
     size_t least = fewest(options) > FEWEST ? fewest(options) : FEWEST, rest = 0;
     size_t predictions[SMT_CLASS_MAX] = {0};
     for (size_t i = 0; i < e->count; i++) {
-        predictions[e->top[i]]++;
+        predictions[e->top[i]] += !unfamiliar(decision, familiarity_of(e, i));
     }
     for (int c = 0; c < e->info.class_count; c++) {
         alone[c] = has_own(options, c) || (options->per_class && predictions[c] >= least);
@@ -142,7 +157,7 @@ static smt_status solve_thresholds(const smt_evaluation *e,
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", e->set);
     }
     bool alone[SMT_CLASS_MAX];
-    size_t rest = find_alone(e, options, alone);
+    size_t rest = find_alone(e, options, decision, alone);
     /* c = -1: the common threshold, from the predictions that it decides: those of the classes that
      * have no threshold of their own. Where there are none, a rate is that of all predictions. */
     bool shared = rest > 0 || options->target != SMT_REJECT_BY_RATE;
@@ -152,7 +167,8 @@ static smt_status solve_thresholds(const smt_evaluation *e,
         }
         size_t count = 0;
         for (size_t i = 0; i < e->count; i++) {
-            if (c < 0 ? !(shared && alone[e->top[i]]) : e->top[i] == c) {
+            bool decides = c < 0 ? !(shared && alone[e->top[i]]) : e->top[i] == c;
+            if (decides && !unfamiliar(decision, familiarity_of(e, i))) {
                 votes[count++] = (vote){confidence[i], e->truth[i] == e->predicted[i]};
             }
         }
@@ -176,8 +192,7 @@ smt_review smt_decision_review(const smt_decision *decision,
     if (!decision->rejects) {
         return SMT_REVIEW_NONE;
     }
-    /* A familiarity that is not known (NaN) speaks against nothing. */
-    if (decision->watches && familiarity < decision->least_familiarity) {
+    if (unfamiliar(decision, familiarity)) {
         return SMT_REVIEW_UNFAMILIAR;
     }
     return confidence >= decision->threshold[class_index] ? SMT_REVIEW_NONE : SMT_REVIEW_UNSURE;
@@ -187,11 +202,6 @@ const char *smt_review_name(smt_review review)
 {
     static const char *const names[] = {"", "unsure", "unfamiliar"};
     return names[review];
-}
-
-static float familiarity_of(const smt_evaluation *e, size_t i)
-{
-    return e->familiarity ? e->familiarity[i] : (float)NAN;
 }
 
 /* Of the images taken for class `only` of the model; -1: of all. */
@@ -309,10 +319,19 @@ limit_familiarity(const smt_evaluation *e, double share, smt_decision *decision,
         decision->least_familiarity =
             just_below(sorted[below], below ? sorted[below - 1] : -INFINITY);
         decision->watches = decision->rejects = true;
-        add_target(decision, "%sunfamiliar %g", *decision->target ? ", " : "", share);
     }
     smt_free(sorted);
     return status;
+}
+
+/* The share of the familiar images that a rate of all images leaves to the thresholds. */
+static double rate_left(const smt_evaluation *e, double rate, const smt_decision *decision)
+{
+    size_t away = 0;
+    for (size_t i = 0; i < e->count; i++) {
+        away += unfamiliar(decision, familiarity_of(e, i));
+    }
+    return fmax(rate * (double)e->count - (double)away, 0) / (double)(e->count - away);
 }
 
 double smt_auroc(const float *high, size_t high_count, const float *low, size_t low_count)
@@ -383,6 +402,14 @@ static smt_status check(const smt_evaluation *e,
         return smt_fail(
             error, SMT_ERR_ARGUMENT, "unfamiliar %g: not in 0 .. 1", options->unfamiliar);
     }
+    if (options->target == SMT_REJECT_BY_RATE && options->unfamiliar > options->value) {
+        return smt_fail(
+            error,
+            SMT_ERR_ARGUMENT,
+            "unfamiliar %g: more than the rejection rate %g allows; ask for a smaller share",
+            options->unfamiliar,
+            options->value);
+    }
     return SMT_OK;
 }
 
@@ -411,7 +438,11 @@ smt_status smt_decision_fit(const smt_evaluation *e,
     c.temperature = (double)d.temperature;
     c.loss_after = smt_loss_at(e, c.temperature);
     c.error_after = smt_error_at(e, c.temperature, confidence);
-    if (by_purity || options->target != SMT_REJECT_NONE) {
+    smt_decision_options familiar = *options; /* what is asked of the familiar images */
+    if (options->unfamiliar > 0) {
+        status = limit_familiarity(e, options->unfamiliar, &d, error);
+    }
+    if (!status && (by_purity || options->target != SMT_REJECT_NONE)) {
         d.rejects = true;
         if (by_purity) {
             describe_purity(e, options, &d);
@@ -423,12 +454,15 @@ smt_status smt_decision_fit(const smt_evaluation *e,
             c.fewest[k] = fewest(&asked);
             d.purity[k] = has_own(options, k) ? options->purity[k] : 0;
         }
-        status = solve_thresholds(e, options, confidence, &d, error);
-    }
-    if (!status && options->unfamiliar > 0) {
-        status = limit_familiarity(e, options->unfamiliar, &d, error);
+        if (options->target == SMT_REJECT_BY_RATE && d.watches) {
+            familiar.value = rate_left(e, options->value, &d);
+        }
+        status = solve_thresholds(e, &familiar, confidence, &d, error);
     }
     if (!status) {
+        if (d.watches) { /* last: adapt cuts it off */
+            add_target(&d, "%sunfamiliar %g", *d.target ? ", " : "", options->unfamiliar);
+        }
         c.rejection = measure(e, &d, confidence, -1);
         *decision = d;
         *calibration = c;

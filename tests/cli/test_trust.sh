@@ -80,6 +80,14 @@ grep -q '^temperature 1\.0000' "$work/out" && fail "temperature 1 hides how they
 run 1 "$semtinel" calibrate "$work/plain" "$work/data" --foreign "$work/foreign/junk.png" -o "$work/none.safetensors"
 says 'junk.png: no image of 1 can be read'
 [ -e "$work/none.safetensors" ] && fail "a model is written without foreign images"
+# Both limits together send no more to review than was asked for: a fifth of 40 images.
+run 0 "$semtinel" calibrate "$work/plain" "$work/data" --max-rejection 0.2 --unfamiliar 0.1 -o "$work/both.safetensors"
+says '^rejection 0.2, unfamiliar 0.1: 80.0% decided automatically'
+run 0 "$semtinel" predict "$work/both.safetensors" "$work/data/val"
+[ "$(grep -c ',review,.*,unsure$' "$work/out") $(grep -c ',review,.*,unfamiliar$' "$work/out")" = "4 4" ] ||
+    fail "not 4 unsure and 4 unfamiliar images: $(grep ',review,' "$work/out")"
+run 2 "$semtinel" calibrate "$work/plain" "$work/data" --max-rejection 0.05 --unfamiliar 0.1
+says "unfamiliar 0.1 alone sends more to review than --max-rejection 0.05 allows"
 run 2 "$semtinel" calibrate "$work/run" "$work/data" --purity 0.9 --max-rejection 0.1
 run 2 "$semtinel" calibrate "$work/run" "$work/data" --purity 1.5
 run 2 "$semtinel" calibrate "$work/run" "$work/data" --per-class

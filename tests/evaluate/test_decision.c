@@ -662,6 +662,90 @@ static void test_familiarity(void **state)
     assert_int_equal(smt_decision_fit(&e, &options, &d, &c, &error), SMT_ERR_UNSUPPORTED);
 }
 
+/* Image i of `count` is of class i % CLASSES, recognised with a confidence that falls with i; the
+ * last `strange` images are the least familiar. */
+static smt_evaluation watched(size_t count, size_t strange)
+{
+    static float familiarity[IMAGES];
+    for (size_t i = 0; i < count; i++) {
+        double sure = 0.99 - 0.5 * (double)i / (double)count, rest = (1 - sure) / 3;
+        double p[CLASSES] = {rest, rest, rest, rest};
+        p[i % CLASSES] = sure;
+        place(i, (int)(i % CLASSES), p);
+        familiarity[i] = i < count - strange ? 1 : 0;
+    }
+    smt_evaluation e = wrap(count);
+    e.familiarity = familiarity;
+    return e;
+}
+
+/* A rate is that of all reasons for review together, whether or not it is one for each class. */
+static void test_rate_with_unfamiliar(void **state)
+{
+    (void)state;
+    smt_decision_options options = {
+        .keep_temperature = true, .target = SMT_REJECT_BY_RATE, .value = 0.1, .unfamiliar = 0.04};
+    smt_decision d;
+    smt_calibration c;
+    smt_error error = {0};
+    smt_evaluation e = watched(400, 16);
+    for (size_t i = 0; i < 16; i++) { /* they are no less sure than others, and all of class 0 */
+        static const double p[CLASSES] = {0.97, 0.01, 0.01, 0.01};
+        place(384 + i, 0, p);
+    }
+    assert_int_equal(smt_decision_fit(&e, &options, &d, &c, &error), SMT_OK);
+    assert_int_equal(c.rejection.accepted, 360);
+    assert_string_equal(d.target, "rejection 0.1, unfamiliar 0.04");
+    options.per_class = true; /* 24 of 384 are 6 of 96 in each class */
+    assert_int_equal(smt_decision_fit(&e, &options, &d, &c, &error), SMT_OK);
+    assert_int_equal(c.rejection.accepted, 360);
+    e.info.decision = d;
+    assert_int_equal(smt_rejection_of_class(&e, 0).accepted, 90);
+    assert_int_equal(smt_rejection_of_class(&e, 3).accepted, 90);
+    options.value = 0.04; /* nothing is left */
+    assert_int_equal(smt_decision_fit(&e, &options, &d, &c, &error), SMT_OK);
+    assert_int_equal(c.rejection.accepted, 384);
+    options.value = 0.03;
+    assert_int_equal(smt_decision_fit(&e, &options, &d, &c, &error), SMT_ERR_ARGUMENT);
+    assert_non_null(strstr(error.message, "unfamiliar 0.04: more than the rejection rate 0.03"));
+    options = (smt_decision_options){
+        .keep_temperature = true, .target = SMT_REJECT_BY_RATE, .value = 0.29};
+    e = watched(100, 0); /* 0.29 * 100 is less than 29 */
+    assert_int_equal(smt_decision_fit(&e, &options, &d, &c, &error), SMT_OK);
+    assert_int_equal(c.rejection.accepted, 71);
+}
+
+/* What goes to review anyway speaks neither for a purity nor against it. */
+static void test_purity_with_unfamiliar(void **state)
+{
+    (void)state;
+    smt_decision_options options = {.keep_temperature = true,
+                                    .target = SMT_REJECT_BY_PURITY,
+                                    .value = 0.95,
+                                    .sure = 0.8,
+                                    .unfamiliar = 0.1};
+    smt_decision d;
+    smt_calibration c;
+    smt_evaluation e = watched(40, 4);
+    for (size_t i = 36; i < 40; i++) {
+        static const double p[CLASSES] = {1, 0, 0, 0};
+        place(i, 1, p);
+    }
+    assert_int_equal(smt_decision_fit(&e, &options, &d, &c, NULL), SMT_OK);
+    assert_int_equal(c.rejection.accepted, 36);
+    e = watched(32, 3); /* 32 would show it, but 29 are decided */
+    assert_int_equal(smt_decision_fit(&e, &options, &d, &c, NULL), SMT_OK);
+    assert_int_equal(c.rejection.accepted, 0);
+    e = watched(160, 40); /* 20 of a class do not show it alone: it shares the common threshold */
+    for (size_t i = 0; i < 160; i++) {
+        e.familiarity[i] = i % CLASSES < 2 && i < 80 ? 0 : 1;
+    }
+    options.unfamiliar = 0.25;
+    options.per_class = true;
+    assert_int_equal(smt_decision_fit(&e, &options, &d, &c, NULL), SMT_OK);
+    assert_int_equal(c.rejection.accepted, 120);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_temperature),
@@ -678,6 +762,8 @@ int main(void)
                                        cmocka_unit_test(test_promise),
                                        cmocka_unit_test(test_hopeless),
                                        cmocka_unit_test(test_familiarity),
+                                       cmocka_unit_test(test_rate_with_unfamiliar),
+                                       cmocka_unit_test(test_purity_with_unfamiliar),
                                        cmocka_unit_test(test_provenance)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
