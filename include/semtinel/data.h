@@ -131,7 +131,8 @@ SMT_API bool smt_class_is_clean(const char *canonical);
  *   3. kinds of clean (CLEAN_LAYER, CLEAN_VIA) count as clean where the other side does not have
  * that kind; all kinds do where the set then has clean and the model does not;
  *   4. a predicted class that the set lacks counts as "other", and so does a true class that the
- * model does not know. Where the two lists are the same
+ * model does not know; `apart`: only where the model itself calls a class other, and a predicted
+ * class that the set lacks meets nothing. Where the two lists are the same
  * classes nothing is mapped and the list is the model's. */
 typedef struct smt_class_map {
     int class_count;
@@ -159,6 +160,7 @@ SMT_API smt_status smt_class_map_create(const char *const *model_classes,
                                         int set_count,
                                         const char *const *overrides,
                                         int override_count,
+                                        bool apart,
                                         smt_class_map **out,
                                         smt_error *error);
 SMT_API void smt_class_map_destroy(smt_class_map **map);

@@ -243,6 +243,7 @@ typedef struct smt_evaluate_options {
     smt_split_choice split;
     const char *const *overrides; /* override_count texts "FROM=TO" for smt_class_map_create */
     int override_count;
+    bool apart;    /* of smt_class_map_create: what the other side lacks is a mistake */
     int resamples; /* of the bootstrap */
     uint64_t seed; /* of the bootstrap */
     /* NULL; or an evaluation on the same set, which outlives this one: where both networks take

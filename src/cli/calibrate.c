@@ -69,7 +69,8 @@ static const cli_command command = {
         "Both are kept in the model (a checkpoint or a run's folder); quantize and export keep "
         "them. Fit on images that the model was not trained on, and evaluate on others again. "
         "Where a folder has no val/, the part that the training held out is used. The temperature "
-        "stays 1 unless the images show otherwise.\n\n"
+        "stays 1 unless the images show otherwise. Images of a class that the model does not know "
+        "count as mistakes; --map says what they are called.\n\n"
         "--views classifies by the mean over an image and its mirror image (2), over mirroring in "
         "both directions (4), and turned by quarters as well (8). That is right more often, in as "
         "many times the time. It is kept in the model: 'predict', 'evaluate' and exported C on a "
@@ -486,6 +487,7 @@ int cli_calibrate(int argc, char **argv)
     how.split = choices[split];
     how.overrides = overrides.items;
     how.override_count = overrides.count;
+    how.apart = true; /* a decision about a class that the model does not know is no right one */
     how.resamples = 0;
     float own_purity[SMT_CLASS_MAX];
     smt_decision_options wanted = wanted_decision(own_purity);

@@ -304,17 +304,21 @@ static const char *name_of(const side *model, const side *set, const char *label
     return label;
 }
 
-/* True classes that the model cannot name, and predicted ones that the set lacks. */
-static smt_status meet_as_other(smt_class_map *map, side *model, side *set)
+/* True classes that the model cannot name, and predicted ones that the set lacks. Apart, these meet
+ * nothing, and those only what the model itself calls other. */
+static smt_status meet_as_other(smt_class_map *map, side *model, side *set, bool apart)
 {
     int unknown = 0, lacking = 0;
+    bool other = !apart || has_label(model, "other");
     smt_status status = SMT_OK;
     for (int i = 0; i < set->count && status == SMT_OK; i++) {
-        if (counts(set, i) && !has_label(model, set->label[i]) && strcmp(set->label[i], "other")) {
-            status = add_line(
-                map,
-                smt_format("true %s counts as other: the model has no such class", set->names[i]));
-            set_label(set->label[i], "other");
+        if (counts(set, i) && !has_label(model, set->label[i]) &&
+            (!other || strcmp(set->label[i], "other"))) {
+            status = add_line(map,
+                              smt_format("true %s counts as %s: the model has no such class",
+                                         set->names[i],
+                                         other ? "other" : "a mistake, whatever is predicted"));
+            set_label(set->label[i], other ? "other" : set->label[i]);
             set->told[i] = true;
             unknown++;
         }
@@ -322,14 +326,18 @@ static smt_status meet_as_other(smt_class_map *map, side *model, side *set)
     for (int i = 0; i < model->count && status == SMT_OK; i++) {
         if (!has_label(set, model->label[i]) && strcmp(model->label[i], "other")) {
             status = add_line(map,
-                              smt_format("predicted %s counts as other: the set has no such class",
-                                         model->names[i]));
-            set_label(model->label[i], "other");
+                              smt_format("predicted %s counts as %s: the set has no such class",
+                                         model->names[i],
+                                         apart ? "a mistake" : "other"));
+            set_label(model->label[i], apart ? model->label[i] : "other");
             model->told[i] = true;
             lacking++;
         }
     }
-    if (status == SMT_OK && unknown && lacking) {
+    if (status == SMT_OK && unknown && lacking && apart) {
+        status =
+            add_line(map, smt_format("if some of these mean the same, say so with --map FROM=TO"));
+    } else if (status == SMT_OK && unknown && lacking) {
         status = add_line(map,
                           smt_format("%d true and %d predicted classes count as other, and as "
                                      "right for each other; if some mean the same, say so with "
@@ -340,15 +348,15 @@ static smt_status meet_as_other(smt_class_map *map, side *model, side *set)
     return status;
 }
 
-static smt_status fill(smt_class_map *map, side *model, side *set)
+static smt_status fill(smt_class_map *map, side *model, side *set, bool apart)
 {
     char(*labels)[SMT_CANONICAL] =
         smt_alloc((size_t)(model->count + set->count + 1), sizeof *labels);
     if (!labels) {
         return SMT_ERR_MEMORY;
     }
-    smt_status status = meet_as_other(map, model, set);
-    /* The list: the model's order first, then what only the set has, which can be "other" alone. */
+    smt_status status = meet_as_other(map, model, set, apart);
+    /* The list: the model's order first, then what only the set has: "other", but for apart. */
     for (int i = 0; i < model->count && status == SMT_OK; i++) {
         map->from_model[i] =
             enter(map, labels, model->label[i], name_of(model, set, model->label[i]));
@@ -389,6 +397,7 @@ smt_status smt_class_map_create(const char *const *model_classes,
                                 int set_count,
                                 const char *const *overrides,
                                 int override_count,
+                                bool apart,
                                 smt_class_map **out,
                                 smt_error *error)
 {
@@ -429,7 +438,7 @@ smt_status smt_class_map_create(const char *const *model_classes,
             meet_clean(&model, &set);
             note_clean(&model, map->model_clean);
             note_clean(&set, map->set_clean);
-            status = fill(map, &model, &set);
+            status = fill(map, &model, &set, apart);
         }
     } else {
         status = SMT_ERR_MEMORY;

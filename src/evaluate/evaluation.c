@@ -229,6 +229,7 @@ static smt_status map_classes(smt_evaluation *e,
                                              dataset->class_count,
                                              options->overrides,
                                              options->override_count,
+                                             options->apart,
                                              &e->map,
                                              error);
     smt_free(images);

@@ -132,6 +132,14 @@ grep -q '<th scope="row">bridge</th><td></td><td>none</td>' "$work/one-owned/rep
 expect 2 '-o .*own.tflite: a calibrated model is written as .safetensors' "$semtinel" calibrate "$work/plain" "$work/data" -o "$work/own.tflite"
 run 0 "$semtinel" predict "$work/own.safetensors" "$work/data/val"
 awk -F, 'NR > 1 && ($2 == "review") != (tolower($4) ~ /^clean/) { exit 1 }' "$work/out" || fail "review of other classes than clean"
+# Of a class that the model does not know it decides rightly by "other" alone, whatever else the set lacks.
+mkdir -p "$work/strange/val/moon dust" && cp -r "$work/data/val/bridge" "$work/strange/val"
+cp "$work/data/val/"[!b]*/* "$work/strange/val/moon dust"
+run 0 "$semtinel" predict "$work/plain" "$work/strange" -o "$work/strange.csv"
+right=$(awk -F, 'NR > 1 && $2 == ($1 ~ /moon/ ? "other" : "bridge") { n++ } END { printf "%.4f", n / (NR - 1) }' "$work/strange.csv")
+run 0 "$semtinel" calibrate "$work/plain" "$work/strange" --max-rejection 0 -o "$work/own.safetensors"
+says "100.0% decided automatically, purity $right"
+says 'predicted crack counts as a mistake: the set has no such class'
 run 2 "$semtinel" calibrate "$work/run" "$work/data" --purity-of crack
 says 'not of the form CLASS=X'
 for value in 0 1.5 much; do

@@ -72,8 +72,16 @@ static smt_class_map *map_of(const char *const *model,
 {
     smt_class_map *map = NULL;
     smt_error error = {SMT_OK, ""};
-    if (smt_class_map_create(
-            model, model_count, set, NULL, set_count, overrides, override_count, &map, &error)) {
+    if (smt_class_map_create(model,
+                             model_count,
+                             set,
+                             NULL,
+                             set_count,
+                             overrides,
+                             override_count,
+                             false,
+                             &map,
+                             &error)) {
         fail_msg("%s", error.message);
     }
     return map;
@@ -248,7 +256,7 @@ static void overrides_are_checked(void **state)
         smt_error error = {SMT_OK, ""};
         assert_int_equal(
             smt_class_map_create(
-                sem_a, COUNT(sem_a), sem_a, NULL, COUNT(sem_a), &bad[i], 1, &map, &error),
+                sem_a, COUNT(sem_a), sem_a, NULL, COUNT(sem_a), &bad[i], 1, false, &map, &error),
             SMT_ERR_ARGUMENT);
         assert_null(map);
         assert_non_null(strstr(error.message, "map "));
@@ -310,6 +318,41 @@ static void twins_stay_apart(void **state)
     smt_class_map_destroy(&map);
 }
 
+/* Apart, nothing meets as other but what the model itself calls so. */
+static void apart(void **state)
+{
+    (void)state;
+    static const char *const model[] = {"bridge", "OTHERS", "CMP"}, *const less[] = {"bridge",
+                                                                                     "CMP"};
+    static const char *const set[] = {"bridge", "moon dust", "others"};
+    static const char *const overrides[] = {"moon dust=other", "CMP=other"};
+    smt_class_map *map = NULL;
+    assert_int_equal(smt_class_map_create(model, 3, set, NULL, 3, NULL, 0, true, &map, NULL),
+                     SMT_OK);
+    assert_int_equal(map->from_set[0], map->from_model[0]);
+    assert_int_equal(map->from_set[1], map->from_model[1]);
+    assert_int_equal(map->from_set[2], map->from_model[1]);
+    assert_string_equal(predicted(map, 2), "CMP");
+    assert_true(tells(map, "true moon dust counts as other: the model has no such class"));
+    assert_true(tells(map, "predicted CMP counts as a mistake: the set has no such class"));
+    smt_class_map_destroy(&map);
+    assert_int_equal(smt_class_map_create(less, 2, set, NULL, 3, NULL, 0, true, &map, NULL),
+                     SMT_OK);
+    assert_int_equal(map->class_count, 4);
+    for (int i = 1; i < 3; i++) {
+        assert_true(map->from_set[i] > map->from_model[1]);
+        assert_true(map->present[map->from_set[i]]);
+    }
+    assert_true(tells(map, "true others counts as a mistake, whatever is predicted: the model"));
+    assert_true(tells(map, "if some of these mean the same, say so with --map FROM=TO"));
+    smt_class_map_destroy(&map);
+    assert_int_equal(smt_class_map_create(less, 2, set, NULL, 3, overrides, 2, true, &map, NULL),
+                     SMT_OK);
+    assert_int_equal(map->from_set[1], map->from_model[1]);
+    assert_int_equal(map->from_set[2], map->from_model[1]);
+    smt_class_map_destroy(&map);
+}
+
 /* A class of the set of which no image is measured, perhaps because all are in train/, is not
  * "other" for that. */
 static void absent_classes(void **state)
@@ -318,7 +361,8 @@ static void absent_classes(void **state)
     static const size_t images[] = {3, 0, 2, 1, 1, 0, 0, 5};
     smt_class_map *map = NULL;
     assert_int_equal(
-        smt_class_map_create(sem_a, COUNT(sem_a), sem_a, images, COUNT(sem_a), NULL, 0, &map, NULL),
+        smt_class_map_create(
+            sem_a, COUNT(sem_a), sem_a, images, COUNT(sem_a), NULL, 0, false, &map, NULL),
         SMT_OK);
     assert_string_equal(predicted(map, 1), "Clean");
     assert_int_equal(map->line_count, 0);
@@ -327,8 +371,9 @@ static void absent_classes(void **state)
     assert_true(map->present[map->from_model[0]]);
     smt_class_map_destroy(&map);
     static const char *const few[] = {"Bridge", "Particle"};
-    assert_int_equal(smt_class_map_create(sem_a, 1, few, images, COUNT(few), NULL, 0, &map, NULL),
-                     SMT_OK);
+    assert_int_equal(
+        smt_class_map_create(sem_a, 1, few, images, COUNT(few), NULL, 0, false, &map, NULL),
+        SMT_OK);
     assert_int_equal(map->line_count, 0);
     smt_class_map_destroy(&map);
 }
@@ -394,7 +439,8 @@ static void kinds_of_clean_meet(void **state)
     assert_string_equal(true_class(map, 1), "clean");
     assert_string_equal(predicted(map, 0), "clean");
     smt_class_map_destroy(&map);
-    assert_int_equal(smt_class_map_create(less, 3, via, images, 3, NULL, 0, &map, NULL), SMT_OK);
+    assert_int_equal(smt_class_map_create(less, 3, via, images, 3, NULL, 0, false, &map, NULL),
+                     SMT_OK);
     assert_string_equal(true_class(map, 1), "CLEAN_VIA"); /* no image of the other kind */
     smt_class_map_destroy(&map);
     /* What is renamed to a kind goes with it. */
@@ -414,7 +460,7 @@ static void failing_allocations(void **state)
         smt_class_map *map = NULL;
         smt_alloc_fail_after(n);
         status = smt_class_map_create(
-            phase3, COUNT(phase3), sem_a, NULL, COUNT(sem_a), NULL, 0, &map, NULL);
+            phase3, COUNT(phase3), sem_a, NULL, COUNT(sem_a), NULL, 0, false, &map, NULL);
         smt_alloc_fail_after(-1);
         assert_true(status == SMT_OK || (status == SMT_ERR_MEMORY && !map));
         smt_class_map_destroy(&map);
@@ -436,6 +482,7 @@ int main(void)
         cmocka_unit_test(overrides_are_checked),
         cmocka_unit_test(synonyms_do_not_merge_what_both_keep_apart),
         cmocka_unit_test(twins_stay_apart),
+        cmocka_unit_test(apart),
         cmocka_unit_test(absent_classes),
         cmocka_unit_test(nothing_in_common),
         cmocka_unit_test(clean_classes),
