@@ -14,15 +14,25 @@ static const cli_command command = {
     .name = "split",
     .arguments = "SRC OUT",
     .summary = "Copy a data set into train/, val/ and test/, by groups of near-duplicates.",
-    .details = "Each class is divided in the same proportions. Near-duplicates (see 'semtinel "
-               "audit') stay together, so that\n"
-               "no test image has a copy in the training part. OUT must be missing or empty; "
-               "OUT/split.json says where each\n"
-               "file came from. Unreadable images are named and skipped.\n"
-               "With --merge, a source that has splits already is pooled and divided anew.",
-    .examples = "  semtinel split wafers wafers-split\n"
-                "  semtinel split wafers wafers-split --train .8 --val .1 --test .1 --link\n"
-                "  semtinel split leaky clean --merge --seed 7\n",
+    .details =
+        "Each class is divided in the same proportions. Near-duplicates (see 'semtinel "
+        "audit') stay together, so that\n"
+        "no test image has a copy in the training part. OUT must be missing or empty; "
+        "OUT/split.json says where each\n"
+        "file came from. Unreadable images are named and skipped.\n"
+        "With --group, images of one lot or wafer stay together, too: those whose path below "
+        "the class folder matches\n"
+        "PATTERN, a POSIX extended regular expression, with the same text (of its first "
+        "parenthesis, else of the whole\n"
+        "match). Folders inside class folders are read then.\n"
+        "With --merge, a source that has splits already is pooled and divided anew.",
+    .examples =
+        "  semtinel split wafers wafers-split\n"
+        "  semtinel split wafers wafers-split --group '^[^/]*/'          # CLASS/LOT/IMAGE\n"
+        "  semtinel split wafers wafers-split --group '^[^_]*_[^_]*'     # LOT_WAFER_..., as klarf "
+        "names them\n"
+        "  semtinel split wafers wafers-split --train .8 --val .1 --test .1 --link\n"
+        "  semtinel split leaky clean --merge --seed 7\n",
     .min_operands = 2,
     .max_operands = 2,
 };
@@ -65,7 +75,7 @@ static void print_table(const smt_audit *audit, const smt_split *assigned)
         for (int part = 0; part < 3; part++) {
             if (parts[part] > 0 && !count[part]) {
                 smt_log(SMT_LOG_WARNING,
-                        "class %s has too few images, or groups of duplicates, for the %s part",
+                        "class %s has too few images, or groups, for the %s part",
                         label,
                         smt_split_name((smt_split)part));
             }
@@ -86,6 +96,10 @@ static int parse(int argc, char **argv, char ***operands)
          CLI_FLAG(&options.link),
          "make hard links, which take no space, instead of copies"},
         {"merge", 0, CLI_FLAG(&merge), "pool a source that has splits already"},
+        {"group",
+         0,
+         CLI_TEXT(&options.group, "PATTERN"),
+         "keep images with the same match of PATTERN together: lots or wafers"},
         {"threshold",
          0,
          CLI_FLOAT(&auditing.threshold, 0.75, 1, "X"),
@@ -110,16 +124,24 @@ static int parse(int argc, char **argv, char ***operands)
     return -1;
 }
 
-static smt_status scan(char **operands, smt_dataset **out, smt_error *error)
+/* *groups: by --group, released by smt_free(groups->group). */
+static smt_status
+scan(char **operands, smt_dataset **out, smt_name_groups *groups, smt_error *error)
 {
     smt_status status = smt_split_check_output(operands[0], operands[1], error);
-    status = status ? status : smt_dataset_scan(operands[0], out, error);
+    if (!status) {
+        status = options.group ? smt_dataset_scan_deep(operands[0], out, error)
+                               : smt_dataset_scan(operands[0], out, error);
+    }
     if (!status && !merge && (*out)->samples[0].split != SMT_SPLIT_NONE) {
         status = smt_fail(error,
                           SMT_ERR_ARGUMENT,
                           "%s: is split already; check it with 'semtinel audit', or say --merge to "
                           "pool it and split anew",
                           operands[0]);
+    }
+    if (!status && options.group) {
+        status = smt_dataset_name_groups(*out, options.group, groups, error);
     }
     return status;
 }
@@ -159,6 +181,28 @@ static smt_status divide(const smt_audit *audit,
     return status;
 }
 
+static void print_names(const smt_dataset *set, const smt_name_groups *groups)
+{
+    cli_say("%zu of %zu images are in %zu groups by '%s'",
+            groups->matched,
+            set->sample_count,
+            groups->count,
+            options.group);
+    for (size_t i = 0; i < set->sample_count; i++) {
+        if (groups->group[i] == SMT_NO_GROUP) {
+            size_t others = set->sample_count - groups->matched;
+            smt_log(SMT_LOG_WARNING,
+                    "%zu %s not match '%s' and %s placed one by one, such as %s",
+                    others,
+                    smt_plural(others, "image does", "images do"),
+                    options.group,
+                    smt_plural(others, "is", "are"),
+                    set->samples[i].path);
+            return;
+        }
+    }
+}
+
 static void print_result(const smt_audit *audit, size_t readable, const char *folder)
 {
     size_t groups = audit->group_count - (audit->dataset->sample_count - readable);
@@ -192,13 +236,17 @@ int cli_split(int argc, char **argv)
     smt_pool *pool = NULL;
     smt_audit *audit = NULL;
     smt_split *assigned = NULL;
+    smt_name_groups named = {0};
     size_t readable = 0;
-    smt_status status = scan(operands, &dataset, &error);
+    smt_status status = scan(operands, &dataset, &named, &error);
     if (!status && !(assigned = smt_alloc(dataset->sample_count, sizeof *assigned))) {
         status = smt_fail(&error, SMT_ERR_MEMORY, "%s: out of memory", operands[0]);
     }
     status = status ? status : smt_pool_create(cli_shared.threads, &pool, &error);
     status = status ? status : smt_audit_run(dataset, &auditing, pool, &audit, &error);
+    if (!status && named.group) {
+        status = smt_audit_join(audit, &named, &error);
+    }
     status = status ? status : divide(audit, operands, assigned, &readable, &error);
     if (status) {
         code = cli_report(&error);
@@ -206,10 +254,14 @@ int cli_split(int argc, char **argv)
     }
     smt_paged_warn(&audit->summary.paged);
     print_table(audit, assigned);
+    if (named.group) {
+        print_names(dataset, &named);
+    }
     print_result(audit, readable, operands[1]);
     code = readable < dataset->sample_count ? EXIT_SKIPPED : EXIT_DONE;
 done:
     smt_free(assigned);
+    smt_free(named.group);
     smt_audit_destroy(&audit);
     smt_pool_destroy(&pool);
     smt_dataset_destroy(&dataset);

@@ -4,6 +4,7 @@
  * half of the time for 100 000 images. */
 #include <semtinel/audit.h>
 
+#include "data/groups.h"
 #include "data/nearest.h"
 
 #include <limits.h>
@@ -292,21 +293,6 @@ no_memory:
     return status;
 }
 
-static uint32_t find_root(uint32_t *parent, uint32_t i)
-{
-    while (parent[i] != i) {
-        parent[i] = parent[parent[i]];
-        i = parent[i];
-    }
-    return i;
-}
-
-static void unite(uint32_t *parent, uint32_t i, uint32_t j)
-{
-    uint32_t a = find_root(parent, i), b = find_root(parent, j);
-    parent[a > b ? a : b] = a < b ? a : b;
-}
-
 /* An image's path without its suffix. */
 typedef struct stem {
     const char *path;
@@ -364,32 +350,21 @@ static smt_status unite_augmented(const smt_audit *audit, uint32_t *parent, smt_
             found--; /* a.png and a.tif: whose copy it is, is not known */
         }
         for (; found && found < stems + count && compare_stems(found, &source) == 0; found++) {
-            unite(parent, found->sample, stems[i].sample);
+            groups_unite(parent, found->sample, stems[i].sample);
         }
     }
     smt_free(stems);
     return SMT_OK;
 }
 
-/* Union by the lower index, then numbers in order of the first member. */
 static smt_status number_groups(smt_audit *audit, size_t count, smt_error *error)
 {
-    uint32_t *parent = audit->group;
-    for (uint32_t i = 0; i < count; i++) {
-        parent[i] = i;
-    }
+    groups_begin(audit->group, count);
     for (size_t p = 0; p < audit->pair_count; p++) {
-        unite(parent, audit->pairs[p].a, audit->pairs[p].b);
+        groups_unite(audit->group, audit->pairs[p].a, audit->pairs[p].b);
     }
-    smt_status status = unite_augmented(audit, parent, error);
-    for (uint32_t i = 0; i < count; i++) {
-        parent[i] = find_root(parent, i);
-    }
-    /* Each root is its group's first member: by the time
-     * i is reached, its root already has its number. */
-    for (uint32_t i = 0; i < count; i++) {
-        parent[i] = parent[i] == i ? (uint32_t)audit->group_count++ : parent[parent[i]];
-    }
+    smt_status status = unite_augmented(audit, audit->group, error);
+    audit->group_count = groups_number(audit->group, count);
     return status;
 }
 

@@ -15,6 +15,8 @@ void data_plain_name(const char *name, char *out);
 void data_folded_name(const char *name, char *out);
 /* The part of a sample's path that follows the data set's root. */
 const char *data_relative(const smt_dataset *dataset, const char *path);
+/* The part that follows the class folder: the file's name, with the folders of lots before it. */
+const char *data_below_class(const smt_dataset *dataset, const smt_sample *sample);
 
 /* Order of smt_dataset.samples, for qsort: added, split, class, path. */
 int data_compare_samples(const void *a, const void *b);

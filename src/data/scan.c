@@ -24,6 +24,7 @@ typedef struct scan {
     size_t sample_capacity, class_capacity;
     size_t stray_lines;
     size_t images_beside_classes; /* image files where class folders are expected */
+    bool deep;                    /* folders in class folders are read, too */
     bool nested;                  /* a class folder holds folders */
     bool flat;                    /* ROOT holds no folder: one thing to say, not one of each file */
     smt_error *error;
@@ -46,6 +47,16 @@ const char *data_relative(const smt_dataset *dataset, const char *path)
     path += length;
     while (*path == '/') {
         path++;
+    }
+    return path;
+}
+
+const char *data_below_class(const smt_dataset *dataset, const smt_sample *sample)
+{
+    const char *path = data_relative(dataset, sample->path);
+    for (int folders = sample->split == SMT_SPLIT_NONE ? 1 : 2; folders; folders--) {
+        const char *slash = strchr(path, '/');
+        path = slash ? slash + 1 : path;
     }
     return path;
 }
@@ -158,12 +169,12 @@ static smt_status add_sample(scan *s, char *path, int class_index, smt_split spl
     return SMT_OK;
 }
 
-static smt_status scan_class(scan *s, const char *folder, const char *class_name, smt_split split)
+/* *class_index: -1 until there is an image. */
+static smt_status
+scan_images(scan *s, const char *folder, const char *class_name, int *class_index, smt_split split)
 {
     char **names = NULL;
     size_t count = 0;
-    size_t before = s->set->sample_count;
-    int class_index = -1;
     smt_status status = smt_list_directory(folder, &names, &count, s->error);
     for (size_t i = 0; status == SMT_OK && i < count; i++) {
         if (smt_interrupted()) {
@@ -177,17 +188,22 @@ static smt_status scan_class(scan *s, const char *folder, const char *class_name
         }
         entry_kind kind = classify(path, names[i]);
         if (kind == ENTRY_IMAGE) {
-            if (class_index < 0) {
-                status = find_class(s, class_name, folder, &class_index);
+            if (*class_index < 0) {
+                status = find_class(s, class_name, folder, class_index);
             }
             if (status) {
                 smt_free(path);
                 break;
             }
-            status = add_sample(s, path, class_index, split);
+            status = add_sample(s, path, *class_index, split);
             continue;
         }
-        if (kind == ENTRY_FOLDER) {
+        const char *why = kind == ENTRY_FOLDER && s->deep ? smt_folder_refused(folder, path) : NULL;
+        if (why) {
+            ignore(s, path, why);
+        } else if (kind == ENTRY_FOLDER && s->deep) {
+            status = scan_images(s, path, class_name, class_index, split);
+        } else if (kind == ENTRY_FOLDER) {
             s->nested = true;
             ignore(s,
                    path,
@@ -198,6 +214,14 @@ static smt_status scan_class(scan *s, const char *folder, const char *class_name
         smt_free(path);
     }
     smt_list_free(&names, count);
+    return status;
+}
+
+static smt_status scan_class(scan *s, const char *folder, const char *class_name, smt_split split)
+{
+    size_t before = s->set->sample_count;
+    int class_index = -1;
+    smt_status status = scan_images(s, folder, class_name, &class_index, split);
     if (status == SMT_OK && s->set->sample_count == before && s->stray_lines++ < STRAY_LINES) {
         smt_log(SMT_LOG_WARNING, "%s: class folder without images, skipped", folder);
     }
@@ -403,7 +427,8 @@ static smt_status no_images(const scan *s)
         return smt_fail(s->error,
                         SMT_ERR_FORMAT,
                         "%s: its folders hold folders, not images; if they are classes, move their "
-                        "images up, else name a folder of class folders ('train --also' takes "
+                        "images up, or divide them by the folders inside ('semtinel split --group "
+                        "\"^[^/]*/\"'); else name a folder of class folders ('train --also' takes "
                         "further ones)",
                         root);
     }
@@ -425,9 +450,9 @@ static smt_status no_images(const scan *s)
                     root);
 }
 
-smt_status smt_dataset_scan(const char *root, smt_dataset **out, smt_error *error)
+static smt_status scan_tree(const char *root, bool deep, smt_dataset **out, smt_error *error)
 {
-    scan s = {.error = error};
+    scan s = {.error = error, .deep = deep};
     if (!smt_path_is_directory(root)) {
         if (!smt_path_exists(root)) {
             return smt_fail(
@@ -482,6 +507,16 @@ smt_status smt_dataset_scan(const char *root, smt_dataset **out, smt_error *erro
 done:
     smt_dataset_destroy(&s.set);
     return status;
+}
+
+smt_status smt_dataset_scan(const char *root, smt_dataset **out, smt_error *error)
+{
+    return scan_tree(root, false, out, error);
+}
+
+smt_status smt_dataset_scan_deep(const char *root, smt_dataset **out, smt_error *error)
+{
+    return scan_tree(root, true, out, error);
 }
 
 void smt_dataset_destroy(smt_dataset **dataset)

@@ -43,6 +43,27 @@ static smt_status save_manifest(const tree *t, json_t *root, smt_error *error)
     return status;
 }
 
+/* Where the image goes: lot7/1.png becomes lot7_1.png. */
+static smt_status place_of(tree *t,
+                           const smt_dataset *set,
+                           const smt_sample *sample,
+                           smt_split part,
+                           char **path,
+                           smt_error *error)
+{
+    char *name = smt_strdup(data_below_class(set, sample));
+    if (!name) {
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", t->out);
+    }
+    for (char *slash = name; (slash = strchr(slash, '/'));) {
+        *slash = '_';
+    }
+    smt_status status = tree_free_path(
+        t, smt_split_name(part), set->classes[sample->class_index], name, path, error);
+    smt_free(name);
+    return status;
+}
+
 smt_status smt_split_write(const smt_audit *audit,
                            const smt_split *assigned,
                            const smt_split_options *options,
@@ -72,6 +93,9 @@ smt_status smt_split_write(const smt_audit *audit,
                              options->test);
     json_t *files = json_array(), *skipped = json_array();
     bool ok = root && files && skipped && add_counts(root, audit, assigned);
+    if (options->group) {
+        ok = !json_object_set_new(root, "group_by", smt_json_text(options->group)) && ok;
+    }
     size_t prefix = strlen(t.staging) + 1;
     for (size_t i = 0; i < set->sample_count && status == SMT_OK && ok; i++) {
         const smt_sample *sample = &set->samples[i];
@@ -90,12 +114,7 @@ smt_status smt_split_write(const smt_audit *audit,
             continue;
         }
         char *path = NULL;
-        status = tree_free_path(&t,
-                                smt_split_name(assigned[i]),
-                                set->classes[sample->class_index],
-                                smt_path_name(sample->path),
-                                &path,
-                                error);
+        status = place_of(&t, set, sample, assigned[i], &path, error);
         if (status == SMT_OK) {
             status = tree_copy(sample->path, path, options->link, error);
         }

@@ -123,6 +123,21 @@ run 0 "$semtinel" split src linked --link
 run 2 "$semtinel" split src x --train .9
 run 1 "$semtinel" split src src/x
 [ -e src/x ] && fail "inside: leaves a folder"
+for file in src/*/*_000*.png; do # class/lot/image; the lot is the last digit
+    class=$(basename "$(dirname "$file")") lot=lot${file: -5:1}
+    mkdir -p "lots/$class/$lot" && cp "$file" "lots/$class/$lot/"
+done
+run 1 "$semtinel" split lots by-lot
+says "semtinel split --group"
+run 1 "$semtinel" split lots by-lot --group 'lot('
+says "is no extended regular expression"
+[ -e by-lot ] && fail "a bad pattern leaves a folder"
+run 0 "$semtinel" split lots by-lot --group '^[^/]*/'
+says "groups by '^\[^/\]\*/'"
+[ "$(count by-lot/train by-lot/val by-lot/test)" = "$(count lots)" ] || fail "by lot: $(count by-lot) files"
+[ -z "$(for part in train val test; do find by-lot/$part -name 'lot*' -printf '%f\n' | sed 's/_.*//' | sort -u; done |
+    sort | uniq -d)" ] || fail "a lot is in two parts: $(find by-lot)"
+grep -q '"group_by": "^\[^/\]\*/"' by-lot/split.json || fail "split.json: $(head by-lot/split.json)"
 
 # ---- augment
 run 0 "$semtinel" augment parts more --per-class 30

@@ -244,6 +244,13 @@ static void nested_folders_are_counted(void **state)
     expect_failure(root, SMT_ERR_FORMAT, "folders hold folders");
     smt_log_set(NULL, NULL);
     assert_true(lines.count <= 21);
+    smt_dataset *set = NULL;
+    assert_int_equal(smt_dataset_scan_deep(root, &set, NULL), SMT_OK);
+    assert_int_equal(set->sample_count, 60);
+    assert_int_equal(set->class_count, 60);
+    assert_string_equal(smt_path_name(set->samples[7].path), "1.png");
+    assert_int_equal(set->samples[7].class_index, 7);
+    smt_dataset_destroy(&set);
     made_remove(root);
 }
 

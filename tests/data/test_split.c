@@ -143,7 +143,7 @@ static void bad_parts(void **state)
     labelled l;
     make_labels(&l, 1, count, size);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        const smt_split_options options = {parts[i][0], parts[i][1], parts[i][2], 1, false};
+        const smt_split_options options = {parts[i][0], parts[i][1], parts[i][2], 1, false, NULL};
         assert_int_equal(smt_split_assign(&l.set, l.group, NULL, &options, l.assigned, NULL),
                          SMT_ERR_ARGUMENT);
     }
@@ -327,7 +327,107 @@ static void failures_leave_nothing(void **state)
     remove_place(&p);
 }
 
-/* The what-th of five functions that allocate; the last grows the set. */
+static uint32_t group_of(const place *p, const char *relative)
+{
+    for (size_t i = 0; i < p->set->sample_count; i++) {
+        if (strcmp(p->set->samples[i].path + strlen(p->source) + 1, relative) == 0) {
+            return p->audit->group[i];
+        }
+    }
+    fail_msg("%s is missing", relative);
+    return 0;
+}
+
+/* Lots stay together over the classes; a copy of an image of another lot joins both lots. */
+static void lots_stay_together(void **state)
+{
+    (void)state;
+    char name[64];
+    place p;
+    make_place(&p);
+    for (int i = 0; i < 24; i++) { /* six lots, two images of each in each class */
+        snprintf(name, sizeof name, "%s/lot%d/%d.png", i % 2 ? "a" : "b", i / 4, i % 4);
+        made_new_image(p.source, name, (uint64_t)i);
+    }
+    made_new_image(p.source, "a/lot5/copy.png", 1); /* of a/lot0/1.png */
+    made_new_image(p.source, "a/stray.png", 100);
+    made_file(p.source, "b/lot3/broken.png", "no image");
+    smt_error error = {SMT_OK, ""};
+    assert_int_equal(smt_dataset_scan_deep(p.source, &p.set, &error), SMT_OK);
+    assert_int_equal(p.set->sample_count, 27);
+    assert_int_equal(p.set->class_count, 2);
+    assert_int_equal(smt_audit_run(p.set, NULL, pool, &p.audit, NULL), SMT_OK);
+    assert_int_equal(p.audit->group_count, 26);
+    smt_name_groups groups;
+    assert_int_equal(smt_dataset_name_groups(p.set, "lot([0-9])/", &groups, &error), SMT_OK);
+    assert_int_equal(groups.count, 6);
+    assert_int_equal(groups.matched, 26);
+    assert_int_equal(smt_audit_join(p.audit, &groups, NULL), SMT_OK);
+    assert_int_equal(p.audit->group_count, 7); /* lots 0 and 5 together, four, the two others */
+    assert_int_equal(group_of(&p, "a/lot0/1.png"), group_of(&p, "b/lot5/0.png"));
+    assert_int_equal(group_of(&p, "a/lot1/1.png"), group_of(&p, "b/lot1/2.png"));
+    assert_int_not_equal(group_of(&p, "a/lot1/1.png"), group_of(&p, "a/lot2/1.png"));
+    assert_int_not_equal(group_of(&p, "b/lot3/broken.png"), group_of(&p, "b/lot3/0.png"));
+    for (size_t i = 0, most = 0; i < p.set->sample_count; i++) { /* numbers rise by one */
+        assert_true(p.audit->group[i] <= most);
+        most += p.audit->group[i] == most;
+    }
+    smt_split_options options = {
+        .train = 0.5, .val = 0.25, .test = 0.25, .seed = 3, .group = "lot([0-9])/"};
+    smt_split *assigned = assign(&p, &options);
+    assert_int_equal(smt_split_write(p.audit, assigned, &options, p.out, NULL), SMT_OK);
+    smt_free(assigned);
+    smt_free(groups.group);
+    close_set(&p);
+    open_set(&p, p.out);
+    assert_int_equal(p.set->sample_count, 26);
+    smt_split part[6] = {SMT_SPLIT_NONE,
+                         SMT_SPLIT_NONE,
+                         SMT_SPLIT_NONE,
+                         SMT_SPLIT_NONE,
+                         SMT_SPLIT_NONE,
+                         SMT_SPLIT_NONE};
+    size_t in[SMT_SPLIT_COUNT] = {0};
+    for (size_t i = 0; i < p.set->sample_count; i++) {
+        const char *file = smt_path_name(p.set->samples[i].path);
+        if (strcmp(file, "stray.png") != 0) {
+            assert_int_equal(strncmp(file, "lot", 3), 0);
+            smt_split *lot = &part[file[3] - '0'];
+            assert_true(*lot == SMT_SPLIT_NONE || *lot == p.set->samples[i].split);
+            *lot = p.set->samples[i].split;
+        }
+        in[p.set->samples[i].split]++;
+    }
+    assert_int_equal(part[0], part[5]);
+    assert_true(in[SMT_SPLIT_TRAIN] && in[SMT_SPLIT_VAL] && in[SMT_SPLIT_TEST]);
+    remove_place(&p);
+}
+
+static void patterns_without_groups(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pattern, *says;
+    } bad[] = {{"(", "'(' is no extended regular expression"},
+               {"wafer", "'wafer' matches no image's path below its class folder, such as 1-x.png"},
+               {"[a-z]*", "matches no image"}, /* the empty text at the beginning */
+               {"x", "'x' matches the same text in all images"}};
+    place p;
+    make_place(&p);
+    made_new_image(p.source, "train/a/1-x.png", 1);
+    made_new_image(p.source, "train/b/2-x.png", 2);
+    open_set(&p, p.source);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        smt_error error = {SMT_OK, ""};
+        smt_name_groups groups;
+        assert_int_equal(smt_dataset_name_groups(p.set, bad[i].pattern, &groups, &error),
+                         SMT_ERR_ARGUMENT);
+        assert_non_null(strstr(error.message, bad[i].says));
+    }
+    remove_place(&p);
+}
+
+/* The what-th of six functions that allocate; the last grows the set. */
 static smt_status attempt(int what, place *p, smt_pool *one)
 {
     smt_split_options options = smt_split_defaults();
@@ -344,6 +444,13 @@ static smt_status attempt(int what, place *p, smt_pool *one)
         return smt_augment_set(p->audit, &augment, one, p->out, NULL, NULL);
     case 3:
         return smt_label_write(&label, 1, false, p->out, NULL);
+    case 4: {
+        smt_name_groups groups = {0};
+        smt_status status = smt_dataset_name_groups(p->set, "..", &groups, NULL);
+        status = status ? status : smt_audit_join(p->audit, &groups, NULL);
+        smt_free(groups.group);
+        return status;
+    }
     default:
         return smt_dataset_add(p->set, p->source, NULL);
     }
@@ -356,11 +463,11 @@ static void failing_allocations(void **state)
     make_place(&p);
     made_new_image(p.source, "train/a/1.png", 1);
     made_new_image(p.source, "train/b/1.png", 2);
-    made_new_image(p.source, "test/b/1.png", 3);
+    made_new_image(p.source, "test/b/2.png", 3);
     smt_pool *one = NULL;
     open_set(&p, p.source);
     assert_int_equal(smt_pool_create(1, &one, NULL), SMT_OK);
-    for (int what = 0; what < 5; what++) {
+    for (int what = 0; what < 6; what++) {
         smt_status status = SMT_ERR_MEMORY;
         for (long n = 0; status; n++) {
             smt_alloc_fail_after(n);
@@ -368,7 +475,7 @@ static void failing_allocations(void **state)
             smt_alloc_fail_after(-1);
             assert_true(status == SMT_OK || status == SMT_ERR_MEMORY);
             assert_true(status == SMT_OK || !smt_path_exists(p.out));
-            assert_int_equal(p.set->sample_count, what == 4 && !status ? 5 : 3);
+            assert_int_equal(p.set->sample_count, what == 5 && !status ? 5 : 3);
             assert_true(n < 1000);
         }
         made_remove(p.out);
@@ -627,6 +734,8 @@ int main(void)
         cmocka_unit_test(bad_parts),
         cmocka_unit_test(writes_splits),
         cmocka_unit_test(merged_names_do_not_collide),
+        cmocka_unit_test(lots_stay_together),
+        cmocka_unit_test(patterns_without_groups),
         cmocka_unit_test(failures_leave_nothing),
         cmocka_unit_test(failing_allocations),
         cmocka_unit_test(holds_out),
