@@ -1,7 +1,8 @@
 /* The arena's plan.
  *
- * Each computed tensor lives from the operator that writes it to the last one that reads it.
- * Largest first, each takes the lowest offset where it meets no tensor that lives at the same time.
+ * Each computed tensor lives from the operator that writes it to the last one that reads it, the
+ * scratch memory of an operator while this runs.
+ * Largest first, each takes the lowest offset where it meets nothing that lives at the same time.
  * One exception saves most of the memory: the input and the output of an operator meet only while
  * it runs, and most kernels walk forward through both. If the input is not needed afterwards, the
  * two may overlap as long as the input starts `lead` bytes after the output, so that writing never
@@ -9,21 +10,26 @@
  * Google's "overlapping buffers" for depthwise convolutions, and vMCU's for pointwise ones.
  *
  * A product of two convolutions of one input is planned as one operator (factors.c).
- *
- * The scratch memory of an operator goes last, into the lowest gap between the tensors that live
- * while it runs.
  */
 #include "bind.h"
 
-#define UNPLACED 0x80000000u /* in `offset`, beside the tensor's bytes, until it has its place */
+#define UNPLACED 0x80000000u /* in an offset, beside the bytes that have no place yet */
 
 typedef struct planner {
     const smt_edge_model *model;
     const smt_edge_kernels *kernels;
     smt_edge_place *places;
+    uint32_t *scratch_at;
     uint64_t end; /* bytes of the arena in use */
     int32_t peak;
 } planner;
+
+/* What needs a place. */
+typedef struct item {
+    int32_t tensor; /* -1: scratch memory */
+    int32_t first, last;
+    uint64_t bytes;
+} item;
 
 size_t smt_edge_places_bytes(const smt_edge_model *model)
 {
@@ -57,6 +63,18 @@ static void find_lifetimes(planner *p)
         p->places[model->outputs[i]].last = (int16_t)model->operator_count;
 }
 
+/* The scratch memory of a bound operator: a product's is that of its factors, which have none. For
+ * a product `call` is then bound to a factor: one fewer on the stack. */
+static uint64_t scratch_bytes(const planner *p, edge_call *call)
+{
+    if (p->places[call->out.index].first == SMT_EDGE_FACTOR)
+        return 0;
+    if (p->places[call->op.inputs[0]].first != SMT_EDGE_FACTOR)
+        return edge_scratch_bytes(p->kernels, call);
+    edge_bind(p->model, p->kernels, call->op.index - 1, call);
+    return edge_product_bytes(p->kernels, call);
+}
+
 /* The lead when `in` and `out` may share memory: `out` is written by the operator that reads `in`
  * for the last time. */
 static uint32_t lead_of(const planner *p, int32_t in, int32_t out)
@@ -70,95 +88,99 @@ static uint32_t lead_of(const planner *p, int32_t in, int32_t out)
     return lead > INT32_MAX / 2 ? SMT_NO_OVERLAP : edge_align(lead);
 }
 
-/* The lowest offset from `offset` on where tensor t of `bytes` does not collide with tensor
- * `other`, which has a place. */
-static uint64_t avoid(const planner *p, int32_t t, uint64_t bytes, uint64_t offset, int32_t other)
+/* The lowest offset from `offset` on where item a does not collide with tensor `other`, which has a
+ * place. */
+static uint64_t avoid(const planner *p, const item *a, uint64_t offset, int32_t other)
 {
-    const smt_edge_place *a = &p->places[t], *b = &p->places[other];
+    const smt_edge_place *b = &p->places[other];
+    int32_t t = a->tensor;
     if (a->last < b->first || b->last < a->first)
         return offset;
     uint64_t begin = b->offset, end = begin + bytes_of(p->model, other);
-    if (offset + bytes <= begin || offset >= end)
+    if (offset + a->bytes <= begin || offset >= end)
         return offset;
     uint32_t lead;
-    if (a->first == b->last &&
+    if (t >= 0 && a->first == b->last &&
         (lead = lead_of(p, other, t)) != SMT_NO_OVERLAP) /* t is the output */
         return offset + lead <= begin ? offset : end;
-    if (b->first == a->last && (lead = lead_of(p, t, other)) != SMT_NO_OVERLAP) /* t is the input */
+    if (t >= 0 && b->first == a->last &&
+        (lead = lead_of(p, t, other)) != SMT_NO_OVERLAP) /* t is the input */
         return offset >= begin + lead ? offset : begin + lead < end ? begin + lead : end;
     return end;
 }
 
-static void place(planner *p, int32_t t)
+/* The same for the scratch memory of operator `op`, if it has a place. */
+static uint64_t avoid_scratch(const planner *p, const item *a, uint64_t offset, int32_t op)
 {
-    uint64_t bytes = p->places[t].offset & ~UNPLACED, offset = 0, before;
+    uint64_t begin = p->scratch_at[op];
+    if ((begin & UNPLACED) || offset + a->bytes <= begin)
+        return offset;
+    edge_call call;
+    edge_bind(p->model, p->kernels, op, &call);
+    uint64_t end = begin + scratch_bytes(p, &call);
+    return offset < end ? end : offset;
+}
+
+/* The lowest offset where item a meets nothing that has a place. */
+static uint32_t place(planner *p, const item *a)
+{
+    uint64_t offset = 0, before;
     do {
         before = offset;
         for (int32_t i = 0; i < p->model->tensor_count; i++)
             if (p->places[i].first >= -1 && !(p->places[i].offset & UNPLACED))
-                offset = avoid(p, t, bytes, offset, i);
+                offset = avoid(p, a, offset, i);
+        for (int32_t i = a->first < 0 ? 0 : a->first; i <= a->last && i < p->model->operator_count;
+             i++)
+            offset = avoid_scratch(p, a, offset, i);
     } while (offset != before && offset < UNPLACED);
-    p->places[t].offset = (uint32_t)(offset < UNPLACED ? offset : UNPLACED - 1);
-    if (offset + bytes > p->end) {
-        p->end = offset + bytes;
-        p->peak = p->places[t].first < 0 ? 0 : p->places[t].first;
+    if (offset + a->bytes > p->end) {
+        p->end = offset + a->bytes;
+        p->peak = a->first < 0 ? 0 : a->first;
     }
+    return (uint32_t)(offset < UNPLACED ? offset : UNPLACED - 1);
 }
 
-static void place_scratch(planner *p, int32_t op, uint64_t bytes, uint32_t *scratch_at)
+/* Places the largest item that has no place yet. False: all have. */
+static bool place_largest(planner *p)
 {
-    uint64_t offset = 0, before;
-    *scratch_at = 0;
-    if (bytes == 0)
-        return;
-    do {
-        before = offset;
-        for (int32_t i = 0; i < p->model->tensor_count; i++) {
-            const smt_edge_place *b = &p->places[i];
-            if (b->first < -1 || b->first > op || b->last < op || b->offset == UINT32_MAX)
-                continue;
-            uint64_t end = (uint64_t)b->offset + bytes_of(p->model, i);
-            if (offset + bytes > b->offset && offset < end)
-                offset = end;
-        }
-    } while (offset != before && offset < UNPLACED);
-    *scratch_at = (uint32_t)offset;
-    if (offset + bytes > p->end) {
-        p->end = offset + bytes;
-        p->peak = op;
+    uint32_t most = UNPLACED - 1;
+    int32_t tensor = -1, op = -1;
+    for (int32_t i = 0; i < p->model->operator_count; i++)
+        if (p->scratch_at[i] > most)
+            most = p->scratch_at[op = i];
+    for (int32_t i = 0; i < p->model->tensor_count; i++)
+        if (p->places[i].first >= -1 && p->places[i].offset > most)
+            most = p->places[tensor = i].offset;
+    if (most < UNPLACED)
+        return false;
+    uint32_t *at = tensor < 0 ? &p->scratch_at[op] : &p->places[tensor].offset;
+    item a = {tensor, op, op, most & ~UNPLACED};
+    if (tensor >= 0) {
+        a.first = p->places[tensor].first;
+        a.last = p->places[tensor].last;
     }
+    *at = place(p, &a);
+    return true;
 }
 
-/* The scratch memory of a bound operator: a product's is that of its factors, which have none. */
-static uint64_t scratch_bytes(const planner *p, const edge_call *call)
+/* A product's scratch memory begins with the tables of its two factors; they are shown to a trace
+ * in the product's own place. */
+static void place_factors(planner *p)
 {
-    if (p->places[call->out.index].first == SMT_EDGE_FACTOR)
-        return 0;
-    if (p->places[call->op.inputs[0]].first != SMT_EDGE_FACTOR)
-        return edge_scratch_bytes(p->kernels, call);
-    edge_call factor;
-    edge_bind(p->model, p->kernels, call->op.index - 1, &factor);
-    return edge_product_bytes(p->kernels, &factor);
-}
-
-/* Gives each operator its scratch memory. A product's begins with the tables of its two factors;
- * they are shown to a trace in the product's own place. */
-static void place_all_scratch(planner *p, uint32_t *scratch_at)
-{
-    for (int32_t i = 0; i < p->model->operator_count; i++) {
-        edge_call call;
-        edge_bind(p->model, p->kernels, i, &call);
-        place_scratch(p, i, scratch_bytes(p, &call), &scratch_at[i]);
-        if (p->places[call.out.index].first == SMT_EDGE_FACTOR) /* until its product is placed */
-            scratch_at[i] = p->kernels->keep_tables ? 0 : call.table_bytes;
-        if (p->places[call.op.inputs[0]].first != SMT_EDGE_FACTOR)
+    for (int32_t i = 2; i < p->model->operator_count; i++) {
+        smt_edge_operator op;
+        edge_call factor;
+        smt_edge_get_operator(p->model, i, &op);
+        if (p->places[op.inputs[0]].first != SMT_EDGE_FACTOR)
             continue;
-        uint32_t tables = scratch_at[i - 1];
-        scratch_at[i - 2] = scratch_at[i];
-        scratch_at[i - 1] = scratch_at[i] + tables;
-        scratch_at[i] += 2 * tables;
+        edge_bind(p->model, p->kernels, i - 1, &factor);
+        uint32_t tables = p->kernels->keep_tables ? 0 : factor.table_bytes;
+        p->scratch_at[i - 2] = p->scratch_at[i];
+        p->scratch_at[i - 1] = p->scratch_at[i] + tables;
+        p->scratch_at[i] += 2 * tables;
         for (int j = 0; j < 2; j++)
-            p->places[call.op.inputs[j]].offset = p->places[call.out.index].offset;
+            p->places[op.inputs[j]].offset = p->places[op.outputs[0]].offset;
     }
 }
 
@@ -186,12 +208,14 @@ survey(planner *p, uint64_t *prepared, uint32_t *scratch, smt_edge_error *error)
         if (call.is_folded)
             *out = (smt_edge_place){(uint32_t)*prepared, -2, -2};
         *prepared += edge_prepared_bytes(p->kernels, &call);
+        const int32_t code = call.op.code;
         uint64_t bytes = scratch_bytes(p, &call);
         if (bytes > *scratch)
             *scratch = bytes > INT32_MAX ? INT32_MAX : (uint32_t)bytes;
+        p->scratch_at[i] = (uint32_t)bytes | UNPLACED;
         if (*prepared > INT32_MAX || bytes > INT32_MAX)
             return edge_fail(
-                error, SMT_EDGE_ERR_LIMIT, "operator %o needs more than 2 GiB", i, call.op.code);
+                error, SMT_EDGE_ERR_LIMIT, "operator %o needs more than 2 GiB", i, code);
     }
     return SMT_EDGE_OK;
 }
@@ -212,7 +236,8 @@ smt_edge_status smt_edge_make_plan(const smt_edge_model *model,
                          "the places need %u bytes, there are %u",
                          (uint32_t)smt_edge_places_bytes(model),
                          (uint32_t)places_bytes);
-    planner p = {model, kernels, places, 0, 0};
+    planner p = {.model = model, .kernels = kernels, .places = places};
+    p.scratch_at = (uint32_t *)(void *)(p.places + model->tensor_count);
     uint64_t prepared;
     uint32_t scratch;
     find_lifetimes(&p);
@@ -223,18 +248,9 @@ smt_edge_status smt_edge_make_plan(const smt_edge_model *model,
     for (int32_t i = 0; i < model->tensor_count; i++)
         if (p.places[i].first >= -1)
             p.places[i].offset = bytes_of(model, i) | UNPLACED;
-    for (;;) {
-        int32_t largest = -1;
-        for (int32_t i = 0; i < model->tensor_count; i++)
-            if (p.places[i].first >= -1 && (p.places[i].offset & UNPLACED) &&
-                (largest < 0 || p.places[i].offset > p.places[largest].offset))
-                largest = i;
-        if (largest < 0)
-            break;
-        place(&p, largest);
-    }
-    uint32_t *scratch_at = (uint32_t *)(void *)(p.places + model->tensor_count);
-    place_all_scratch(&p, scratch_at);
+    while (place_largest(&p))
+        ;
+    place_factors(&p);
     uint64_t behind = prepared ? (p.end + 63) & ~(uint64_t)63 : p.end;
     if (behind + prepared > INT32_MAX)
         return edge_fail(error, SMT_EDGE_ERR_LIMIT, "the arena would need more than 2 GiB");
@@ -242,7 +258,7 @@ smt_edge_status smt_edge_make_plan(const smt_edge_model *model,
         if (p.places[i].first == -2 && p.places[i].offset != UINT32_MAX)
             p.places[i].offset += (uint32_t)behind;
     *plan = (smt_edge_plan){
-        .model = model, .kernels = kernels, .places = p.places, .scratch_at = scratch_at};
+        .model = model, .kernels = kernels, .places = p.places, .scratch_at = p.scratch_at};
     plan->arena_bytes = (uint32_t)(behind + prepared);
     plan->activation_bytes = (uint32_t)behind;
     plan->prepared_bytes = (uint32_t)prepared;

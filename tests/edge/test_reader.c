@@ -365,6 +365,29 @@ static void writing_never_overtakes_reading(void **state)
     tb_free(&b);
 }
 
+/* The 256 entries of a hard-swish's table, while `in` waits for the addition. Placed last, they
+ * would miss the gap that the convolutions' 192 bytes leave below it. */
+static void scratch_memory_is_planned_with_the_tensors(void **state)
+{
+    (void)state;
+    static tb b;
+    tb_run run;
+    memset(&b, 0, sizeof b);
+    int in = tb_add_scaled(&b, 9, 4, (int[]){1, 8, 8, 1}, NULL, 0.1f, 0);
+    int x = add_conv(&b, add_conv(&b, in, 1, 3), 1, 1);
+    int swish = tb_add_scaled(&b, 9, 4, (int[]){1, 8, 8, 1}, NULL, 0.1f, 0);
+    int sum = tb_add_scaled(&b, 9, 4, (int[]){1, 8, 8, 1}, NULL, 0.1f, 0);
+    tb_add_operator(&b, SMT_EDGE_HARD_SWISH, x, -2, -2, swish);
+    tb_add_operator(&b, SMT_EDGE_ADD, swish, in, -2, sum);
+    b.inputs[b.input_count++] = in;
+    b.outputs[b.output_count++] = sum;
+    tb_finish(&b);
+    assert_int_equal(tb_open(&run, b.bytes, b.size, smt_edge_kernels_reference()), SMT_EDGE_OK);
+    assert_int_equal(run.plan.arena_bytes, 256 + 2 * 64);
+    tb_close(&run);
+    tb_free(&b);
+}
+
 /* Opens, plans and runs whatever is accepted. */
 static void try_bytes(const void *bytes, size_t size)
 {
@@ -500,6 +523,7 @@ int main(void)
         cmocka_unit_test(sums_are_limited),
         cmocka_unit_test(computed_bias_is_refused),
         cmocka_unit_test(writing_never_overtakes_reading),
+        cmocka_unit_test(scratch_memory_is_planned_with_the_tensors),
         cmocka_unit_test(gathered_rows_are_limited),
         cmocka_unit_test_setup_teardown(cut_files_are_refused, make, drop),
         cmocka_unit_test_setup_teardown(bit_flips_do_no_harm, make, drop),
