@@ -24,9 +24,9 @@ SMT_API smt_status smt_image_create(int width, int height, smt_image *out, smt_e
 SMT_API void smt_image_free(smt_image *image);
 
 /* PNG, JPEG, TIFF (the first page) or BMP by content, not by name. Alpha is ignored, colour
- * becomes grey (Rec. 601 luma, as PIL's "L"), 16-bit samples are stretched from
- * the 0.1st to the 99.9th percentile. limits NULL: the defaults. `name` stands in
- * messages. SMT_ERR_FORMAT, SMT_ERR_UNSUPPORTED, SMT_ERR_LIMIT, SMT_ERR_IO. */
+ * becomes grey (Rec. 601 luma, as PIL's "L"), more than 8 bits are stretched from the 0.1st to the
+ * 99.9th percentile. limits NULL: the defaults. `name` stands in messages. SMT_ERR_FORMAT,
+ * SMT_ERR_UNSUPPORTED, SMT_ERR_LIMIT, SMT_ERR_IO. */
 SMT_API smt_status smt_image_decode(const void *data,
                                     size_t size,
                                     const char *name,

@@ -60,8 +60,14 @@ uint8_t smt_cmyk_luma(uint32_t cyan, uint32_t magenta, uint32_t yellow, uint32_t
 
 /* The image's pixels, without those of the source's strip. */
 size_t smt_count_seen(const image_source *source, const smt_image *image);
-/* image->pixels[i] = samples[i] stretched so that the value at rank round(0.001 (n - 1)) of the n
- * that smt_count_seen gives becomes 0 and the one at the mirrored rank becomes 255; a constant
+/* How many of `count` values, at least 1, lie below and above those that a stretch maps to black
+ * and white: a thousandth, rounded. */
+static inline size_t smt_stretch_rank(size_t count)
+{
+    return (count - 1 + 500) / 1000;
+}
+/* image->pixels[i] = samples[i] stretched so that the value at smt_stretch_rank of those that
+ * smt_count_seen gives becomes 0 and the one at the mirrored rank becomes 255; a constant
  * image keeps its upper byte. SMT_ERR_MEMORY. */
 smt_status smt_stretch16(const image_source *source,
                          const uint16_t *samples,

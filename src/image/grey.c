@@ -37,7 +37,7 @@ smt_status smt_stretch16(const image_source *source,
     for (size_t i = 0; i < seen_count; i++) {
         histogram[samples[i]]++;
     }
-    size_t low_rank = (seen_count - 1 + 500) / 1000;
+    size_t low_rank = smt_stretch_rank(seen_count);
     size_t high_rank = seen_count - 1 - low_rank;
     uint32_t low = 0, high = 65535;
     size_t seen = 0;

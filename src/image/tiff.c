@@ -4,7 +4,7 @@
  *
  * A block (strip or tile) is converted as soon as it is read, to 8-bit grey if the samples have 8
  * bits or less, else to 16-bit grey that is stretched at the end. Real numbers and 32-bit integers
- * are first mapped linearly from their range to 16 bits. */
+ * are first mapped linearly to 16 bits. */
 #include "image/tiff_open.h"
 
 #include <math.h>
@@ -410,25 +410,69 @@ static smt_status read_strips(tiff_job *job)
     return SMT_OK;
 }
 
-/* Linear from the range of the finite values to 16 bits; NaN becomes the smallest. */
-static void real_to_wide(tiff_job *job)
+/* A number that is smaller where the value is. */
+static uint32_t order_of(float value)
 {
-    float low = INFINITY, high = -INFINITY;
+    uint32_t bits;
+    memcpy(&bits, &value, 4);
+    return bits >> 31 ? ~bits : bits | 0x80000000u;
+}
+
+/* The finite value before which `rank` others lie, by the upper half of its order, then the lower.
+ * The histogram has 65536 counts. */
+static double value_at(const float *values, size_t count, size_t rank, uint32_t *histogram)
+{
+    uint32_t order = 0;
+    for (int half = 0; half < 2; half++) {
+        memset(histogram, 0, 65536 * sizeof *histogram);
+        for (size_t i = 0; i < count; i++) {
+            uint32_t own = order_of(values[i]);
+            if (isfinite(values[i]) && (half == 0 || own >> 16 == order)) {
+                histogram[half ? own & 0xffffu : own >> 16]++;
+            }
+        }
+        uint32_t digit = 0;
+        while (rank >= histogram[digit]) {
+            rank -= histogram[digit++];
+        }
+        order = order << 16 | digit;
+    }
+    uint32_t bits = order >> 31 ? order & 0x7fffffffu : ~order;
+    float value;
+    memcpy(&value, &bits, 4);
+    return (double)value;
+}
+
+/* Linear to 16 bits, from the finite values at the ranks that 16 bits are stretched between: one
+ * outlier would take all grey levels otherwise. NaN becomes the smallest. */
+static smt_status real_to_wide(tiff_job *job)
+{
     size_t count = (size_t)job->image.width * (size_t)job->image.height;
-    size_t seen_count = smt_count_seen(job->source, &job->image);
+    size_t seen_count = smt_count_seen(job->source, &job->image), finite = 0;
+    uint32_t *histogram = smt_alloc(65536, sizeof *histogram);
+    if (!histogram) {
+        return out_of_memory(job);
+    }
     for (size_t i = 0; i < seen_count; i++) {
-        float value = job->real[i];
-        if (isfinite(value)) {
-            low = value < low ? value : low;
-            high = value > high ? value : high;
+        finite += isfinite(job->real[i]) != 0;
+    }
+    double low = 0, high = 0;
+    if (finite > 0) {
+        size_t rank = smt_stretch_rank(finite);
+        low = value_at(job->real, seen_count, rank, histogram);
+        high = value_at(job->real, seen_count, finite - 1 - rank, histogram);
+        if (low == high) { /* what differs is little, and all that there is to see */
+            low = value_at(job->real, seen_count, 0, histogram);
+            high = value_at(job->real, seen_count, finite - 1, histogram);
         }
     }
-    double range = (double)high - (double)low;
+    smt_free(histogram);
     for (size_t i = 0; i < count; i++) {
         double value = (double)job->real[i];
-        double unit = range > 0 && value > (double)low ? (value - (double)low) / range : 0;
+        double unit = high > low && value > low ? (value - low) / (high - low) : 0;
         job->wide[i] = (uint16_t)((unit < 1 ? unit : 1) * 65535 + 0.5);
     }
+    return SMT_OK;
 }
 
 static smt_status read_image(tiff_job *job)
@@ -441,9 +485,9 @@ static smt_status read_image(tiff_job *job)
         return status;
     }
     if (job->real) {
-        real_to_wide(job);
+        status = real_to_wide(job);
     }
-    return smt_stretch16(job->source, job->wide, &job->image, job->error);
+    return status ? status : smt_stretch16(job->source, job->wide, &job->image, job->error);
 }
 
 smt_status smt_decode_tiff(const image_source *source, smt_image *out, smt_error *error)

@@ -430,6 +430,60 @@ static void reads_rare_tiffs(void **state)
     expect_same(a, b);
 }
 
+/* 20 x 29 samples of 32 bits in signed16.tif; the caller frees data. */
+static file_bytes with_samples(const void *samples, uint16_t format)
+{
+    static const char name[] = "signed16.tif";
+    file_bytes file = load_golden(name);
+    put32le(file.data + tag_offset(name, 256), 20);
+    put32le(file.data + tag_offset(name, 258), 32);
+    put32le(file.data + tag_offset(name, 339), format);
+    memcpy(file.data + array_offset(name, 273), samples, 4 * 20 * 29);
+    return file;
+}
+
+/* What lies beyond the ranks of the stretch may lie anywhere. */
+static void is_not_flattened_by_outliers(void **state)
+{
+    (void)state;
+    enum { COUNT = 20 * 29, REAL = 3, INT = 2 };
+    float real[COUNT], odd_real[COUNT];
+    int32_t whole[COUNT], odd_whole[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        whole[i] = odd_whole[i] = i * 37 % COUNT - 300;
+        real[i] = odd_real[i] = (float)whole[i] / 1000;
+    }
+    for (int i = 0; i < COUNT; i++) {
+        if (whole[i] == -300 || whole[i] == COUNT - 301) {
+            odd_whole[i] = whole[i] < 0 ? INT32_MIN : INT32_MAX;
+            odd_real[i] = whole[i] < 0 ? -3e38f : 1e30f;
+        }
+    }
+    expect_same(with_samples(real, REAL), with_samples(odd_real, REAL));
+    expect_same(with_samples(whole, INT), with_samples(odd_whole, INT));
+    expect_same(with_samples(real, REAL), with_samples(whole, INT));
+
+    smt_image image = {0};
+    file_bytes file = with_samples(odd_real, REAL);
+    assert_int_equal(smt_image_decode(file.data, file.size, "a.tif", NULL, &image, NULL), SMT_OK);
+    for (int i = 0; i < COUNT; i++) { /* ranks 1 and 578 become black and white */
+        double grey = (whole[i] + 299) * 255.0 / (COUNT - 3);
+        assert_true(fabs(fmin(fmax(grey, 0), 255) - image.pixels[i]) < 0.51);
+    }
+    smt_image_free(&image);
+    smt_free(file.data);
+
+    /* A single point on an even ground is no outlier: it is all that there is. */
+    memset(real, 0, sizeof real);
+    real[77] = 5;
+    file = with_samples(real, REAL);
+    assert_int_equal(smt_image_decode(file.data, file.size, "a.tif", NULL, &image, NULL), SMT_OK);
+    assert_int_equal(image.pixels[76], 0);
+    assert_int_equal(image.pixels[77], 255);
+    smt_image_free(&image);
+    smt_free(file.data);
+}
+
 /* Grey whose alpha, or whatever else, lies in planes of its own. */
 static void reads_one_plane_of_several(void **state)
 {
@@ -616,6 +670,7 @@ int main(void)
         cmocka_unit_test(names_what_is_no_image),
         cmocka_unit_test(refuses_hostile_headers),
         cmocka_unit_test(reads_rare_tiffs),
+        cmocka_unit_test(is_not_flattened_by_outliers),
         cmocka_unit_test(reads_one_plane_of_several),
         cmocka_unit_test(refuses_misplaced_strips),
         cmocka_unit_test(obeys_the_callers_limits),
