@@ -76,8 +76,9 @@ firmware: build packages-firmware
 pretrain: build
 	@models/pretrain.sh $(BUILD)
 
+# PREFIX, else /usr/local; below DESTDIR, which CMake takes from the environment.
 install: build
-	@cmake --install $(BUILD)
+	@cmake --install $(BUILD) $(if $(PREFIX),--prefix "$(PREFIX)")
 
 clean:
 	@rm -rf build build-sanitize build-fuzz demo

@@ -77,7 +77,9 @@ set_target_properties(semtinel_shared PROPERTIES OUTPUT_NAME semtinel LINKER_LAN
 file(GLOB cli_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/cli/*.c)
 add_executable(semtinel_cli ${cli_sources})
 set_target_properties(semtinel_cli PROPERTIES OUTPUT_NAME semtinel)
-target_compile_definitions(semtinel_cli PRIVATE
-  SMT_SOURCE_MODELS="${PROJECT_SOURCE_DIR}/models" SMT_INSTALLED_MODELS="${CMAKE_INSTALL_PREFIX}/share/semtinel/models")
+set(installed_models ${CMAKE_INSTALL_FULL_DATADIR}/semtinel/models)
+file(RELATIVE_PATH models_from_command ${CMAKE_INSTALL_FULL_BINDIR} ${installed_models})
+target_compile_definitions(semtinel_cli PRIVATE SMT_SOURCE_MODELS="${PROJECT_SOURCE_DIR}/models"
+  SMT_INSTALLED_MODELS="${installed_models}" SMT_MODELS_FROM_COMMAND="${models_from_command}")
 target_include_directories(semtinel_cli PRIVATE ${PROJECT_SOURCE_DIR}/src)
 target_link_libraries(semtinel_cli PRIVATE ${SMT_MODULES} smt_warnings PkgConfig::JANSSON m)

@@ -104,7 +104,8 @@ void cli_say(const char *format, ...) SMT_PRINTF(1, 2);
 void cli_log_copy(smt_file *file);
 /* From now on what is said goes to standard error, as standard output carries results. */
 void cli_log_aside(void);
-/* The folder of shipped weights: $SEMTINEL_MODELS, beside the source, or installed. */
+/* The folder of shipped weights: $SEMTINEL_MODELS, what was installed with this command, wherever
+ * that was moved to, beside the source, or where it would be installed by default. */
 const char *cli_models_folder(void);
 /* "out/" becomes "out"; "/" stays. */
 void cli_trim_slashes(char *path);

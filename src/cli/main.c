@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -239,6 +240,15 @@ const char *cli_models_folder(void)
     const char *named = getenv("SEMTINEL_MODELS");
     if (named) {
         return named;
+    }
+    static char own[PATH_MAX + sizeof SMT_MODELS_FROM_COMMAND + 1], found[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", own, PATH_MAX);
+    char *folder_end = length > 0 ? memrchr(own, '/', (size_t)length) : NULL;
+    if (folder_end) {
+        strcpy(folder_end, "/" SMT_MODELS_FROM_COMMAND);
+        if (realpath(own, found)) {
+            return found;
+        }
     }
     return smt_path_is_directory(SMT_SOURCE_MODELS) ? SMT_SOURCE_MODELS : SMT_INSTALLED_MODELS;
 }
