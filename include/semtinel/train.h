@@ -108,9 +108,11 @@ typedef struct smt_train_job {
                                 (smt_dataset_add), but for copies of validation images */
     int also_count;
     const char *run;     /* folder; made if missing */
-    const char *init;    /* weights to start from: a file or a run's folder; NULL: nothing */
+    const char *init;    /* weights to start from: a file or a run's folder; NULL: nothing. A run
+                            that began with weights of another name is not resumed */
     bool init_optional;  /* weights of another architecture are named in a line, and training starts
-                            from nothing; a file that cannot be read is an error either way */
+                            from nothing; a file that cannot be read is an error either way;
+                            to resume, init NULL then stands for whatever the run began with */
     const char *teacher; /* a run or file of 'train' or 'ensemble' of the same size and classes,
                             whose probabilities for a training image replace its label (knowledge
                             distillation; label smoothing then is none); NULL: none */

@@ -40,7 +40,8 @@ static const cli_command command = {
     .max_operands = 1,
 };
 
-static const char *run_folder, *init = "default", *teacher;
+static const char unsaid[] = "default"; /* told from the word by its address */
+static const char *run_folder, *init = unsaid, *teacher;
 static cli_list also;
 static bool resume;
 
@@ -65,6 +66,7 @@ typedef struct option_view {
     smt_train_options options;
     int choices[SMT_TRAIN_FIELDS_MAX];
     cli_option table[OWN_OPTIONS + SMT_TRAIN_FIELDS_MAX + 1];
+    bool resumed; /* there is a checkpoint to go on from */
 } option_view;
 
 static void make_table(option_view *view)
@@ -206,6 +208,7 @@ static int parse_for_resume(option_view *view, int argc, char **argv, char ***op
     if (!exists) {
         return -1;
     }
+    view->resumed = true;
     if (smt_train_run_options(run_folder, &view->options, &error)) {
         return cli_report(&error);
     }
@@ -213,13 +216,14 @@ static int parse_for_resume(option_view *view, int argc, char **argv, char ***op
     return parse(view, argc, argv, operands);
 }
 
-static smt_status choose_weights(smt_train_job *job, const char *backbone, smt_error *error)
+static smt_status
+choose_weights(smt_train_job *job, const char *backbone, bool resumed, smt_error *error)
 {
     if (strcmp(init, "none") == 0) {
         job->init = NULL;
     } else if (strcmp(init, "default") == 0) {
         job->init_optional = true;
-        job->init = smt_path_missing(backbone) ? NULL : backbone;
+        job->init = smt_path_missing(backbone) || (resumed && init == unsaid) ? NULL : backbone;
         if (!job->init && !resume) {
             return smt_fail(error,
                             SMT_ERR_IO,
@@ -290,7 +294,7 @@ int cli_train(int argc, char **argv)
     smt_status status = curves && backbone
                             ? smt_pool_create(cli_shared.threads, &context.pool, &error)
                             : smt_fail(&error, SMT_ERR_MEMORY, "out of memory");
-    status = status ? status : choose_weights(&job, backbone, &error);
+    status = status ? status : choose_weights(&job, backbone, view.resumed, &error);
     job.pool = context.pool;
     status = status ? status : smt_train(&job, &view.options, &result, &error);
     smt_error drawing = {0};

@@ -322,6 +322,7 @@ static smt_status resume_or_start(smt_run *run, bool exists, bool held, smt_erro
         return status;
     }
     smt_status status = smt_state_load(run->job->run, &run->key, s, run->optimizer, error);
+    status = status ? status : smt_run_same_weights(run, error);
     if (status) {
         return status;
     }

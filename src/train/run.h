@@ -59,6 +59,8 @@ smt_status smt_run_settle_size(smt_run *run, smt_error *error);
 /* The model with random weights, and with those of job->init in it. */
 smt_status smt_run_start_model(smt_run *run, smt_error *error);
 smt_status smt_run_first_weights(smt_run *run, smt_error *error);
+/* SMT_ERR_ARGUMENT: the run that is resumed began with others than those that job->init names. */
+smt_status smt_run_same_weights(const smt_run *run, smt_error *error);
 /* True if params[param] belongs to the classifier (or the wide head): what is trained while the
  * backbone is frozen. */
 bool smt_run_in_head(const smt_graph *graph, int param);

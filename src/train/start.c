@@ -97,6 +97,30 @@ static char *origin_name(const char *init)
     return name;
 }
 
+smt_status smt_run_same_weights(const smt_run *run, smt_error *error)
+{
+    const smt_train_job *job = run->job;
+    const char *was = run->state->origin;
+    if (job->init_optional && (!job->init || strcmp(was, "none") == 0)) {
+        return SMT_OK; /* none are named, or the run's network is not one that they fit */
+    }
+    char *name = job->init ? origin_name(job->init) : smt_strdup("none");
+    smt_status status = SMT_OK;
+    if (!name) {
+        status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", job->run);
+    } else if (strcmp(name, was) != 0) {
+        status = smt_fail(error,
+                          SMT_ERR_ARGUMENT,
+                          "%s: cannot resume: it was started with --init %s, not %s; leave the "
+                          "option out, or train into another folder",
+                          job->run,
+                          was,
+                          name);
+    }
+    smt_free(name);
+    return status;
+}
+
 static smt_status take_weights(smt_run *run, smt_error *error)
 {
     const char *init = run->job->init;

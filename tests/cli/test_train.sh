@@ -46,6 +46,8 @@ expect 0 "was complete after 20 epochs" "$semtinel" train images -o broken --ini
 expect 1 "started with --epochs 20, not 9" "$semtinel" train images -o broken --init none --resume --epochs 9
 expect 1 "started with --seed 1, not 5" "$semtinel" train images -o broken --init none --resume --seed 5
 cmp whole/model.safetensors broken/model.safetensors || fail "resuming a complete run changed it"
+expect 1 "started with --init none, not whole; leave the option out" "$semtinel" train images -o broken --resume --init whole
+expect 0 "was complete after 20 epochs" "$semtinel" train images -o broken --resume --init default
 expect 0 "" "$semtinel" train images -o seeded $small --epochs 1 --seed 5
 expect 0 "was complete after 1 epoch" "$semtinel" train images -o seeded --init none --resume
 cp -r broken calibrated
@@ -122,11 +124,18 @@ expect 0 "earlier: held an earlier model, which is replaced" "$semtinel" train i
     --batch 8 --init whole --epochs 1
 [ "$(grep -c "training images" earlier/log.txt)" = 1 ] || fail "the log of the replaced run is still there"
 head -1 earlier/log.txt | grep -q "^images: 4 classes" || fail "log.txt begins with: $(head -1 earlier/log.txt)"
+expect 0 "was complete after 1 epoch" "$semtinel" train images -o earlier --resume
+expect 0 "was complete after 1 epoch" "$semtinel" train images -o earlier --resume --init ./whole/
+expect 1 "started with --init whole, not none" "$semtinel" train images -o earlier --resume --init none
+expect 1 "started with --init whole, not semtinel-" "$semtinel" train images -o earlier --resume --init default
 mkdir models && cp cut.safetensors models/semtinel-backbone-025.safetensors
 expect 1 "models/semtinel-backbone-025.safetensors" \
     env SEMTINEL_MODELS=models "$semtinel" train images -o damaged --width 0.25 --size 32 --batch 8 --epochs 1
 expect 1 "models/semtinel-backbone.safetensors: is missing; SEMTINEL_MODELS names" \
     env SEMTINEL_MODELS=models "$semtinel" train images -o damaged --size 32 --batch 8 --epochs 1
+mkdir -p prefix/bin prefix/share/semtinel/models && cp "$semtinel" prefix/bin # its own models, not the source tree's
+expect 1 "^semtinel: $(realpath prefix)/share/semtinel/models/semtinel-backbone.safetensors: is missing" \
+    prefix/bin/semtinel train images -o damaged --size 32 --batch 8 --epochs 1
 expect 1 "random weights have none" "$semtinel" train images -o run --width 0.25 --size 32 --batch 8 --epochs 1 --freeze-bn
 expect 1 "/proc/run" "$semtinel" train images -o /proc/run $small
 head -c 5000 stopped/checkpoint.safetensors >cut && mv cut stopped/checkpoint.safetensors
