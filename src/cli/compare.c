@@ -94,14 +94,18 @@ static void print(const smt_comparison *c, char **names)
         for (int b = a + 1; b < c->tables; b++) {
             size_t a_only = c->only[a * c->tables + b], b_only = c->only[b * c->tables + a];
             double p = smt_mcnemar(a_only, b_only);
-            cli_say("%d against %d: %zu right only with %d, %zu only with %d; McNemar p = %.4f%s",
+            char shown[32] = "< 0.0001";
+            if (p >= 0.0001) {
+                snprintf(shown, sizeof shown, "= %.4f", p);
+            }
+            cli_say("%d against %d: %zu right only with %d, %zu only with %d; McNemar p %s%s",
                     a + 1,
                     b + 1,
                     a_only,
                     a + 1,
                     b_only,
                     b + 1,
-                    p,
+                    shown,
                     p < 0.05 ? ", a difference" : ", no difference shown");
         }
     }

@@ -222,6 +222,11 @@ run 0 "$semtinel" compare "$work/before" "$work/after" "$work/second" -o "$work/
 says '1 against 2: 0 right only with 1, 0 only with 2; McNemar p = 1.0000'
 says '2 against 3'
 grep -q '"mcnemar_p"' "$work/compare.json" || fail "no p in the JSON"
+for i in $(seq 20); do printf '%s,open,%s,0.9,%s\n' "$i" open 0.9,0.1 "$i" via 0.1,0.9; done |
+    awk -v out="$work/right.csv" -v wrong="$work/wrong.csv" 'NR == 1 { print "file,true,predicted,confidence,open,via" >out
+        print "file,true,predicted,confidence,open,via" >wrong } { print >(NR % 2 ? out : wrong) }'
+expect 0 '20 right only with 1, 0 only with 2; McNemar p < 0.0001, a difference' \
+    "$semtinel" compare "$work/right.csv" "$work/wrong.csv"
 printf 'file,true,predicted,confidence,open,Brücke\na,open,open,0.9,0.9,0.1\nb,Brücke,open,0.8,0.8,0.2\n' >"$work/names.csv"
 expect 0 '^  Brücke              0.0000  0.0000  1$' "$semtinel" compare "$work/names.csv" "$work/names.csv"
 says '^  open                0.6667  0.6667  1$'
