@@ -7,13 +7,14 @@
 #include <semtinel/split.h>
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define BLOCK 64 /* images classified at once */
 
 static const char *output, *names;
-static double surest;
+static double surest, least;
 static bool by_link;
 
 static const cli_option options[] = {
@@ -23,6 +24,10 @@ static const cli_option options[] = {
      CLI_REAL(&surest, 0, 1, "X"),
      "share of the images of each predicted class that is copied, surest first, at least one; 1: "
      "all"},
+    {"min-confidence",
+     0,
+     CLI_REAL(&least, 0, 1, "X"),
+     "copy no image that is less sure than this, though a class may then get none"},
     {"link", 0, CLI_FLAG(&by_link), "make hard links, which take no space, instead of copies"},
     CLI_OPTION_CLASSES(&names),
     {0},
@@ -98,8 +103,8 @@ static int compare(const void *a, const void *b)
                                            : strcmp(x->path, y->path);
 }
 
-/* Of a class's images the share `surest`, at least one; says so, class by class. Returns how many
- * in all. */
+/* Of a class's images the share `surest`, at least one, but none under `least`; says so, class by
+ * class. Returns how many in all. */
 static size_t choose(smt_label *labels, size_t count)
 {
     size_t chosen = 0;
@@ -111,16 +116,26 @@ static size_t choose(smt_label *labels, size_t count)
         }
         size_t some = (size_t)lrint(surest * (double)(end - first));
         some = some ? some : 1;
+        while (some && labels[first + some - 1].confidence < least) {
+            some--;
+        }
+        char lowest[40] = "";
+        if (some) {
+            snprintf(lowest,
+                     sizeof lowest,
+                     ", confidence %.2f or more",
+                     labels[first + some - 1].confidence);
+        }
         for (size_t i = 0; i < some; i++) {
             labels[first + i].chosen = true;
         }
         chosen += some;
-        cli_say("  %-*s %5zu of %5zu, confidence %.2f or more",
+        cli_say("  %-*s %5zu of %5zu%s",
                 smt_utf8_pad(labels[first].class_name, 24),
                 labels[first].class_name,
                 some,
                 end - first,
-                labels[first + some - 1].confidence);
+                lowest);
     }
     return chosen;
 }

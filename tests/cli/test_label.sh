@@ -73,6 +73,13 @@ tail -n +2 "$work/some/labels.csv" | tr -d '"' |
         END { for (c in high) if (!(c in low) || high[c] > low[c]) bad = 1; exit bad || n < 15 || n > 25 }' ||
     fail "not the surest were chosen"
 [ "$(files "$work/some")" -lt 26 ] || fail "too many copies"
+# None of them is less sure than asked for, though a class gets none then.
+floor=$(tail -n +2 "$work/some/labels.csv" | tr -d '"' | awk -F, '$4 != "" { printf "%.6f\n", $3 - 1e-6 }' | sort -n | sed -n 8p)
+run 0 "$semtinel" label "$work/run" "$work/other" -o "$work/sure" --surest 0.4 --min-confidence "$floor"
+[ "$(files "$work/sure")" = $(($(files "$work/some") - 7)) ] || fail "$(files "$work/sure") copies, but 7 fewer are sure enough"
+diff -rq "$work/some" "$work/sure" | grep "^Only in $work/sure" && fail "others than the surest"
+run 0 "$semtinel" label "$work/run" "$work/other" -o "$work/unsure" --min-confidence 1
+says "wrote 0 of 50 images"
 
 # They train beside the labelled ones, validate nothing, and are part of what is resumed.
 run 0 "$semtinel" train "$work/data" --also "$work/some" -o "$work/more" --init none $train
