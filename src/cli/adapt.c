@@ -175,9 +175,12 @@ static smt_status run(char **operands, int count, smt_pool *pool, size_t *skippe
                 a.mean_shift,
                 a.largest_shift);
         if (a.variety < 0.5) {
+            /* By answers alone, missing kinds cannot be told from rare ones. */
             smt_log(SMT_LOG_WARNING,
-                    "the images look like few of the classes: give images of all kinds, so that "
-                    "the statistics can follow");
+                    "to the run the images are as varied as %.1f of its %d classes: if some kinds "
+                    "are not only rare but missing, give images of them, too",
+                    a.variety * model->class_count,
+                    model->class_count);
         }
         if (a.forgot) {
             smt_log(SMT_LOG_WARNING,

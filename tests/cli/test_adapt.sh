@@ -22,6 +22,10 @@ grep -q '"target": "rejection 0.5"' "$work/out" || fail "the model still claims 
 grep -q '"temperature"' "$work/out" || fail "the temperature is lost"
 run 0 "$semtinel" evaluate "$work/one" "$work/foreign" -o "$work/evaluated"
 
+# Two images are at most as varied as two classes; many of a few kinds may be all that there is.
+run 0 "$semtinel" adapt "$work/run" "$work/foreign/crack" -o "$work/narrow"
+says 'as varied as [12]\.0 of its 10 classes: if some kinds are not only rare but missing'
+
 # An adapted run can be adapted, and quantised on the spot.
 run 0 "$semtinel" adapt "$work/one" "$work/foreign/"* -o "$work/three" --quantize --calibrate "$work/data/train" --prior 5
 run 0 "$semtinel" evaluate "$work/three/model-int8.tflite" "$work/foreign" -o "$work/int8"
