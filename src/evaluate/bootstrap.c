@@ -1,6 +1,7 @@
 /* Percentile bootstrap over images (Efron and Tibshirani 1993, chapter 13). Accuracy and macro F1
  * of a resample are computed exactly as those of the whole, so a class that a resample misses is
  * left out of its mean. */
+#include "base/f1.h"
 #include "evaluate/scores.h"
 
 #include <math.h>
@@ -21,23 +22,6 @@ static smt_interval middle_95(double *values, int count)
     return (smt_interval){percentile(values, count, 0.025), percentile(values, count, 0.975)};
 }
 
-/* Images of a class, those taken for it, and those of it taken for it. */
-typedef struct tally {
-    size_t support, predicted, right;
-} tally;
-
-static double macro_f1_of(const tally *tallies, size_t classes)
-{
-    double sum = 0;
-    int active = 0;
-    for (size_t c = 0; c < classes; c++) {
-        size_t whole = tallies[c].support + tallies[c].predicted;
-        sum += whole ? (double)(2 * tallies[c].right) / (double)whole : 0;
-        active += whole > 0;
-    }
-    return active ? sum / active : 0;
-}
-
 smt_status smt_bootstrap(smt_metrics *metrics,
                          const smt_outcome *outcome,
                          int resamples,
@@ -52,33 +36,30 @@ smt_status smt_bootstrap(smt_metrics *metrics,
     size_t classes = (size_t)outcome->class_count;
     double *accuracy = smt_alloc((size_t)resamples, sizeof *accuracy);
     double *f1 = smt_alloc((size_t)resamples, sizeof *f1);
-    tally *tallies = smt_alloc(classes, sizeof *tallies);
+    smt_class_count *counts = smt_alloc(classes, sizeof *counts);
     smt_status status = SMT_OK;
-    if (!accuracy || !f1 || !tallies) {
+    if (!accuracy || !f1 || !counts) {
         status =
             smt_fail(error, SMT_ERR_MEMORY, "bootstrap of %d resamples: out of memory", resamples);
         goto done;
     }
     for (int r = 0; r < resamples; r++) {
         smt_rng rng = smt_rng_seed(seed, (uint64_t)r);
-        memset(tallies, 0, classes * sizeof *tallies);
+        memset(counts, 0, classes * sizeof *counts);
         size_t right = 0;
         for (size_t i = 0; i < outcome->count; i++) {
             size_t pick = smt_rng_below(&rng, (uint32_t)outcome->count);
-            bool hit = outcome->truth[pick] == outcome->predicted[pick];
-            tallies[outcome->truth[pick]].support++;
-            tallies[outcome->predicted[pick]].predicted++;
-            tallies[outcome->truth[pick]].right += hit;
-            right += hit;
+            smt_count_answer(counts, outcome->truth[pick], outcome->predicted[pick]);
+            right += outcome->truth[pick] == outcome->predicted[pick];
         }
         accuracy[r] = (double)right / (double)outcome->count;
-        f1[r] = macro_f1_of(tallies, classes);
+        f1[r] = smt_macro_f1(counts, classes);
     }
     metrics->accuracy_95 = middle_95(accuracy, resamples);
     metrics->macro_f1_95 = middle_95(f1, resamples);
 done:
     smt_free(accuracy);
     smt_free(f1);
-    smt_free(tallies);
+    smt_free(counts);
     return status;
 }

@@ -1,5 +1,6 @@
 /* Counts become scores. The conventions are scikit-learn's: a quotient with denominator 0 is 0, and
  * a class that neither occurs nor is predicted is left out of the means. */
+#include "base/f1.h"
 #include "evaluate/scores.h"
 
 #include <math.h>
@@ -20,7 +21,7 @@ static smt_class_score score_of(const size_t *confusion, int classes, int c)
     }
     score.precision = quotient(right, score.predicted);
     score.recall = quotient(right, score.support);
-    score.f1 = quotient(2 * right, score.predicted + score.support);
+    score.f1 = smt_f1(&(smt_class_count){score.support, score.predicted, right});
     return score;
 }
 

@@ -213,11 +213,8 @@ static smt_status make_buffers(smt_run *run, smt_error *error)
     run->target = smt_alloc(batch * classes, sizeof *run->target);
     run->gradient = smt_alloc(batch * classes, sizeof *run->gradient);
     run->index = smt_alloc(batch, sizeof *run->index);
-    run->truth = smt_alloc(batch, sizeof *run->truth);
-    run->tally.classes = (int)classes;
-    run->tally.confusion = smt_alloc(classes * classes, sizeof *run->tally.confusion);
-    if (!run->input || !run->target || !run->gradient || !run->index || !run->truth ||
-        !run->tally.confusion) {
+    run->counts = smt_alloc(classes, sizeof *run->counts);
+    if (!run->input || !run->target || !run->gradient || !run->index || !run->counts) {
         return smt_fail(error, SMT_ERR_MEMORY, "out of memory for batches of %zu images", batch);
     }
     smt_exec_options options = {.max_batch = run->options->batch};

@@ -2,7 +2,7 @@
 #ifndef SMT_TRAIN_RUN_H
 #define SMT_TRAIN_RUN_H
 
-#include "train/metrics.h"
+#include "base/f1.h"
 #include "train/state.h"
 #include "train/train_data.h"
 
@@ -38,12 +38,11 @@ typedef struct smt_run {
     int slot_count;
     smt_train_state *state;
     smt_state_key key;
-    smt_tally tally;
-    float *input;    /* batch x size x size x channels */
-    float *target;   /* batch x classes */
-    float *gradient; /* batch x classes */
-    uint32_t *index; /* batch */
-    int *truth;      /* batch */
+    smt_class_count *counts; /* classes: of the answers to the validation images */
+    float *input;            /* batch x size x size x channels */
+    float *target;           /* batch x classes */
+    float *gradient;         /* batch x classes */
+    uint32_t *index;         /* batch */
 } smt_run;
 
 /* A line for the user and for log.txt. */

@@ -148,12 +148,11 @@ static void close_run(smt_run *run)
     smt_free(run->slots);
     smt_free(run->slot_param);
     smt_free(run->slot_in_head);
-    smt_free(run->tally.confusion);
+    smt_free(run->counts);
     smt_free(run->input);
     smt_free(run->target);
     smt_free(run->gradient);
     smt_free(run->index);
-    smt_free(run->truth);
     if (run->log) {
         fclose(run->log);
     }

@@ -1,3 +1,5 @@
+#include "base/f1.h"
+
 #include <semtinel/base.h>
 
 #include <fcntl.h>
@@ -564,6 +566,22 @@ static void test_file_abandon_all(void **state)
     smt_free(other);
 }
 
+static void test_macro_f1(void **state)
+{
+    (void)state;
+    /* sklearn.metrics: y_true 0 0 0 1 1 2 2 2 2, y_pred 0 1 0 1 3 2 2 0 2,
+     * f1_score(average="macro") = (2/3 + 1/2 + 6/7 + 0) / 4; class 3 has no true image, class 4 is
+     * not predicted either. */
+    static const int truth[] = {0, 0, 0, 1, 1, 2, 2, 2, 2},
+                     predicted[] = {0, 1, 0, 1, 3, 2, 2, 0, 2};
+    smt_class_count counts[5] = {0};
+    assert_true(smt_macro_f1(counts, 5) == 0);
+    for (int i = 0; i < 9; i++) {
+        smt_count_answer(counts, truth[i], predicted[i]);
+    }
+    assert_true(fabs(smt_macro_f1(counts, 5) - (2.0 / 3 + 0.5 + 6.0 / 7) / 4) < 1e-12);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -584,6 +602,7 @@ int main(void)
         cmocka_unit_test(test_shell_word),
         cmocka_unit_test_setup_teardown(test_paths, make_folder, remove_folder),
         cmocka_unit_test(test_crc),
+        cmocka_unit_test(test_macro_f1),
         /* the last: no file can be written after it */
         cmocka_unit_test_setup_teardown(test_file_abandon_all, make_folder, remove_folder),
     };

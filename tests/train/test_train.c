@@ -1,7 +1,6 @@
 /* Whole training runs on small drawn shapes: that they learn, that the bits depend on the seed
  * alone, that a stopped run resumes to the same bits, and what bad input gets. */
 #include "shapes.h"
-#include "train/metrics.h"
 
 #include <semtinel/format.h>
 #include <semtinel/ops.h>
@@ -179,26 +178,6 @@ static double accuracy_of(const char *run, smt_split split)
 }
 
 /* ---- tests ----------------------------------------------------------------------------------- */
-
-static void test_metrics(void **state)
-{
-    (void)state;
-    /* sklearn.metrics: y_true 0 0 0 1 1 2 2 2 2, y_pred 0 1 0 1 3 2 2 0 2,
-     * f1_score(average="macro") = (2/3 + 1/2 + 6/7 + 0) / 4 and accuracy 6/9; class 3 has no true
-     * image, class 4 is not predicted either. */
-    static const int truth[] = {0, 0, 0, 1, 1, 2, 2, 2, 2},
-                     predicted[] = {0, 1, 0, 1, 3, 2, 2, 0, 2};
-    uint32_t confusion[25] = {0};
-    smt_tally tally = {5, confusion};
-    assert_true(isnan(smt_tally_accuracy(&tally)) && isnan(smt_tally_macro_f1(&tally)));
-    for (int i = 0; i < 9; i++) {
-        float logits[5] = {0};
-        logits[predicted[i]] = 1;
-        smt_tally_add(&tally, logits, &truth[i], 1);
-    }
-    assert_true(fabs(smt_tally_accuracy(&tally) - 6.0 / 9) < 1e-12);
-    assert_true(fabs(smt_tally_macro_f1(&tally) - (2.0 / 3 + 0.5 + 6.0 / 7) / 4) < 1e-12);
-}
 
 static void test_learns(void **state)
 {
@@ -912,7 +891,6 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_metrics),
         cmocka_unit_test(test_learns),
         cmocka_unit_test(test_same_bits),
         cmocka_unit_test(test_swa_statistics),
