@@ -144,6 +144,16 @@ expect 0 '' "$semtinel" klarf pair.001 --model run -o mean.001 --csv mean.csv --
         END { for (i = 1; i <= image; i++) { best = 0; for (c = 1; c <= n; c++) { m = (p[1, c] + p[i, c]) / 2; if (m > best) best = m }; print best } }' >means.txt
 tail -n +2 mean.csv | head -64 | cut -d, -f7 | paste -d' ' - means.txt |
     awk '{ d = $1 - $2; if (d > 2e-5 || d < -2e-5) bad = 1 } END { exit bad || NR != 64 }' || fail "not the mean of the images: $(tail -n +2 mean.csv | cut -d, -f7 | paste -d' ' - means.txt | head -3)"
+# Twice the same image is as familiar as once, whatever came before.
+sed -E 's/^( ([0-9]+) .*) 1 1\r$/\1 2 2 \2 0\r/' one/one.001 >twice.001
+run 0 "$semtinel" calibrate run two-synth --split all --unfamiliar 0.3 -o watch.safetensors
+expect 0 'for review, 1 without an image' "$semtinel" klarf twice.001 --images one --model watch.safetensors -o watched.001 --csv watched.csv
+run 0 "$semtinel" predict watch.safetensors "${images[@]}" -o watched.txt
+sed -n '2,65s/.*,//p' watched.csv >twice.txt
+sed -n '2,65s/.*,//p' watched.txt >once.txt
+cmp -s twice.txt once.txt || fail "other images are unfamiliar than alone: $(diff twice.txt once.txt)"
+strange=$(grep -c unfamiliar once.txt)
+[ "$strange" -ge 5 ] && [ "$strange" -le 59 ] || fail "$strange of 64 are unfamiliar: the comparison says little"
 
 # ---- files that defects take turns between are read once; one number for each ClassLookup; defects of one id
 cat >turns.001 <<END
