@@ -28,6 +28,12 @@ bool smt_pads_same(const smt_graph *graph, const smt_node *node)
            smt_same_fits(in.w, node->shape.w, node->kernel_w, node->stride, node->pad_left);
 }
 
+const smt_preprocess *smt_raw_scaling(const smt_model *model, bool raw_input)
+{
+    const smt_preprocess *p = &model->preprocess;
+    return raw_input && (p->mean != 0 || p->scale != 1) ? p : NULL;
+}
+
 const char *smt_raw_input_name(const smt_graph *graph)
 {
     return smt_graph_find(graph, "normalise") < 0 ? "normalise" : "pixels";

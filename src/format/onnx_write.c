@@ -313,7 +313,7 @@ smt_status smt_onnx_write_annotated(const smt_graph *graph,
     bool raw_input = options && options->raw_input;
     onnx_builder *b = NULL;
     smt_status status = onnx_builder_create(path, &b, error);
-    status = status ? status : write_graph(b, graph, raw_input ? &model->preprocess : NULL);
+    status = status ? status : write_graph(b, graph, smt_raw_scaling(model, raw_input));
     status = status ? status : onnx_metadata(b, model, raw_input);
     status = status ? status : onnx_save(b, path);
     onnx_builder_destroy(&b);

@@ -514,7 +514,7 @@ smt_status smt_tensorflow_write(const smt_model *model,
         metadata ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
     status = status ? status : smt_deployed_graph(model, &graph, error);
     w.graph = graph;
-    status = status ? status : write_graph(&w, metadata, raw_input ? &model->preprocess : NULL);
+    status = status ? status : write_graph(&w, metadata, smt_raw_scaling(model, raw_input));
     if (!status && strcmp(smt_path_name(path), "saved_model.pb") == 0) {
         wrap(&w);
     }

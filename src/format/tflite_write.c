@@ -575,7 +575,8 @@ static smt_status write_input(writer *w, const smt_model *model, bool raw, bool 
                             "raw uint8 pixels need an input scale of one grey level and (p - 128) "
                             "/ 128");
     }
-    if (!raw) {
+    const smt_preprocess *scaling = smt_raw_scaling(model, raw);
+    if (!scaling) {
         bool stored_int8 = int8 && !float_io;
         w->tensor[0][stored_int8] = value_tensor(w, n, stored_int8, "");
         w->file.input = w->tensor[0][stored_int8];
@@ -583,8 +584,8 @@ static smt_status write_input(writer *w, const smt_model *model, bool raw, bool 
     }
     int pixels = value_tensor(w, n, false, ".pixels");
     int product = value_tensor(w, n, false, ".product");
-    int scale = scalar(w, n, ".scale", 1.0f / model->preprocess.scale);
-    int offset = scalar(w, n, ".offset", -model->preprocess.mean / model->preprocess.scale);
+    int scale = scalar(w, n, ".scale", 1.0f / scaling->scale);
+    int offset = scalar(w, n, ".offset", -scaling->mean / scaling->scale);
     w->tensor[0][0] = value_tensor(w, n, false, "");
     emit(w, SMT_EDGE_MUL, 1, pixels, scale, -1, product, SMT_EDGE_NO_ACTIVATION);
     emit(w, SMT_EDGE_ADD, 1, product, offset, -1, w->tensor[0][0], SMT_EDGE_NO_ACTIVATION);

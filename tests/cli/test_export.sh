@@ -99,6 +99,10 @@ for kind in tflite onnx pb; do
     expect 0 "raw.$kind" "$semtinel" export "$work/all/model.onnx" -o "$work/raw.$kind" --raw-input
     expect 0 "x = \(p - 0\) / 1" "$semtinel" info --brief "$work/raw.$kind"
     expect 1 "raw.$kind: .*scaling inside cannot be quantised" "$semtinel" quantize "$work/raw.$kind" --calibrate "$work/images" -o "$work/x.tflite"
+    "$semtinel" export "$work/raw.$kind" -o "$work/once.$kind" --quiet
+    expect 0 "twice.$kind" "$semtinel" export "$work/raw.$kind" -o "$work/twice.$kind" --raw-input
+    cmp -s <("$semtinel" info "$work/once.$kind" | grep ^parameters) <("$semtinel" info "$work/twice.$kind" | grep ^parameters) ||
+        fail "twice.$kind: pixels are scaled once more"
 done
 
 # A PyTorch network has a scaling of its own, which is called otherwise than the one for raw input.
