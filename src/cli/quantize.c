@@ -353,37 +353,45 @@ static smt_status add(file_list *list,
     return status;
 }
 
+/* The images that the files of a folder are compared on. */
+typedef struct comparison {
+    smt_dataset *set;       /* NULL: they are not */
+    smt_pixels *unlabelled; /* NULL: agreement is counted on the set */
+} comparison;
+
+/* Before the work: a wrong folder is told at once. */
 static smt_status
-compare(const file_list *list, int size, smt_pool *pool, size_t *failed, smt_error *error)
+read_comparison(comparison *on, int size, smt_pool *pool, size_t *failed, smt_error *error)
 {
-    smt_dataset *set = NULL;
-    char *table = NULL;
-    smt_pixels *unlabelled = NULL;
-    const smt_evaluate_options how = smt_evaluate_defaults();
-    smt_status status = smt_dataset_scan(evaluate, &set, error);
-    if (status == SMT_OK && agree.count) {
-        status =
-            cli_load_images(agree.items, agree.count, 0, size, pool, &unlabelled, failed, error);
+    smt_status status = evaluate ? smt_dataset_scan(evaluate, &on->set, error) : SMT_OK;
+    if (!status && agree.count) {
+        status = cli_load_images(
+            agree.items, agree.count, 0, size, pool, &on->unlabelled, failed, error);
     }
-    status = status ? status
-                    : smt_precision_compare(list->files,
-                                            list->count,
-                                            set,
-                                            unlabelled,
-                                            &how,
-                                            pool,
-                                            output,
-                                            &table,
-                                            failed,
-                                            error);
+    return status;
+}
+
+static smt_status compare(
+    const file_list *list, const comparison *on, smt_pool *pool, size_t *failed, smt_error *error)
+{
+    char *table = NULL;
+    const smt_evaluate_options how = smt_evaluate_defaults();
+    smt_status status = smt_precision_compare(list->files,
+                                              list->count,
+                                              on->set,
+                                              on->unlabelled,
+                                              &how,
+                                              pool,
+                                              output,
+                                              &table,
+                                              failed,
+                                              error);
     char *text = smt_path_join(output, "precision.txt");
     if (status == SMT_OK && text) {
         cli_say("\n%s\nwrote %s, .json and .png", table, text);
     }
     smt_free(text);
     smt_free(table);
-    smt_pixels_destroy(&unlabelled);
-    smt_dataset_destroy(&set);
     return status;
 }
 
@@ -406,6 +414,7 @@ static smt_status name_file(smt_status status, const char *path, smt_error *erro
 static smt_status save_all(smt_quantizer *q,
                            const smt_model *model,
                            const calibration *cal,
+                           const comparison *on,
                            size_t *failed,
                            smt_error *error)
 {
@@ -423,8 +432,8 @@ static smt_status save_all(smt_quantizer *q,
         status = status ? status : smt_quantizer_export(q, &tuned, error);
         status = status ? status : add(&list, tuned, model, "int8-qat", false, error);
     }
-    if (evaluate && status == SMT_OK) {
-        status = compare(&list, cal->pixels->size, cal->how.pool, failed, error);
+    if (on->set && status == SMT_OK) {
+        status = compare(&list, on, cal->how.pool, failed, error);
     }
     for (int i = 0; i < list.count; i++) {
         smt_free(list.paths[i]);
@@ -520,6 +529,7 @@ static smt_status run(const char *path, smt_pool *pool, size_t *failed, smt_erro
     smt_quantizer *q = NULL;
     smt_graph *graph = NULL;
     calibration cal = {0};
+    comparison on = {0};
     const smt_model_format *format = smt_format_by_suffix(output);
     smt_status status = check_output(path, !format, error);
     status = status ? status : smt_model_load(path, &model, error);
@@ -532,6 +542,7 @@ static smt_status run(const char *path, smt_pool *pool, size_t *failed, smt_erro
     status = calibrate && input.h != input.w
                  ? smt_fail(error, SMT_ERR_UNSUPPORTED, "%s: its input is not square", path)
                  : calibrate_on(model, &cal, pool, failed, error);
+    status = status ? status : read_comparison(&on, input.h, pool, failed, error);
     if (status == SMT_OK && scheme == DYNAMIC && format) {
         status = name_file(make_dynamic(model, &cal, &graph, error), path, error);
         status = status ? status : save(graph, model, output, true, error);
@@ -557,7 +568,7 @@ static smt_status run(const char *path, smt_pool *pool, size_t *failed, smt_erro
         goto done;
     }
     if (!format) {
-        status = save_all(q, model, &cal, failed, error);
+        status = save_all(q, model, &cal, &on, failed, error);
         goto done;
     }
     if (qat) {
@@ -570,6 +581,8 @@ done:
     smt_quantizer_destroy(&q);
     smt_free(cal.input);
     smt_pixels_destroy(&cal.pixels);
+    smt_pixels_destroy(&on.unlabelled);
+    smt_dataset_destroy(&on.set);
     smt_model_destroy(&model);
     return status;
 }

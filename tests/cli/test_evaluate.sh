@@ -72,6 +72,13 @@ says 'no class in common'
 mkdir -p "$work/zoo" && cp -r "$data/ler" "$work/zoo/ant" && cp -r "$data/vias" "$work/zoo/bee"
 run 1 "$semtinel" quantize "$work/run" --calibrate "$data" --evaluate "$work/zoo" -o "$work/unlike/"
 says "no class in common .* 'semtinel evaluate' names the model's classes with --classes" # quantize does not
+mkdir -p "$work/bare"
+for wrong in "--evaluate $work/bare" "--evaluate $data --agree $work/bare"; do # told before the work
+    # shellcheck disable=SC2086
+    run 1 "$semtinel" quantize "$work/run" --calibrate "$data" $wrong -o "$work/early/"
+    says 'bare: no image'
+    [ -e "$work/early" ] && fail "$wrong is told only after the work"
+done
 
 # Unreadable images are named, skipped and lead to 3.
 cp -r "$data" "$work/spoilt"
