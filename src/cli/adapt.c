@@ -148,6 +148,7 @@ static smt_status run(char **operands, int count, smt_pool *pool, size_t *skippe
     smt_error inner = {0};
     smt_status status = smt_model_file(operands[0], &path, error);
     status = status ? status : keep_source(path, error);
+    status = status ? status : cli_check_untrained(output, error);
     status = status ? status : smt_model_load(path, &model, error);
     if (!status) {
         status = cli_load_images((const char *const *)operands + 1,

@@ -112,6 +112,8 @@ void cli_trim_slashes(char *path);
 /* SMT_ERR_ARGUMENT: the file `path`, which is to be written, is `source`, or the model of the run
  * `source`. */
 smt_status cli_check_kept(const char *path, const char *source, smt_error *error);
+/* SMT_ERR_ARGUMENT: the folder holds a trained run, whose model is to be written over. */
+smt_status cli_check_untrained(const char *folder, smt_error *error);
 
 /* Every subcommand NAME is int cli_NAME(int argc, char **argv) in src/cli/NAME.c. */
 #define CLI_COMMANDS(X)                                                                            \

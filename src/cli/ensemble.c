@@ -68,6 +68,7 @@ static smt_status run(char **operands, int count, smt_error *error)
         status = status ? status : smt_model_load(paths[i], &models[i], error);
     }
     status = status ? status : find_target(paths, count, &target, error);
+    status = status ? status : cli_check_untrained(output, error);
     if (!status) {
         smt_error why = {0};
         status = smt_ensemble((const smt_model *const *)models, names, count, &ensemble, &why);

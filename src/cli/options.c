@@ -158,6 +158,22 @@ smt_status cli_check_kept(const char *path, const char *source, smt_error *error
     return status;
 }
 
+smt_status cli_check_untrained(const char *folder, smt_error *error)
+{
+    char *checkpoint = smt_path_join(folder, "checkpoint.safetensors");
+    smt_status status =
+        checkpoint ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", folder);
+    if (!status && smt_path_exists(checkpoint)) {
+        status = smt_fail(error,
+                          SMT_ERR_ARGUMENT,
+                          "%s: holds a trained run, whose model would be replaced; name another "
+                          "folder, or delete this one first",
+                          folder);
+    }
+    smt_free(checkpoint);
+    return status;
+}
+
 /* Whether what the options name to be written can be, and what they name to be read is there. */
 static int
 check_paths(const cli_command *command, const cli_option *options, char **operands, int count)

@@ -47,6 +47,7 @@ run 1 "$semtinel" adapt "$work/cut.safetensors" "$work/foreign" -o "$work/bad"; 
 run 1 "$semtinel" adapt "$work/run" "$work/foreign" -o /proc/none; one_line unwritable
 cp "$work/one/model.safetensors" "$work/kept"
 run 1 "$semtinel" adapt "$work/one" "$work/foreign" -o "$work/run/../one"; says_one_line; says 'would overwrite'
+run 1 "$semtinel" adapt "$work/one" "$work/foreign" -o "$work/run"; says_one_line; says "run: holds a trained run, .* name another folder"
 cmp -s "$work/one/model.safetensors" "$work/kept" || fail "a refused run was overwritten"
 run 2 "$semtinel" adapt "$work/run" "$work/foreign"
 run 2 "$semtinel" adapt "$work/run" "$work/foreign" -o "$work/bad" --calibrate "$work/data"
