@@ -8,8 +8,8 @@
 # Two stages: twelve classes of defects, then each class divided by what it lies on ("bridge-lines", "bridge-routed", ..., 66 in all),
 # which makes features that carry further (docs/training.md). With INIT only the second. EPOCHS ("12 7") and RATE ("3e-3 2e-3") of the
 # stages, PER_CLASS ("7200 3600"): images of each class of phase1, two thirds as many of phase3; of each a single number counts for
-# both stages. SEED (201), WIDTH (1), THREADS (0: all cores). An hour on two cores, fifteen minutes with INIT. WORK names a folder to
-# keep images and runs in (default: a temporary one); a run that was stopped there goes on.
+# both stages. SEED (201), WIDTH (1), PADDING (same; symmetric for weights from PyTorch), THREADS (0: all cores). An hour on two cores,
+# fifteen minutes with INIT. WORK names a folder to keep images and runs in (default: a temporary one); a stopped run goes on there.
 set -euo pipefail
 [ $# = 1 ] || { sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 2; }
 here=$(cd "$(dirname "$0")" && pwd)
@@ -72,9 +72,9 @@ train() { # stage init epochs rate seed [options]
     local stage=$1 init=$2 epochs=$3 rate=$4 seed=$5
     shift 5
     "$semtinel" train "$work/$stage" -o "$work/run-$stage" --resume --init "$init" --mix-synth 0 --size 128 \
-        --width "${WIDTH:-1}" --epochs "$epochs" --batch 64 --rate "$rate" --dropout 0.1 --average ema --average-decay 0.998 \
-        --balance 0.5 --blur 0 --jitter 0 --cutout 0 --shot 0 --shade 0 --gamma 0.15 --noise 4 --contrast 0.2 \
-        --brightness 12 --seed "$seed" --threads "${THREADS:-0}" "$@"
+        --width "${WIDTH:-1}" --padding "${PADDING:-same}" --epochs "$epochs" --batch 64 --rate "$rate" --dropout 0.1 \
+        --average ema --average-decay 0.998 --balance 0.5 --blur 0 --jitter 0 --cutout 0 --shot 0 --shade 0 --gamma 0.15 \
+        --noise 4 --contrast 0.2 --brightness 12 --seed "$seed" --threads "${THREADS:-0}" "$@"
     "$semtinel" export "$work/run-$stage" -o "$work/$stage.safetensors" --float16
 }
 
@@ -94,5 +94,5 @@ cp "$work/fine.safetensors" "$out.part"
 mv "$out.part" "$out"
 echo "wrote $out"
 if [ -n "${INIT:-}" ]; then # a file of the user's, whose own side, 128 pixels, 'train' would take; larger ones do better
-    echo "next: semtinel train IMAGES -o RUN --init $out --width ${WIDTH:-1} --size 160"
+    echo "next: semtinel train IMAGES -o RUN --init $out --width ${WIDTH:-1} --padding ${PADDING:-same} --size 160"
 fi

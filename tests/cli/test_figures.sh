@@ -20,6 +20,7 @@ mkdir build data made
 cat >build/semtinel <<'END'
 #!/bin/sh
 echo "$1" >>calls
+echo "$*" >>lines
 [ "$1" != "${FAILS:-train}" ] || exit 130
 for word; do
     [ "$1 $last" != "evaluate -o" ] || { mkdir -p "$word" && printf ' "accuracy": 0.5,\n "macro_avg": {\n  "f1": 0.5\n' >"$word/metrics.json"; }
@@ -38,6 +39,10 @@ for script in accuracy teacher; do
     SETS=sem-a FROM=backbone SEEDS=1 SEMTINEL_DATA=data run 123 bash "$root/bench/figures/$script.sh" build made
     [ "$(cat calls)" = train ] || fail "$script.sh went on after a training that was stopped: $(tr '\n' ' ' <calls)"
 done
+# Weights from PyTorch are padded in their own way.
+touch made/fine.done weights
+PADDING=symmetric INIT=weights WORK=made run 130 bash "$root/models/pretrain.sh" build
+grep -q "^train .*--init $work/weights .*--padding symmetric" lines || fail "pretrain.sh does not pass the padding on: $(cat lines)"
 # Nor does one that fails leave a figure of what was measured before it, or a mean without it.
 mkdir -p data/sem-a data/sem-h
 for fails in evaluate adapt label; do
