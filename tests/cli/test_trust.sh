@@ -63,6 +63,15 @@ grep -q ',unfamiliar$' "$work/all.csv" || fail "predict finds nothing unfamiliar
 run 3 "$semtinel" predict "$work/watch.safetensors" "$work/missing.png" "$work/data" -o "$work/fewer.csv" --quiet
 cmp -s "$work/all.csv" "$work/fewer.csv" || fail "a missing image changes the reviews of others"
 grep -q ',unsure$' "$work/watched/predictions.csv" && fail "without thresholds something is unsure"
+# Of 768 training images 512 are remembered, evenly picked: not the first of each three. What is not picked is not read.
+mkdir -p "$work/many/train/bridge" "$work/many/train/crack" && cp -r "$work/data/val" "$work/many"
+for class in bridge crack; do
+    images=("$work/data/train/$class/"*)
+    for i in {100..483}; do ln "${images[i % 4]}" "$work/many/train/$class/$i.png"; done
+done
+for image in bridge/100 bridge/103 crack/481 crack/483; do rm "$work/many/train/$image.png" && echo junk >"$work/many/train/$image.png"; done
+run 0 "$semtinel" calibrate "$work/plain" "$work/many" --unfamiliar 0.1 -o "$work/own.safetensors" --quiet
+[ "$(grep -o 'train/.*png' "$work/err")" = train/crack/483.png ] || fail "other images are picked: $(cat "$work/err")"
 # How foreign images score is told without it too, before deciding for it; then nothing is remembered, whatever was.
 mkdir "$work/foreign" && cp "$work/data/train/via"*/* "$work/foreign" && echo junk >"$work/foreign/junk.png"
 run 3 "$semtinel" calibrate "$work/watch.safetensors" "$work/data" --foreign "$work/foreign" -o "$work/blind.safetensors"

@@ -267,6 +267,22 @@ static void test_familiarity(void **state)
         assert_true(i >= 20 || familiarity[i] > 0.9999f);
     }
     free(alone);
+    /* Of more than it remembers, evenly picked ones: row i points to (1, i). */
+    enum { MANY = SMT_REMEMBERED + 200 };
+    float *many = calloc((size_t)(MANY * pooled), sizeof *many);
+    for (int i = 0; i < MANY; i++) {
+        many[i * pooled] = 1;
+        many[i * pooled + 1] = (float)i;
+    }
+    assert_int_equal(smt_classifier_remember(classifier, many, MANY, pooled, &error), SMT_OK);
+    const smt_classifier_info *about = smt_classifier_about(classifier);
+    assert_int_equal(about->remembered, SMT_REMEMBERED);
+    for (int i = 0; i < SMT_REMEMBERED; i++) {
+        const float *row = about->references + i * pooled;
+        int wanted = i * MANY / SMT_REMEMBERED;
+        assert_float_equal(row[1] / row[0], wanted, 0.01);
+    }
+    free(many);
     /* All of it: what is remembered is more familiar than usual, each against the others is as
      * usual, by definition 0 in the mean. */
     assert_int_equal(smt_classifier_remember(classifier, features, 20, width, &error), SMT_OK);
