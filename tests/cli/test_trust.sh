@@ -108,6 +108,16 @@ grep -q '^before' "$work/out" && fail "calibrate drops what the model never had"
 run 0 "$semtinel" calibrate "$work/eight.safetensors" "$work/data" -o "$work/one.safetensors"
 says '^before, it sent images to review by rejection 0.5: '
 says '^before, it classified by 8 views: to keep that, give --views 8 again$'
+# What more views would bring is measured on up to a thousand images.
+mkdir -p "$work/thousand/val/bridge" "$work/thousand/val/crack"
+for i in {1..500}; do
+    for class in bridge crack; do ln "$work/many/train/$class/482.png" "$work/thousand/val/$class/$i.png"; done
+done
+run 0 "$semtinel" calibrate "$work/plain" "$work/thousand" -o "$work/one.safetensors"
+says '^--views 8 would have'
+ln "$work/thousand/val/crack/500.png" "$work/thousand/val/crack/501.png"
+run 0 "$semtinel" calibrate "$work/plain" "$work/thousand" -o "$work/one.safetensors"
+grep -q '^--views' "$work/out" && fail "views are tried on 1001 images"
 # What so few images cannot show goes to review, and why is said.
 run 0 "$semtinel" calibrate "$work/plain" "$work/data" --purity 0.99 -o "$work/strict.safetensors"
 says 'all classes *always to review: no threshold shows the purity, for which at least 161 decisions'
@@ -117,6 +127,7 @@ run 0 "$semtinel" predict "$work/strict.safetensors" "$work/data/val"
 run 0 "$semtinel" calibrate "$work/plain" "$work/data" --purity 0.99 -o "$work/strict.safetensors"
 offer=$(sed -n 's/^--purity \([0-9.]*\) would decide *\([0-9.]*\)% automatically$/\1 \2/p' "$work/out" | head -n 1)
 [ -n "$offer" ] || fail "calibrate does not say which lower purity is shown"
+[ "$(grep -c '^--purity' "$work/out")" -le 3 ] || fail "more than three lower purities: $(cat "$work/out")"
 run 0 "$semtinel" calibrate "$work/plain" "$work/data" --purity "${offer% *}" -o "$work/lower.safetensors"
 says "${offer#* }% decided automatically"
 # A purity of its own for a class: kept in the model, told by every command that tells thresholds.

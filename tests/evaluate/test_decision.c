@@ -100,6 +100,29 @@ static void test_no_temperature(void **state)
     assert_true(calibration.temperature > 1.5);
 }
 
+/* Where the likelihood ratio is what chance reaches in one case of twenty, and more. */
+static void test_chance(void **state)
+{
+    (void)state;
+    const smt_decision_options options = {.target = SMT_REJECT_NONE};
+    smt_decision decision;
+    smt_calibration calibration;
+    double below = 0, above = INFINITY;
+    for (size_t images = 90; images < 130; images++) {
+        smt_evaluation e = claiming(1.3, images);
+        double least = INFINITY;
+        for (double t = 0.5; t < 4; t *= 1.002) {
+            least = fmin(least, smt_loss_at(&e, t));
+        }
+        double ratio = 2 * (double)images * (smt_loss_at(&e, 1) - least);
+        assert_int_equal(smt_decision_fit(&e, &options, &decision, &calibration, NULL), SMT_OK);
+        bool kept = calibration.temperature == 1;
+        below = kept ? fmax(below, ratio) : below;
+        above = kept ? above : fmin(above, ratio);
+    }
+    assert_true(below > 3.7 && below < 3.85 && above > 3.83 && above < 4);
+}
+
 /* Images that are all recognised would be so most surely at temperature 0, and those of tomorrow
  * too, mistakes and all. */
 static void test_no_mistake(void **state)
@@ -319,6 +342,19 @@ static void test_common_rate(void **state)
     assert_float_equal(d.threshold[0], 0.94f - HAIR, 1e-6);
     assert_float_equal(d.threshold[1], 0.4f - HAIR, 1e-6);
     assert_float_equal(d.threshold[3], 0.4f - HAIR, 1e-6);
+    /* Five predictions are enough for a threshold of their own, four are not. */
+    for (size_t i = 0; i < 7; i++) {
+        double sure = i < 4 ? 0.6 : i < 5 ? 0.4 : 0.5;
+        double p[CLASSES] = {(1 - sure) / 3, (1 - sure) / 3, (1 - sure) / 3, (1 - sure) / 3};
+        p[i < 5 ? 1 : 2] = sure;
+        place(40 + i, i < 5 ? 1 : 2, p);
+    }
+    e = wrap(47);
+    options.value = 0.2;
+    assert_int_equal(smt_decision_fit(&e, &options, &d, &c, NULL), SMT_OK);
+    assert_float_equal(d.threshold[1], 0.6f - HAIR, 1e-6);
+    assert_float_equal(d.threshold[2], 0.5f - HAIR, 1e-6);
+    options.value = 0.1;
     /* Where every class that is predicted has its own, the rate of all goes to the others. */
     e = wrap(40);
     assert_int_equal(smt_decision_fit(&e, &options, &d, &c, NULL), SMT_OK);
@@ -751,6 +787,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_temperature),
                                        cmocka_unit_test(test_powers),
                                        cmocka_unit_test(test_no_temperature),
+                                       cmocka_unit_test(test_chance),
                                        cmocka_unit_test(test_no_mistake),
                                        cmocka_unit_test(test_thresholds),
                                        cmocka_unit_test(test_next_confidence),
