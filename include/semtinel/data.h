@@ -116,9 +116,10 @@ SMT_API bool smt_marks_read(const char *text, uint32_t **out, size_t *count);
 SMT_API bool smt_marks_hold(const uint32_t *marks, size_t count, uint32_t mark);
 SMT_API void smt_pixels_destroy(smt_pixels **pixels);
 
-/* Class names of different teams: lower case, without blanks and punctuation,
- * plural and synonyms removed ("Bridges" -> "bridge", "CMP(scratch)" ->
- * "cmp", "malformed_vias" -> "via"). `out` holds SMT_CANONICAL bytes. */
+/* Class names of different teams: lower case, without blanks and punctuation, a number in front,
+ * plural, words that say nothing at either end ("defect", "class") and synonyms removed ("Bridges"
+ * -> "bridge", "01_short_defects" -> "bridge", "CMP(scratch)" -> "cmp", "malformed_vias" -> "via").
+ * `out` holds SMT_CANONICAL bytes. */
 #define SMT_CANONICAL 256
 SMT_API void smt_class_canonical(const char *name, char *out);
 /* True for the canonical names of images without a defect: "clean" and its kinds, such as

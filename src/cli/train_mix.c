@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 #include <string.h>
+#include <strings.h>
 
 #define CLASSES 32 /* of a preset at most */
 
@@ -16,19 +17,28 @@ typedef struct common {
     int simulated[CLASSES], ours[CLASSES];
 } common;
 
+static bool begins_with(const char *text, const char *start)
+{
+    return strncasecmp(text, start, strlen(start)) == 0;
+}
+
 static common match(smt_synth_preset preset, const char *const *classes, int count)
 {
     common found = {.preset = preset};
     for (int s = 0; s < smt_synth_class_count(preset); s++) {
         char name[SMT_CANONICAL], other[SMT_CANONICAL];
         smt_class_canonical(smt_synth_class_name(preset, s), name);
-        for (int c = 0; c < count; c++) {
+        int ours = -1;
+        for (int c = 0; c < count; c++) { /* "dust" only where there are no "particles" */
             smt_class_canonical(classes[c], other);
-            if (strcmp(name, other) == 0) {
-                found.simulated[found.count] = s;
-                found.ours[found.count++] = c;
-                break;
+            if (strcmp(name, other) == 0 && (ours < 0 || (!begins_with(classes[ours], name) &&
+                                                          begins_with(classes[c], name)))) {
+                ours = c;
             }
+        }
+        if (ours >= 0) {
+            found.simulated[found.count] = s;
+            found.ours[found.count++] = ours;
         }
     }
     return found;

@@ -71,46 +71,90 @@ static bool same_spelling(const char *a, const char *b)
     return (!a[i] && !b[i]) || (i >= 3 && (!a[i] || !b[i]) && lower(rest[0]) == 's' && !rest[1]);
 }
 
+/* "01_bridge" and "3. Open" are numbered; "3" and "90nm" are names. */
+static const char *without_number(const char *name)
+{
+    size_t digits = strspn(name, "0123456789");
+    const char *rest = name + digits + strspn(name + digits, "_-.) ");
+    return digits && rest > name + digits && is_word(lower(*rest)) &&
+                   !(*rest >= '0' && *rest <= '9')
+               ? rest
+               : name;
+}
+
+static bool has_word(const char *list, const char *word)
+{
+    size_t size = strlen(word);
+    for (const char *at = list; size && (at = strstr(at, word)); at++) {
+        if ((at == list || at[-1] == ' ') && (at[size] == ' ' || !at[size])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Makes a synonym, as data_plain_name writes it, the name that the simulator has for the class. */
+static bool replace_synonym(char *name)
+{
+    static const char *const classes[][2] = {
+        {"bridge",
+         "short shortcircuit shorted bridging bridged bridgeshort shortbridge microbridge "
+         "metalbridge metalshort linebridge"},
+        {"open", "opencircuit lineopen openline linebreak brokenline linebroken broken break"},
+        {"crack", "cracking cracked microcrack fracture"},
+        {"via",
+         "malformedvia viamalformed malformvia deformedvia missingvia viamissing blockedvia "
+         "damagedvia badvia viahole contacthole"},
+        {"cmp", "cmpscratch"},
+        {"ler",
+         "lineedgeroughness edgeroughness lineroughness roughness roughedge roughline lwr "
+         "linewidthroughness"},
+        {"particle",
+         "particlecontamination contamination contaminant contaminated particulate foreignparticle "
+         "foreignmaterial foreignmatter foreignobject foreignbody dust dustparticle debris"},
+        {"scratch", "scratched scratching scratchmark surfacescratch"},
+        {"other", "stain unknown misc miscellaneous undefined"},
+        {"clean",
+         "good ok okay pass passed normal none nodefect nodefective defectfree defectless "
+         "withoutdefect nondefect nondefective noanomaly healthy golden perfect"},
+    };
+    for (size_t c = 0; c < sizeof classes / sizeof *classes; c++) {
+        if (has_word(classes[c][1], name)) {
+            strcpy(name, classes[c][0]);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Takes a word that says nothing off either end: "bridgedefect", "defectbridge". False: there is
+ * none, or too little would be left. */
+static bool strip_word(char *name)
+{
+    static const char *const words[] = {
+        "defective", "defect", "failure", "fault", "class", "type", "image", "wafer", "sample"};
+    size_t length = strlen(name);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        size_t size = strlen(words[i]);
+        if (length < size + 3) {
+            continue;
+        }
+        if (ends_with(name, length, words[i])) {
+            name[without_plural(name, length - size)] = 0;
+            return true;
+        }
+        if (memcmp(name, words[i], size) == 0 && name[size] > '9') {
+            memmove(name, name + size, length - size + 1);
+            return true;
+        }
+    }
+    return false;
+}
+
 void smt_class_canonical(const char *name, char *out)
 {
-    /* Left: a name as data_plain_name writes it. */
-    static const char *const synonyms[][2] = {
-        {"short", "bridge"},
-        {"shortcircuit", "bridge"},
-        {"bridging", "bridge"},
-        {"opencircuit", "open"},
-        {"cracking", "crack"},
-        {"malformedvia", "via"},
-        {"missingvia", "via"},
-        {"viadefect", "via"},
-        {"cmpscratch", "cmp"},
-        {"cmpdefect", "cmp"},
-        {"lineedgeroughness", "ler"},
-        {"edgeroughness", "ler"},
-        {"particlecontamination", "particle"},
-        {"contamination", "particle"},
-        {"stain", "other"},
-        {"unknown", "other"},
-        {"misc", "other"},
-        {"otherdefect", "other"},
-        {"good", "clean"},
-        {"ok", "clean"},
-        {"okay", "clean"},
-        {"pass", "clean"},
-        {"passed", "clean"},
-        {"normal", "clean"},
-        {"none", "clean"},
-        {"nodefect", "clean"},
-        {"defectfree", "clean"},
-        {"withoutdefect", "clean"},
-        {"nondefective", "clean"},
-    };
-    data_plain_name(name, out);
-    for (size_t i = 0; i < sizeof synonyms / sizeof *synonyms; i++) {
-        if (strcmp(out, synonyms[i][0]) == 0) {
-            memcpy(out, synonyms[i][1], strlen(synonyms[i][1]) + 1);
-            return;
-        }
+    data_plain_name(without_number(name), out);
+    while (!replace_synonym(out) && strip_word(out)) {
     }
 }
 
