@@ -43,10 +43,23 @@ typedef enum smt_content {
 } smt_content;
 
 typedef struct smt_audit_options {
-    float threshold; /* least similarity of a near-duplicate, 0.75 .. 1; default 0.82 */
-    int neighbours;  /* candidates that are compared per image, 1 .. 1024; default 32 */
+    float threshold;   /* least similarity of a near-duplicate, 0.75 .. 1; default 0.82 */
+    int neighbours;    /* candidates that are compared per image, 1 .. 1024; default 32 */
+    const char *group; /* borrowed, outlives the audit; a pattern for smt_name_groups; NULL: none */
 } smt_audit_options;
 SMT_API smt_audit_options smt_audit_defaults(void);
+
+#define SMT_NO_GROUP UINT32_MAX
+/* Groups that the images' paths tell, such as lots or wafers: images are in one if the path below
+ * their class folder matches the POSIX extended regular expression `pattern` with the same text:
+ * that of its first parenthesis, else of the whole match. An empty match is none. */
+typedef struct smt_name_groups {
+    const char *pattern;   /* NULL: none was asked for, and everything is 0 */
+    uint32_t *group;       /* sample_count: 0 .. count - 1, or SMT_NO_GROUP */
+    size_t count, matched; /* groups; images in one */
+    size_t crossing;       /* groups with images of several splits; ... */
+    uint32_t example[2];   /* ... two samples of the first such */
+} smt_name_groups;
 
 typedef struct smt_audit_summary {
     size_t content[SMT_CONTENT_BRIGHT + 1];
@@ -69,14 +82,17 @@ typedef struct smt_audit {
     smt_audit_summary summary;
     size_t pair_count;
     smt_pair *pairs; /* exact ones first, then by falling similarity */
+    smt_name_groups named;
     uint32_t *group; /* sample_count: images linked by pairs share a number, and so do an image and
-                        its copies by `augment`; numbers rise with the first member */
+                        its copies by `augment`, and images of one of the named groups; unreadable
+                        ones are alone; numbers rise with the first member */
     size_t group_count;
 } smt_audit;
 
 /* Reads every image of the data set once. Unreadable ones are part of the result, not an error.
  * Equal files give equal results at any number of threads. options NULL: the defaults.
- * SMT_ERR_ARGUMENT: an option out of its range. */
+ * SMT_ERR_ARGUMENT: an option out of its range; a `group` that is no regular expression, that no
+ * image matches, or that all match with the same text. */
 SMT_API smt_status smt_audit_run(const smt_dataset *dataset,
                                  const smt_audit_options *options,
                                  smt_pool *pool,

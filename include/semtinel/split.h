@@ -19,31 +19,9 @@ typedef struct smt_split_options {
     double train, val,
         test; /* parts of the whole, 0 .. 1, train above 0; their sum is 1 within 0.001 */
     uint64_t seed;
-    bool link;         /* hard links in the place of copies */
-    const char *group; /* borrowed; the pattern of smt_dataset_name_groups, for split.json; NULL */
+    bool link; /* hard links in the place of copies */
 } smt_split_options;
 SMT_API smt_split_options smt_split_defaults(void); /* .70 .15 .15, seed 1, copies */
-
-#define SMT_NO_GROUP UINT32_MAX
-/* Groups that the images' names tell, such as lots or wafers. */
-typedef struct smt_name_groups {
-    uint32_t *group; /* sample_count: 0 .. count - 1, or SMT_NO_GROUP; released by smt_free() */
-    size_t count, matched; /* groups; images in one */
-} smt_name_groups;
-
-/* Images are in one group if the path below their class folder matches the POSIX extended regular
- * expression `pattern` with the same text: that of its first parenthesis, else of the whole match.
- * An empty match is none. SMT_ERR_ARGUMENT: `pattern` is no such expression, no image matches, or
- * all do with the same text. */
-SMT_API smt_status smt_dataset_name_groups(const smt_dataset *dataset,
-                                           const char *pattern,
-                                           smt_name_groups *out,
-                                           smt_error *error);
-/* Joins the audit's groups that have images of one of `groups`, which are of its data set.
- * Unreadable images stay alone. */
-SMT_API smt_status smt_audit_join(smt_audit *audit,
-                                  const smt_name_groups *groups,
-                                  smt_error *error);
 
 /* Assigns a split to each sample for which wanted[i] (NULL: all); out[i] of the others is left as
  * it is. Stratified: each class comes as near to its parts as its groups allow, the largest groups

@@ -27,10 +27,13 @@ static const cli_command command = {
                "place, such as a clean\n"
                "pattern and the same pattern with a defect. Info strips that a file's metadata "
                "tell of are cut off first;\n"
-               "others are reported if many images of the set or of a class have one.",
+               "others are reported if many images of the set or of a class have one. --group "
+               "counts the lots or wafers of which\n"
+               "several splits have images, as 'semtinel split --group' would tell them.",
     .examples =
         "  semtinel audit wafers\n"
         "  semtinel audit wafers --json audit.json --sheet worst.png\n"
+        "  semtinel audit wafers --group '^[^_]*_[^_]*'    # LOT_WAFER_..., as klarf names them\n"
         "  semtinel audit wafers --strict    # exit code 1 if there are label conflicts or leaks\n",
     .min_operands = 1,
     .max_operands = 1,
@@ -210,6 +213,10 @@ int cli_audit(int argc, char **argv)
          0,
          CLI_INT(&options.neighbours, 1, 1024, "N"),
          "candidates compared per image"},
+        {"group",
+         0,
+         CLI_TEXT(&options.group, "PATTERN"),
+         "count lots or wafers, by the same match of PATTERN, and those in several splits"},
         {"strict",
          0,
          CLI_FLAG(&args.strict),
@@ -234,7 +241,9 @@ int cli_audit(int argc, char **argv)
     smt_pool *pool = NULL;
     smt_audit *audit = NULL;
     code = EXIT_DONE;
-    if (smt_dataset_scan(operands[0], &dataset, &error) || check_outputs(dataset, &error) ||
+    smt_status (*scan)(const char *, smt_dataset **, smt_error *) =
+        options.group ? smt_dataset_scan_deep : smt_dataset_scan;
+    if (scan(operands[0], &dataset, &error) || check_outputs(dataset, &error) ||
         smt_pool_create(cli_shared.threads, &pool, &error) ||
         smt_audit_run(dataset, &options, pool, &audit, &error) || print_audit(audit, &error) ||
         (args.sheet && save_sheet(audit, &error))) {
@@ -246,7 +255,7 @@ int cli_audit(int argc, char **argv)
         code = EXIT_SKIPPED;
     }
     if (args.strict && (sum->conflicts_exact + sum->conflicts_near || sum->leaks[SMT_SPLIT_VAL] ||
-                        sum->leaks[SMT_SPLIT_TEST])) {
+                        sum->leaks[SMT_SPLIT_TEST] || audit->named.crossing)) {
         smt_log(SMT_LOG_ERROR,
                 "%s: has label conflicts or leaks, which --strict does not allow",
                 operands[0]);

@@ -98,7 +98,7 @@ static int parse(int argc, char **argv, char ***operands)
         {"merge", 0, CLI_FLAG(&merge), "pool a source that has splits already"},
         {"group",
          0,
-         CLI_TEXT(&options.group, "PATTERN"),
+         CLI_TEXT(&auditing.group, "PATTERN"),
          "keep images with the same match of PATTERN together: lots or wafers"},
         {"threshold",
          0,
@@ -124,14 +124,12 @@ static int parse(int argc, char **argv, char ***operands)
     return -1;
 }
 
-/* *groups: by --group, released by smt_free(groups->group). */
-static smt_status
-scan(char **operands, smt_dataset **out, smt_name_groups *groups, smt_error *error)
+static smt_status scan(char **operands, smt_dataset **out, smt_error *error)
 {
     smt_status status = smt_split_check_output(operands[0], operands[1], error);
     if (!status) {
-        status = options.group ? smt_dataset_scan_deep(operands[0], out, error)
-                               : smt_dataset_scan(operands[0], out, error);
+        status = auditing.group ? smt_dataset_scan_deep(operands[0], out, error)
+                                : smt_dataset_scan(operands[0], out, error);
     }
     if (!status && !merge && (*out)->samples[0].split != SMT_SPLIT_NONE) {
         status = smt_fail(error,
@@ -139,9 +137,6 @@ scan(char **operands, smt_dataset **out, smt_name_groups *groups, smt_error *err
                           "%s: is split already; check it with 'semtinel audit', or say --merge to "
                           "pool it and split anew",
                           operands[0]);
-    }
-    if (!status && options.group) {
-        status = smt_dataset_name_groups(*out, options.group, groups, error);
     }
     return status;
 }
@@ -181,13 +176,15 @@ static smt_status divide(const smt_audit *audit,
     return status;
 }
 
-static void print_names(const smt_dataset *set, const smt_name_groups *groups)
+static void print_names(const smt_audit *audit)
 {
+    const smt_dataset *set = audit->dataset;
+    const smt_name_groups *groups = &audit->named;
     cli_say("%zu of %zu images are in %zu groups by '%s'",
             groups->matched,
             set->sample_count,
             groups->count,
-            options.group);
+            groups->pattern);
     for (size_t i = 0; i < set->sample_count; i++) {
         if (groups->group[i] == SMT_NO_GROUP) {
             size_t others = set->sample_count - groups->matched;
@@ -195,7 +192,7 @@ static void print_names(const smt_dataset *set, const smt_name_groups *groups)
                     "%zu %s not match '%s' and %s placed one by one, such as %s",
                     others,
                     smt_plural(others, "image does", "images do"),
-                    options.group,
+                    groups->pattern,
                     smt_plural(others, "is", "are"),
                     set->samples[i].path);
             return;
@@ -236,17 +233,13 @@ int cli_split(int argc, char **argv)
     smt_pool *pool = NULL;
     smt_audit *audit = NULL;
     smt_split *assigned = NULL;
-    smt_name_groups named = {0};
     size_t readable = 0;
-    smt_status status = scan(operands, &dataset, &named, &error);
+    smt_status status = scan(operands, &dataset, &error);
     if (!status && !(assigned = smt_alloc(dataset->sample_count, sizeof *assigned))) {
         status = smt_fail(&error, SMT_ERR_MEMORY, "%s: out of memory", operands[0]);
     }
     status = status ? status : smt_pool_create(cli_shared.threads, &pool, &error);
     status = status ? status : smt_audit_run(dataset, &auditing, pool, &audit, &error);
-    if (!status && named.group) {
-        status = smt_audit_join(audit, &named, &error);
-    }
     status = status ? status : divide(audit, operands, assigned, &readable, &error);
     if (status) {
         code = cli_report(&error);
@@ -254,14 +247,13 @@ int cli_split(int argc, char **argv)
     }
     smt_paged_warn(&audit->summary.paged);
     print_table(audit, assigned);
-    if (named.group) {
-        print_names(dataset, &named);
+    if (auditing.group) {
+        print_names(audit);
     }
     print_result(audit, readable, operands[1]);
     code = readable < dataset->sample_count ? EXIT_SKIPPED : EXIT_DONE;
 done:
     smt_free(assigned);
-    smt_free(named.group);
     smt_audit_destroy(&audit);
     smt_pool_destroy(&pool);
     smt_dataset_destroy(&dataset);

@@ -357,6 +357,27 @@ static smt_status unite_augmented(const smt_audit *audit, uint32_t *parent, smt_
     return SMT_OK;
 }
 
+static smt_status unite_named(const smt_audit *audit, uint32_t *parent, smt_error *error)
+{
+    const smt_name_groups *named = &audit->named;
+    if (!named->count) {
+        return SMT_OK;
+    }
+    uint32_t *first = smt_alloc(named->count, sizeof *first); /* a group's image, and 1; 0: none */
+    if (!first) {
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", audit->dataset->root);
+    }
+    for (uint32_t i = 0; i < audit->dataset->sample_count; i++) {
+        if (named->group[i] != SMT_NO_GROUP && audit->content[i] != SMT_CONTENT_UNREADABLE) {
+            uint32_t *own = &first[named->group[i]];
+            *own = *own ? *own : i + 1;
+            groups_unite(parent, *own - 1, i);
+        }
+    }
+    smt_free(first);
+    return SMT_OK;
+}
+
 static smt_status number_groups(smt_audit *audit, size_t count, smt_error *error)
 {
     groups_begin(audit->group, count);
@@ -364,6 +385,7 @@ static smt_status number_groups(smt_audit *audit, size_t count, smt_error *error
         groups_unite(audit->group, audit->pairs[p].a, audit->pairs[p].b);
     }
     smt_status status = unite_augmented(audit, audit->group, error);
+    status = status ? status : unite_named(audit, audit->group, error);
     audit->group_count = groups_number(audit->group, count);
     return status;
 }
@@ -480,6 +502,9 @@ smt_status smt_audit_run(const smt_dataset *dataset,
         !w.shapes || !w.file_hash || !w.pixel_hash || !w.more_pages || !w.candidates || !w.near) {
         status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", dataset->root);
     }
+    if (status == SMT_OK && w.options.group) {
+        status = groups_by_name(dataset, w.options.group, &audit->named, error);
+    }
     if (status == SMT_OK) {
         status = run_pass(&w, "reading", read_one, 1, pool, error);
     }
@@ -528,6 +553,7 @@ void smt_audit_destroy(smt_audit **audit)
     smt_free(a->suspect_rows);
     smt_free(a->pairs);
     smt_free(a->group);
+    smt_free(a->named.group);
     smt_free(a);
     *audit = NULL;
 }

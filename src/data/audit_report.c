@@ -159,6 +159,29 @@ static void print_strips(FILE *stream, const smt_audit *audit)
     smt_free(text);
 }
 
+static void print_named(FILE *stream, const smt_audit *audit)
+{
+    const smt_name_groups *named = &audit->named;
+    if (!named->pattern) {
+        return;
+    }
+    fprintf(stream,
+            "groups by '%s': %zu, of %zu of %zu images",
+            named->pattern,
+            named->count,
+            named->matched,
+            audit->dataset->sample_count);
+    if (audit->summary.images[SMT_SPLIT_NONE] < audit->dataset->sample_count) {
+        fprintf(stream, "; %zu in several splits", named->crossing);
+    }
+    for (int k = 0; k < 2 && named->crossing; k++) {
+        fputs(k ? " and " : ", such as ", stream);
+        print_name(stream,
+                   data_relative(audit->dataset, audit->dataset->samples[named->example[k]].path));
+    }
+    fputc('\n', stream);
+}
+
 static void print_report(FILE *stream, const smt_audit *audit, size_t rows)
 {
     const smt_audit_summary *sum = &audit->summary;
@@ -201,6 +224,7 @@ static void print_report(FILE *stream, const smt_audit *audit, size_t rows)
                 sum->conflicts_edited);
         print_pairs(stream, audit, rows, is_edited_conflict);
     }
+    print_named(stream, audit);
     size_t crossing = 0;
     for (size_t p = 0; p < audit->pair_count; p++) {
         crossing += is_leak(audit, &audit->pairs[p]);
@@ -298,6 +322,26 @@ static json_t *json_strips(const smt_audit *audit, bool *ok)
     return entry;
 }
 
+static json_t *json_named(const smt_audit *audit, bool *ok)
+{
+    const smt_name_groups *named = &audit->named;
+    json_t *entry = json_pack("{s:o, s:I, s:I, s:I}",
+                              "pattern",
+                              smt_json_text(named->pattern),
+                              "groups",
+                              (json_int_t)named->count,
+                              "images",
+                              (json_int_t)named->matched,
+                              "in_several_splits",
+                              (json_int_t)named->crossing);
+    if (named->crossing) {
+        json_t *example = json_pack(
+            "[o, o]", json_path(audit, named->example[0]), json_path(audit, named->example[1]));
+        *ok = !json_object_set_new(entry, "example", example) && *ok;
+    }
+    return entry;
+}
+
 static json_t *json_report(const smt_audit *audit, bool *ok)
 {
     static const char *const content_names[] = {"ok", "unreadable", "flat", "black", "white"};
@@ -378,6 +422,9 @@ static json_t *json_report(const smt_audit *audit, bool *ok)
     *ok = !json_object_set_new(root, "summary", numbers) && *ok;
     *ok = !json_object_set_new(root, "counts", json_counts(audit, ok)) && *ok;
     *ok = !json_object_set_new(root, "info_strips", json_strips(audit, ok)) && *ok;
+    if (audit->named.pattern) {
+        *ok = !json_object_set_new(root, "groups_by_path", json_named(audit, ok)) && *ok;
+    }
     *ok = !json_object_set_new(root, "problems", content) && *ok;
     *ok = !json_object_set_new(root, "pairs", pairs) && *ok;
     return root;

@@ -1,9 +1,6 @@
-/* Which images belong together: union-find, and groups that names tell. */
 #include "data/groups.h"
 
 #include "data/names.h"
-
-#include <semtinel/split.h>
 
 #include <regex.h>
 #include <stdlib.h>
@@ -94,9 +91,19 @@ static smt_status fill(const smt_dataset *dataset,
         out->group[i] = SMT_NO_GROUP;
     }
     out->matched = match_all(dataset, regex, matches);
-    for (size_t i = 0; i < out->matched; i++) {
-        out->count += i == 0 || compare_found(&matches[i - 1], &matches[i]) != 0;
+    for (size_t i = 0, first = 0, crossed = 0; i < out->matched; i++) {
+        bool begins = i == 0 || compare_found(&matches[i - 1], &matches[i]) != 0;
+        first = begins ? i : first;
+        out->count += begins;
         out->group[matches[i].sample] = (uint32_t)out->count - 1;
+        if (crossed < out->count && dataset->samples[matches[first].sample].split !=
+                                        dataset->samples[matches[i].sample].split) {
+            crossed = out->count;
+            if (!out->crossing++) {
+                out->example[0] = matches[first].sample;
+                out->example[1] = matches[i].sample;
+            }
+        }
     }
     smt_free(matches);
     const char *example = data_below_class(dataset, &dataset->samples[0]);
@@ -120,13 +127,13 @@ static smt_status fill(const smt_dataset *dataset,
     return SMT_OK;
 }
 
-smt_status smt_dataset_name_groups(const smt_dataset *dataset,
-                                   const char *pattern,
-                                   smt_name_groups *out,
-                                   smt_error *error)
+smt_status groups_by_name(const smt_dataset *dataset,
+                          const char *pattern,
+                          smt_name_groups *out,
+                          smt_error *error)
 {
     regex_t regex;
-    smt_name_groups groups = {0};
+    smt_name_groups groups = {.pattern = pattern};
     int wrong = regcomp(&regex, pattern, REG_EXTENDED);
     if (wrong) {
         char why[128];
@@ -144,38 +151,5 @@ smt_status smt_dataset_name_groups(const smt_dataset *dataset,
         return status;
     }
     *out = groups;
-    return SMT_OK;
-}
-
-smt_status smt_audit_join(smt_audit *audit, const smt_name_groups *groups, smt_error *error)
-{
-    size_t images = audit->dataset->sample_count;
-    /* The first image of each of the audit's groups, then of each of the names'. */
-    uint32_t *first = smt_alloc(audit->group_count + groups->count, sizeof *first);
-    uint32_t *parent = smt_alloc(images, sizeof *parent);
-    if (!first || !parent) {
-        smt_free(first);
-        smt_free(parent);
-        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", audit->dataset->root);
-    }
-    memset(first, 0xff, (audit->group_count + groups->count) * sizeof *first);
-    groups_begin(parent, images);
-    for (uint32_t i = 0; i < images; i++) {
-        if (audit->content[i] == SMT_CONTENT_UNREADABLE) {
-            continue; /* alone */
-        }
-        uint32_t *copy = &first[audit->group[i]];
-        *copy = *copy == UINT32_MAX ? i : *copy;
-        groups_unite(parent, *copy, i);
-        if (groups->group[i] != SMT_NO_GROUP) {
-            uint32_t *name = &first[audit->group_count + groups->group[i]];
-            *name = *name == UINT32_MAX ? i : *name;
-            groups_unite(parent, *name, i);
-        }
-    }
-    audit->group_count = groups_number(parent, images);
-    smt_free(audit->group);
-    audit->group = parent;
-    smt_free(first);
     return SMT_OK;
 }

@@ -93,8 +93,8 @@ smt_status smt_split_write(const smt_audit *audit,
                              options->test);
     json_t *files = json_array(), *skipped = json_array();
     bool ok = root && files && skipped && add_counts(root, audit, assigned);
-    if (options->group) {
-        ok = !json_object_set_new(root, "group_by", smt_json_text(options->group)) && ok;
+    if (audit->named.pattern) {
+        ok = !json_object_set_new(root, "group_by", smt_json_text(audit->named.pattern)) && ok;
     }
     size_t prefix = strlen(t.staging) + 1;
     for (size_t i = 0; i < set->sample_count && status == SMT_OK && ok; i++) {

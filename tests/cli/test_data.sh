@@ -137,6 +137,12 @@ says "groups by '^\[^/\]\*/'"
 [ "$(count by-lot/train by-lot/val by-lot/test)" = "$(count lots)" ] || fail "by lot: $(count by-lot) files"
 [ -z "$(for part in train val test; do find by-lot/$part -name 'lot*' -printf '%f\n' | sed 's/_.*//' | sort -u; done |
     sort | uniq -d)" ] || fail "a lot is in two parts: $(find by-lot)"
+run 0 "$semtinel" audit by-lot --group '^[^_]*'
+says "^groups by '^\[^_\]\*': 10, of 200 of 200 images; 0 in several splits$"
+mv by-lot/train/vias/lot* by-lot/test/vias/
+expect 1 'has label conflicts or leaks' "$semtinel" audit by-lot --group '^[^_]*' --json by-lot.json --strict
+says "in several splits, such as t[a-z]*/.*/\(lot.\)_.* and t[a-z]*/.*/\1_"
+grep -q '"groups_by_path": {' by-lot.json || fail "JSON: no groups"
 grep -q '"group_by": "^\[^/\]\*/"' by-lot/split.json || fail "split.json: $(head by-lot/split.json)"
 
 # ---- augment

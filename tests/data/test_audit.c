@@ -511,7 +511,11 @@ static void tiny_sets(void **state)
     assert_int_equal(audit->pair_count, 0);
     assert_int_equal(audit->group_count, 1);
     smt_audit_destroy(&audit);
-    const smt_audit_options bad[] = {{0.5f, 32}, {NAN, 32}, {1.1f, 32}, {0.9f, 0}, {0.9f, 5000}};
+    const smt_audit_options bad[] = {{.threshold = 0.5f, .neighbours = 32},
+                                     {.threshold = NAN, .neighbours = 32},
+                                     {.threshold = 1.1f, .neighbours = 32},
+                                     {.threshold = 0.9f, .neighbours = 0},
+                                     {.threshold = 0.9f, .neighbours = 5000}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_int_equal(smt_audit_run(set, &bad[i], pool, &audit, NULL), SMT_ERR_ARGUMENT);
     }

@@ -143,7 +143,7 @@ static void bad_parts(void **state)
     labelled l;
     make_labels(&l, 1, count, size);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        const smt_split_options options = {parts[i][0], parts[i][1], parts[i][2], 1, false, NULL};
+        const smt_split_options options = {parts[i][0], parts[i][1], parts[i][2], 1, false};
         assert_int_equal(smt_split_assign(&l.set, l.group, NULL, &options, l.assigned, NULL),
                          SMT_ERR_ARGUMENT);
     }
@@ -356,13 +356,12 @@ static void lots_stay_together(void **state)
     assert_int_equal(smt_dataset_scan_deep(p.source, &p.set, &error), SMT_OK);
     assert_int_equal(p.set->sample_count, 27);
     assert_int_equal(p.set->class_count, 2);
-    assert_int_equal(smt_audit_run(p.set, NULL, pool, &p.audit, NULL), SMT_OK);
-    assert_int_equal(p.audit->group_count, 26);
-    smt_name_groups groups;
-    assert_int_equal(smt_dataset_name_groups(p.set, "lot([0-9])/", &groups, &error), SMT_OK);
-    assert_int_equal(groups.count, 6);
-    assert_int_equal(groups.matched, 26);
-    assert_int_equal(smt_audit_join(p.audit, &groups, NULL), SMT_OK);
+    smt_audit_options by_lot = smt_audit_defaults();
+    by_lot.group = "lot([0-9])/";
+    assert_int_equal(smt_audit_run(p.set, &by_lot, pool, &p.audit, NULL), SMT_OK);
+    assert_int_equal(p.audit->named.count, 6);
+    assert_int_equal(p.audit->named.matched, 26);
+    assert_int_equal(p.audit->named.crossing, 0);
     assert_int_equal(p.audit->group_count, 7); /* lots 0 and 5 together, four, the two others */
     assert_int_equal(group_of(&p, "a/lot0/1.png"), group_of(&p, "b/lot5/0.png"));
     assert_int_equal(group_of(&p, "a/lot1/1.png"), group_of(&p, "b/lot1/2.png"));
@@ -372,12 +371,10 @@ static void lots_stay_together(void **state)
         assert_true(p.audit->group[i] <= most);
         most += p.audit->group[i] == most;
     }
-    smt_split_options options = {
-        .train = 0.5, .val = 0.25, .test = 0.25, .seed = 3, .group = "lot([0-9])/"};
+    smt_split_options options = {.train = 0.5, .val = 0.25, .test = 0.25, .seed = 3};
     smt_split *assigned = assign(&p, &options);
     assert_int_equal(smt_split_write(p.audit, assigned, &options, p.out, NULL), SMT_OK);
     smt_free(assigned);
-    smt_free(groups.group);
     close_set(&p);
     open_set(&p, p.out);
     assert_int_equal(p.set->sample_count, 26);
@@ -419,9 +416,11 @@ static void patterns_without_groups(void **state)
     open_set(&p, p.source);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         smt_error error = {SMT_OK, ""};
-        smt_name_groups groups;
-        assert_int_equal(smt_dataset_name_groups(p.set, bad[i].pattern, &groups, &error),
-                         SMT_ERR_ARGUMENT);
+        smt_audit_options options = smt_audit_defaults();
+        smt_audit *audit = NULL;
+        options.group = bad[i].pattern;
+        assert_int_equal(smt_audit_run(p.set, &options, pool, &audit, &error), SMT_ERR_ARGUMENT);
+        assert_null(audit);
         assert_non_null(strstr(error.message, bad[i].says));
     }
     remove_place(&p);
@@ -445,10 +444,12 @@ static smt_status attempt(int what, place *p, smt_pool *one)
     case 3:
         return smt_label_write(&label, 1, false, p->out, NULL);
     case 4: {
-        smt_name_groups groups = {0};
-        smt_status status = smt_dataset_name_groups(p->set, "..", &groups, NULL);
-        status = status ? status : smt_audit_join(p->audit, &groups, NULL);
-        smt_free(groups.group);
+        smt_audit_options by_name = smt_audit_defaults();
+        smt_audit *audit = NULL;
+        by_name.group = ".";
+        smt_status status = smt_audit_run(p->set, &by_name, one, &audit, NULL);
+        assert_true(status || audit->named.crossing == 1);
+        smt_audit_destroy(&audit);
         return status;
     }
     default:
@@ -462,7 +463,7 @@ static void failing_allocations(void **state)
     place p;
     make_place(&p);
     made_new_image(p.source, "train/a/1.png", 1);
-    made_new_image(p.source, "train/b/1.png", 2);
+    made_new_image(p.source, "train/b/2.png", 2);
     made_new_image(p.source, "test/b/2.png", 3);
     smt_pool *one = NULL;
     open_set(&p, p.source);
