@@ -37,9 +37,12 @@ typedef struct smt_dataset {
 /* ROOT/class/image, or ROOT/SPLIT/class/image; SPLIT: train, training, val, valid, validate,
  * validation, test or testing, in any case. Errors: no such folder, no class folder, no image. */
 SMT_API smt_status smt_dataset_scan(const char *root, smt_dataset **out, smt_error *error);
-/* The same, where class folders hold folders of lots or wafers: the images in those, at any depth,
- * are of the class, too. */
-SMT_API smt_status smt_dataset_scan_deep(const char *root, smt_dataset **out, smt_error *error);
+/* The same; `deep`: class folders may hold folders of lots or wafers, and the images in those, at
+ * any depth, are of the class, too. */
+SMT_API smt_status smt_dataset_scan_lots(const char *root,
+                                         bool deep,
+                                         smt_dataset **out,
+                                         smt_error *error);
 /* Adds the images of another folder of class folders as training images, those of its val and test
  * folders left out. Its classes are those of `dataset` of the same name, else of the same spelling
  * but for case, punctuation and plural, else of a synonym (smt_class_canonical); others are logged

@@ -241,10 +241,8 @@ int cli_audit(int argc, char **argv)
     smt_pool *pool = NULL;
     smt_audit *audit = NULL;
     code = EXIT_DONE;
-    smt_status (*scan)(const char *, smt_dataset **, smt_error *) =
-        options.group ? smt_dataset_scan_deep : smt_dataset_scan;
-    if (scan(operands[0], &dataset, &error) || check_outputs(dataset, &error) ||
-        smt_pool_create(cli_shared.threads, &pool, &error) ||
+    if (smt_dataset_scan_lots(operands[0], options.group, &dataset, &error) ||
+        check_outputs(dataset, &error) || smt_pool_create(cli_shared.threads, &pool, &error) ||
         smt_audit_run(dataset, &options, pool, &audit, &error) || print_audit(audit, &error) ||
         (args.sheet && save_sheet(audit, &error))) {
         code = cli_report(&error);

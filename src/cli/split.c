@@ -127,10 +127,7 @@ static int parse(int argc, char **argv, char ***operands)
 static smt_status scan(char **operands, smt_dataset **out, smt_error *error)
 {
     smt_status status = smt_split_check_output(operands[0], operands[1], error);
-    if (!status) {
-        status = auditing.group ? smt_dataset_scan_deep(operands[0], out, error)
-                                : smt_dataset_scan(operands[0], out, error);
-    }
+    status = status ? status : smt_dataset_scan_lots(operands[0], auditing.group, out, error);
     if (!status && !merge && (*out)->samples[0].split != SMT_SPLIT_NONE) {
         status = smt_fail(error,
                           SMT_ERR_ARGUMENT,

@@ -293,103 +293,6 @@ no_memory:
     return status;
 }
 
-/* An image's path without its suffix. */
-typedef struct stem {
-    const char *path;
-    size_t length;
-    uint32_t sample;
-} stem;
-
-static stem stem_of(const smt_dataset *set, uint32_t sample)
-{
-    const char *path = set->samples[sample].path;
-    return (stem){path, (size_t)(smt_path_suffix(path) - path), sample};
-}
-
-/* That of the image whose copy this is, if `augment` named it; length 0: it did not. */
-static stem source_of(const stem *copy)
-{
-    static const char mark[] = "-aug";
-    size_t end = copy->length, size = strlen(mark);
-    while (end && strchr("0123456789-", copy->path[end - 1])) {
-        end--;
-    }
-    bool named = end >= size && memcmp(copy->path + end - size, mark, size) == 0 &&
-                 copy->length - end > 1 && copy->path[end] == '-';
-    return (stem){copy->path, named ? end - size : 0, copy->sample};
-}
-
-static int compare_stems(const void *a, const void *b)
-{
-    const stem *x = a, *y = b;
-    int order = memcmp(x->path, y->path, x->length < y->length ? x->length : y->length);
-    return order ? order : (x->length > y->length) - (x->length < y->length);
-}
-
-/* Copies that `augment` made may be turned too far to be near-duplicates: their names tell, where
- * the source is beside them: "12-aug-2024-3.png" is a date. */
-static smt_status unite_augmented(const smt_audit *audit, uint32_t *parent, smt_error *error)
-{
-    const smt_dataset *set = audit->dataset;
-    size_t count = 0;
-    stem *stems = smt_alloc(set->sample_count, sizeof *stems);
-    if (!stems) {
-        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", set->root);
-    }
-    for (uint32_t i = 0; i < set->sample_count; i++) {
-        if (audit->content[i] != SMT_CONTENT_UNREADABLE) {
-            stems[count++] = stem_of(set, i);
-        }
-    }
-    qsort(stems, count, sizeof *stems, compare_stems);
-    for (size_t i = 0; i < count; i++) {
-        stem source = source_of(&stems[i]);
-        const stem *found =
-            source.length ? bsearch(&source, stems, count, sizeof *stems, compare_stems) : NULL;
-        while (found && found > stems && compare_stems(found - 1, &source) == 0) {
-            found--; /* a.png and a.tif: whose copy it is, is not known */
-        }
-        for (; found && found < stems + count && compare_stems(found, &source) == 0; found++) {
-            groups_unite(parent, found->sample, stems[i].sample);
-        }
-    }
-    smt_free(stems);
-    return SMT_OK;
-}
-
-static smt_status unite_named(const smt_audit *audit, uint32_t *parent, smt_error *error)
-{
-    const smt_name_groups *named = &audit->named;
-    if (!named->count) {
-        return SMT_OK;
-    }
-    uint32_t *first = smt_alloc(named->count, sizeof *first); /* a group's image, and 1; 0: none */
-    if (!first) {
-        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", audit->dataset->root);
-    }
-    for (uint32_t i = 0; i < audit->dataset->sample_count; i++) {
-        if (named->group[i] != SMT_NO_GROUP && audit->content[i] != SMT_CONTENT_UNREADABLE) {
-            uint32_t *own = &first[named->group[i]];
-            *own = *own ? *own : i + 1;
-            groups_unite(parent, *own - 1, i);
-        }
-    }
-    smt_free(first);
-    return SMT_OK;
-}
-
-static smt_status number_groups(smt_audit *audit, size_t count, smt_error *error)
-{
-    groups_begin(audit->group, count);
-    for (size_t p = 0; p < audit->pair_count; p++) {
-        groups_unite(audit->group, audit->pairs[p].a, audit->pairs[p].b);
-    }
-    smt_status status = unite_augmented(audit, audit->group, error);
-    status = status ? status : unite_named(audit, audit->group, error);
-    audit->group_count = groups_number(audit->group, count);
-    return status;
-}
-
 bool smt_pair_crosses_splits(const smt_audit *audit, const smt_pair *pair)
 {
     const smt_sample *samples = audit->dataset->samples;
@@ -521,7 +424,7 @@ smt_status smt_audit_run(const smt_dataset *dataset,
         status = collect_pairs(&w, error);
     }
     if (status == SMT_OK) {
-        status = number_groups(audit, w.total, error);
+        status = groups_number(audit, error);
     }
     if (status == SMT_OK) {
         status = summarise(audit, w.more_pages, error);

@@ -6,13 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-void groups_begin(uint32_t *parent, size_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        parent[i] = i;
-    }
-}
-
+/* Union by the lower index. parent: at first i of i. */
 static uint32_t find_root(uint32_t *parent, uint32_t i)
 {
     while (parent[i] != i) {
@@ -22,42 +16,123 @@ static uint32_t find_root(uint32_t *parent, uint32_t i)
     return i;
 }
 
-void groups_unite(uint32_t *parent, uint32_t i, uint32_t j)
+static void unite(uint32_t *parent, uint32_t i, uint32_t j)
 {
     uint32_t a = find_root(parent, i), b = find_root(parent, j);
     parent[a > b ? a : b] = a < b ? a : b;
 }
 
-size_t groups_number(uint32_t *parent, size_t count)
+/* A part of an image's path. */
+typedef struct part {
+    const char *text;
+    size_t length; /* 0: there is none */
+    uint32_t sample;
+} part;
+
+static int compare_parts(const void *a, const void *b)
 {
-    size_t groups = 0;
+    const part *x = a, *y = b;
+    int order = memcmp(x->text, y->text, x->length < y->length ? x->length : y->length);
+    return order ? order : (x->length > y->length) - (x->length < y->length);
+}
+
+/* The path without its suffix. */
+static part stem_of(const smt_dataset *set, uint32_t sample)
+{
+    const char *path = set->samples[sample].path;
+    return (part){path, (size_t)(smt_path_suffix(path) - path), sample};
+}
+
+/* That of the image whose copy this is, if `augment` named it; length 0: it did not. */
+static part source_of(const part *copy)
+{
+    static const char mark[] = "-aug";
+    size_t end = copy->length, size = strlen(mark);
+    while (end && strchr("0123456789-", copy->text[end - 1])) {
+        end--;
+    }
+    bool named = end >= size && memcmp(copy->text + end - size, mark, size) == 0 &&
+                 copy->length - end > 1 && copy->text[end] == '-';
+    return (part){copy->text, named ? end - size : 0, copy->sample};
+}
+
+/* Copies that `augment` made may be turned too far to be near-duplicates: their names tell, where
+ * the source is beside them: "12-aug-2024-3.png" is a date. */
+static smt_status unite_augmented(const smt_audit *audit, uint32_t *parent, smt_error *error)
+{
+    const smt_dataset *set = audit->dataset;
+    size_t count = 0;
+    part *stems = smt_alloc(set->sample_count, sizeof *stems);
+    if (!stems) {
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", set->root);
+    }
+    for (uint32_t i = 0; i < set->sample_count; i++) {
+        if (audit->content[i] != SMT_CONTENT_UNREADABLE) {
+            stems[count++] = stem_of(set, i);
+        }
+    }
+    qsort(stems, count, sizeof *stems, compare_parts);
+    for (size_t i = 0; i < count; i++) {
+        part source = source_of(&stems[i]);
+        const part *found =
+            source.length ? bsearch(&source, stems, count, sizeof *stems, compare_parts) : NULL;
+        while (found && found > stems && compare_parts(found - 1, &source) == 0) {
+            found--; /* a.png and a.tif: whose copy it is, is not known */
+        }
+        for (; found && found < stems + count && compare_parts(found, &source) == 0; found++) {
+            unite(parent, found->sample, stems[i].sample);
+        }
+    }
+    smt_free(stems);
+    return SMT_OK;
+}
+
+static smt_status unite_named(const smt_audit *audit, uint32_t *parent, smt_error *error)
+{
+    const smt_name_groups *named = &audit->named;
+    if (!named->count) {
+        return SMT_OK;
+    }
+    uint32_t *first = smt_alloc(named->count, sizeof *first); /* a group's image, and 1; 0: none */
+    if (!first) {
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", audit->dataset->root);
+    }
+    for (uint32_t i = 0; i < audit->dataset->sample_count; i++) {
+        if (named->group[i] != SMT_NO_GROUP && audit->content[i] != SMT_CONTENT_UNREADABLE) {
+            uint32_t *own = &first[named->group[i]];
+            *own = *own ? *own : i + 1;
+            unite(parent, *own - 1, i);
+        }
+    }
+    smt_free(first);
+    return SMT_OK;
+}
+
+smt_status groups_number(smt_audit *audit, smt_error *error)
+{
+    uint32_t *parent = audit->group;
+    size_t count = audit->dataset->sample_count;
+    for (uint32_t i = 0; i < count; i++) {
+        parent[i] = i;
+    }
+    for (size_t p = 0; p < audit->pair_count; p++) {
+        unite(parent, audit->pairs[p].a, audit->pairs[p].b);
+    }
+    smt_status status = unite_augmented(audit, parent, error);
+    status = status ? status : unite_named(audit, parent, error);
     for (uint32_t i = 0; i < count; i++) {
         parent[i] = find_root(parent, i);
     }
     /* Each root is its group's first member: by the time
      * i is reached, its root already has its number. */
     for (uint32_t i = 0; i < count; i++) {
-        parent[i] = parent[i] == i ? (uint32_t)groups++ : parent[parent[i]];
+        parent[i] = parent[i] == i ? (uint32_t)audit->group_count++ : parent[parent[i]];
     }
-    return groups;
-}
-
-/* What the pattern found in the name of an image. */
-typedef struct found {
-    const char *text;
-    size_t length; /* 0: nothing */
-    uint32_t sample;
-} found;
-
-static int compare_found(const void *a, const void *b)
-{
-    const found *x = a, *y = b;
-    int order = memcmp(x->text, y->text, x->length < y->length ? x->length : y->length);
-    return order ? order : (x->length > y->length) - (x->length < y->length);
+    return status;
 }
 
 /* The non-empty matches first, sorted; returns how many there are. */
-static size_t match_all(const smt_dataset *set, const regex_t *regex, found *out)
+static size_t match_all(const smt_dataset *set, const regex_t *regex, part *out)
 {
     size_t matched = 0;
     for (uint32_t i = 0; i < set->sample_count; i++) {
@@ -66,11 +141,11 @@ static size_t match_all(const smt_dataset *set, const regex_t *regex, found *out
         if (regexec(regex, name, 2, match, 0) == 0) {
             const regmatch_t *m = regex->re_nsub ? &match[1] : &match[0];
             if (m->rm_eo > m->rm_so) {
-                out[matched++] = (found){name + m->rm_so, (size_t)(m->rm_eo - m->rm_so), i};
+                out[matched++] = (part){name + m->rm_so, (size_t)(m->rm_eo - m->rm_so), i};
             }
         }
     }
-    qsort(out, matched, sizeof *out, compare_found);
+    qsort(out, matched, sizeof *out, compare_parts);
     return matched;
 }
 
@@ -81,7 +156,7 @@ static smt_status fill(const smt_dataset *dataset,
                        smt_error *error)
 {
     size_t images = dataset->sample_count;
-    found *matches = smt_alloc(images, sizeof *matches);
+    part *matches = smt_alloc(images, sizeof *matches);
     out->group = smt_alloc(images, sizeof *out->group);
     if (!matches || !out->group) {
         smt_free(matches);
@@ -92,7 +167,7 @@ static smt_status fill(const smt_dataset *dataset,
     }
     out->matched = match_all(dataset, regex, matches);
     for (size_t i = 0, first = 0, crossed = 0; i < out->matched; i++) {
-        bool begins = i == 0 || compare_found(&matches[i - 1], &matches[i]) != 0;
+        bool begins = i == 0 || compare_parts(&matches[i - 1], &matches[i]) != 0;
         first = begins ? i : first;
         out->count += begins;
         out->group[matches[i].sample] = (uint32_t)out->count - 1;

@@ -450,7 +450,7 @@ static smt_status no_images(const scan *s)
                     root);
 }
 
-static smt_status scan_tree(const char *root, bool deep, smt_dataset **out, smt_error *error)
+smt_status smt_dataset_scan_lots(const char *root, bool deep, smt_dataset **out, smt_error *error)
 {
     scan s = {.error = error, .deep = deep};
     if (!smt_path_is_directory(root)) {
@@ -511,12 +511,7 @@ done:
 
 smt_status smt_dataset_scan(const char *root, smt_dataset **out, smt_error *error)
 {
-    return scan_tree(root, false, out, error);
-}
-
-smt_status smt_dataset_scan_deep(const char *root, smt_dataset **out, smt_error *error)
-{
-    return scan_tree(root, true, out, error);
+    return smt_dataset_scan_lots(root, false, out, error);
 }
 
 void smt_dataset_destroy(smt_dataset **dataset)

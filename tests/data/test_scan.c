@@ -245,7 +245,7 @@ static void nested_folders_are_counted(void **state)
     smt_log_set(NULL, NULL);
     assert_true(lines.count <= 21);
     smt_dataset *set = NULL;
-    assert_int_equal(smt_dataset_scan_deep(root, &set, NULL), SMT_OK);
+    assert_int_equal(smt_dataset_scan_lots(root, true, &set, NULL), SMT_OK);
     assert_int_equal(set->sample_count, 60);
     assert_int_equal(set->class_count, 60);
     assert_string_equal(smt_path_name(set->samples[7].path), "1.png");

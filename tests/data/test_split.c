@@ -353,7 +353,7 @@ static void lots_stay_together(void **state)
     made_new_image(p.source, "a/stray.png", 100);
     made_file(p.source, "b/lot3/broken.png", "no image");
     smt_error error = {SMT_OK, ""};
-    assert_int_equal(smt_dataset_scan_deep(p.source, &p.set, &error), SMT_OK);
+    assert_int_equal(smt_dataset_scan_lots(p.source, true, &p.set, &error), SMT_OK);
     assert_int_equal(p.set->sample_count, 27);
     assert_int_equal(p.set->class_count, 2);
     smt_audit_options by_lot = smt_audit_defaults();
