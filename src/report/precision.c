@@ -127,21 +127,28 @@ static void print_rows(FILE *stream, const measured *rows, int count)
 
 static void print_classes(FILE *stream, const measured *rows, int count)
 {
+    const smt_class_map *map = rows[0].evaluation->map;
+    int columns = smt_utf8_widest((const char *const *)map->classes, map->class_count, 20);
     fprintf(stream,
-            "\nrecall of each class, and its change against %s in points\n\n%-20s %8s",
+            "\nrecall of each class, and its change against %s in points\n\n%-*s %8s",
             rows[0].file.name,
+            columns,
             "class",
             "images");
     for (int i = 0; i < count; i++) {
         fprintf(stream, " %15s", rows[i].file.name);
     }
     fprintf(stream, "\n");
-    for (int c = 0; c < rows[0].evaluation->metrics->class_count; c++) {
+    for (int c = 0; c < map->class_count; c++) {
         const smt_class_score *base = &rows[0].evaluation->metrics->classes[c];
         if (!base->support) {
             continue;
         }
-        fprintf(stream, "%-20.20s %8zu", rows[0].evaluation->map->classes[c], base->support);
+        fprintf(stream,
+                "%-*s %8zu",
+                smt_utf8_pad(map->classes[c], columns),
+                map->classes[c],
+                base->support);
         for (int i = 0; i < count; i++) {
             double recall = rows[i].evaluation->metrics->classes[c].recall;
             fprintf(stream, " %7.3f %+7.1f", recall, 100 * (recall - base->recall));

@@ -109,6 +109,12 @@ for model in float32 int8; do run 0 "$semtinel" predict "$work/precisions/$model
 told=$(sed -n 's/.*"agreement": \([0-9.]*\),/\1/p' "$work/precisions/precision.json" | tail -n 1)
 paste -d, "$work/float32.csv" "$work/int8.csv" | awk -F, -v told="$told" 'NR > 1 { same += $2 == $5 } END { exit same / 40 != told + 0 }' ||
     fail "agreement of int8 is not $told"
+mkdir "$work/long"
+cp -r "$data/bridge" "$work/long/金属线之间的桥接缺陷"
+cp -r "$data/clean" "$work/long"
+run 0 "$semtinel" train "$work/long" -o "$work/long-run" --init none --mix-synth 0 --epochs 1 --size 32 --width 0.25 --quiet
+run 0 "$semtinel" quantize "$work/long-run" --calibrate "$work/long" --evaluate "$work/long" -o "$work/long-precisions" --quiet
+grep -Eq '^金属线之间的桥接缺陷 +[0-9]+ ' "$work/long-precisions/precision.txt" || fail "a class name is cut in precision.txt"
 run 0 "$semtinel" evaluate "$work/run" "$data" -o "$work/slash//" --classes "$(cd "$data" && ls -m | tr -d ' \n')" --map ler=ler
 says "results in $work/slash; open $work/slash/report.html"
 
