@@ -68,6 +68,7 @@ typedef struct smt_audit_summary {
     size_t conflicts_exact;         /* pairs of the same file or pixels under different labels */
     size_t conflicts_near;          /* near-duplicates under different labels */
     size_t conflicts_edited;        /* edited copies under different labels */
+    size_t crossing;                /* pairs of images of two splits */
     size_t leaks[SMT_SPLIT_COUNT];  /* images of val and of test that have a duplicate in train */
     size_t images[SMT_SPLIT_COUNT]; /* images of each split */
     smt_paged paged;                /* its path is the data set's */

@@ -252,8 +252,8 @@ int cli_audit(int argc, char **argv)
     if (sum->content[SMT_CONTENT_UNREADABLE]) {
         code = EXIT_SKIPPED;
     }
-    if (args.strict && (sum->conflicts_exact + sum->conflicts_near || sum->leaks[SMT_SPLIT_VAL] ||
-                        sum->leaks[SMT_SPLIT_TEST] || audit->named.crossing)) {
+    if (args.strict &&
+        (sum->conflicts_exact + sum->conflicts_near || sum->crossing || audit->named.crossing)) {
         smt_log(SMT_LOG_ERROR,
                 "%s: has label conflicts or leaks, which --strict does not allow",
                 operands[0]);

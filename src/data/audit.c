@@ -316,6 +316,7 @@ static smt_status summarise(smt_audit *audit, const bool *more_pages, smt_error 
     for (size_t p = 0; p < audit->pair_count; p++) {
         const smt_pair *pair = &audit->pairs[p];
         sum->pairs[pair->kind]++;
+        sum->crossing += smt_pair_crosses_splits(audit, pair);
         if (smt_pair_differs_in_class(audit, pair)) {
             sum->conflicts_exact += pair->kind <= SMT_PAIR_PIXELS;
             sum->conflicts_near += pair->kind == SMT_PAIR_NEAR;

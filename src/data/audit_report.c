@@ -24,11 +24,6 @@ static bool is_edited_conflict(const smt_audit *audit, const smt_pair *pair)
     return pair->kind == SMT_PAIR_EDITED && smt_pair_differs_in_class(audit, pair);
 }
 
-static bool is_leak(const smt_audit *audit, const smt_pair *pair)
-{
-    return smt_pair_crosses_splits(audit, pair);
-}
-
 /* A path as one printable line. Never fails: without memory the raw name has to do. */
 static void print_name(FILE *stream, const char *name)
 {
@@ -225,17 +220,16 @@ static void print_report(FILE *stream, const smt_audit *audit, size_t rows)
         print_pairs(stream, audit, rows, is_edited_conflict);
     }
     print_named(stream, audit);
-    size_t crossing = 0;
-    for (size_t p = 0; p < audit->pair_count; p++) {
-        crossing += is_leak(audit, &audit->pairs[p]);
-    }
     if (sum->images[SMT_SPLIT_NONE] == audit->dataset->sample_count) {
         fprintf(stream, "splits: none yet. Make them by groups of duplicates: semtinel split ");
         print_folder(stream, audit->dataset->root);
         fputs(" OUT\n", stream);
         return;
     }
-    fprintf(stream, "leaks: %zu %s across splits", crossing, smt_plural(crossing, "pair", "pairs"));
+    fprintf(stream,
+            "leaks: %zu %s across splits",
+            sum->crossing,
+            smt_plural(sum->crossing, "pair", "pairs"));
     for (int s = SMT_SPLIT_VAL; s <= SMT_SPLIT_TEST; s++) {
         if (sum->images[s]) {
             fprintf(stream,
@@ -248,8 +242,8 @@ static void print_report(FILE *stream, const smt_audit *audit, size_t rows)
         }
     }
     fputc('\n', stream);
-    print_pairs(stream, audit, rows, is_leak);
-    if (crossing) {
+    print_pairs(stream, audit, rows, smt_pair_crosses_splits);
+    if (sum->crossing) {
         fputs("  Figures on these splits are too good. Clean ones: semtinel split --merge ",
               stream);
         print_folder(stream, audit->dataset->root);

@@ -142,6 +142,11 @@ says "^groups by '^\[^_\]\*': 10, of 200 of 200 images; 0 in several splits$"
 mv by-lot/train/vias/lot* by-lot/test/vias/
 expect 1 'has label conflicts or leaks' "$semtinel" audit by-lot --group '^[^_]*' --json by-lot.json --strict
 says "in several splits, such as t[a-z]*/.*/\(lot.\)_.* and t[a-z]*/.*/\1_"
+run 0 "$semtinel" audit by-lot --strict
+pictures=(by-lot/val/bridge/*)
+cp "${pictures[0]}" by-lot/test/bridge/copy.png
+expect 1 'has label conflicts or leaks' "$semtinel" audit by-lot --strict # of val and test, none of train
+says "^leaks: 1 pair across splits; 0 of "
 grep -q '"groups_by_path": {' by-lot.json || fail "JSON: no groups"
 grep -q '"group_by": "^\[^/\]\*/"' by-lot/split.json || fail "split.json: $(head by-lot/split.json)"
 

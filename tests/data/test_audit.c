@@ -305,6 +305,7 @@ static void finds_what_was_put_in(void **state)
     assert_int_equal(sum->conflicts_exact, 1);
     assert_int_equal(sum->conflicts_near, 0);
     assert_int_equal(sum->conflicts_edited, 1);
+    assert_int_equal(sum->crossing, 4);
     assert_int_equal(sum->leaks[SMT_SPLIT_TEST], 3);
     assert_int_equal(sum->leaks[SMT_SPLIT_VAL], 1);
     assert_int_equal(sum->images_with_duplicate, 8);
