@@ -531,6 +531,7 @@ int cli_calibrate(int argc, char **argv)
         smt_classifier_decide(classifier, &decision);
         status = measure_foreign(classifier, evaluation, pool, &skipped, &error);
     }
+    status = status ? status : smt_check_interrupted(&error);
     status = status ? status : save(info, decision.watches, provenance, &error);
     if (!status) {
         print(&calibration, &decision, info);

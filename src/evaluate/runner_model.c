@@ -146,6 +146,8 @@ static smt_status features_of_model(runner *self,
         } else {
             status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory for its features", r->path);
         }
+        smt_progress("features", first + (size_t)batch, count);
+        status = status ? status : smt_check_interrupted(error);
     }
     if (status) {
         smt_free(features);
@@ -165,7 +167,8 @@ static smt_status run_model(runner *self,
 {
     model_runner *r = (model_runner *)self;
     size_t side = (size_t)r->size * (size_t)r->size, outs = (size_t)r->outputs;
-    for (size_t first = 0; first < count; first += BATCH) {
+    smt_status status = SMT_OK;
+    for (size_t first = 0; first < count && !status; first += BATCH) {
         int batch = (int)(count - first < BATCH ? count - first : BATCH);
         fill_input(r, preprocess, pixels + first * side, (size_t)batch * side);
         const float *out = smt_exec_infer(r->exec, r->input, batch);
@@ -175,11 +178,9 @@ static smt_status run_model(runner *self,
         }
         memcpy(outputs + first * outs, out, (size_t)batch * outs * sizeof *out);
         smt_progress("classifying", first + (size_t)batch, count);
-        if (smt_interrupted()) {
-            return smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted");
-        }
+        status = smt_check_interrupted(error);
     }
-    return SMT_OK;
+    return status;
 }
 
 static smt_status copy_facts(const model_runner *r, runner_facts *facts, smt_error *error)

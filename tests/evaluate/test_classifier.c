@@ -233,6 +233,11 @@ static void test_familiarity(void **state)
     assert_true(isnan(familiarity[0]));
     float *features = NULL;
     int width = 0;
+    smt_interrupt();
+    assert_int_equal(smt_classifier_features(classifier, pixels, IMAGES, &features, &width, &error),
+                     SMT_ERR_INTERRUPTED);
+    smt_interrupt_clear();
+    assert_null(features);
     assert_int_equal(smt_classifier_features(classifier, pixels, IMAGES, &features, &width, &error),
                      SMT_OK);
     const smt_feature_layout *layout = &smt_classifier_about(classifier)->layout;
