@@ -394,8 +394,8 @@ typedef struct smt_coverage_point {
  * risk against coverage (Geifman and El-Yaniv 2017): the mean error; -1: no memory. */
 SMT_API double smt_coverage_curve(const smt_evaluation *evaluation, smt_coverage_point *points);
 
-/* The provenance with the decision in it, as JSON text; freed with smt_free. `calibration` and
- * `set` (a path) say where it comes from. */
+/* The provenance with the decision in it, as JSON text; freed with smt_free. `calibration` and the
+ * evaluation's set say where it comes from. */
 SMT_API smt_status smt_decision_store(const char *provenance,
                                       const smt_decision *decision,
                                       const smt_calibration *calibration,

@@ -70,7 +70,7 @@ SMT_API int smt_optimizer_slots(const smt_optimizer *optimizer);
 
 typedef enum smt_schedule_kind {
     SMT_SCHEDULE_ONE_CYCLE, /* Smith and Topin 2018; PyTorch's OneCycleLR, cosine annealing */
-    SMT_SCHEDULE_COSINE,    /* linear warm-up, then half a cosine down to `floor` */
+    SMT_SCHEDULE_COSINE,    /* linear warm-up, then half a cosine */
     SMT_SCHEDULE_PLATEAU,   /* as PyTorch's ReduceLROnPlateau */
     SMT_SCHEDULE_CONSTANT
 } smt_schedule_kind;

@@ -206,7 +206,6 @@ smt_status smt_list_directory(const char *path, char ***names, size_t *count, sm
             break;
         }
         used++;
-        entry = NULL;
     }
     bool complete = list && !entry;
     int reason = complete ? errno : 0;

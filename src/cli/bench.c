@@ -144,15 +144,12 @@ static smt_status measure(const bench *b, result *r, int *threads, smt_error *er
         return status;
     }
     for (int i = 0; i < WARM_UP + b->steps && !status; i++) {
-        if (smt_interrupted()) {
-            status = smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted");
-            break;
-        }
         double start = smt_clock();
         step(b, &t, i);
         if (i >= WARM_UP) {
             times[i - WARM_UP] = smt_clock() - start;
         }
+        status = smt_check_interrupted(error);
     }
     if (!status) {
         smt_sort_doubles(times, (size_t)b->steps);

@@ -173,13 +173,7 @@ static smt_status load(const char *folder,
         status = wanted ? smt_pixels_load(set, wanted, size, pool, out, error)
                         : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", folder);
     }
-    if (status == SMT_OK) {
-        *failed += (*out)->failed_count;
-        if (!(*out)->count) {
-            smt_pixels_destroy(out);
-            status = smt_fail(error, SMT_ERR_FORMAT, "%s: no image could be read", folder);
-        }
-    }
+    *failed += status ? 0 : (*out)->failed_count;
     smt_free(wanted);
     smt_dataset_destroy(&set);
     return status;

@@ -349,13 +349,10 @@ static smt_status run_pass(
     atomic_store(&w->done, 0);
     smt_progress(label, 0, w->total);
     smt_pool_run(pool, (int)((w->total + each - 1) / each), function, w);
-    if (smt_interrupted()) {
-        return smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted");
-    }
-    if (atomic_load(&w->no_memory)) {
-        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", w->audit->dataset->root);
-    }
-    return SMT_OK;
+    smt_status status = smt_check_interrupted(error);
+    return status || !atomic_load(&w->no_memory)
+               ? status
+               : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", w->audit->dataset->root);
 }
 
 smt_status smt_audit_run(const smt_dataset *dataset,

@@ -101,11 +101,9 @@ static smt_status copy_all(run *r, smt_augment_set_result *result, smt_error *er
     smt_status status = SMT_OK;
     for (size_t i = 0; i < set->sample_count && status == SMT_OK; i++) {
         const smt_sample *sample = &set->samples[i];
-        if (smt_interrupted()) {
-            return smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted");
-        }
+        status = smt_check_interrupted(error);
         smt_progress("copying", i + 1, set->sample_count);
-        if (!usable(r->audit, i)) {
+        if (status || !usable(r->audit, i)) {
             continue;
         }
         smt_split split = sample->split == SMT_SPLIT_NONE ? SMT_SPLIT_TRAIN : sample->split;
@@ -317,9 +315,7 @@ smt_status smt_augment_set(const smt_audit *audit,
     if (status == SMT_OK) {
         smt_pool_run(pool, (int)r.job_count, run_job, &r);
         counts.augmented = r.job_count;
-        if (smt_interrupted()) {
-            status = smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted");
-        }
+        status = smt_check_interrupted(error);
     }
     for (int w = 0; w < workers && status == SMT_OK; w++) {
         if (r.error_job[w]) {

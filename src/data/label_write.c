@@ -52,8 +52,8 @@ smt_label_write(const smt_label *labels, size_t count, bool link, const char *ou
     }
     for (size_t i = 0; i < count && !status; i++) {
         char *copied = NULL;
-        status = smt_interrupted() ? smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted")
-                                   : copy(&t, &labels[i], link, &copied, error);
+        status = smt_check_interrupted(error);
+        status = status ? status : copy(&t, &labels[i], link, &copied, error);
         if (!status) {
             smt_file_csv_field(file, labels[i].path);
             smt_file_write(file, ",", 1);

@@ -48,13 +48,13 @@ smt_status smt_dataset_sums(const smt_dataset *dataset,
     sums_context context = {.dataset = dataset, .wanted = wanted, .sums = sums};
     smt_progress("files", 0, dataset->sample_count);
     smt_pool_run(pool, (int)dataset->sample_count, sum_file, &context);
-    if (smt_interrupted()) {
-        smt_free(sums);
-        return smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted");
+    smt_status status = smt_check_interrupted(error);
+    if (!status && atomic_load(&context.no_memory)) {
+        status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", dataset->root);
     }
-    if (atomic_load(&context.no_memory)) {
+    if (status) {
         smt_free(sums);
-        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", dataset->root);
+        return status;
     }
     *out = sums;
     return SMT_OK;

@@ -99,12 +99,9 @@ smt_status smt_split_write(const smt_audit *audit,
     size_t prefix = strlen(t.staging) + 1;
     for (size_t i = 0; i < set->sample_count && status == SMT_OK && ok; i++) {
         const smt_sample *sample = &set->samples[i];
-        if (smt_interrupted()) {
-            status = smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted");
-            break;
-        }
+        status = smt_check_interrupted(error);
         smt_progress("copying", i + 1, set->sample_count);
-        if (audit->content[i] == SMT_CONTENT_UNREADABLE) {
+        if (!status && audit->content[i] == SMT_CONTENT_UNREADABLE) {
             ok = !json_array_append_new(skipped,
                                         json_pack("{s:o, s:o}",
                                                   "source",
@@ -114,7 +111,7 @@ smt_status smt_split_write(const smt_audit *audit,
             continue;
         }
         char *path = NULL;
-        status = place_of(&t, set, sample, assigned[i], &path, error);
+        status = status ? status : place_of(&t, set, sample, assigned[i], &path, error);
         if (status == SMT_OK) {
             status = tree_copy(sample->path, path, options->link, error);
         }

@@ -156,10 +156,6 @@ static smt_status load_pixels(smt_evaluation *e,
         return status;
     }
     e->skipped = e->pixels->failed_count;
-    if (!e->pixels->count) {
-        return smt_fail(
-            error, SMT_ERR_FORMAT, "%s: no image of %zu could be read", dataset->root, chosen);
-    }
     return SMT_OK;
 }
 

@@ -193,8 +193,8 @@ static smt_status write_file(writer *w, size_t done, size_t total)
     smt_status status =
         smt_klarf_images_create(w->k, w->options->folder, &w->result->lost, &w->images, w->error);
     for (size_t i = 0; i < count && !status; i++) {
-        status = smt_interrupted() ? smt_fail(w->error, SMT_ERR_INTERRUPTED, "interrupted")
-                                   : write_defect(w, i);
+        status = smt_check_interrupted(w->error);
+        status = status ? status : write_defect(w, i);
         smt_progress("copying", done + i + 1, total);
     }
     smt_klarf_images_destroy(&w->images);

@@ -438,13 +438,10 @@ smt_status smt_quantizer_train(smt_quantizer *q,
         int images;
         smt_loader_start(loader, (uint64_t)epoch);
         while (status == SMT_OK && (images = smt_loader_next(loader, input, target, NULL)) > 0) {
-            if (smt_interrupted()) {
-                status = smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted");
-                break;
-            }
             double rate =
                 options->rate * 0.5 * (1 + cos(3.14159265358979 * (double)done / (double)total));
-            status = step(&s, input, images, rate, &loss, &agree, error);
+            status = smt_check_interrupted(error);
+            status = status ? status : step(&s, input, images, rate, &loss, &agree, error);
             seen += images;
             smt_progress("quantisation-aware training", ++done, total);
         }

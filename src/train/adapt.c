@@ -99,11 +99,8 @@ static smt_status measure_variety(const smt_model *model,
     status = status ? status : smt_exec_create(model->graph, pool, &options, &exec, error);
     for (int count = 0; !status && (count = next_batch(f, input)) > 0;) {
         const float *logits = smt_exec_infer(exec, input, count);
-        if (smt_interrupted() || !logits) {
-            status = smt_fail(error,
-                              logits ? SMT_ERR_INTERRUPTED : SMT_ERR_MEMORY,
-                              logits ? "interrupted" : "out of memory");
-        }
+        status = logits ? smt_check_interrupted(error)
+                        : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
         for (int i = 0; !status && i < count; i++) {
             seen[smt_argmax(logits + (size_t)i * classes, (int)classes)]++;
             total++;

@@ -9,11 +9,6 @@
 
 enum { STREAM_DROPOUT = 0x64726f70 };
 
-static smt_status interrupted(smt_error *error)
-{
-    return smt_fail(error, SMT_ERR_INTERRUPTED, "interrupted");
-}
-
 /* Memory for backward is taken for the part of the network that trains. */
 static smt_status use_exec(smt_run *run, bool frozen, smt_error *error)
 {
@@ -94,8 +89,9 @@ smt_status smt_run_train_epoch(smt_run *run, smt_epoch *row, smt_error *error)
     }
     smt_loader_start(run->train_loader, (uint64_t)epoch);
     for (size_t b = 0; b < batches; b++) {
-        if (smt_interrupted()) {
-            return interrupted(error);
+        status = smt_check_interrupted(error);
+        if (status) {
+            return status;
         }
         smt_progress("training", (size_t)epoch * per_epoch + images, (size_t)o->epochs * per_epoch);
         int count = smt_loader_next(run->train_loader, run->input, run->target, run->index);
@@ -159,8 +155,9 @@ smt_status smt_run_validate(smt_run *run, smt_epoch *row, smt_error *error)
     smt_loader_start(run->val_loader, 0);
     for (int count;
          (count = smt_loader_next(run->val_loader, run->input, run->target, run->index)) > 0;) {
-        if (smt_interrupted()) {
-            return interrupted(error);
+        smt_status status = smt_check_interrupted(error);
+        if (status) {
+            return status;
         }
         const float *logits = smt_exec_infer(run->infer, run->input, count);
         loss += count * smt_loss_cross_entropy(logits, run->target, NULL, 0, count, classes, NULL);
