@@ -194,11 +194,27 @@ done:
     return status;
 }
 
+/* The data set without its test samples, which training does not look at. Borrows everything but
+ * the list of samples. */
+static smt_status without_test(const smt_dataset *set, smt_dataset *out, smt_error *error)
+{
+    *out = *set;
+    out->sample_count = 0;
+    out->samples = smt_alloc(set->sample_count, sizeof *out->samples);
+    if (!out->samples) {
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", set->root);
+    }
+    for (size_t i = 0; i < set->sample_count; i++) {
+        if (set->samples[i].split != SMT_SPLIT_TEST) {
+            out->samples[out->sample_count++] = set->samples[i];
+        }
+    }
+    return SMT_OK;
+}
+
 smt_status smt_dataset_hold_out(
     smt_dataset *dataset, double part, uint64_t seed, smt_pool *pool, smt_error *error)
 {
-    size_t train = 0, held = 0;
-    bool split = false;
     if (!(part > 0 && part <= 0.5)) {
         return smt_fail(
             error, SMT_ERR_ARGUMENT, "hold out %g: the part must be above 0 and at most 0.5", part);
@@ -207,66 +223,63 @@ smt_status smt_dataset_hold_out(
         if (dataset->samples[i].split == SMT_SPLIT_VAL) {
             return SMT_OK;
         }
-        split = split || dataset->samples[i].split != SMT_SPLIT_NONE;
     }
+    size_t held = 0, at = 0;
+    smt_dataset seen;
     smt_audit *audit = NULL;
     smt_split *assigned = smt_alloc(dataset->sample_count, sizeof *assigned);
-    bool *wanted = smt_alloc(dataset->sample_count, sizeof *wanted);
-    smt_status status = assigned && wanted
-                            ? SMT_OK
-                            : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", dataset->root);
-    if (status == SMT_OK) {
-        status = smt_audit_run(dataset, NULL, pool, &audit, error);
+    const smt_split_options options = {.train = 1 - part, .val = part, .seed = seed};
+    smt_status status = without_test(dataset, &seen, error);
+    if (!status && !assigned) {
+        status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", dataset->root);
     }
-    if (status == SMT_OK) {
-        for (size_t i = 0; i < dataset->sample_count; i++) {
-            assigned[i] = dataset->samples[i].split;
-            wanted[i] = assigned[i] == (split ? SMT_SPLIT_TRAIN : SMT_SPLIT_NONE);
-            train += wanted[i];
+    status = status ? status : smt_audit_run(&seen, NULL, pool, &audit, error);
+    status =
+        status ? status : smt_split_assign(&seen, audit->group, NULL, &options, assigned, error);
+    for (size_t i = 0; i < dataset->sample_count && !status; i++) {
+        if (dataset->samples[i].split != SMT_SPLIT_TEST) {
+            dataset->samples[i].split = assigned[at];
+            dataset->samples[i].unreadable = audit->content[at] == SMT_CONTENT_UNREADABLE;
+            held += assigned[at++] == SMT_SPLIT_VAL;
         }
-        smt_split_options options = {.train = 1 - part, .val = part, .seed = seed};
-        status = smt_split_assign(dataset, audit->group, wanted, &options, assigned, error);
     }
+    smt_audit_destroy(&audit);
+    smt_free(assigned);
+    smt_free(seen.samples);
     if (status == SMT_OK) {
-        for (size_t i = 0; i < dataset->sample_count; i++) {
-            dataset->samples[i].split = assigned[i];
-            dataset->samples[i].unreadable = audit->content[i] == SMT_CONTENT_UNREADABLE;
-            held += assigned[i] == SMT_SPLIT_VAL;
-        }
         smt_log(SMT_LOG_INFO,
                 "%s: no val/ folder; %zu of %zu training %s held out for validation, by groups "
                 "of near-duplicates",
                 dataset->root,
                 held,
-                train,
-                smt_plural(train, "image", "images"));
-    }
-    smt_audit_destroy(&audit); /* before the samples that it names move */
-    if (status == SMT_OK) {
+                at,
+                smt_plural(at, "image", "images"));
         qsort(dataset->samples,
               dataset->sample_count,
               sizeof *dataset->samples,
               data_compare_samples);
     }
-    smt_free(assigned);
-    smt_free(wanted);
     return status;
 }
 
 smt_status smt_dataset_leave_out_copies(smt_dataset *dataset, smt_pool *pool, smt_error *error)
 {
-    size_t images = dataset->sample_count, copies = 0;
+    size_t copies = 0, at = 0;
+    smt_dataset seen;
     smt_audit *audit = NULL;
-    bool *held = smt_alloc(images, sizeof *held); /* by group */
-    smt_status status = held ? smt_audit_run(dataset, NULL, pool, &audit, error)
-                             : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", dataset->root);
-    for (size_t i = 0; i < images && !status; i++) {
-        bool validates = dataset->samples[i].split == SMT_SPLIT_VAL;
-        held[audit->group[i]] = held[audit->group[i]] || validates;
+    bool *held = smt_alloc(dataset->sample_count, sizeof *held); /* by group */
+    smt_status status = without_test(dataset, &seen, error);
+    if (!status && !held) {
+        status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", dataset->root);
     }
-    for (size_t i = 0; i < images && !status; i++) {
-        if (dataset->samples[i].added && held[audit->group[i]]) {
-            dataset->samples[i].split = SMT_SPLIT_TEST;
+    status = status ? status : smt_audit_run(&seen, NULL, pool, &audit, error);
+    for (size_t i = 0; i < seen.sample_count && !status; i++) {
+        held[audit->group[i]] = held[audit->group[i]] || seen.samples[i].split == SMT_SPLIT_VAL;
+    }
+    for (size_t i = 0; i < dataset->sample_count && !status; i++) {
+        smt_sample *sample = &dataset->samples[i];
+        if (sample->split != SMT_SPLIT_TEST && held[audit->group[at++]] && sample->added) {
+            sample->split = SMT_SPLIT_TEST;
             copies++;
         }
     }
@@ -279,5 +292,6 @@ smt_status smt_dataset_leave_out_copies(smt_dataset *dataset, smt_pool *pool, sm
     }
     smt_audit_destroy(&audit);
     smt_free(held);
+    smt_free(seen.samples);
     return status;
 }

@@ -487,6 +487,14 @@ static void failing_allocations(void **state)
 
 /* ---- holding out ----------------------------------------------------------------------------- */
 
+static void note_read(void *context, const char *label, size_t done, size_t total)
+{
+    (void)done;
+    if (strcmp(label, "reading") == 0) {
+        *(size_t *)context = total;
+    }
+}
+
 static void holds_out(void **state)
 {
     (void)state;
@@ -500,11 +508,15 @@ static void holds_out(void **state)
     made_new_image(root, "test/a/1.png", 50);
     smt_dataset *set = NULL;
     made_lines lines = {0};
+    size_t read = 0;
     smt_log_set(made_keep, &lines);
+    smt_progress_set(note_read, &read);
     assert_int_equal(smt_dataset_scan(root, &set, NULL), SMT_OK);
     assert_int_equal(smt_dataset_hold_out(set, 0.2, 1, pool, NULL), SMT_OK);
+    smt_progress_set(NULL, NULL);
     smt_log_set(NULL, NULL);
     assert_true(made_said(&lines, "4 of 20 training images held out"));
+    assert_int_equal(read, 20); /* not the test image */
     size_t count[SMT_SPLIT_COUNT] = {0};
     for (size_t i = 0; i < set->sample_count; i++) {
         count[set->samples[i].split]++;
@@ -594,13 +606,19 @@ static void adds_and_keeps_apart(void **state)
     made_new_image(own, "val/clean/0.png", 15);
     made_new_image(own, "train/bridge/0.png", 0);
     made_new_image(own, "train/clean/0.png", 15);
+    made_new_image(own, "test/clean/0.png", 3);
+    size_t read = 0;
     assert_int_equal(smt_dataset_scan(own, &set, NULL), SMT_OK);
-    assert_int_equal(set->sample_count, 3);
+    assert_int_equal(set->sample_count, 4);
     assert_int_equal(smt_dataset_add(set, other, NULL), SMT_OK);
+    smt_progress_set(note_read, &read);
     assert_int_equal(smt_dataset_leave_out_copies(set, pool, NULL), SMT_OK);
+    smt_progress_set(NULL, NULL);
+    assert_int_equal(read, 43); /* not the test image */
     assert_int_equal(set->samples[0].split, SMT_SPLIT_TRAIN);
     assert_int_equal(set->samples[1].split, SMT_SPLIT_TRAIN);
     assert_int_equal(set->samples[2].split, SMT_SPLIT_VAL);
+    assert_int_equal(set->samples[3].split, SMT_SPLIT_TEST);
     assert_int_equal(count_added(set, 0, SMT_SPLIT_TRAIN), 20);
     assert_int_equal(count_added(set, 1, SMT_SPLIT_TRAIN), 19);
     smt_dataset_destroy(&set);
@@ -614,7 +632,7 @@ static void adds_and_keeps_apart(void **state)
     made_new_image(other, "unheard/1.png", 1);
     assert_int_equal(smt_dataset_add(set, other, &error), SMT_ERR_ARGUMENT);
     assert_non_null(strstr(error.message, "none of its folders"));
-    assert_int_equal(set->sample_count, 3);
+    assert_int_equal(set->sample_count, 4);
     smt_dataset_destroy(&set);
     made_remove(own);
     made_remove(other);
