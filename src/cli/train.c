@@ -242,12 +242,14 @@ choose_weights(smt_train_job *job, const char *backbone, bool resumed, smt_error
 }
 
 /* What a person does with a run. */
-static void say_next(const char *dataset)
+static void say_next(const char *dataset, bool validated)
 {
     char *data = smt_shell_word(dataset), *run = smt_shell_word(run_folder);
     if (data && run) {
-        cli_say("next:  semtinel calibrate %s %s", run, data);
-        cli_say("       semtinel evaluate %s %s -o OUT", run, data);
+        if (validated) { /* calibrate needs images that did not train */
+            cli_say("next:  semtinel calibrate %s %s", run, data);
+        }
+        cli_say("%s semtinel evaluate %s %s -o OUT", validated ? "      " : "next: ", run, data);
     }
     smt_free(data);
     smt_free(run);
@@ -303,7 +305,7 @@ int cli_train(int argc, char **argv)
         error = drawing;
     }
     if (!status) {
-        say_next(operands[0]);
+        say_next(operands[0], result.val_count > 0);
     }
     code = status ? cli_report(&error) : result.skipped ? EXIT_SKIPPED : EXIT_DONE;
     smt_pool_destroy(&context.pool);

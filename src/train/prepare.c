@@ -84,11 +84,12 @@ static void describe_data(smt_run *run)
                     smt_plural(d->pixels->failed_count, "image", "images"));
     }
     if (!d->val_count) {
-        smt_run_say(
-            run,
-            SMT_LOG_WARNING,
-            "%s: too few images to hold any out for validation; the last epoch will be kept",
-            run->job->dataset);
+        smt_run_say(run,
+                    SMT_LOG_WARNING,
+                    "%s: %s; the last epoch will be kept",
+                    run->job->dataset,
+                    d->held_out ? "too few images to hold any out for validation"
+                                : "no validation image is of a class that has training images");
     }
     if (d->extra) {
         smt_run_say(run,

@@ -223,4 +223,11 @@ expect 0 "" "$semtinel" train images -o copies-run $small --epochs 1
 [ -z "$(find . -name '*.tmp.*')" ] || fail "left behind: $(find . -name '*.tmp.*' | head -1)"
 expect 0 "^next:  semtinel calibrate 'named run' images$" "$semtinel" train images -o "named run" ${small/--quiet/} --epochs 1
 says "^       semtinel evaluate 'named run' images -o OUT$"
+
+# A val/ of other classes validates nothing, and calibrate could not use it.
+mkdir -p others/val
+cp -r images/train others/
+cp -r images/train/bridge others/val/ripple
+expect 0 "^next:  semtinel evaluate others-run others -o OUT$" "$semtinel" train others -o others-run ${small/--quiet/} --epochs 1
+says "no validation image is of a class that has training images; the last epoch will be kept"
 finish
