@@ -26,7 +26,8 @@ typedef struct scan {
     size_t images_beside_classes; /* image files where class folders are expected */
     bool deep;                    /* folders in class folders are read, too */
     bool nested;                  /* a class folder holds folders */
-    bool flat;                    /* ROOT holds no folder: one thing to say, not one of each file */
+    char *inside; /* a class folder that is a data set: train/ or the like is in it */
+    bool flat;    /* ROOT holds no folder: one thing to say, not one of each file */
     smt_error *error;
 } scan;
 
@@ -205,6 +206,9 @@ scan_images(scan *s, const char *folder, const char *class_name, int *class_inde
             status = scan_images(s, path, class_name, class_index, split);
         } else if (kind == ENTRY_FOLDER) {
             s->nested = true;
+            if (!s->inside && split_of_name(names[i]) != SMT_SPLIT_NONE) {
+                s->inside = smt_strdup(folder);
+            }
             ignore(s,
                    path,
                    "a folder inside a class folder; move its images up, or make it a class folder");
@@ -423,6 +427,13 @@ static smt_status finish(scan *s)
 static smt_status no_images(const scan *s)
 {
     const char *root = s->set->root;
+    if (s->inside) {
+        return smt_fail(s->error,
+                        SMT_ERR_FORMAT,
+                        "%s: no class folders; a data set is one level down: name %s",
+                        root,
+                        s->inside);
+    }
     if (s->nested) {
         return smt_fail(s->error,
                         SMT_ERR_FORMAT,
@@ -505,6 +516,7 @@ smt_status smt_dataset_scan_lots(const char *root, bool deep, smt_dataset **out,
     *out = s.set;
     s.set = NULL;
 done:
+    smt_free(s.inside);
     smt_dataset_destroy(&s.set);
     return status;
 }

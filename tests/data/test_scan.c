@@ -228,6 +228,21 @@ static void refuses(void **state)
     made_remove(root);
 }
 
+/* The folder above a data set: its name is told, not that of each class. */
+static void a_data_set_one_level_down_is_named(void **state)
+{
+    (void)state;
+    char root[] = "/tmp/semtinel-scan-XXXXXX";
+    made_folder(root);
+    made_file(root, "sets/train/bridge/1.png", "");
+    made_file(root, "sets/val/bridge/2.png", "");
+    made_lines lines = {0};
+    smt_log_set(made_keep, &lines);
+    expect_failure(root, SMT_ERR_FORMAT, "/sets");
+    smt_log_set(NULL, NULL);
+    made_remove(root);
+}
+
 /* Sixty classes that keep their images in folders of lots and
  * wafers are one mistake, not sixty or six hundred. */
 static void nested_folders_are_counted(void **state)
@@ -324,6 +339,7 @@ int main(void)
         cmocka_unit_test(odd_names),
         cmocka_unit_test(links_and_pipes),
         cmocka_unit_test(refuses),
+        cmocka_unit_test(a_data_set_one_level_down_is_named),
         cmocka_unit_test(nested_folders_are_counted),
         cmocka_unit_test(unreadable_folder),
         cmocka_unit_test(many_strays_are_counted),
