@@ -245,7 +245,7 @@ smt_status smt_klarf_write_dataset(smt_klarf *const *files,
             error,
             SMT_ERR_FORMAT,
             "%s%s: no image to copy; defects: %zu, without an image%s%s: %zu, without a class "
-            "in %s: %zu; images that are lost: %zu",
+            "in %s: %zu; images that are lost: %zu%s",
             smt_klarf_about(files[0])->path,
             count > 1 ? " and others" : "",
             result->defects,
@@ -254,7 +254,8 @@ smt_status smt_klarf_write_dataset(smt_klarf *const *files,
             result->without,
             result->column,
             result->unclassified,
-            result->lost);
+            result->lost,
+            result->lost ? " (--images names their folder)" : "");
     }
     status = status ? status : smt_file_commit(&w.list, error);
     smt_file_abandon(&w.list);
