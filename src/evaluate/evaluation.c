@@ -239,7 +239,7 @@ static smt_status map_classes(smt_evaluation *e,
             e->info.path,
             dataset->root,
             e->info.classes[0],
-            dataset->classes[0]);
+            dataset->classes[dataset->samples[e->pixels->sample[0]].class_index]);
     }
     for (int i = 0; !status && !options->earlier && i < e->map->line_count; i++) {
         smt_log(SMT_LOG_INFO, "%s", e->map->lines[i]);

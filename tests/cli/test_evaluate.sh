@@ -72,6 +72,9 @@ says 'no class in common'
 mkdir -p "$work/zoo" && cp -r "$data/ler" "$work/zoo/ant" && cp -r "$data/vias" "$work/zoo/bee"
 run 1 "$semtinel" quantize "$work/run" --calibrate "$data" --evaluate "$work/zoo" -o "$work/unlike/"
 says "no class in common .* 'semtinel evaluate' names the model's classes with --classes" # quantize does not
+mkdir -p "$work/apart/train" "$work/apart/val" && cp -r "$data/ler" "$work/apart/train/" && cp -r "$data/vias" "$work/apart/val/bee"
+run 1 "$semtinel" evaluate "$work/run" "$work/apart" -o "$work/mapped"
+says "no class in common .* and .bee., ...)" # not a class that was not to be measured
 mkdir -p "$work/bare"
 for wrong in "--evaluate $work/bare" "--evaluate $data --agree $work/bare"; do # told before the work
     # shellcheck disable=SC2086
