@@ -95,15 +95,17 @@ static smt_status judge_seen(smt_evaluation *e,
         }
         *chosen -= found.count;
         e->split = "unseen";
-        smt_log(SMT_LOG_INFO,
-                "%s: %zu %s left out (--split all measures %s, too); %zu did not",
-                dataset->root,
-                found.count,
-                smt_plural(found.count,
-                           "image trained the model and is",
-                           "images trained the model and are"),
-                smt_plural(found.count, "it", "them"),
-                *chosen);
+        smt_log(
+            SMT_LOG_INFO,
+            "%s: %zu %s left out (--split all measures %s, too); %zu did not. What training held "
+            "out "
+            "chose its epoch and calibrate's thresholds; a test part ('semtinel split') does not",
+            dataset->root,
+            found.count,
+            smt_plural(
+                found.count, "image trained the model and is", "images trained the model and are"),
+            smt_plural(found.count, "it", "them"),
+            *chosen);
     } else {
         e->trained = found.count;
         e->trained_more = !found.complete;
