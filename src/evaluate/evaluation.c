@@ -314,6 +314,12 @@ smt_status smt_evaluate(smt_classifier *classifier,
                 split == SMT_SPLIT_COUNT ? "all images" : e->split,
                 dataset->root,
                 mean);
+        if (options->split == SMT_CHOOSE_AUTO && split == SMT_SPLIT_VAL) {
+            smt_log(
+                SMT_LOG_INFO,
+                "it has no test part; of a run on this set, val chose the epoch and calibrate's "
+                "thresholds");
+        }
     }
     status = status ? status : load_pixels(e, dataset, split, options, pool, error);
     status = status ? status : allocate(e, dataset, error);

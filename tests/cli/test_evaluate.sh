@@ -51,6 +51,7 @@ cp -r "$data/ler" "$data/crack" "$work/parts/train"
 cp -r "$data/ler" "$work/parts/val"
 run 0 "$semtinel" evaluate "$work/run" "$work/parts" -o "$work/val"
 says 'measuring on val of'
+says 'it has no test part; of a run on this set, val chose the epoch'
 
 # A defect that the model calls clean is one, whether or not the set has clean images; a model without clean calls none so.
 run 0 "$semtinel" evaluate "$work/run" "$work/foreign" -o "$work/mapped" --classes bridge,clean_a,clean_b,clean_c,clean_d,clean_e,clean_f,clean_g,clean_h,clean_i
