@@ -78,7 +78,7 @@ typedef struct smt_audit {
     const smt_dataset *dataset; /* borrowed: must outlive the audit */
     smt_content *content;       /* sample_count */
     char **reasons;             /* sample_count: why an image is unreadable, else NULL */
-    int *suspect_rows;          /* sample_count: for smt_strips_count */
+    float *suspect_percent;     /* sample_count: for smt_strips_count */
     smt_strips strips;
     smt_audit_summary summary;
     size_t pair_count;

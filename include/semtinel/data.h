@@ -62,35 +62,38 @@ SMT_API const char *smt_split_name(smt_split split); /* "train", "val", "test", 
 
 /* Decoded, resized pixels of a list of samples, in memory. */
 typedef struct smt_pixels {
-    int size;            /* pixels a side */
-    size_t count;        /* images that could be read */
-    uint8_t *data;       /* count x size x size */
-    uint32_t *sample;    /* count: index into dataset->samples */
-    size_t failed_count; /* unreadable; each was logged with its reason */
-    int *suspect_rows;   /* dataset->sample_count: smt_sem_metadata's; -1: not loaded. NULL: not
-                            known */
+    int size;               /* pixels a side */
+    float cut_percent;      /* as for smt_image_load_sem */
+    size_t count;           /* images that could be read */
+    uint8_t *data;          /* count x size x size */
+    uint32_t *sample;       /* count: index into dataset->samples */
+    size_t failed_count;    /* unreadable; each was logged with its reason */
+    float *suspect_percent; /* dataset->sample_count: smt_sem_metadata's; -1: not loaded. NULL: not
+                               known */
 } smt_pixels;
 
-/* Loads the samples for which wanted[i] (NULL: all), in order, on the pool (NULL: one thread). An
- * unreadable image is logged, counted and skipped. Equal files give equal bytes at any number of
- * threads. SMT_ERR_ARGUMENT: size is not in 1 .. 4096; SMT_ERR_FORMAT: no image can be read. */
+/* Loads the samples for which wanted[i] (NULL: all), in order, on the pool (NULL: one thread), as
+ * smt_image_load_sem does with cut_percent. An unreadable image is logged, counted and skipped.
+ * Equal files give equal bytes at any number of threads. SMT_ERR_ARGUMENT: size is not in 1 ..
+ * 4096; SMT_ERR_FORMAT: no image can be read. */
 SMT_API smt_status smt_pixels_load(const smt_dataset *dataset,
                                    const bool *wanted,
                                    int size,
+                                   float cut_percent,
                                    smt_pool *pool,
                                    smt_pixels **out,
                                    smt_error *error);
-/* Images with an info strip that no metadata tell of (smt_sem_metadata.suspect_rows). */
+/* Images with an info strip that no metadata tell of (smt_sem_metadata.suspect_percent). */
 typedef struct smt_strips {
     size_t images, count; /* looked at; with a strip */
-    int rows;             /* all but a tenth of the strips are no higher */
+    float percent;        /* of the height: all but a tenth of the strips are no higher */
     int class_index; /* of the classes where it is common the one with the largest share, ... */
     size_t class_images, class_count; /* ... its images, those with a strip; 0: no class */
     size_t example;                   /* an image with one: index into dataset->samples */
     bool common; /* five and a quarter of the images, or of a class's: worth a warning */
 } smt_strips;
-/* rows: sample_count; 0: no strip, -1: not looked at. False: no memory. */
-SMT_API bool smt_strips_count(const smt_dataset *dataset, const int *rows, smt_strips *out);
+/* percent: sample_count; 0: no strip, -1: not looked at. False: no memory. */
+SMT_API bool smt_strips_count(const smt_dataset *dataset, const float *percent, smt_strips *out);
 /* The warning, with the way out; released by smt_free(). NULL: no memory. */
 SMT_API char *smt_strips_text(const smt_dataset *dataset, const smt_strips *strips);
 /* A file's contents: its CRC-32 and bytes. */

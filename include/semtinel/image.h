@@ -41,17 +41,20 @@ typedef struct smt_sem_metadata {
     char vendor[16];                  /* "FEI", "Phenom", ...; "" if there are no metadata */
     double pixel_width, pixel_height; /* metres; 0: unknown */
     int databar_height; /* rows of the info strip burnt in at the bottom; 0: none known */
-    int suspect_rows;   /* rows at the bottom that look like a strip, where none is known; else 0 */
-    bool more_pages;    /* a TIFF of which only the first page was read */
+    float
+        suspect_percent; /* of the height, in tenths, rounded up: rows at the bottom that look like
+                            a strip where none is known, of what was left of the image; else 0 */
+    bool more_pages;     /* a TIFF of which only the first page was read */
 } smt_sem_metadata;
 
-/* Reads and decodes a file. `crop` cuts the info strip off if the metadata
- * tell of one (for Zeiss, Hitachi and JEOL, which do not say how high it
- * is: if there is a panel of one grey level). Damaged metadata are ignored.
- * `metadata` may be NULL. Errors: as smt_image_decode, and SMT_ERR_IO. */
+/* Reads and decodes a file. The info strip is cut off if the metadata tell of one (for Zeiss,
+ * Hitachi and JEOL, which do not say how high it is: if there is a panel of one grey level). Where
+ * they tell of none, cut_percent of the height are, 0 .. 50, in whole rows; below 0 nothing is cut
+ * at all. Damaged metadata are ignored. `metadata` may be NULL. Errors: as smt_image_decode, and
+ * SMT_ERR_IO. */
 SMT_API smt_status smt_image_load_sem(const char *path,
                                       const smt_image_limits *limits,
-                                      bool crop,
+                                      float cut_percent,
                                       smt_image *out,
                                       smt_sem_metadata *metadata,
                                       smt_error *error);
@@ -60,7 +63,7 @@ SMT_API smt_status smt_image_decode_sem(const void *data,
                                         size_t size,
                                         const char *path,
                                         const smt_image_limits *limits,
-                                        bool crop,
+                                        float cut_percent,
                                         smt_image *out,
                                         smt_sem_metadata *metadata,
                                         smt_error *error);
@@ -70,7 +73,9 @@ SMT_API bool smt_image_is_sidecar(const char *path);
 /* Copies such files of the image `from` for its copy `to`, whose info strip would be unknown
  * without them. Hitachi's name the image: there, the name is changed. */
 SMT_API smt_status smt_image_copy_sidecars(const char *from, const char *to, smt_error *error);
-/* smt_image_load_sem with crop: the image that a network should see. */
+/* How many rows of an image of so many cut_percent is, at most all but one. */
+SMT_API int smt_image_cut_rows(int height, float cut_percent);
+/* smt_image_load_sem with cut_percent 0. */
 SMT_API smt_status smt_image_load(const char *path,
                                   const smt_image_limits *limits,
                                   smt_image *out,
@@ -101,11 +106,12 @@ typedef struct smt_image_file {
  * a TIFF without a page or whose pages lead back to an earlier one. Where the chain of pages leaves
  * the file, those before count, and a warning is logged. */
 SMT_API smt_status smt_image_file_open(const char *path, smt_image_file **out, smt_error *error);
-/* Image `index`, from 0, as smt_image_load gives it: its own info strip is cut off. Several threads
+/* Image `index`, from 0, as smt_image_load_sem gives it, with its own info strip. Several threads
  * may load from one file. SMT_ERR_ARGUMENT: there is no such image; else as smt_image_decode. */
 SMT_API smt_status smt_image_file_load(const smt_image_file *file,
                                        size_t index,
                                        const smt_image_limits *limits,
+                                       float cut_percent,
                                        smt_image *out,
                                        smt_error *error);
 SMT_API void smt_image_file_close(smt_image_file **file);

@@ -51,6 +51,8 @@ SMT_API smt_status smt_mobilenet_ensemble(const smt_mobilenet_options *members,
  * x = (p - mean) / scale. */
 typedef struct smt_preprocess {
     float mean, scale; /* 128, 128 */
+    float cut_percent; /* of the height of an image file, the info strip at the bottom, cut off
+                          before it is resized where no metadata tell of one; 0 .. 50, 0: none */
 } smt_preprocess;
 
 typedef struct smt_model {

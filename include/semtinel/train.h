@@ -53,8 +53,10 @@ typedef struct smt_train_options {
     double average_decay; /* of EMA, a step */
     double average_start; /* part of the epochs after which averages are used, 0 .. 0.95 */
     smt_keep keep;
-    int patience;        /* stop after this many epochs without a better validation; 0: never */
-    double val_share;    /* part of the training images that validates if there is no val folder */
+    int patience;      /* stop after this many epochs without a better validation; 0: never */
+    double cut_bottom; /* percent of the images' height (smt_preprocess.cut_percent); below 0: that
+                          of the run whose weights start it, else 0 */
+    double val_share;  /* part of the training images that validates if there is no val folder */
     int synth_per_class; /* simulated images of each class that the simulator knows */
     double extra_share;  /* part of every batch that comes from smt_train_job.extra, 0 .. 0.9; below
                             0: SMT_EXTRA_SHARE if training starts from random or optional weights

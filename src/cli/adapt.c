@@ -99,8 +99,15 @@ static smt_status write_int8(const smt_model *model,
     float *input = NULL;
     smt_status status = SMT_OK;
     if (calibrate) {
-        status = cli_load_images(
-            &calibrate, 1, MOST_CALIBRATION, pixels->size, pool, &home, skipped, error);
+        status = cli_load_images(&calibrate,
+                                 1,
+                                 MOST_CALIBRATION,
+                                 pixels->size,
+                                 pixels->cut_percent,
+                                 pool,
+                                 &home,
+                                 skipped,
+                                 error);
     }
     status = status ? status : join(pixels, home, &all, error);
     if (!status) {
@@ -155,6 +162,7 @@ static smt_status run(char **operands, int count, smt_pool *pool, size_t *skippe
                                  count - 1,
                                  0,
                                  model->graph->nodes[0].shape.h,
+                                 model->preprocess.cut_percent,
                                  pool,
                                  &pixels,
                                  skipped,

@@ -192,8 +192,12 @@ static void say_dropped(const smt_decision *before, const smt_decision *now)
 }
 
 /* Up to SMT_REMEMBERED training images, evenly picked; *out stays NULL where the set has none. */
-static smt_status load_training(
-    const smt_dataset *dataset, int size, smt_pool *pool, smt_pixels **out, smt_error *error)
+static smt_status load_training(const smt_dataset *dataset,
+                                int size,
+                                float cut_percent,
+                                smt_pool *pool,
+                                smt_pixels **out,
+                                smt_error *error)
 {
     bool *wanted = smt_alloc(dataset->sample_count, sizeof *wanted);
     size_t total = 0, at = 0;
@@ -209,7 +213,7 @@ static smt_status load_training(
         }
     }
     if (!status && count) {
-        status = smt_pixels_load(dataset, wanted, size, pool, out, error);
+        status = smt_pixels_load(dataset, wanted, size, cut_percent, pool, out, error);
     }
     smt_free(wanted);
     return status;
@@ -228,7 +232,8 @@ static smt_status remember(smt_classifier *classifier,
     int width = 0;
     smt_status status = SMT_OK;
     if (split == 0 || split == 1) { /* val or test: others than the training images */
-        status = load_training(dataset, e->info.input_size, pool, &known, error);
+        status = load_training(
+            dataset, e->info.input_size, e->info.preprocess.cut_percent, pool, &known, error);
     }
     const smt_pixels *from = known ? known : e->pixels;
     if (!status) {
@@ -267,8 +272,15 @@ static smt_status measure_foreign(smt_classifier *classifier,
     size_t classes = (size_t)info->class_count, review = 0, count = 0;
     smt_pixels *images = NULL;
     float *probabilities = NULL, *familiarity = NULL, *confidence = NULL, *own = NULL;
-    smt_status status =
-        cli_load_images(&foreign, 1, 0, info->input_size, pool, &images, skipped, error);
+    smt_status status = cli_load_images(&foreign,
+                                        1,
+                                        0,
+                                        info->input_size,
+                                        info->preprocess.cut_percent,
+                                        pool,
+                                        &images,
+                                        skipped,
+                                        error);
     if (status) {
         return status;
     }

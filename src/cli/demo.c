@@ -117,13 +117,15 @@ static smt_status show_images(work *w, cli_paths *list, smt_error *error)
     }
     size_t wanted = limit && (size_t)limit < list->count ? (size_t)limit : list->count;
     smt_status status = SMT_OK;
+    const smt_classifier_info *info = smt_classifier_about(w->classifier);
     smt_progress("drawing", 0, wanted);
     for (size_t i = 0; i < wanted && !status; i++) {
         char folder[256];
         smt_image image = {0};
         smt_sem_metadata metadata = {0};
         smt_error why = {0};
-        if (smt_image_load_sem(list->items[i], NULL, true, &image, &metadata, &why)) {
+        if (smt_image_load_sem(
+                list->items[i], NULL, info->preprocess.cut_percent, &image, &metadata, &why)) {
             if (why.status == SMT_ERR_MEMORY) {
                 return smt_fail(error, why.status, "%s", why.message);
             }
@@ -132,8 +134,7 @@ static smt_status show_images(work *w, cli_paths *list, smt_error *error)
             continue;
         }
         smt_paged_add(&w->paged, metadata.more_pages, list->items[i]);
-        const char *truth =
-            truth_of(smt_classifier_about(w->classifier), list->items[i], folder, sizeof folder);
+        const char *truth = truth_of(info, list->items[i], folder, sizeof folder);
         const smt_demo_image shown = {&image, list->items[i], truth, seconds};
         status = smt_demo_add(w->demo, &shown, error);
         smt_image_free(&image);
@@ -150,6 +151,7 @@ static smt_status show_video(work *w, const char *path, smt_error *error)
     smt_frames *frames = NULL;
     smt_status status = smt_frames_open(path, &frames, error);
     bool found = true;
+    float cut = smt_classifier_about(w->classifier)->preprocess.cut_percent;
     while (!status && found && !(limit && w->shown >= (size_t)limit)) {
         smt_image image = {0};
         char name[512];
@@ -157,6 +159,7 @@ static smt_status show_video(work *w, const char *path, smt_error *error)
         if (status || !found) {
             break;
         }
+        image.height -= smt_image_cut_rows(image.height, cut);
         snprintf(name, sizeof name, "%s, frame %zu", smt_path_name(path), w->shown + 1);
         double own = smt_frames_rate(frames);
         const smt_demo_image shown = {&image, name, NULL, own > 0 ? 1 / own : 1.0 / rate};

@@ -100,11 +100,12 @@ static smt_status explain_pixels(
 /* *skipped counts images that cannot be read; other failures end the command. */
 static smt_status explain_one(work *w, const char *file, size_t *skipped, smt_error *error)
 {
-    int size = smt_classifier_about(w->classifier)->input_size;
+    const smt_classifier_info *info = smt_classifier_about(w->classifier);
+    int size = info->input_size;
     smt_image image = {0}, small = {0};
     smt_sem_metadata metadata = {0};
     smt_error why = {0};
-    if (smt_image_load_sem(file, NULL, true, &image, &metadata, &why) ||
+    if (smt_image_load_sem(file, NULL, info->preprocess.cut_percent, &image, &metadata, &why) ||
         smt_image_resize(&image, size, size, &small, &why)) {
         smt_log(SMT_LOG_WARNING, "skipped %s", why.message);
         (*skipped)++;

@@ -253,6 +253,11 @@ static void print_text(const json_t *root)
                "preprocess",
                json_number_value(json_object_get(pre, "mean")),
                json_number_value(json_object_get(pre, "scale")));
+        if (json_object_get(pre, "cut_percent")) {
+            printf("%-14s %g%% of an image file's height are cut off at the bottom first\n",
+                   "",
+                   json_number_value(json_object_get(pre, "cut_percent")));
+        }
     }
     print_end("output", json_object_get(root, "output"));
     print_classes(json_object_get(root, "classes"));

@@ -61,10 +61,11 @@ static void read_one(void *context, int task, int worker)
     (void)worker;
     job *j = context;
     item *it = &j->items[task];
+    float cut = j->info->preprocess.cut_percent;
     int size = j->info->input_size;
     size_t side = (size_t)size * (size_t)size;
     smt_image image = {0}, small = {0};
-    it->good = smt_image_file_load(it->file, it->page, NULL, &image, &it->why) == SMT_OK &&
+    it->good = smt_image_file_load(it->file, it->page, NULL, cut, &image, &it->why) == SMT_OK &&
                smt_image_resize(&image, size, size, &small, &it->why) == SMT_OK;
     if (it->good) {
         memcpy(j->pixels + (size_t)task * side, small.pixels, side);

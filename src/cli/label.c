@@ -148,9 +148,11 @@ static smt_status label(smt_classifier *classifier,
 {
     smt_pixels *pixels = NULL;
     smt_label *labels = NULL;
+    const smt_classifier_info *info = smt_classifier_about(classifier);
     smt_status status = cli_load_paths(list->items,
                                        list->count,
-                                       smt_classifier_about(classifier)->input_size,
+                                       info->input_size,
+                                       info->preprocess.cut_percent,
                                        pool,
                                        &pixels,
                                        skipped,

@@ -6,6 +6,7 @@
 smt_status cli_load_paths(char *const *paths,
                           size_t count,
                           int size,
+                          float cut_percent,
                           smt_pool *pool,
                           smt_pixels **out,
                           size_t *skipped,
@@ -19,7 +20,7 @@ smt_status cli_load_paths(char *const *paths,
         samples[i] = (smt_sample){.path = paths[i], .split = SMT_SPLIT_NONE};
     }
     const smt_dataset set = {.root = paths[0], .sample_count = count, .samples = samples};
-    smt_status status = smt_pixels_load(&set, NULL, size, pool, out, error);
+    smt_status status = smt_pixels_load(&set, NULL, size, cut_percent, pool, out, error);
     *skipped += status ? 0 : (*out)->failed_count;
     smt_free(samples);
     return status;
@@ -29,6 +30,7 @@ smt_status cli_load_images(const char *const *paths,
                            int path_count,
                            size_t limit,
                            int size,
+                           float cut_percent,
                            smt_pool *pool,
                            smt_pixels **out,
                            size_t *skipped,
@@ -51,7 +53,7 @@ smt_status cli_load_images(const char *const *paths,
         for (size_t i = 0; i < count; i++) {
             drawn[i] = list.items[order[i]];
         }
-        status = cli_load_paths(drawn, count, size, pool, out, skipped, error);
+        status = cli_load_paths(drawn, count, size, cut_percent, pool, out, skipped, error);
     }
     smt_free(order);
     smt_free(drawn);

@@ -46,6 +46,7 @@ static const cli_command command = {
 typedef struct block {
     char **paths;
     int size;
+    float cut_percent;
     uint8_t *pixels; /* BLOCK x size x size; fewer for fewer images */
     bool good[BLOCK], more_pages[BLOCK];
     float familiarity[BLOCK]; /* of the good ones, in their order */
@@ -61,7 +62,8 @@ static void read_one(void *context, int task, int worker)
     smt_sem_metadata metadata = {0};
     smt_error *error = &b->errors[task];
     b->good[task] = false;
-    if (smt_image_load_sem(b->paths[task], NULL, true, &image, &metadata, error) == SMT_OK &&
+    if (smt_image_load_sem(b->paths[task], NULL, b->cut_percent, &image, &metadata, error) ==
+            SMT_OK &&
         smt_image_resize(&image, b->size, b->size, &small, error) == SMT_OK) {
         size_t side = (size_t)b->size * (size_t)b->size;
         memcpy(b->pixels + (size_t)task * side, small.pixels, side);
@@ -199,6 +201,7 @@ static smt_status predict_all(smt_classifier *classifier,
     smt_status status = SMT_OK;
     if (b) {
         b->size = info->input_size;
+        b->cut_percent = info->preprocess.cut_percent;
         size_t most = list->count < BLOCK ? list->count : BLOCK;
         b->pixels = smt_alloc(most, (size_t)b->size * (size_t)b->size);
     }

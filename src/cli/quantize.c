@@ -156,6 +156,7 @@ static bool holds_folders(const char *folder)
 /* Pixels of DIR for calibration or training. */
 static smt_status load(const char *folder,
                        int size,
+                       float cut_percent,
                        size_t limit,
                        smt_pool *pool,
                        smt_pixels **out,
@@ -163,14 +164,14 @@ static smt_status load(const char *folder,
                        smt_error *error)
 {
     if (!holds_folders(folder)) { /* ranges need no labels */
-        return cli_load_images(&folder, 1, limit, size, pool, out, failed, error);
+        return cli_load_images(&folder, 1, limit, size, cut_percent, pool, out, failed, error);
     }
     smt_dataset *set = NULL;
     bool *wanted = NULL;
     smt_status status = smt_dataset_scan(folder, &set, error);
     if (status == SMT_OK) {
         wanted = choose(set, limit, cli_shared.seed);
-        status = wanted ? smt_pixels_load(set, wanted, size, pool, out, error)
+        status = wanted ? smt_pixels_load(set, wanted, size, cut_percent, pool, out, error)
                         : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", folder);
     }
     *failed += status ? 0 : (*out)->failed_count;
@@ -264,8 +265,14 @@ static smt_status fine_tune(smt_quantizer *q,
                             smt_error *error)
 {
     smt_pixels *pixels = NULL;
-    smt_status status =
-        load(qat, cal->pixels->size, SIZE_MAX, cal->how.pool, &pixels, failed, error);
+    smt_status status = load(qat,
+                             cal->pixels->size,
+                             cal->pixels->cut_percent,
+                             SIZE_MAX,
+                             cal->how.pool,
+                             &pixels,
+                             failed,
+                             error);
     if (status) {
         return status;
     }
@@ -354,13 +361,13 @@ typedef struct comparison {
 } comparison;
 
 /* Before the work: a wrong folder is told at once. */
-static smt_status
-read_comparison(comparison *on, int size, smt_pool *pool, size_t *failed, smt_error *error)
+static smt_status read_comparison(
+    comparison *on, int size, float cut_percent, smt_pool *pool, size_t *failed, smt_error *error)
 {
     smt_status status = evaluate ? smt_dataset_scan(evaluate, &on->set, error) : SMT_OK;
     if (!status && agree.count) {
         status = cli_load_images(
-            agree.items, agree.count, 0, size, pool, &on->unlabelled, failed, error);
+            agree.items, agree.count, 0, size, cut_percent, pool, &on->unlabelled, failed, error);
     }
     return status;
 }
@@ -503,8 +510,14 @@ static smt_status calibrate_on(
     if (!calibrate) {
         return SMT_OK;
     }
-    smt_status status =
-        load(calibrate, shape.h, (size_t)images, cal->how.pool, &cal->pixels, failed, error);
+    smt_status status = load(calibrate,
+                             shape.h,
+                             model->preprocess.cut_percent,
+                             (size_t)images,
+                             cal->how.pool,
+                             &cal->pixels,
+                             failed,
+                             error);
     if (status) {
         return status;
     }
@@ -536,7 +549,9 @@ static smt_status run(const char *path, smt_pool *pool, size_t *failed, smt_erro
     status = calibrate && input.h != input.w
                  ? smt_fail(error, SMT_ERR_UNSUPPORTED, "%s: its input is not square", path)
                  : calibrate_on(model, &cal, pool, failed, error);
-    status = status ? status : read_comparison(&on, input.h, pool, failed, error);
+    status =
+        status ? status
+               : read_comparison(&on, input.h, model->preprocess.cut_percent, pool, failed, error);
     if (status == SMT_OK && scheme == DYNAMIC && format) {
         status = name_file(make_dynamic(model, &cal, &graph, error), path, error);
         status = status ? status : save(graph, model, output, true, error);

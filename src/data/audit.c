@@ -116,10 +116,10 @@ static void read_one(void *context, int task, int worker)
     smt_status status = smt_file_load(path, 0, &data, &size, &reason);
     if (status == SMT_OK) {
         w->file_hash[task] = hash_bytes(data, size, 1);
-        status = smt_image_decode_sem(data, size, path, NULL, true, &image, &metadata, &reason);
+        status = smt_image_decode_sem(data, size, path, NULL, 0, &image, &metadata, &reason);
         w->more_pages[task] = metadata.more_pages;
     }
-    w->audit->suspect_rows[task] = status ? -1 : metadata.suspect_rows;
+    w->audit->suspect_percent[task] = status ? -1 : metadata.suspect_percent;
     if (status == SMT_OK) {
         uint64_t shape = ((uint64_t)(unsigned)image.width << 32) | (unsigned)image.height;
         w->pixel_hash[task] =
@@ -336,7 +336,7 @@ static smt_status summarise(smt_audit *audit, const bool *more_pages, smt_error 
         smt_paged_add(&sum->paged, more_pages[i], set->samples[i].path);
     }
     smt_free(marks);
-    return smt_strips_count(set, audit->suspect_rows, &audit->strips)
+    return smt_strips_count(set, audit->suspect_percent, &audit->strips)
                ? SMT_OK
                : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", set->root);
 }
@@ -390,7 +390,7 @@ smt_status smt_audit_run(const smt_dataset *dataset,
     audit->dataset = dataset;
     audit->content = smt_alloc(w.total, sizeof *audit->content);
     audit->reasons = smt_alloc(w.total, sizeof *audit->reasons);
-    audit->suspect_rows = smt_alloc(w.total, sizeof *audit->suspect_rows);
+    audit->suspect_percent = smt_alloc(w.total, sizeof *audit->suspect_percent);
     audit->group = smt_alloc(w.total, sizeof *audit->group);
     w.prints = smt_alloc(w.total, sizeof *w.prints);
     w.shapes = smt_alloc(w.total, PRINT_SHAPE_PADDED * sizeof *w.shapes);
@@ -399,8 +399,9 @@ smt_status smt_audit_run(const smt_dataset *dataset,
     w.more_pages = smt_alloc(w.total, sizeof *w.more_pages);
     w.candidates = smt_alloc(slots, sizeof *w.candidates);
     w.near = smt_alloc(slots, sizeof *w.near);
-    if (!audit->content || !audit->reasons || !audit->suspect_rows || !audit->group || !w.prints ||
-        !w.shapes || !w.file_hash || !w.pixel_hash || !w.more_pages || !w.candidates || !w.near) {
+    if (!audit->content || !audit->reasons || !audit->suspect_percent || !audit->group ||
+        !w.prints || !w.shapes || !w.file_hash || !w.pixel_hash || !w.more_pages || !w.candidates ||
+        !w.near) {
         status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", dataset->root);
     }
     if (status == SMT_OK && w.options.group) {
@@ -451,7 +452,7 @@ void smt_audit_destroy(smt_audit **audit)
     smt_audit *a = *audit;
     smt_list_free(&a->reasons, a->dataset->sample_count);
     smt_free(a->content);
-    smt_free(a->suspect_rows);
+    smt_free(a->suspect_percent);
     smt_free(a->pairs);
     smt_free(a->group);
     smt_free(a->named.group);

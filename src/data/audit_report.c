@@ -303,8 +303,8 @@ static json_t *json_counts(const smt_audit *audit, bool *ok)
 static json_t *json_strips(const smt_audit *audit, bool *ok)
 {
     const smt_strips *strips = &audit->strips;
-    json_t *entry =
-        json_pack("{s:I, s:i}", "images", (json_int_t)strips->count, "rows", strips->rows);
+    json_t *entry = json_pack(
+        "{s:I, s:f}", "images", (json_int_t)strips->count, "percent", (double)strips->percent);
     if (strips->count) {
         *ok = !json_object_set_new(entry, "example", json_path(audit, strips->example)) && *ok;
     }

@@ -8,12 +8,13 @@
 typedef struct load_job {
     const smt_dataset *dataset;
     int size;
-    size_t count;      /* wanted samples */
-    uint32_t *sample;  /* count */
-    uint8_t *data;     /* count x size x size */
-    char **failure;    /* count: the reason, NULL if the image is there */
-    bool *more_pages;  /* count: of the file only the first page was read */
-    int *suspect_rows; /* the data set's sample_count */
+    float cut_percent;
+    size_t count;           /* wanted samples */
+    uint32_t *sample;       /* count */
+    uint8_t *data;          /* count x size x size */
+    char **failure;         /* count: the reason, NULL if the image is there */
+    bool *more_pages;       /* count: of the file only the first page was read */
+    float *suspect_percent; /* the data set's sample_count */
     atomic_size_t done;
     atomic_bool no_memory;
 } load_job;
@@ -23,13 +24,13 @@ static smt_status load_one(const load_job *job, size_t slot, smt_error *error)
     smt_image image = {0}, resized = {0};
     smt_sem_metadata metadata = {0};
     const char *path = job->dataset->samples[job->sample[slot]].path;
-    smt_status status = smt_image_load_sem(path, NULL, true, &image, &metadata, error);
+    smt_status status = smt_image_load_sem(path, NULL, job->cut_percent, &image, &metadata, error);
     job->more_pages[slot] = metadata.more_pages;
     if (status == SMT_OK && (image.width != job->size || image.height != job->size)) {
         status = smt_image_resize(&image, job->size, job->size, &resized, error);
     }
     if (status == SMT_OK) {
-        job->suspect_rows[job->sample[slot]] = metadata.suspect_rows;
+        job->suspect_percent[job->sample[slot]] = metadata.suspect_percent;
         size_t bytes = (size_t)job->size * (size_t)job->size;
         memcpy(job->data + slot * bytes, resized.pixels ? resized.pixels : image.pixels, bytes);
     }
@@ -111,6 +112,7 @@ static smt_status run(load_job *job, smt_pool *pool, smt_pixels *pixels, smt_err
 smt_status smt_pixels_load(const smt_dataset *dataset,
                            const bool *wanted,
                            int size,
+                           float cut_percent,
                            smt_pool *pool,
                            smt_pixels **out,
                            smt_error *error)
@@ -121,7 +123,7 @@ smt_status smt_pixels_load(const smt_dataset *dataset,
     if (dataset->sample_count > INT32_MAX) {
         return smt_fail(error, SMT_ERR_LIMIT, "%s: more than %d images", dataset->root, INT32_MAX);
     }
-    load_job job = {.dataset = dataset, .size = size};
+    load_job job = {.dataset = dataset, .size = size, .cut_percent = cut_percent};
     for (size_t i = 0; i < dataset->sample_count; i++) {
         job.count += !wanted || wanted[i];
     }
@@ -129,10 +131,10 @@ smt_status smt_pixels_load(const smt_dataset *dataset,
     job.sample = smt_alloc(job.count, sizeof *job.sample);
     job.failure = smt_alloc(job.count, sizeof *job.failure);
     job.more_pages = smt_alloc(job.count, sizeof *job.more_pages);
-    job.suspect_rows = smt_alloc(dataset->sample_count, sizeof *job.suspect_rows);
+    job.suspect_percent = smt_alloc(dataset->sample_count, sizeof *job.suspect_percent);
     job.data = smt_alloc(job.count, (size_t)size * (size_t)size);
     smt_status status = SMT_OK;
-    if (!pixels || !job.sample || !job.failure || !job.more_pages || !job.suspect_rows ||
+    if (!pixels || !job.sample || !job.failure || !job.more_pages || !job.suspect_percent ||
         !job.data) {
         status = smt_fail(error,
                           SMT_ERR_MEMORY,
@@ -144,7 +146,7 @@ smt_status smt_pixels_load(const smt_dataset *dataset,
     } else {
         size_t slot = 0;
         for (size_t i = 0; i < dataset->sample_count; i++) {
-            job.suspect_rows[i] = -1;
+            job.suspect_percent[i] = -1;
             if (!wanted || wanted[i]) {
                 job.sample[slot++] = (uint32_t)i;
             }
@@ -155,15 +157,16 @@ smt_status smt_pixels_load(const smt_dataset *dataset,
     smt_free(job.more_pages);
     if (status != SMT_OK) {
         smt_free(job.sample);
-        smt_free(job.suspect_rows);
+        smt_free(job.suspect_percent);
         smt_free(job.data);
         smt_free(pixels);
         return status;
     }
     pixels->size = size;
+    pixels->cut_percent = cut_percent;
     pixels->data = job.data;
     pixels->sample = job.sample;
-    pixels->suspect_rows = job.suspect_rows;
+    pixels->suspect_percent = job.suspect_percent;
     *out = pixels;
     return SMT_OK;
 }
@@ -173,7 +176,7 @@ void smt_pixels_destroy(smt_pixels **pixels)
     if (pixels && *pixels) {
         smt_free((*pixels)->data);
         smt_free((*pixels)->sample);
-        smt_free((*pixels)->suspect_rows);
+        smt_free((*pixels)->suspect_percent);
         smt_free(*pixels);
         *pixels = NULL;
     }

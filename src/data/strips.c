@@ -11,19 +11,19 @@ static bool is_common(size_t count, size_t images)
 }
 
 /* All but a tenth of the strips are no higher: a median would leave lines of half of them. */
-static int height(const int *rows, size_t total, size_t count, double *sorted)
+static float height(const float *percent, size_t total, size_t count, double *sorted)
 {
     size_t n = 0;
     for (size_t i = 0; i < total; i++) {
-        if (rows[i] > 0) {
-            sorted[n++] = rows[i];
+        if (percent[i] > 0) {
+            sorted[n++] = (double)percent[i];
         }
     }
     smt_sort_doubles(sorted, n);
-    return (int)sorted[count * 9 / 10];
+    return (float)sorted[count * 9 / 10];
 }
 
-bool smt_strips_count(const smt_dataset *dataset, const int *rows, smt_strips *out)
+bool smt_strips_count(const smt_dataset *dataset, const float *percent, smt_strips *out)
 {
     size_t classes = (size_t)dataset->class_count;
     size_t *images = smt_alloc(classes, sizeof *images),
@@ -33,10 +33,10 @@ bool smt_strips_count(const smt_dataset *dataset, const int *rows, smt_strips *o
     *out = (smt_strips){0};
     for (size_t i = 0; complete && i < dataset->sample_count; i++) {
         int c = dataset->samples[i].class_index;
-        images[c] += rows[i] >= 0;
-        strips[c] += rows[i] > 0;
-        out->images += rows[i] >= 0;
-        out->count += rows[i] > 0;
+        images[c] += percent[i] >= 0;
+        strips[c] += percent[i] > 0;
+        out->images += percent[i] >= 0;
+        out->count += percent[i] > 0;
     }
     for (size_t c = 0; complete && c < classes; c++) {
         if (is_common(strips[c], images[c]) &&
@@ -49,9 +49,9 @@ bool smt_strips_count(const smt_dataset *dataset, const int *rows, smt_strips *o
     }
     out->common = out->common || is_common(out->count, out->images);
     if (complete && out->count) {
-        out->rows = height(rows, dataset->sample_count, out->count, sorted);
+        out->percent = height(percent, dataset->sample_count, out->count, sorted);
         while (
-            rows[out->example] <= 0 ||
+            percent[out->example] <= 0 ||
             (out->class_count && dataset->samples[out->example].class_index != out->class_index)) {
             out->example++;
         }
@@ -78,17 +78,16 @@ char *smt_strips_text(const smt_dataset *dataset, const smt_strips *strips)
     }
     if (root && class) {
         text = smt_format(
-            "%zu of %zu images seem to have an info strip of up to %d rows at the bottom%s, such "
-            "as %s; a network learns to read it. Cut it off all images, with ImageMagick: cp -r %s "
-            "CUT && find CUT -iregex '.*\\.\\(bmp\\|jpe?g\\|png\\|tiff?\\)' -exec mogrify "
-            "-gravity south -chop 0x%d {} +",
+            "%zu of %zu images seem to have an info strip of up to %.1f%% of their height at the "
+            "bottom%s, such as %s; a network learns to read it. 'semtinel train %s --cut-bottom "
+            "%.1f' cuts it off, and so does all that uses the run",
             strips->count,
             strips->images,
-            strips->rows,
+            (double)strips->percent,
             class,
             dataset->samples[strips->example].path,
             root,
-            strips->rows);
+            (double)strips->percent);
     }
     smt_free(root);
     smt_free(class);

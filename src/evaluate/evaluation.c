@@ -131,7 +131,8 @@ static smt_status load_pixels(smt_evaluation *e,
                               smt_error *error)
 {
     const smt_evaluation *earlier = options->earlier;
-    if (earlier && earlier->info.input_size == e->info.input_size) {
+    if (earlier && earlier->info.input_size == e->info.input_size &&
+        earlier->info.preprocess.cut_percent == e->info.preprocess.cut_percent) {
         e->pixels = earlier->pixels;
         e->lent = true;
         e->skipped = earlier->skipped;
@@ -152,7 +153,13 @@ static smt_status load_pixels(smt_evaluation *e,
     bool automatic = options->split == SMT_CHOOSE_AUTO && split == SMT_SPLIT_COUNT;
     smt_status status = judge_seen(e, dataset, automatic, &chosen, wanted, pool, error);
     status = status ? status
-                    : smt_pixels_load(dataset, wanted, e->info.input_size, pool, &e->pixels, error);
+                    : smt_pixels_load(dataset,
+                                      wanted,
+                                      e->info.input_size,
+                                      e->info.preprocess.cut_percent,
+                                      pool,
+                                      &e->pixels,
+                                      error);
     smt_free(wanted);
     if (status) {
         return status;

@@ -199,6 +199,11 @@ static void tell_decision(csource_writer *w)
                         4 * (255 * d->views + 1));
     else
         smt_file_printf(w->c, "- temperature 1: confidence is the softmax's output;\n");
+    if (d->preprocess.cut_percent > 0)
+        smt_file_printf(w->c,
+                        "- not here: of an image file, %g%% of the height are cut off at the "
+                        "bottom, the info strip, before it is resized;\n",
+                        (double)d->preprocess.cut_percent);
     smt_file_printf(w->c,
                     d->thresholds ? "- a threshold for each class: less confidence goes to review"
                                   : "- no thresholds: nothing goes to review");

@@ -232,13 +232,19 @@ smt_status smt_classes_from_json(
 
 json_t *smt_preprocess_to_json(const smt_preprocess *preprocess)
 {
-    return json_pack("{s:f, s:f, s:b}",
-                     "mean",
-                     tidy(preprocess->mean),
-                     "scale",
-                     tidy(preprocess->scale),
-                     "normalise",
-                     0);
+    json_t *json = json_pack("{s:f, s:f, s:b}",
+                             "mean",
+                             tidy(preprocess->mean),
+                             "scale",
+                             tidy(preprocess->scale),
+                             "normalise",
+                             0);
+    if (preprocess->cut_percent > 0 &&
+        json_object_set_new(json, "cut_percent", json_real(tidy(preprocess->cut_percent)))) {
+        json_decref(json);
+        return NULL;
+    }
+    return json;
 }
 
 smt_status smt_preprocess_from_json(const json_t *json,
@@ -248,8 +254,12 @@ smt_status smt_preprocess_from_json(const json_t *json,
 {
     smt_preprocess p = {.scale = 0};
     bool normalise = false;
+    bool cut =
+        !json_object_get(json, "cut_percent") || (take_real(json, "cut_percent", &p.cut_percent) &&
+                                                  p.cut_percent >= 0 && p.cut_percent <= 50);
     const char *wrong = !take_real(json, "mean", &p.mean)                            ? "mean"
                         : !take_real(json, "scale", &p.scale) || !(p.scale > 1e-12f) ? "scale"
+                        : !cut                                                       ? "cut_percent"
                         : !take_flag(json, "normalise", &normalise)                  ? "normalise"
                                                                                      : NULL;
     if (wrong) {

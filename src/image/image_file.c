@@ -36,6 +36,7 @@ smt_status smt_image_file_open(const char *path, smt_image_file **out, smt_error
 smt_status smt_image_file_load(const smt_image_file *file,
                                size_t index,
                                const smt_image_limits *limits,
+                               float cut_percent,
                                smt_image *out,
                                smt_error *error)
 {
@@ -56,7 +57,7 @@ smt_status smt_image_file_load(const smt_image_file *file,
     if (limits) {
         source.limits = *limits;
     }
-    smt_status status = smt_sem_decode(&source, file->path, true, out, NULL, error);
+    smt_status status = smt_sem_decode(&source, file->path, cut_percent, out, NULL, error);
     smt_free(name);
     return status;
 }

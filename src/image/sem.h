@@ -8,7 +8,7 @@
  * `path`. metadata may be NULL. */
 smt_status smt_sem_decode(const image_source *source,
                           const char *path,
-                          bool crop,
+                          float cut_percent,
                           smt_image *out,
                           smt_sem_metadata *metadata,
                           smt_error *error);

@@ -2,6 +2,7 @@
  * with the scale bar and the settings is cut off, or a network would learn to read it. */
 #include "image/sem.h"
 
+#include <math.h>
 #include <string.h>
 
 static double plausible(double metres)
@@ -59,9 +60,15 @@ static bool read_metadata(const image_source *source,
     return true;
 }
 
+int smt_image_cut_rows(int height, float cut_percent)
+{
+    int rows = (int)lroundf((float)height * cut_percent / 100);
+    return rows < 0 ? 0 : rows < height ? rows : height - 1;
+}
+
 smt_status smt_sem_decode(const image_source *source,
                           const char *path,
-                          bool crop,
+                          float cut_percent,
                           smt_image *out,
                           smt_sem_metadata *metadata,
                           smt_error *error)
@@ -79,27 +86,32 @@ smt_status smt_sem_decode(const image_source *source,
         smt_image_free(&image);
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory for the metadata", source->name);
     }
-    if (crop && found.databar_height > 0) {
+    int rows = found.databar_height > 0 ? found.databar_height
+                                        : smt_image_cut_rows(image.height, cut_percent);
+    if (cut_percent >= 0 && rows > 0) {
         smt_log(SMT_LOG_DEBUG,
-                "%s: %d %s of %s's info strip cut off",
+                "%s: %d %s of %s info strip cut off",
                 source->name,
-                found.databar_height,
-                smt_plural((size_t)found.databar_height, "row", "rows"),
-                found.vendor);
+                rows,
+                smt_plural((size_t)rows, "row", "rows"),
+                found.vendor[0] ? found.vendor : "an");
         if (stretched) { /* its letters may be whiter than the specimen, its paper blacker */
             smt_image_free(&image);
-            seen.strip = found.databar_height;
+            seen.strip = rows;
             status = smt_decode(&seen, &image, error);
             if (status != SMT_OK) {
                 return status;
             }
         }
-        image.height -= found.databar_height;
+        image.height -= rows;
     }
     *out = image;
     if (metadata) {
         *metadata = found;
-        metadata->suspect_rows = found.databar_height ? 0 : smt_sem_suspect_strip(out);
+        float tenths = found.databar_height
+                           ? 0
+                           : 1000.0f * (float)smt_sem_suspect_strip(out) / (float)out->height;
+        metadata->suspect_percent = ceilf(tenths) / 10;
         metadata->more_pages = is_tiff(source) && !source->page && smt_tiff_has_more(source);
     }
     return SMT_OK;
@@ -109,7 +121,7 @@ smt_status smt_image_decode_sem(const void *data,
                                 size_t size,
                                 const char *path,
                                 const smt_image_limits *limits,
-                                bool crop,
+                                float cut_percent,
                                 smt_image *out,
                                 smt_sem_metadata *metadata,
                                 smt_error *error)
@@ -118,12 +130,12 @@ smt_status smt_image_decode_sem(const void *data,
     if (limits) {
         source.limits = *limits;
     }
-    return smt_sem_decode(&source, path, crop, out, metadata, error);
+    return smt_sem_decode(&source, path, cut_percent, out, metadata, error);
 }
 
 smt_status smt_image_load_sem(const char *path,
                               const smt_image_limits *limits,
-                              bool crop,
+                              float cut_percent,
                               smt_image *out,
                               smt_sem_metadata *metadata,
                               smt_error *error)
@@ -134,7 +146,7 @@ smt_status smt_image_load_sem(const char *path,
     if (status != SMT_OK) {
         return status;
     }
-    status = smt_image_decode_sem(data, size, path, limits, crop, out, metadata, error);
+    status = smt_image_decode_sem(data, size, path, limits, cut_percent, out, metadata, error);
     smt_free(data);
     return status;
 }
@@ -161,5 +173,5 @@ void smt_paged_warn(const smt_paged *paged)
 smt_status
 smt_image_load(const char *path, const smt_image_limits *limits, smt_image *out, smt_error *error)
 {
-    return smt_image_load_sem(path, limits, true, out, NULL, error);
+    return smt_image_load_sem(path, limits, 0, out, NULL, error);
 }

@@ -96,7 +96,7 @@ static smt_status write_image(writer *w,
     char lot[NAME_BYTES], wafer[NAME_BYTES], id[NAME_BYTES], *name = NULL, *path = NULL;
     bool pages = w->file->count > 1;
     smt_status status = SMT_OK;
-    if (pages && smt_image_file_load(w->file, (size_t)image->page - 1, NULL, &page, &why)) {
+    if (pages && smt_image_file_load(w->file, (size_t)image->page - 1, NULL, 0, &page, &why)) {
         if (why.status == SMT_ERR_MEMORY) {
             return smt_fail(w->error, why.status, "%s", why.message);
         }

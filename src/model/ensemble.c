@@ -82,7 +82,8 @@ static smt_status check(const smt_model *a, const smt_model *b, int number, smt_
     return same ? SMT_OK
                 : smt_fail(error,
                            SMT_ERR_ARGUMENT,
-                           "network %d has other classes or preprocessing than the first; train "
+                           "network %d has other classes or preprocessing (--cut-bottom) than the "
+                           "first; train "
                            "both on one data set",
                            number);
 }

@@ -74,7 +74,8 @@ smt_status smt_model_set_members(smt_model *model,
 bool smt_model_same_task(const smt_model *a, const smt_model *b)
 {
     bool same = a->class_count == b->class_count && a->preprocess.mean == b->preprocess.mean &&
-                a->preprocess.scale == b->preprocess.scale;
+                a->preprocess.scale == b->preprocess.scale &&
+                a->preprocess.cut_percent == b->preprocess.cut_percent;
     for (int c = 0; c < a->class_count && same; c++) {
         same = strcmp(a->classes[c], b->classes[c]) == 0;
     }

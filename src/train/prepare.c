@@ -91,6 +91,12 @@ static void describe_data(smt_run *run)
                     d->held_out ? "too few images to hold any out for validation"
                                 : "no validation image is of a class that has training images");
     }
+    if (run->options->cut_bottom > 0) {
+        smt_run_say(run,
+                    SMT_LOG_INFO,
+                    "cut off at the bottom of each image: %.4g%% of its height",
+                    run->options->cut_bottom);
+    }
     if (d->extra) {
         smt_run_say(run,
                     SMT_LOG_INFO,
@@ -338,7 +344,8 @@ static smt_status resume_or_start(smt_run *run, bool exists, bool held, smt_erro
     return smt_run_save_outputs(run, s->best.epoch > 0 && !smt_run_holds_best(run), error);
 }
 
-/* A resumed run has the size, the epochs, the rate and the share that were settled when it began.
+/* A resumed run has the size, the epochs, the rate, the cut and the share that were settled when it
+ * began.
  */
 static smt_status resolve_as_before(smt_run *run, smt_extra *mixed, smt_error *error)
 {
@@ -355,6 +362,9 @@ static smt_status resolve_as_before(smt_run *run, smt_extra *mixed, smt_error *e
     }
     if (run->resolved.schedule.rate <= 0) {
         run->resolved.schedule.rate = then.schedule.rate;
+    }
+    if (run->resolved.cut_bottom < 0) {
+        run->resolved.cut_bottom = then.cut_bottom;
     }
     if (run->resolved.extra_share < 0) {
         run->resolved.extra_share = then.extra_share;

@@ -68,16 +68,24 @@ static void say_lines(smt_run *run, char *text)
 
 smt_status smt_run_settle_size(smt_run *run, smt_error *error)
 {
+    const smt_model *teacher = run->teacher_model;
     int *size = &run->resolved.arch.input_size;
-    bool open = *size == 0;
+    double *cut = &run->resolved.cut_bottom;
+    bool open = *size == 0, uncut = *cut < 0;
     if (open) {
-        *size = run->teacher_model ? run->teacher_model->arch.input_size : SMT_SIZE;
+        *size = teacher ? teacher->arch.input_size : SMT_SIZE;
+    }
+    if (uncut) {
+        *cut = teacher ? (double)teacher->preprocess.cut_percent : 0;
     }
     if (!run->job->init || run->job->init_optional) {
         return SMT_OK;
     }
     smt_status status = smt_model_load(run->job->init, &run->source, error);
     const smt_model *source = run->source;
+    if (!status && uncut) {
+        *cut = (double)source->preprocess.cut_percent;
+    }
     if (!status && open && strcmp(source->provenance, "{}") != 0 && source->arch.input_size > 0) {
         *size = source->arch.input_size;
     }
@@ -182,6 +190,9 @@ smt_status smt_run_start_model(smt_run *run, smt_error *error)
                                   run->data->class_count,
                                   &run->model,
                                   error);
+    }
+    if (!status) {
+        run->model->preprocess.cut_percent = (float)run->options->cut_bottom;
     }
     return status;
 }

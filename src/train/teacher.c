@@ -54,7 +54,8 @@ static smt_status check(const smt_run *run, smt_error *error)
     return same ? SMT_OK
                 : smt_fail(error,
                            SMT_ERR_ARGUMENT,
-                           "%s: has other classes or preprocessing than this network; train it on "
+                           "%s: has other classes or preprocessing (--cut-bottom) than this "
+                           "network; train it on "
                            "the same data set",
                            path);
 }

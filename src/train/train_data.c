@@ -130,7 +130,7 @@ static smt_status warn_of_strips(const smt_train_data *d, smt_error *error)
 {
     smt_strips strips;
     char *text = NULL;
-    bool complete = smt_strips_count(d->dataset, d->pixels->suspect_rows, &strips);
+    bool complete = smt_strips_count(d->dataset, d->pixels->suspect_percent, &strips);
     if (complete && strips.common) {
         text = smt_strips_text(d->dataset, &strips);
         complete = text;
@@ -356,8 +356,13 @@ smt_status smt_train_data_load(const smt_train_job *job,
         status = take_fingerprint(d, wanted, job->pool, error);
     }
     if (!status) {
-        status = smt_pixels_load(
-            d->dataset, wanted, options->arch.input_size, job->pool, &d->pixels, error);
+        status = smt_pixels_load(d->dataset,
+                                 wanted,
+                                 options->arch.input_size,
+                                 (float)options->cut_bottom,
+                                 job->pool,
+                                 &d->pixels,
+                                 error);
     }
     status = status ? status : warn_of_strips(d, error);
     if (!status) {

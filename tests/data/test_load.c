@@ -99,7 +99,7 @@ static void loads_in_order_and_names_the_unreadable(void **state)
     smt_pixels *pixels = NULL;
     smt_log_set(keep_line, &kept);
     smt_progress_set(count_progress, &steps);
-    assert_int_equal(smt_pixels_load(&dataset, NULL, 16, NULL, &pixels, NULL), SMT_OK);
+    assert_int_equal(smt_pixels_load(&dataset, NULL, 16, 0, NULL, &pixels, NULL), SMT_OK);
     smt_progress_set(NULL, NULL);
     smt_log_set(NULL, NULL);
     assert_int_equal(steps, SAMPLES);
@@ -138,9 +138,9 @@ static void threads_change_nothing(void **state)
     smt_pixels *one = NULL, *many = NULL;
     smt_pool *pool = NULL;
     assert_int_equal(smt_pool_create(4, &pool, NULL), SMT_OK);
-    assert_int_equal(smt_pixels_load(&dataset, wanted, 9, NULL, &one, NULL), SMT_OK);
+    assert_int_equal(smt_pixels_load(&dataset, wanted, 9, 0, NULL, &one, NULL), SMT_OK);
     for (int round = 0; round < 20; round++) {
-        assert_int_equal(smt_pixels_load(&dataset, wanted, 9, pool, &many, NULL), SMT_OK);
+        assert_int_equal(smt_pixels_load(&dataset, wanted, 9, 0, pool, &many, NULL), SMT_OK);
         assert_int_equal(one->count, SAMPLES - 3);
         assert_int_equal(one->count, many->count);
         assert_memory_equal(one->data, many->data, one->count * 81);
@@ -157,9 +157,9 @@ static void strips_of_what_was_loaded(void **state)
     (void)state;
     bool wanted[SAMPLES] = {true, true, true, true};
     smt_pixels *pixels = NULL;
-    assert_int_equal(smt_pixels_load(&dataset, wanted, 16, NULL, &pixels, NULL), SMT_OK);
+    assert_int_equal(smt_pixels_load(&dataset, wanted, 16, 0, NULL, &pixels, NULL), SMT_OK);
     for (int i = 0; i < SAMPLES; i++) {
-        assert_int_equal(pixels->suspect_rows[i], i < 3 ? 0 : -1);
+        assert_int_equal((int)pixels->suspect_percent[i], i < 3 ? 0 : -1);
     }
     smt_pixels_destroy(&pixels);
 }
@@ -170,16 +170,18 @@ static void fails_when_nothing_is_readable(void **state)
     bool wanted[SAMPLES] = {false};
     smt_pixels *pixels = NULL;
     smt_error error = {0};
-    assert_int_equal(smt_pixels_load(&dataset, wanted, 16, NULL, &pixels, &error), SMT_OK);
+    assert_int_equal(smt_pixels_load(&dataset, wanted, 16, 0, NULL, &pixels, &error), SMT_OK);
     assert_int_equal(pixels->count, 0);
     smt_pixels_destroy(&pixels);
     wanted[3] = wanted[7] = true;
-    assert_int_equal(smt_pixels_load(&dataset, wanted, 16, NULL, &pixels, &error), SMT_ERR_FORMAT);
+    assert_int_equal(smt_pixels_load(&dataset, wanted, 16, 0, NULL, &pixels, &error),
+                     SMT_ERR_FORMAT);
     assert_non_null(strstr(error.message, "no image of 2 can be read"));
     assert_non_null(strstr(error.message, "/3.png"));
     assert_null(pixels);
-    assert_int_equal(smt_pixels_load(&dataset, NULL, 0, NULL, &pixels, &error), SMT_ERR_ARGUMENT);
-    assert_int_equal(smt_pixels_load(&dataset, NULL, 5000, NULL, &pixels, &error),
+    assert_int_equal(smt_pixels_load(&dataset, NULL, 0, 0, NULL, &pixels, &error),
+                     SMT_ERR_ARGUMENT);
+    assert_int_equal(smt_pixels_load(&dataset, NULL, 5000, 0, NULL, &pixels, &error),
                      SMT_ERR_ARGUMENT);
 }
 
@@ -189,14 +191,14 @@ static void stops_when_interrupted_or_out_of_memory(void **state)
     smt_pixels *pixels = NULL;
     smt_error error = {0};
     smt_interrupt();
-    assert_int_equal(smt_pixels_load(&dataset, NULL, 16, NULL, &pixels, &error),
+    assert_int_equal(smt_pixels_load(&dataset, NULL, 16, 0, NULL, &pixels, &error),
                      SMT_ERR_INTERRUPTED);
     smt_interrupt_clear();
     assert_null(pixels);
     int failures = 0;
     for (long countdown = 0;; countdown++) {
         smt_alloc_fail_after(countdown);
-        smt_status status = smt_pixels_load(&dataset, NULL, 16, NULL, &pixels, &error);
+        smt_status status = smt_pixels_load(&dataset, NULL, 16, 0, NULL, &pixels, &error);
         smt_alloc_fail_after(-1);
         if (status == SMT_OK) {
             break;

@@ -3,13 +3,13 @@
 
 enum { CLASSES = 3, MOST = 400 };
 
-/* count[c] images of class c, the first strips[c] of them with a strip of 8 rows. */
+/* count[c] images of class c, the first strips[c] of them with a strip of 8% of the height. */
 typedef struct counts {
     int images[CLASSES], strips[CLASSES];
 } counts;
 
 static smt_sample samples[MOST];
-static int rows[MOST];
+static float percent[MOST];
 static char *classes[CLASSES] = {(char[]){"bridge"}, (char[]){"clean"}, (char[]){"open"}};
 static smt_dataset set = {
     .root = (char[]){"made"}, .class_count = CLASSES, .classes = classes, .samples = samples};
@@ -21,10 +21,10 @@ static smt_strips count_strips(const counts *of)
     for (int c = 0; c < CLASSES; c++) {
         for (int i = 0; i < of->images[c]; i++) {
             samples[set.sample_count] = (smt_sample){.path = (char[]){"a.png"}, .class_index = c};
-            rows[set.sample_count++] = i < of->strips[c] ? 8 : 0;
+            percent[set.sample_count++] = i < of->strips[c] ? 8 : 0;
         }
     }
-    assert_true(smt_strips_count(&set, rows, &strips));
+    assert_true(smt_strips_count(&set, percent, &strips));
     return strips;
 }
 
@@ -55,7 +55,7 @@ static void many_are_a_finding(void **state)
         if (cases[i].of_class >= 0) {
             assert_int_equal(samples[strips.example].class_index, cases[i].of_class);
         }
-        assert_int_equal(rows[strips.example] > 0, strips.count > 0);
+        assert_int_equal(percent[strips.example] > 0, strips.count > 0);
         char *text = smt_strips_text(&set, &strips);
         assert_non_null(text);
         assert_int_equal(strstr(text, ": it tells the class)") != NULL, cases[i].told);
@@ -69,17 +69,17 @@ static void height(void **state)
     (void)state;
     smt_strips strips = count_strips(&(counts){{20, 20, 0}, {20, 0, 0}});
     for (int i = 0; i < 20; i++) {
-        rows[i] = i < 17 ? 8 : i < 19 ? 11 : 25;
+        percent[i] = i < 17 ? 8 : i < 19 ? 11 : 25;
     }
-    assert_true(smt_strips_count(&set, rows, &strips));
-    assert_int_equal(strips.rows, 11);
-    rows[0] = -1; /* not looked at */
-    assert_true(smt_strips_count(&set, rows, &strips));
+    assert_true(smt_strips_count(&set, percent, &strips));
+    assert_int_equal((int)strips.percent, 11);
+    percent[0] = -1; /* not looked at */
+    assert_true(smt_strips_count(&set, percent, &strips));
     assert_int_equal(strips.images, 39);
     assert_int_equal(strips.class_images, 19);
     for (long n = 0; n < 3; n++) {
         smt_alloc_fail_after(n);
-        bool complete = smt_strips_count(&set, rows, &strips);
+        bool complete = smt_strips_count(&set, percent, &strips);
         smt_alloc_fail_after(-1);
         assert_false(complete);
     }

@@ -355,6 +355,9 @@ static void test_checkpoint(void **state)
         {"classes", "[\"one\"]", "class names"},
         {"classes", "{}", "classes"},
         {"preprocess", "{\"mean\":0,\"scale\":0,\"normalise\":false}", "scale"},
+        {"preprocess",
+         "{\"mean\":0,\"scale\":1,\"normalise\":false,\"cut_percent\":51}",
+         "cut_percent"},
         {"preprocess", "{\"mean\":0,\"scale\":1,\"normalise\":true}", "contrast normalisation"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {

@@ -48,7 +48,7 @@ static void reads_every_page(void **state)
         assert_string_equal(file->suffix, ".tif");
         for (int i = PAGES - 1; i >= 0; i--) {
             smt_image page = {0};
-            assert_int_equal(smt_image_file_load(file, (size_t)i, NULL, &page, NULL), SMT_OK);
+            assert_int_equal(smt_image_file_load(file, (size_t)i, NULL, 0, &page, NULL), SMT_OK);
             assert_int_equal(page.width, images[i].width);
             assert_int_equal(page.height, images[i].height);
             assert_memory_equal(
@@ -57,10 +57,11 @@ static void reads_every_page(void **state)
         }
         smt_error error = {0};
         smt_image page = {0};
-        assert_int_equal(smt_image_file_load(file, PAGES, NULL, &page, &error), SMT_ERR_ARGUMENT);
+        assert_int_equal(smt_image_file_load(file, PAGES, NULL, 0, &page, &error),
+                         SMT_ERR_ARGUMENT);
         assert_non_null(strstr(error.message, "holds 40 images, not a number 41"));
         smt_image_limits narrow = {.max_side = 20};
-        assert_int_equal(smt_image_file_load(file, 30, &narrow, &page, &error), SMT_ERR_LIMIT);
+        assert_int_equal(smt_image_file_load(file, 30, &narrow, 0, &page, &error), SMT_ERR_LIMIT);
         assert_non_null(strstr(error.message, "page 31"));
         smt_image_file_close(&file);
         assert_null(file);
@@ -87,7 +88,7 @@ static void reads_single_images(void **state)
         assert_int_equal(file->count, 1);
         assert_string_equal(file->suffix, names[i][1]);
         assert_int_equal(smt_image_load(path, NULL, &whole, NULL), SMT_OK);
-        assert_int_equal(smt_image_file_load(file, 0, NULL, &image, NULL), SMT_OK);
+        assert_int_equal(smt_image_file_load(file, 0, NULL, 0, &image, NULL), SMT_OK);
         assert_int_equal(whole.width, image.width);
         assert_int_equal(whole.height, image.height);
         assert_memory_equal(whole.pixels, image.pixels, (size_t)image.width * (size_t)image.height);
@@ -106,7 +107,7 @@ static smt_status open_bytes(const uint8_t *data, size_t size, size_t *count, sm
         *count = file->count;
         for (size_t i = 0; i < file->count; i++) { /* any result, without a wrong read */
             smt_image image = {0};
-            smt_image_file_load(file, i, NULL, &image, NULL);
+            smt_image_file_load(file, i, NULL, 0, &image, NULL);
             smt_image_free(&image);
         }
     }
@@ -120,7 +121,7 @@ static bool has_more(const uint8_t *data, size_t size)
     char *path = write_file(data, size);
     smt_image image = {0};
     smt_sem_metadata metadata = {0};
-    assert_int_equal(smt_image_load_sem(path, NULL, true, &image, &metadata, NULL), SMT_OK);
+    assert_int_equal(smt_image_load_sem(path, NULL, 0, &image, &metadata, NULL), SMT_OK);
     smt_image_free(&image);
     unlink(path);
     return metadata.more_pages;
@@ -211,7 +212,7 @@ static void stands_a_lack_of_memory(void **state)
         smt_image page = {0};
         smt_alloc_fail_after(n);
         status = smt_image_file_open(path, &file, NULL);
-        status = status ? status : smt_image_file_load(file, 7, NULL, &page, NULL);
+        status = status ? status : smt_image_file_load(file, 7, NULL, 0, &page, NULL);
         smt_alloc_fail_after(-1);
         assert_true(!status || status == SMT_ERR_MEMORY);
         smt_image_free(&page);

@@ -50,7 +50,7 @@ static void reads_what_microscopes_write(void **state)
         smt_image whole = {0}, cropped = {0};
         smt_sem_metadata found = {0};
         smt_error error = {0};
-        if (smt_image_load_sem(g.path, NULL, false, &whole, &found, &error) != SMT_OK) {
+        if (smt_image_load_sem(g.path, NULL, -1, &whole, &found, &error) != SMT_OK) {
             fail_msg("%s", error.message);
         }
         if (strcmp(found.vendor, g.vendor) != 0 || !close_to(found.pixel_width, g.width) ||
@@ -88,7 +88,7 @@ static void reports_every_failed_allocation(void **state)
             smt_image image = {0};
             smt_sem_metadata found = {0};
             smt_alloc_fail_after(countdown);
-            smt_status status = smt_image_load_sem(g.path, NULL, true, &image, &found, NULL);
+            smt_status status = smt_image_load_sem(g.path, NULL, 0, &image, &found, NULL);
             smt_alloc_fail_after(-1);
             if (status == SMT_OK) {
                 assert_int_equal(found.databar_height, g.databar);
@@ -302,11 +302,32 @@ static void suspects_what_is_not_told(void **state)
     while (next(list, &g)) {
         smt_image image = {0};
         smt_sem_metadata found = {0};
-        assert_int_equal(smt_image_load_sem(g.path, NULL, true, &image, &found, NULL), SMT_OK);
-        assert_int_equal(found.suspect_rows, 0);
+        assert_int_equal(smt_image_load_sem(g.path, NULL, 0, &image, &found, NULL), SMT_OK);
+        assert_int_equal(found.suspect_percent > 0, false);
         smt_image_free(&image);
     }
     fclose(list);
+}
+
+static void cuts_whole_rows(void **state)
+{
+    (void)state;
+    static const struct {
+        int height;
+        float percent;
+        int rows;
+    } cases[] = {{960, 6.3f, 60},
+                 {64, 12.5f, 8},
+                 {64, 14.1f, 9},
+                 {9, 0, 0},
+                 {9, -1, 0},
+                 {1, 50, 0},
+                 {2, 50, 1},
+                 {100, 0.4f, 0},
+                 {100, 0.6f, 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(smt_image_cut_rows(cases[i].height, cases[i].percent), cases[i].rows);
+    }
 }
 
 static void set_tag(uint8_t *tiff, unsigned tag, unsigned value)
@@ -326,8 +347,11 @@ static void set_tag(uint8_t *tiff, unsigned tag, unsigned value)
 static void stretches_without_the_strip(void **state)
 {
     (void)state;
-    static const char path[] = GOLDEN_FOLDER "/sem_tescan.png"; /* the name of a sidecar's image */
-    for (int bits = 16; bits <= 32; bits *= 2) {
+    static const char told[] = GOLDEN_FOLDER "/sem_tescan.png"; /* the name of a sidecar's image */
+    for (int i = 0; i < 4; i++) {
+        int bits = i % 2 ? 16 : 32;
+        const char *path = i < 2 ? told : "untold";
+        float cut_percent = i < 2 ? 1.0f : 24.2f; /* where nothing tells of the 7 of 29 rows */
         void *data = NULL;
         size_t size = 0, row = bits == 16 ? 41 * 2 : 20 * 4; /* pixels are at 8 */
         smt_image cut = {0}, alone = {0};
@@ -338,13 +362,13 @@ static void stretches_without_the_strip(void **state)
             set_tag(data, 258, 32);
             set_tag(data, 339, 3);
         }
-        for (size_t i = 0; i < 7 * row / 4; i++) { /* large and small ones, of both types */
-            memcpy((uint8_t *)data + 8 + 22 * row + 4 * i,
-                   i % 2 ? "\xff\x7f\xff\x7e" : "\0\x80\0\xfe",
+        for (size_t k = 0; k < 7 * row / 4; k++) { /* large and small ones, of both types */
+            memcpy((uint8_t *)data + 8 + 22 * row + 4 * k,
+                   k % 2 ? "\xff\x7f\xff\x7e" : "\0\x80\0\xfe",
                    4);
         }
-        assert_int_equal(smt_image_decode_sem(data, size, path, NULL, true, &cut, NULL, NULL),
-                         SMT_OK);
+        assert_int_equal(
+            smt_image_decode_sem(data, size, path, NULL, cut_percent, &cut, NULL, NULL), SMT_OK);
         set_tag(data, 257, 22);
         assert_int_equal(smt_image_decode(data, size, "alone", NULL, &alone, NULL), SMT_OK);
         assert_int_equal(cut.height, alone.height);
@@ -367,6 +391,7 @@ int main(void)
         cmocka_unit_test(suspects_strips_and_nothing_else),
         cmocka_unit_test(suspects_what_is_not_told),
         cmocka_unit_test(stretches_without_the_strip),
+        cmocka_unit_test(cuts_whole_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

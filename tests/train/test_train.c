@@ -145,7 +145,7 @@ static double accuracy_of(const char *run, smt_split split)
     assert_int_equal(smt_model_load(run, &model, NULL), SMT_OK);
     assert_int_equal(smt_dataset_scan(shapes, &dataset, NULL), SMT_OK);
     int side = model->arch.input_size;
-    assert_int_equal(smt_pixels_load(dataset, NULL, side, pool, &pixels, NULL), SMT_OK);
+    assert_int_equal(smt_pixels_load(dataset, NULL, side, 0, pool, &pixels, NULL), SMT_OK);
     smt_exec_options options = {.max_batch = 1};
     assert_int_equal(smt_exec_create(model->graph, pool, &options, &exec, NULL), SMT_OK);
     size_t area = (size_t)(side * side);
@@ -341,7 +341,7 @@ static void test_swa_statistics(void **state)
     assert_int_equal(smt_pool_create(1, &pool, NULL), SMT_OK);
     assert_int_equal(smt_model_load(a.run, &model, NULL), SMT_OK);
     assert_int_equal(smt_dataset_scan(shapes, &dataset, NULL), SMT_OK);
-    assert_int_equal(smt_pixels_load(dataset, NULL, 32, pool, &pixels, NULL), SMT_OK);
+    assert_int_equal(smt_pixels_load(dataset, NULL, 32, 0, pool, &pixels, NULL), SMT_OK);
     float *input = smt_alloc(48 * 32 * 32, sizeof *input);
     assert_non_null(input);
     size_t images = 0;
