@@ -1,5 +1,6 @@
-/* Info strips that no metadata tell of, over a set: told, never cut, because a rule by the look is
- * wrong now and then. So a few such images are no finding. */
+/* Info strips that no metadata tell of, over a set: told, and cut only where the user says so
+ * (smt_preprocess.cut_percent), because a rule by the look is wrong now and then. So a few such
+ * images are no finding. */
 #include <semtinel/data.h>
 
 #define LEAST 5 /* images, and ... */

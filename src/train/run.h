@@ -52,8 +52,9 @@ void smt_run_say(smt_run *run, smt_log_level level, const char *format, ...) SMT
 smt_status smt_run_prepare(smt_run *run, smt_error *error);
 
 /* start.c: reads the weights that job->init names, unless they are optional, so that wrong ones are
- * told before the images are read; and settles the input's side where the options leave it open
- * (0): that of a run or model of ours, else the teacher's, else SMT_SIZE. */
+ * told before the images are read; and settles the input's side and what is cut off at the bottom
+ * where the options leave them open: those of a run or model of ours, else the teacher's, else
+ * SMT_SIZE and nothing. */
 smt_status smt_run_settle_size(smt_run *run, smt_error *error);
 /* The model with random weights, and with those of job->init in it. */
 smt_status smt_run_start_model(smt_run *run, smt_error *error);
