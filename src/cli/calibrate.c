@@ -227,7 +227,7 @@ static smt_status remember(smt_classifier *classifier,
                            smt_pool *pool,
                            smt_error *error)
 {
-    float *features = NULL, *probabilities = NULL;
+    float *features = NULL;
     smt_pixels *known = NULL;
     int width = 0;
     smt_status status = SMT_OK;
@@ -243,18 +243,13 @@ static smt_status remember(smt_classifier *classifier,
     status =
         status ? status : smt_classifier_remember(classifier, features, from->count, width, error);
     if (!status && known) {
-        probabilities = smt_alloc(e->count, (size_t)e->info.class_count * sizeof *probabilities);
-        status =
-            probabilities
-                ? smt_classifier_run_scored(
-                      classifier, e->pixels->data, e->count, probabilities, e->familiarity, error)
-                : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+        status = smt_classifier_familiarity(
+            classifier, e->pixels->data, e->count, e->familiarity, error);
     } else if (!status) {
         status =
             smt_familiarity_of_each(&e->info.layout, features, e->count, e->familiarity, error);
     }
     smt_pixels_destroy(&known);
-    smt_free(probabilities);
     smt_free(features);
     return status;
 }
