@@ -1,4 +1,4 @@
-/* Frames in and out of video files. */
+/* Writing video files. */
 #ifndef SEMTINEL_REPORT_VIDEO_H
 #define SEMTINEL_REPORT_VIDEO_H
 
@@ -18,13 +18,5 @@ video_add(video_writer *writer, const uint8_t *pixels, int stride, int repeat, s
 smt_status video_finish(video_writer **writer, smt_error *error);
 /* Drops the file; *writer may be NULL. */
 void video_abandon(video_writer **writer);
-
-typedef struct video_reader video_reader;
-smt_status video_open(const char *path, video_reader **out, smt_error *error);
-double video_rate(const video_reader *reader);  /* frames a second; 0: unknown */
-bool video_damaged(const video_reader *reader); /* so far: frames are missing or in pieces */
-/* The next frame as a grey image, which the caller frees; *found false at the end. */
-smt_status video_next(video_reader *reader, smt_image *image, bool *found, smt_error *error);
-void video_close(video_reader **reader);
 
 #endif

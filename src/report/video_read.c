@@ -1,11 +1,11 @@
 /* Reads the frames of a video file as grey images. */
-#include "report/video.h"
+#include <semtinel/report.h>
 
 #ifdef SMT_HAVE_VIDEO
 
 #include "report/libav.h"
 
-struct video_reader {
+struct smt_frames {
     char *path;
     AVFormatContext *format;
     AVCodecContext *codec;
@@ -16,10 +16,10 @@ struct video_reader {
     bool draining, damaged;
 };
 
-void video_close(video_reader **reader)
+void smt_frames_close(smt_frames **frames)
 {
-    if (reader && *reader) {
-        video_reader *r = *reader;
+    if (frames && *frames) {
+        smt_frames *r = *frames;
         libav.sws_freeContext(r->scale);
         libav.av_packet_free(&r->packet);
         libav.av_frame_free(&r->frame);
@@ -27,7 +27,7 @@ void video_close(video_reader **reader)
         libav.avformat_close_input(&r->format);
         smt_free(r->path);
         smt_free(r);
-        *reader = NULL;
+        *frames = NULL;
     }
 }
 
@@ -42,7 +42,7 @@ static smt_status say(const char *path, int code, smt_error *error)
                     text);
 }
 
-static smt_status open_stream(video_reader *r, smt_error *error)
+static smt_status open_stream(smt_frames *r, smt_error *error)
 {
     const AVCodec *codec = NULL;
     char *url = smt_format("file:%s", r->path); /* else a colon in it ends a protocol's name */
@@ -68,39 +68,39 @@ static smt_status open_stream(video_reader *r, smt_error *error)
     return code < 0 ? say(r->path, code, error) : SMT_OK;
 }
 
-smt_status video_open(const char *path, video_reader **out, smt_error *error)
+smt_status smt_frames_open(const char *path, smt_frames **out, smt_error *error)
 {
     smt_status status = libav_load(path, error);
     if (status) {
         return status;
     }
     libav.av_log_set_level(AV_LOG_QUIET);
-    video_reader *r = smt_alloc(1, sizeof *r);
+    smt_frames *r = smt_alloc(1, sizeof *r);
     if (r) {
         r->path = smt_strdup(path);
     }
     status = r && r->path ? open_stream(r, error)
                           : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
     if (status) {
-        video_close(&r);
+        smt_frames_close(&r);
         return status;
     }
     *out = r;
     return SMT_OK;
 }
 
-double video_rate(const video_reader *reader)
+double smt_frames_rate(const smt_frames *frames)
 {
-    AVRational rate = reader->format->streams[reader->stream]->avg_frame_rate;
+    AVRational rate = frames->format->streams[frames->stream]->avg_frame_rate;
     return rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0;
 }
 
-bool video_damaged(const video_reader *reader)
+bool smt_frames_damaged(const smt_frames *frames)
 {
-    return reader->damaged;
+    return frames->damaged;
 }
 
-static smt_status to_grey(video_reader *r, smt_image *image, smt_error *error)
+static smt_status to_grey(smt_frames *r, smt_image *image, smt_error *error)
 {
     int width = r->frame->width, height = r->frame->height;
     smt_status status = smt_image_create(width, height, image, error);
@@ -134,7 +134,7 @@ static smt_status to_grey(video_reader *r, smt_image *image, smt_error *error)
     return SMT_OK;
 }
 
-smt_status video_next(video_reader *r, smt_image *image, bool *found, smt_error *error)
+smt_status smt_frames_next(smt_frames *r, smt_image *image, bool *found, smt_error *error)
 {
     *found = false;
     for (;;) {
@@ -169,33 +169,33 @@ smt_status video_next(video_reader *r, smt_image *image, bool *found, smt_error 
 
 #else /* no FFmpeg at build time */
 
-smt_status video_open(const char *path, video_reader **out, smt_error *error)
+smt_status smt_frames_open(const char *path, smt_frames **out, smt_error *error)
 {
     (void)out;
     return smt_fail(error, SMT_ERR_UNSUPPORTED, "%s: semtinel was built without video", path);
 }
 
-double video_rate(const video_reader *reader)
+double smt_frames_rate(const smt_frames *frames)
 {
-    (void)reader;
+    (void)frames;
     return 0;
 }
 
-bool video_damaged(const video_reader *reader)
+bool smt_frames_damaged(const smt_frames *frames)
 {
-    (void)reader;
+    (void)frames;
     return false;
 }
 
-smt_status video_next(video_reader *reader, smt_image *image, bool *found, smt_error *error)
+smt_status smt_frames_next(smt_frames *frames, smt_image *image, bool *found, smt_error *error)
 {
-    (void)reader, (void)image, (void)found;
+    (void)frames, (void)image, (void)found;
     return smt_fail(error, SMT_ERR_UNSUPPORTED, "built without video");
 }
 
-void video_close(video_reader **reader)
+void smt_frames_close(smt_frames **frames)
 {
-    (void)reader;
+    (void)frames;
 }
 
 #endif

@@ -1,6 +1,8 @@
 /* A video that is written can be read back: size, rate, number and content of its frames. */
 #include "report/video.h"
 
+#include <semtinel/report.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -41,13 +43,13 @@ static smt_status write_video(const char *path, smt_error *error)
 static void check(const char *path, int expected, int step)
 {
     smt_error error = {0};
-    video_reader *reader = NULL;
-    assert_int_equal(video_open(path, &reader, &error), SMT_OK);
+    smt_frames *reader = NULL;
+    assert_int_equal(smt_frames_open(path, &reader, &error), SMT_OK);
     int count = 0;
     for (;; count++) {
         smt_image image = {0};
         bool found = false;
-        assert_int_equal(video_next(reader, &image, &found, &error), SMT_OK);
+        assert_int_equal(smt_frames_next(reader, &image, &found, &error), SMT_OK);
         if (!found) {
             break;
         }
@@ -61,7 +63,7 @@ static void check(const char *path, int expected, int step)
         smt_image_free(&image);
     }
     assert_int_equal(count, expected);
-    video_close(&reader);
+    smt_frames_close(&reader);
 }
 
 static void test_mp4(void **state)
@@ -122,12 +124,12 @@ static void test_bad(void **state)
 {
     (void)state;
     smt_error error = {0};
-    video_reader *reader = NULL;
-    smt_status status = video_open("nothing.mp4", &reader, &error);
+    smt_frames *reader = NULL;
+    smt_status status = smt_frames_open("nothing.mp4", &reader, &error);
     assert_true(status == SMT_ERR_FORMAT || status == SMT_ERR_UNSUPPORTED);
     assert_non_null(strstr(error.message, "nothing.mp4"));
     assert_int_equal(smt_file_save("test_bad.mp4", "no video at all", 15, NULL), SMT_OK);
-    assert_int_not_equal(video_open("test_bad.mp4", &reader, &error), SMT_OK);
+    assert_int_not_equal(smt_frames_open("test_bad.mp4", &reader, &error), SMT_OK);
     assert_null(reader);
     unlink("test_bad.mp4");
     video_writer *writer = NULL;
