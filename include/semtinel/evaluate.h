@@ -281,7 +281,8 @@ typedef struct smt_evaluation {
 
 /* Predicts by the most probable of the model's classes, then maps both sides (smt_class_map). What
  * was mapped, which split was taken, and how many of the images trained the model, is logged.
- * Errors: the set lacks that split; no image could be read. */
+ * Errors: the set lacks that split; no image could be read; no class in common; an override as for
+ * smt_class_map_create. */
 SMT_API smt_status smt_evaluate(smt_classifier *classifier,
                                 const smt_dataset *dataset,
                                 const smt_evaluate_options *options,

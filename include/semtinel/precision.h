@@ -22,7 +22,8 @@ typedef struct smt_precision_file {
  * agreement of the predicted class with the first file, bytes, the worst class and every class's
  * change. Agreement is counted on `images` where given (else NULL), on the set's images otherwise.
  * `table` (or NULL) receives the text, freed with smt_free; *skipped grows by the set's images that
- * cannot be read. */
+ * cannot be read. SMT_ERR_ARGUMENT: count is not in 1 .. SMT_PRECISION_MAX; a file has other
+ * classes than the first, or takes images of another size than `images`. */
 SMT_API smt_status smt_precision_compare(const smt_precision_file *files,
                                          int count,
                                          const smt_dataset *dataset,

@@ -25,8 +25,8 @@ extern "C" {
 typedef enum smt_range_method {
     SMT_RANGE_MSE,        /* the range with the least mean squared error, channels counted by what
                              the network makes of them */
-    SMT_RANGE_PERCENTILE, /* `percentile` of the values inside, the rest cut evenly on both
-                                 sides */
+    SMT_RANGE_PERCENTILE, /* `percentile` of the values inside, counted likewise; the rest cut
+                             evenly on both sides */
     SMT_RANGE_MINMAX
 } smt_range_method;
 
@@ -102,7 +102,8 @@ typedef void (*smt_qat_report)(
  * simulated network's logits follow the float network's (distillation; no labels
  * are used) on augmented images of `pixels`. Of 24 and more images every sixth is
  * held back, and the state is kept, be it the one before training, that is closest
- * to the float network there. SMT_ERR_INTERRUPTED keeps the best so far. */
+ * to the float network there. SMT_ERR_INTERRUPTED keeps the best so far.
+ * SMT_ERR_ARGUMENT: images of another size than the network's. */
 SMT_API smt_status smt_quantizer_train(smt_quantizer *quantizer,
                                        const smt_pixels *pixels,
                                        const smt_preprocess *preprocess,
