@@ -25,8 +25,9 @@ SMT_API smt_split_options smt_split_defaults(void); /* .70 .15 .15, seed 1, copi
 
 /* Assigns a split to each sample for which wanted[i] (NULL: all); out[i] of the others is left as
  * it is. Stratified: each class comes as near to its parts as its groups allow, the largest groups
- * being placed first. A class with at least as many groups as there are parts has an image in each
- * part. Deterministic in (data set, groups, seed). SMT_ERR_ARGUMENT: parts out of range. */
+ * being placed first. A class with at least as many groups of its own as there are parts has an
+ * image in each part; groups of several classes are moved for that where nothing else is lost.
+ * Deterministic in (data set, groups, seed). SMT_ERR_ARGUMENT: parts out of range. */
 SMT_API smt_status smt_split_assign(const smt_dataset *dataset,
                                     const uint32_t *group,
                                     const bool *wanted,

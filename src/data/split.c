@@ -4,7 +4,7 @@
  * after the other, the largest first and equal ones in random order, each where its classes are
  * furthest below their targets; so the few large groups land in train and the many single images
  * make the parts come out. A last pass gives a part that got no image of a class the smallest group
- * that another part can spare. */
+ * that another part can spare: one of that class alone, else one of several, such as a lot. */
 #include <semtinel/split.h>
 
 #include "data/names.h"
@@ -109,30 +109,42 @@ static void place(state *s, bundle *b)
     move(s, b, best, 1);
 }
 
-/* True if the bundle holds one class only, and its part keeps an image of it without the bundle. */
-static bool can_spare(const state *s, const bundle *b, int class_index)
+/* True if the bundle holds the class, and no other unless `mixed`, and without it its part keeps an
+ * image of each of the bundle's classes. */
+static bool can_spare(state *s, bundle *b, int class_index, bool mixed)
 {
+    bool holds = false, spares = true;
+    move(s, b, b->part, -1);
     for (size_t i = 0; i < b->count; i++) {
-        if (class_of(s, b, i) != class_index) {
-            return false;
+        int c = class_of(s, b, i);
+        holds = holds || c == class_index;
+        spares =
+            spares && (mixed || c == class_index) && s->count[b->part * s->set->class_count + c];
+    }
+    move(s, b, b->part, 1);
+    return holds && spares;
+}
+
+static void fill_gap(state *s, int part, int class_index)
+{
+    for (int mixed = 0; mixed < 2; mixed++) {
+        for (size_t i = s->bundle_count; i-- > 0;) { /* smallest first */
+            bundle *b = &s->bundles[i];
+            if (can_spare(s, b, class_index, mixed)) {
+                move(s, b, b->part, -1);
+                move(s, b, part, 1);
+                return;
+            }
         }
     }
-    return s->count[b->part * s->set->class_count + class_index] > b->count;
 }
 
 static void fill_gaps(state *s)
 {
     for (int c = 0; c < s->set->class_count; c++) {
         for (int part = 0; part < PARTS; part++) {
-            if (!(s->fractions[part] > 0) || s->count[part * s->set->class_count + c]) {
-                continue;
-            }
-            for (size_t i = s->bundle_count; i-- > 0;) { /* smallest first */
-                if (can_spare(s, &s->bundles[i], c)) {
-                    move(s, &s->bundles[i], s->bundles[i].part, -1);
-                    move(s, &s->bundles[i], part, 1);
-                    break;
-                }
+            if (s->fractions[part] > 0 && !s->count[part * s->set->class_count + c]) {
+                fill_gap(s, part, c);
             }
         }
     }

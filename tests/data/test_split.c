@@ -94,6 +94,30 @@ static void parts_come_out(void **state)
     free_labels(&l);
 }
 
+/* Groups of all classes, as lots are: with as many as there are parts, each part gets one. */
+static void lots_reach_all_parts(void **state)
+{
+    (void)state;
+    static const int count[] = {12, 9}, size[] = {1, 1};
+    for (uint32_t lots = 3; lots < 7; lots++) {
+        labelled l;
+        make_labels(&l, 2, count, size);
+        for (size_t i = 0; i < l.set.sample_count; i++) {
+            l.group[i] = (uint32_t)i % lots;
+        }
+        smt_split_options options = smt_split_defaults();
+        assert_int_equal(smt_split_assign(&l.set, l.group, NULL, &options, l.assigned, NULL),
+                         SMT_OK);
+        for (int part = 0; part < 3; part++) {
+            assert_true(in_part(&l, 0, (smt_split)part) && in_part(&l, 1, (smt_split)part));
+        }
+        for (size_t i = lots; i < l.set.sample_count; i++) {
+            assert_int_equal(l.assigned[i], l.assigned[i - lots]);
+        }
+        free_labels(&l);
+    }
+}
+
 static void seeds_decide(void **state)
 {
     (void)state;
@@ -748,6 +772,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parts_come_out),
+        cmocka_unit_test(lots_reach_all_parts),
         cmocka_unit_test(seeds_decide),
         cmocka_unit_test(unwanted_stay),
         cmocka_unit_test(bad_parts),
