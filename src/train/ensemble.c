@@ -37,14 +37,16 @@ static json_t *shortened(const char *provenance, const char *name)
     return root;
 }
 
-/* The marks of all members' training images. NULL: no memory. */
+/* The marks of all members' training images; where a member keeps a part of them, of the smallest
+ * of all. NULL: no memory. */
 static char *all_seen(const smt_model *const *models, int count)
 {
     char *all = smt_strdup("");
     for (int i = 0; i < count && all; i++) {
-        char *seen = smt_seen_before(models[i]->provenance);
-        char *joined = seen ? smt_seen_join(all, seen) : NULL;
-        smt_free(seen);
+        json_t *root = json_loads(models[i]->provenance, 0, NULL);
+        const json_t *seen = json_object_get(json_object_get(root, "data"), "seen");
+        char *joined = smt_seen_join(all, json_is_string(seen) ? json_string_value(seen) : "");
+        json_decref(root);
         smt_free(all);
         all = joined;
     }
