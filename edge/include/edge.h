@@ -51,6 +51,7 @@ extern "C" {
 #define SMT_EDGE_RANK 4              /* dimensions of a tensor at most */
 #define SMT_EDGE_MAX_TENSORS 8192    /* in a model */
 #define SMT_EDGE_MAX_OPERATORS 2048  /* in a model */
+#define SMT_EDGE_MAX_INPUTS 256      /* of an operator */
 #define SMT_EDGE_ARENA_ALIGNMENT 16u /* of the arena and of every tensor in it */
 
 /* ---- errors -------------------------------------------------------------------------------- */

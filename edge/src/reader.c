@@ -375,6 +375,15 @@ smt_edge_status edge_read_operator(const smt_edge_model *model,
                          code,
                          inputs,
                          outputs);
+    /* Operators may share one list, so that a small file has few bounds without this one. */
+    if (inputs > SMT_EDGE_MAX_INPUTS)
+        return edge_fail(error,
+                         SMT_EDGE_ERR_LIMIT,
+                         "operator %o: %u inputs; at most %d are supported",
+                         index,
+                         code,
+                         inputs,
+                         SMT_EDGE_MAX_INPUTS);
     if (op->outputs[0] < 0 || op->outputs[0] >= model->tensor_count)
         return edge_fail(error,
                          SMT_EDGE_ERR_FORMAT,

@@ -24,7 +24,7 @@ typedef struct tb_field { /* of an options table */
 } tb_field;
 
 typedef struct tb_operator {
-    int code, input_count, inputs[8], output, options_type, field_count;
+    int code, input_count, inputs[257], output, options_type, field_count;
     tb_field fields[8];
 } tb_operator;
 

@@ -285,6 +285,33 @@ static void joins_and_pads_are_checked(void **state)
     tb_free(&b);
 }
 
+/* Without a limit, operators that share one long list took hours to check. */
+static void joined_inputs_are_limited(void **state)
+{
+    (void)state;
+    static tb b;
+    for (int count = 256; count <= 257; count++) {
+        smt_edge_model model;
+        memset(&b, 0, sizeof b);
+        int in = tb_add_tensor(&b, 0, 1, (int[]){1}, NULL);
+        int out = tb_add_tensor(&b, 0, 1, (int[]){count}, NULL);
+        tb_operator *join = tb_add_operator(&b, 2, in, -2, -2, out);
+        tb_set(join, 10, 0, 4, 0);
+        for (int i = 0; i < count; i++)
+            join->inputs[i] = in;
+        join->input_count = count;
+        b.inputs[b.input_count++] = in;
+        b.outputs[b.output_count++] = out;
+        if (count > 256) {
+            expect(&b, SMT_EDGE_ERR_LIMIT, "operator 0 (CONCATENATION): 257 inputs; at most 256");
+        } else {
+            tb_finish(&b);
+            assert_int_equal(smt_edge_open(b.bytes, b.size, &model, NULL), SMT_EDGE_OK);
+        }
+        tb_free(&b);
+    }
+}
+
 /* A dense layer of `terms` int8 inputs, whose sums must fit int32. */
 static smt_edge_status open_dense(int terms)
 {
@@ -520,6 +547,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(arena_one_byte_short_is_refused, make, drop),
         cmocka_unit_test(each_wrong_value_is_named),
         cmocka_unit_test(joins_and_pads_are_checked),
+        cmocka_unit_test(joined_inputs_are_limited),
         cmocka_unit_test(sums_are_limited),
         cmocka_unit_test(computed_bias_is_refused),
         cmocka_unit_test(writing_never_overtakes_reading),
