@@ -250,8 +250,10 @@ bool csource_has_form(const smt_edge_model *model, const smt_edge_operator *op)
     smt_edge_tensor in, out;
     smt_edge_get_tensor(model, op->inputs[0], &in);
     smt_edge_get_tensor(model, op->outputs[0], &out);
+    bool arithmetic =
+        op->code == SMT_EDGE_ADD || op->code == SMT_EDGE_SUB || op->code == SMT_EDGE_MUL;
     return op->code != SMT_EDGE_PAD && op->code != SMT_EDGE_CONCATENATION &&
-           in.type == SMT_EDGE_S8 && out.type == SMT_EDGE_S8;
+           in.type == SMT_EDGE_S8 && out.type == SMT_EDGE_S8 && (!in.data || arithmetic);
 }
 
 smt_status csource_data(csource_writer *w, const edge_call *call, smt_error *error)
@@ -259,10 +261,11 @@ smt_status csource_data(csource_writer *w, const edge_call *call, smt_error *err
     if (!csource_has_form(&w->model, &call->op))
         return smt_fail(error,
                         SMT_ERR_UNSUPPORTED,
-                        "%s: operator %d (%s of %s) has no C form; run the .tflite itself",
+                        "%s: operator %d (%s of %s%s) has no C form; run the .tflite itself",
                         w->tflite,
                         call->op.index,
                         smt_edge_code_name((int32_t)call->op.code),
+                        call->in.data ? "constant " : "",
                         smt_edge_type_name((int32_t)call->in.type));
     switch (call->op.code) {
     case SMT_EDGE_CONV_2D:

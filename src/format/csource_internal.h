@@ -34,7 +34,7 @@ void csource_examine(csource_writer *w);
 bool csource_is_product(const csource_writer *w, const edge_call *call);
 /* One int8 image and one int8 output? */
 bool csource_fits_ends(const smt_edge_model *model);
-/* Is there a C form of this operator of an int8 network? */
+/* Is there a C form of this operator of an int8 network? Only arithmetic reads constants. */
 bool csource_has_form(const smt_edge_model *model, const smt_edge_operator *op);
 /* The const data of one operator; SMT_ERR_UNSUPPORTED where it has no C form. */
 smt_status csource_data(csource_writer *w, const edge_call *call, smt_error *error);

@@ -107,6 +107,8 @@ grep -q "it has 1 uint8 input of rank 4 and 1 uint8 output (quantize with --sche
     fail "the message does not say what the ends are: $(cat "$work/error")"
 "$semtinel" info --brief "$corpus/foreign.tflite" | grep -Eq "^arena +[0-9]+ bytes on a Cortex-M and [0-9]+ for the plan$" ||
     fail "info does not tell the arena, or that of exported C, which there is none of"
+"$semtinel" export "$corpus/constant.tflite" -o "$work/constant/" 2>"$work/error" && fail "an operator on a constant was exported, which has no place in the arena"
+grep -q "operator 0 (RELU of constant int8) has no C form" "$work/error" || fail "the message does not name the operator: $(cat "$work/error")"
 head -c 1000 "$root/fuzz/corpus/edge/small.tflite" >"$work/cut.tflite"
 "$semtinel" export "$work/cut.tflite" -o "$work/cut/" 2>"$work/error" && fail "a cut file was exported"
 grep -q "cut.tflite: damaged file (1000 bytes; was it cut?)" "$work/error" || fail "the message does not name the file: $(cat "$work/error")"

@@ -169,6 +169,19 @@ static void foreign(const char *folder)
     save(&b, x, end, folder, "foreign");
 }
 
+/* An operator that reads a constant only; its result is added to the input. */
+static void constant(const char *folder)
+{
+    tb b;
+    memset(&b, 0, sizeof b);
+    int x = tensor(&b, 9, 2, 2, 4, 0.1f, 0), y = tensor(&b, 9, 2, 2, 4, 0.1f, 0),
+        z = tensor(&b, 9, 2, 2, 4, 0.1f, 3);
+    tb_add_operator(
+        &b, 19, tb_add_scaled(&b, 9, 4, (int[]){1, 2, 2, 4}, bytes, 0.1f, 0), -2, -2, y);
+    tb_set(tb_add_operator(&b, 0, x, y, -2, z), 11, 0, 1, 0);
+    save(&b, x, z, folder, "constant");
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2)
@@ -186,5 +199,6 @@ int main(int argc, char **argv)
     float_network(argv[1], "float16", 0, true);
     product(argv[1]);
     foreign(argv[1]);
+    constant(argv[1]);
     return 0;
 }
