@@ -208,7 +208,7 @@ survey(planner *p, uint64_t *prepared, uint32_t *scratch, smt_edge_error *error)
         if (call.is_folded)
             *out = (smt_edge_place){(uint32_t)*prepared, -2, -2};
         *prepared += edge_prepared_bytes(p->kernels, &call);
-        const int32_t code = call.op.code;
+        const int32_t code = (int32_t)call.op.code;
         uint64_t bytes = scratch_bytes(p, &call);
         if (bytes > *scratch)
             *scratch = bytes > INT32_MAX ? INT32_MAX : (uint32_t)bytes;

@@ -81,7 +81,7 @@ for compiler in "arm-none-eabi-gcc -O2" "arm-none-eabi-gcc -O2 -fno-omit-frame-p
         { echo "skipped: no $compiler"; continue; }
     for core in "cortex-m7 -mfloat-abi=hard -mfpu=fpv5-d16" "cortex-m0plus -mfloat-abi=soft"; do
         mkdir -p "$work/arm"
-        (cd "$work/arm" && $compiler -mcpu=$core -mthumb -std=c99 -Wall -Wextra -Werror -I"$root/edge" \
+        (cd "$work/arm" && $compiler -mcpu=$core -mthumb -std=c99 -Wall -Wextra -Wconversion -Wshadow -Werror -I"$root/edge" \
             -I"$root/edge/include" -I"$work/net" -c "$work"/net/*.c "$root"/edge/src/*.c "$root"/edge/kernels/ref/*.c \
             "$root"/edge/kernels/arm_dsp/*.c) || fail "$compiler, $core"
         # the library's memcpy and memset, the compiler's arithmetic
