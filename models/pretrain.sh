@@ -78,6 +78,17 @@ train() { # stage init epochs rate seed [options]
     "$semtinel" export "$work/run-$stage" -o "$work/$stage.safetensors" --float16
 }
 
+# What a training would refuse, it refuses on a few images, before the many are made: a wrong value, or weights that do not fit.
+attempt() { # init epochs rate
+    rm -rf "$work/run-trial"
+    train trial "$@" "$seed" >/dev/null
+}
+rm -rf "$work/trial"
+"$semtinel" synth "$work/trial" --per-class 3 --size 32 --quiet
+attempt "${init:-none}" "${epochs%% *}" "${rate%% *}"
+[ -n "${INIT:-}" ] || attempt "$work/trial.safetensors" "${epochs##* }" "${rate##* }"
+rm -rf "$work/trial" "$work/run-trial" "$work/trial.safetensors"
+
 options=()
 if [ -n "${INIT:-}" ]; then
     options+=(--range-decay 5) # ImageNet's channels are of very uneven size, which int8 does not fit

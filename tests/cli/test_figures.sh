@@ -39,10 +39,11 @@ for script in accuracy teacher; do
     SETS=sem-a FROM=backbone SEEDS=1 SEMTINEL_DATA=data run 123 bash "$root/bench/figures/$script.sh" build made
     [ "$(cat calls)" = train ] || fail "$script.sh went on after a training that was stopped: $(tr '\n' ' ' <calls)"
 done
-# Weights from PyTorch are padded in their own way.
-touch made/fine.done weights
+# Weights from PyTorch are padded in their own way; what training refuses is told before the images are made.
+touch weights && rm -f lines
 PADDING=symmetric INIT=weights WORK=made run 130 bash "$root/models/pretrain.sh" build
 grep -q "^train .*--init $work/weights .*--padding symmetric" lines || fail "pretrain.sh does not pass the padding on: $(cat lines)"
+[ "$(grep -c ^synth lines)" = 1 ] || fail "pretrain.sh simulates before training has refused: $(cat lines)"
 # Nor does one that fails leave a figure of what was measured before it, or a mean without it.
 mkdir -p data/sem-a data/sem-h
 for fails in evaluate adapt label; do
