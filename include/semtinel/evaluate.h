@@ -289,6 +289,11 @@ SMT_API smt_status smt_evaluate(smt_classifier *classifier,
                                 smt_pool *pool,
                                 smt_evaluation **out,
                                 smt_error *error);
+/* Before any work: SMT_ERR_ARGUMENT: an override is wrong, or no class is common to both. */
+SMT_API smt_status smt_evaluate_check(const smt_classifier_info *info,
+                                      const smt_dataset *dataset,
+                                      const smt_evaluate_options *options,
+                                      smt_error *error);
 /* For a data set without val that a model was trained on: the part of it that its training held out
  * becomes SMT_SPLIT_VAL, by the provenance. Any other set or model stays as it is.
  * SMT_ERR_ARGUMENT: the images are not those of the training. */
@@ -296,6 +301,10 @@ SMT_API smt_status smt_held_out_again(const smt_classifier_info *info,
                                       smt_dataset *dataset,
                                       smt_pool *pool,
                                       smt_error *error);
+/* Images that do not count as other, and how many of them the model is right about; all images,
+ * where none of the model's classes counts as other. (The metrics count an image of an unknown
+ * class as right whose predicted class the set lacks.) */
+SMT_API size_t smt_evaluation_known(const smt_evaluation *evaluation, size_t *right);
 SMT_API void smt_evaluation_destroy(smt_evaluation **evaluation);
 
 /* ---- calibration and rejection ------------------------------------------------------------- */

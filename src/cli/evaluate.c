@@ -201,6 +201,14 @@ static void print_summary(const smt_evaluation *e)
             m->accuracy,
             m->accuracy_95.low,
             m->accuracy_95.high);
+    size_t right, known = smt_evaluation_known(e, &right);
+    if (known && known < m->count) {
+        smt_log(SMT_LOG_INFO,
+                "    %.4f on the %zu %s whose class both know, other left out",
+                (double)right / (double)known,
+                known,
+                smt_plural(known, "image", "images"));
+    }
     smt_log(SMT_LOG_INFO,
             "macro F1  %.4f  95%% interval %.4f .. %.4f",
             m->macro.f1,

@@ -207,6 +207,7 @@ static void warn_of_few(const char *folder, const smt_pixels *pixels)
 typedef struct calibration {
     smt_pixels *pixels; /* NULL: none */
     float *input;
+    smt_pixels *tuning; /* of --qat; NULL: none */
     smt_quant_options how;
 } calibration;
 
@@ -258,25 +259,10 @@ static void report_epoch(void *context, int epoch, double loss, double agreement
     }
 }
 
-static smt_status fine_tune(smt_quantizer *q,
-                            const smt_model *model,
-                            const calibration *cal,
-                            size_t *failed,
-                            smt_error *error)
+static smt_status
+fine_tune(smt_quantizer *q, const smt_model *model, const calibration *cal, smt_error *error)
 {
-    smt_pixels *pixels = NULL;
-    smt_status status = load(qat,
-                             cal->pixels->size,
-                             cal->pixels->cut_percent,
-                             SIZE_MAX,
-                             cal->how.pool,
-                             &pixels,
-                             failed,
-                             error);
-    if (status) {
-        return status;
-    }
-    warn_of_few(qat, pixels);
+    const smt_pixels *pixels = cal->tuning;
     smt_qat_options training = smt_qat_defaults();
     training.epochs = epochs ? epochs : training.epochs;
     training.rate = rate;
@@ -285,7 +271,7 @@ static smt_status fine_tune(smt_quantizer *q,
         training.batch = (int)pixels->count;
     }
     double start = smt_clock();
-    status =
+    smt_status status =
         smt_quantizer_train(q, pixels, &model->preprocess, &training, report_epoch, NULL, error);
     if (status == SMT_OK) {
         cli_say("fine-tuned on %zu %s for %d %s in %.1f s",
@@ -295,7 +281,6 @@ static smt_status fine_tune(smt_quantizer *q,
                 smt_plural((size_t)training.epochs, "epoch", "epochs"),
                 smt_clock() - start);
     }
-    smt_pixels_destroy(&pixels);
     return status ? status : say_fidelity(q, cal, true, error);
 }
 
@@ -361,10 +346,24 @@ typedef struct comparison {
 } comparison;
 
 /* Before the work: a wrong folder is told at once. */
-static smt_status read_comparison(
-    comparison *on, int size, float cut_percent, smt_pool *pool, size_t *failed, smt_error *error)
+static smt_status read_comparison(comparison *on,
+                                  const char *model,
+                                  int size,
+                                  float cut_percent,
+                                  smt_pool *pool,
+                                  size_t *failed,
+                                  smt_error *error)
 {
     smt_status status = evaluate ? smt_dataset_scan(evaluate, &on->set, error) : SMT_OK;
+    if (evaluate && !status) {
+        const smt_evaluate_options how = smt_evaluate_defaults();
+        smt_classifier *classifier = NULL;
+        status = smt_classifier_open(model, pool, &classifier, error);
+        status = status
+                     ? status
+                     : smt_evaluate_check(smt_classifier_about(classifier), on->set, &how, error);
+        smt_classifier_close(&classifier);
+    }
     if (!status && agree.count) {
         status = cli_load_images(
             agree.items, agree.count, 0, size, cut_percent, pool, &on->unlabelled, failed, error);
@@ -429,7 +428,7 @@ static smt_status save_all(smt_quantizer *q,
     status = status ? status : smt_quantizer_export(q, &int8, error);
     status = status ? status : add(&list, int8, model, "int8", false, error);
     if (qat && status == SMT_OK) {
-        status = fine_tune(q, model, cal, failed, error);
+        status = fine_tune(q, model, cal, error);
         status = status ? status : smt_quantizer_export(q, &tuned, error);
         status = status ? status : add(&list, tuned, model, "int8-qat", false, error);
     }
@@ -510,18 +509,19 @@ static smt_status calibrate_on(
     if (!calibrate) {
         return SMT_OK;
     }
-    smt_status status = load(calibrate,
-                             shape.h,
-                             model->preprocess.cut_percent,
-                             (size_t)images,
-                             cal->how.pool,
-                             &cal->pixels,
-                             failed,
-                             error);
+    float cut = model->preprocess.cut_percent;
+    smt_status status =
+        load(calibrate, shape.h, cut, (size_t)images, cal->how.pool, &cal->pixels, failed, error);
+    if (!status && qat) {
+        status = load(qat, shape.h, cut, SIZE_MAX, cal->how.pool, &cal->tuning, failed, error);
+    }
     if (status) {
         return status;
     }
     warn_of_few(calibrate, cal->pixels);
+    if (qat) {
+        warn_of_few(qat, cal->tuning);
+    }
     cal->input = smt_quantizer_input(cal->pixels, &model->preprocess, shape.c);
     return cal->input ? SMT_OK
                       : smt_fail(error,
@@ -549,9 +549,9 @@ static smt_status run(const char *path, smt_pool *pool, size_t *failed, smt_erro
     status = calibrate && input.h != input.w
                  ? smt_fail(error, SMT_ERR_UNSUPPORTED, "%s: its input is not square", path)
                  : calibrate_on(model, &cal, pool, failed, error);
-    status =
-        status ? status
-               : read_comparison(&on, input.h, model->preprocess.cut_percent, pool, failed, error);
+    status = status ? status
+                    : read_comparison(
+                          &on, path, input.h, model->preprocess.cut_percent, pool, failed, error);
     if (status == SMT_OK && scheme == DYNAMIC && format) {
         status = name_file(make_dynamic(model, &cal, &graph, error), path, error);
         status = status ? status : save(graph, model, output, true, error);
@@ -581,7 +581,7 @@ static smt_status run(const char *path, smt_pool *pool, size_t *failed, smt_erro
         goto done;
     }
     if (qat) {
-        status = fine_tune(q, model, &cal, failed, error);
+        status = fine_tune(q, model, &cal, error);
     }
     status = status ? status : smt_quantizer_export(q, &graph, error);
     status = status ? status : save(graph, model, output, scheme == INT8_FLOAT_IO, error);
@@ -590,6 +590,7 @@ done:
     smt_quantizer_destroy(&q);
     smt_free(cal.input);
     smt_pixels_destroy(&cal.pixels);
+    smt_pixels_destroy(&cal.tuning);
     smt_pixels_destroy(&on.unlabelled);
     smt_dataset_destroy(&on.set);
     smt_model_destroy(&model);

@@ -200,6 +200,24 @@ static bool is_other(const char *name)
     return strcmp(canonical, "other") == 0;
 }
 
+size_t smt_evaluation_known(const smt_evaluation *e, size_t *right)
+{
+    bool pooled = false;
+    for (int c = 0; c < e->info.class_count; c++) {
+        pooled = pooled || (is_other(e->map->classes[e->map->from_model[c]]) &&
+                            !is_other(e->info.classes[c]));
+    }
+    size_t known = 0;
+    *right = 0;
+    for (size_t i = 0; i < e->count; i++) {
+        if (!pooled || !is_other(e->map->classes[e->truth[i]])) {
+            known++;
+            *right += e->predicted[i] == e->truth[i];
+        }
+    }
+    return known;
+}
+
 /* Some class is reached from both sides. If it is `other` alone, nothing was measured, and all
  * would be right. */
 static bool shares_class(const smt_class_map *map)
@@ -215,6 +233,55 @@ static bool shares_class(const smt_class_map *map)
     return false;
 }
 
+/* images: of each class of the set, or NULL. */
+static smt_status match_classes(const smt_classifier_info *info,
+                                const smt_dataset *dataset,
+                                const size_t *images,
+                                const smt_evaluate_options *options,
+                                smt_class_map **out,
+                                smt_error *error)
+{
+    smt_status status = smt_class_map_create(info->classes,
+                                             info->class_count,
+                                             (const char *const *)dataset->classes,
+                                             images,
+                                             dataset->class_count,
+                                             options->overrides,
+                                             options->override_count,
+                                             options->apart,
+                                             out,
+                                             error);
+    if (!status && !shares_class(*out)) {
+        int named = 0; /* one that is measured */
+        while (images && named < dataset->class_count - 1 && !images[named]) {
+            named++;
+        }
+        smt_class_map_destroy(out);
+        return smt_fail(
+            error,
+            SMT_ERR_ARGUMENT,
+            "%s and %s: no class in common ('%s', ... and '%s', ...), so everything would count as "
+            "other; 'semtinel evaluate' names the model's classes with --classes, and matches them "
+            "with --map",
+            info->path,
+            dataset->root,
+            info->classes[0],
+            dataset->classes[named]);
+    }
+    return status;
+}
+
+smt_status smt_evaluate_check(const smt_classifier_info *info,
+                              const smt_dataset *dataset,
+                              const smt_evaluate_options *options,
+                              smt_error *error)
+{
+    smt_class_map *map = NULL;
+    smt_status status = match_classes(info, dataset, NULL, options, &map, error);
+    smt_class_map_destroy(&map);
+    return status;
+}
+
 static smt_status map_classes(smt_evaluation *e,
                               const smt_dataset *dataset,
                               const smt_evaluate_options *options,
@@ -227,29 +294,8 @@ static smt_status map_classes(smt_evaluation *e,
     for (size_t i = 0; i < e->pixels->count; i++) {
         images[dataset->samples[e->pixels->sample[i]].class_index]++;
     }
-    smt_status status = smt_class_map_create(e->info.classes,
-                                             e->info.class_count,
-                                             (const char *const *)dataset->classes,
-                                             images,
-                                             dataset->class_count,
-                                             options->overrides,
-                                             options->override_count,
-                                             options->apart,
-                                             &e->map,
-                                             error);
+    smt_status status = match_classes(&e->info, dataset, images, options, &e->map, error);
     smt_free(images);
-    if (!status && !shares_class(e->map)) {
-        return smt_fail(
-            error,
-            SMT_ERR_ARGUMENT,
-            "%s and %s: no class in common ('%s', ... and '%s', ...), so everything would count as "
-            "other; 'semtinel evaluate' names the model's classes with --classes, and matches them "
-            "with --map",
-            e->info.path,
-            dataset->root,
-            e->info.classes[0],
-            dataset->classes[dataset->samples[e->pixels->sample[0]].class_index]);
-    }
     for (int i = 0; !status && !options->earlier && i < e->map->line_count; i++) {
         smt_log(SMT_LOG_INFO, "%s", e->map->lines[i]);
     }

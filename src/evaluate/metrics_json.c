@@ -93,6 +93,16 @@ static json_t *bins(const smt_metrics *m)
     return rows;
 }
 
+static json_t *known(const smt_evaluation *e)
+{
+    size_t right, images = smt_evaluation_known(e, &right);
+    return json_pack("{s:I,s:o}",
+                     "images",
+                     (json_int_t)images,
+                     "accuracy",
+                     images ? json_real((double)right / (double)images) : json_null());
+}
+
 /* Accuracy of the most confident tenth, two tenths, ... of the images. */
 static json_t *coverage(const smt_evaluation *e)
 {
@@ -189,6 +199,7 @@ smt_status smt_save_metrics(const smt_evaluation *e, const char *path, smt_error
         {"trained_on", whole(e->trained)},
         {"accuracy", number(m->accuracy)},
         {"accuracy_95", interval(m->accuracy_95)},
+        {"known_classes", known(e)},
         {"macro_avg", averages(&m->macro)},
         {"macro_f1_95", interval(m->macro_f1_95)},
         {"weighted_avg", averages(&m->weighted)},

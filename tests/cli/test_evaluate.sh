@@ -40,6 +40,10 @@ run 0 "$semtinel" evaluate "$work/run" "$work/foreign" -o "$work/mapped" --map '
 says 'BRIDGES counts as bridge'
 says 'polish marks counts as scratch'
 says 'counts as other'
+# An image of a class that the model lacks is not one that it is right about.
+known=$(grep -v Moon "$work/mapped/predictions.csv" | awk -F, 'NR > 1 { right += $2 == $3 } END { printf "%.4f", right / (NR - 1) }')
+says "^    $known on the 12 images whose class both know, other left out"
+tr -d '\n ' <"$work/mapped/metrics.json" | grep -q "\"known_classes\":{\"images\":12,\"accuracy\":${known:0:3}" || fail "metrics.json lacks known_classes"
 says 'measuring on test'
 grep -q '"test/Moon, dust ""x""/' "$work/mapped/predictions.csv" || fail "odd names are not quoted"
 run 2 "$semtinel" evaluate "$work/run" "$work/foreign" -o "$work/mapped" --map nonsense
@@ -72,6 +76,7 @@ run 1 "$semtinel" evaluate "$work/run" "$work/foreign" -o "$work/mapped" --class
 says 'no class in common'
 mkdir -p "$work/zoo" && cp -r "$data/ler" "$work/zoo/ant" && cp -r "$data/vias" "$work/zoo/bee"
 run 1 "$semtinel" quantize "$work/run" --calibrate "$data" --evaluate "$work/zoo" -o "$work/unlike/"
+grep -q calibrated "$work/out" && fail "told after the work"
 says "no class in common .* 'semtinel evaluate' names the model's classes with --classes" # quantize does not
 mkdir -p "$work/apart/train" "$work/apart/val" && cp -r "$data/ler" "$work/apart/train/" && cp -r "$data/vias" "$work/apart/val/bee"
 run 1 "$semtinel" evaluate "$work/run" "$work/apart" -o "$work/mapped"
