@@ -135,6 +135,11 @@ done:
     return status;
 }
 
+static bool json_to_stdout(void)
+{
+    return args.json && strcmp(args.json, "-") == 0;
+}
+
 /* As other commands do, where no text says it. */
 static void name_unreadable(const smt_audit *audit)
 {
@@ -149,7 +154,6 @@ static void name_unreadable(const smt_audit *audit)
 static smt_status print_audit(const smt_audit *audit, smt_error *error)
 {
     char *text = NULL, *json = NULL;
-    bool json_to_stdout = args.json && strcmp(args.json, "-") == 0;
     smt_status status = smt_audit_text(audit, (size_t)args.rows, &text, error);
     if (!status && args.json) {
         status = smt_audit_json(audit, &json, error);
@@ -157,15 +161,15 @@ static smt_status print_audit(const smt_audit *audit, smt_error *error)
     if (status) {
         goto done;
     }
-    if (json_to_stdout) {
+    if (json_to_stdout()) {
         printf("%s\n", json);
     } else if (!cli_shared.quiet) {
         fputs(text, stdout);
     }
-    if (json_to_stdout || cli_shared.quiet) {
+    if (json_to_stdout() || cli_shared.quiet) {
         name_unreadable(audit);
     }
-    if (args.json && !json_to_stdout) {
+    if (args.json && !json_to_stdout()) {
         size_t size = strlen(json);
         json[size++] = '\n'; /* in the place of its NUL */
         if ((status = smt_file_save(args.json, json, size, error))) {
@@ -215,7 +219,7 @@ int cli_audit(int argc, char **argv)
          "candidates compared per image"},
         {"group",
          0,
-         CLI_TEXT(&options.group, "PATTERN"),
+         CLI_REGEX(&options.group, "PATTERN"),
          "count lots or wafers, by the same match of PATTERN, and those in several splits"},
         {"strict",
          0,
@@ -235,6 +239,9 @@ int cli_audit(int argc, char **argv)
     if (args.json && args.sheet && smt_path_same(args.json, args.sheet)) {
         return cli_usage(
             &command, "--json %s: this is the contact sheet; name another file", args.json);
+    }
+    if (json_to_stdout()) {
+        cli_log_aside();
     }
     smt_error error = {SMT_OK, ""};
     smt_dataset *dataset = NULL;

@@ -228,11 +228,12 @@ void cli_say(const char *format, ...)
     }
     close_bar();
     va_list arguments;
+    FILE *to = log_aside ? stderr : stdout;
     va_start(arguments, format);
-    vprintf(format, arguments);
+    vfprintf(to, format, arguments);
     va_end(arguments);
-    printf("\n");
-    fflush(stdout);
+    fputc('\n', to);
+    fflush(to);
 }
 
 const char *cli_models_folder(void)

@@ -22,6 +22,8 @@ says "semtinel split src OUT"
 grep -q '"exact_label_conflicts": 12' a.json || fail "JSON lacks the conflicts"
 run 0 "$semtinel" audit src --json - --quiet
 cmp -s out a.json || fail "--json - differs from the file"
+run 0 "$semtinel" audit src --json - --sheet a.png # "wrote a.png"
+cmp -s out a.json || fail "standard output carries more than the JSON"
 run 1 "$semtinel" audit src --strict
 run 0 "$semtinel" audit src --quiet
 [ -s out ] && fail "--quiet prints"
@@ -129,8 +131,8 @@ for file in src/*/*_000*.png; do # class/lot/image; the lot is the last digit
 done
 run 1 "$semtinel" split lots by-lot
 says "semtinel split --group"
-run 1 "$semtinel" split lots by-lot --group 'lot('
-says "is no extended regular expression"
+run 2 "$semtinel" split lots by-lot --group 'lot('
+says "no extended regular expression"
 [ -e by-lot ] && fail "a bad pattern leaves a folder"
 run 0 "$semtinel" split lots by-lot --group '^[^/]*/'
 says "groups by '^\[^/\]\*/'"
