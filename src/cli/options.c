@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,23 @@ void cli_trim_slashes(char *path)
     for (size_t n = strlen(path); n > 1 && path[n - 1] == '/'; n--) {
         path[n - 1] = '\0';
     }
+}
+
+static int check_pattern(const cli_command *command, const cli_option *option, const char *text)
+{
+    regex_t regex;
+    int wrong = regcomp(&regex, text, REG_EXTENDED);
+    if (wrong) {
+        char why[128];
+        regerror(wrong, &regex, why, sizeof why);
+        return cli_usage(command,
+                         "--%s %s: no extended regular expression ('man 7 regex'): %s",
+                         option->name,
+                         text,
+                         why);
+    }
+    regfree(&regex);
+    return -1;
 }
 
 static int take(const cli_command *command, const cli_option *option, char *text)
@@ -95,9 +113,18 @@ static int take(const cli_command *command, const cli_option *option, char *text
     case CLI_INPUT:
         cli_trim_slashes(text);
         /* fall through */
-    case CLI_TEXT:
     case CLI_FILE:
     case CLI_STREAM:
+        if (strncmp(text, "--", 2) == 0) { /* -o $OUT --quiet, without a value of OUT */
+            return cli_usage(command,
+                             "--%s %s: a file or folder is needed; ./%s is one that is called so",
+                             option->name,
+                             text,
+                             text);
+        }
+        /* fall through */
+    case CLI_TEXT:
+    case CLI_REGEX:
         if (!*text) {
             return cli_usage(command, "--%s: is empty", option->name);
         }
@@ -105,7 +132,7 @@ static int take(const cli_command *command, const cli_option *option, char *text
             text = "-"; /* nothing else may be written there */
         }
         *(const char **)option->target = text;
-        return -1;
+        return option->kind == CLI_REGEX ? check_pattern(command, option, text) : -1;
     case CLI_CHOICE: {
         int index = smt_choice_find(option->argument, text);
         if (index < 0) {
@@ -239,7 +266,9 @@ refuse(const cli_command *command, const cli_option **table, int count, int key,
 }
 
 /* Also where a value is missing before it ("--threads --help"), among letters ("-qh") and shortened
- * ("--he"); not behind a letter that is no option: "-dash.png" is a file. */
+ * ("--he"); not behind a letter that is no option: "-dash.png" is a file. `letters` begins with
+ * '-': operands stay in their places, so that afterwards an option at the very end still lacks its
+ * value. */
 static bool asks_for_help(int argc, char **argv, const char *letters, const struct option *names)
 {
     for (int i = 1; i < argc && strcmp(argv[i], "--"); i++) {
@@ -266,7 +295,7 @@ int cli_parse(const cli_command *command,
 {
     const cli_option *table[MAX_OPTIONS];
     struct option names[MAX_OPTIONS + 2];
-    char letters[2 * MAX_OPTIONS + 4] = ":h";
+    char letters[2 * MAX_OPTIONS + 5] = "-:h";
     int count = 0;
     for (int part = 0; part < 2; part++) {
         for (const cli_option *o = part ? cli_common_options : options;
@@ -292,7 +321,7 @@ int cli_parse(const cli_command *command,
     }
     optind = 0;
     int key;
-    while ((key = getopt_long(argc, argv, letters, names, NULL)) != -1) {
+    while ((key = getopt_long(argc, argv, letters + 1, names, NULL)) != -1) {
         if (key == '?' || key == ':') {
             return refuse(command, table, count, key, argv[optind - 1]);
         }

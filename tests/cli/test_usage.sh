@@ -51,6 +51,8 @@ for command in $commands; do
     expect 2 "$command: -%: unknown option" "$semtinel" "$command" -%
     expect 2 "$command: --quiet: takes no value" "$semtinel" "$command" --quiet=1
     expect 2 "$command: --threads: needs a value" "$semtinel" "$command" --threads
+    expect 2 "$command: --threads: needs a value" "$semtinel" "$command" --quiet images images --threads
+    expect 2 "$command: -t: needs a value" "$semtinel" "$command" images -qt
     expect 2 "$command: --threads 1.5: not a whole number in 0 .. 256" "$semtinel" "$command" --threads 1.5
     expect 2 "$command: --seed -1: not a whole number" "$semtinel" "$command" --seed -1
     expect 2 "$command: an argument is empty" "$semtinel" "$command" ""
@@ -92,6 +94,8 @@ expect 2 "quantize: -o q.h5: int8 models are written as .tflite and .onnx" "$sem
 expect 2 "train: --freeze-bn keeps the batch-norm statistics of the initial weights; --init none has none" \
     "$semtinel" train images -o run --freeze-bn --init none
 expect 2 "calibrate: --sure says how surely a purity holds" "$semtinel" calibrate run images --sure 0.9
+expect 2 "audit: --group \[: no extended regular expression" "$semtinel" audit images --group "["
+expect 2 "predict: --output --quiet: a file or folder is needed; ./--quiet is one" "$semtinel" predict run images -o --quiet
 expect 2 "predict: --output: is empty" "$semtinel" predict run images -o ""
 expect 2 "demo: name the video: -o FILE.mp4" "$semtinel" demo run images
 expect 2 "demo: -o x.avi: a video is written as .mp4 or .gif" "$semtinel" demo run images -o x.avi
