@@ -1,7 +1,7 @@
 /* Files that appear whole or not at all: written beside the final name, flushed, renamed. Open
  * temporaries stand in a fixed table so that a signal handler can remove them without taking a
- * lock. A link stays a link: the file that it leads to is replaced. Devices and pipes (/dev/null,
- * /dev/stdout) cannot be replaced and are written straight away. */
+ * lock. A link stays a link: the file that it leads to is replaced, and keeps its permissions.
+ * Devices and pipes (/dev/null, /dev/stdout) cannot be replaced and are written straight away. */
 #include <semtinel/base.h>
 
 #include <errno.h>
@@ -139,6 +139,10 @@ static smt_status open_temporary(smt_file *file, smt_error *error)
         }
         file->stream = fopen(file->temporary, "wbx");
         reason = file->stream ? 0 : errno;
+    }
+    struct stat before; /* what others may not read, or may write, stays so */
+    if (!reason && stat(file->target, &before) == 0) {
+        (void)fchmod(fileno(file->stream), (before.st_mode & 0777) | 0600);
     }
     return reason
                ? smt_fail(error, SMT_ERR_IO, "%s: cannot write: %s", file->path, strerror(reason))

@@ -336,7 +336,8 @@ static void test_file_errors(void **state)
     smt_free(path);
 }
 
-/* A link stays a link and the file behind it is replaced; pipes and devices are written to. */
+/* A link stays a link and the file behind it is replaced, with its permissions; pipes and devices
+ * are written to. */
 static void test_file_links(void **state)
 {
     (void)state;
@@ -345,8 +346,11 @@ static void test_file_links(void **state)
     char *pipe_path = smt_path_join(folder, "pipe");
     assert_int_equal(smt_file_save(file, "old", 3, &error), SMT_OK);
     assert_int_equal(symlink("file", link_path), 0);
+    assert_int_equal(chmod(file, 0620), 0);
     assert_int_equal(smt_file_save(link_path, "new", 3, &error), SMT_OK);
     struct stat info;
+    assert_int_equal(stat(file, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0620); /* as it was allowed, so the new one is */
     assert_int_equal(lstat(link_path, &info), 0);
     assert_true(S_ISLNK(info.st_mode));
     void *data = NULL;
