@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 const smt_model_format *const *smt_formats(void)
 {
@@ -44,6 +45,15 @@ const smt_model_format *smt_format_by_suffix(const char *path)
 const smt_model_format *smt_format_of_file(const char *path, smt_error *error)
 {
     uint8_t head[512];
+    struct stat info;
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) {
+        smt_fail(error,
+                 SMT_ERR_IO,
+                 "%s: is no file; a model is read more than once, which a pipe cannot be: write it "
+                 "to a file first",
+                 path);
+        return NULL;
+    }
     FILE *stream = smt_path_is_directory(path) ? NULL : fopen(path, "rb");
     if (!stream) {
         smt_fail(error,

@@ -236,6 +236,7 @@ mkdir mixed/.thumbnails && cp kept.png mixed/.thumbnails
 expect 0 "" "$semtinel" predict run mixed
 grep -q thumbnails out && fail "predict looks into hidden folders: $(cat out)"
 expect 0 "thumbnails/kept" "$semtinel" predict run mixed/.thumbnails
+expect 1 "/dev/stdin: is no file; a model is read more than once" bash -c 'cat run/model.safetensors | "$0" predict /dev/stdin images' "$semtinel"
 expect 0 "^/dev/stdin," bash -c 'cat kept.png | "$0" predict run /dev/stdin' "$semtinel"
 # No image, no header.
 echo junk >junk.png
@@ -324,7 +325,7 @@ for signal in HUP:129 TERM:143; do
 done
 # A read that waits, for a pipe's writer, is ended by the first signal, and that is what the exit code tells of.
 mkfifo waiting
-"$semtinel" info waiting 2>err &
+"$semtinel" predict run waiting 2>err &
 process=$!
 sleep 0.3
 kill -TERM $process
