@@ -41,10 +41,10 @@ typedef struct smt_sem_metadata {
     char vendor[16];                  /* "FEI", "Phenom", ...; "" if there are no metadata */
     double pixel_width, pixel_height; /* metres; 0: unknown */
     int databar_height; /* rows of the info strip burnt in at the bottom; 0: none known */
-    float
-        suspect_percent; /* of the height, in tenths, rounded up: rows at the bottom that look like
-                            a strip where none is known, of what was left of the image; else 0 */
-    bool more_pages;     /* a TIFF of which only the first page was read */
+    /* The part of the file's height, in tenths, rounded up, to cut off at the bottom, where no
+     * metadata tell of a strip and what is left of the image seems to end in one; else 0. */
+    float suspect_percent;
+    bool more_pages; /* a TIFF of which only the first page was read */
 } smt_sem_metadata;
 
 /* Reads and decodes a file. The info strip is cut off if the metadata tell of one (for Zeiss,

@@ -108,10 +108,9 @@ smt_status smt_sem_decode(const image_source *source,
     *out = image;
     if (metadata) {
         *metadata = found;
-        float tenths = found.databar_height
-                           ? 0
-                           : 1000.0f * (float)smt_sem_suspect_strip(out) / (float)out->height;
-        metadata->suspect_percent = ceilf(tenths) / 10;
+        int suspect = found.databar_height ? 0 : smt_sem_suspect_strip(out);
+        float part = (float)(suspect + rows) / (float)(out->height + rows);
+        metadata->suspect_percent = suspect ? ceilf(1000 * part) / 10 : 0;
         metadata->more_pages = is_tiff(source) && !source->page && smt_tiff_has_more(source);
     }
     return SMT_OK;

@@ -73,6 +73,11 @@ done
 run 0 "$semtinel" audit strips
 says '^info strips: 12 of 12 images seem to have an info strip of up to 14.1% of their height at the bottom, such as strips/none/1.bmp; '
 
+run 0 "$semtinel" train strips -o strip-run --epochs 1 --size 32 --mix-synth 0 --init none --quiet --cut-bottom 1.6 # a row
+says '12 of 12 images seem to have an info strip of up to 14.1% of their height'
+run 0 "$semtinel" train strips -o strip-run --epochs 1 --size 32 --mix-synth 0 --init none --quiet --cut-bottom 14.1
+grep -q 'info strip' err && fail "a strip that was cut off: $(cat err)"
+
 # ---- strips that files beside the images tell of: of copies, too, also under another name
 mkdir -p beside/{train,val}/{all,none}
 for i in {1..8}; do
