@@ -289,7 +289,8 @@ SMT_API smt_status smt_evaluate(smt_classifier *classifier,
                                 smt_pool *pool,
                                 smt_evaluation **out,
                                 smt_error *error);
-/* Before any work: SMT_ERR_ARGUMENT: an override is wrong, or no class is common to both. */
+/* Before any work: SMT_ERR_ARGUMENT: an override is wrong, or no class is common to both. Of `info`
+ * path, classes and class_count count. */
 SMT_API smt_status smt_evaluate_check(const smt_classifier_info *info,
                                       const smt_dataset *dataset,
                                       const smt_evaluate_options *options,

@@ -106,8 +106,9 @@ typedef struct smt_image_file {
  * a TIFF without a page or whose pages lead back to an earlier one. Where the chain of pages leaves
  * the file, those before count, and a warning is logged. */
 SMT_API smt_status smt_image_file_open(const char *path, smt_image_file **out, smt_error *error);
-/* Image `index`, from 0, as smt_image_load_sem gives it, with its own info strip. Several threads
- * may load from one file. SMT_ERR_ARGUMENT: there is no such image; else as smt_image_decode. */
+/* Image `index`, from 0, as smt_image_load_sem gives it: each has its own info strip. Several
+ * threads may load from one file. SMT_ERR_ARGUMENT: there is no such image; else as
+ * smt_image_decode. */
 SMT_API smt_status smt_image_file_load(const smt_image_file *file,
                                        size_t index,
                                        const smt_image_limits *limits,

@@ -347,9 +347,8 @@ typedef struct comparison {
 
 /* Before the work: a wrong folder is told at once. */
 static smt_status read_comparison(comparison *on,
-                                  const char *model,
-                                  int size,
-                                  float cut_percent,
+                                  const smt_model *model,
+                                  const char *path,
                                   smt_pool *pool,
                                   size_t *failed,
                                   smt_error *error)
@@ -357,16 +356,21 @@ static smt_status read_comparison(comparison *on,
     smt_status status = evaluate ? smt_dataset_scan(evaluate, &on->set, error) : SMT_OK;
     if (evaluate && !status) {
         const smt_evaluate_options how = smt_evaluate_defaults();
-        smt_classifier *classifier = NULL;
-        status = smt_classifier_open(model, pool, &classifier, error);
-        status = status
-                     ? status
-                     : smt_evaluate_check(smt_classifier_about(classifier), on->set, &how, error);
-        smt_classifier_close(&classifier);
+        const smt_classifier_info info = {.path = path,
+                                          .classes = (const char *const *)model->classes,
+                                          .class_count = model->class_count};
+        status = smt_evaluate_check(&info, on->set, &how, error);
     }
     if (!status && agree.count) {
-        status = cli_load_images(
-            agree.items, agree.count, 0, size, cut_percent, pool, &on->unlabelled, failed, error);
+        status = cli_load_images(agree.items,
+                                 agree.count,
+                                 0,
+                                 model->graph->nodes[0].shape.h,
+                                 model->preprocess.cut_percent,
+                                 pool,
+                                 &on->unlabelled,
+                                 failed,
+                                 error);
     }
     return status;
 }
@@ -549,9 +553,7 @@ static smt_status run(const char *path, smt_pool *pool, size_t *failed, smt_erro
     status = calibrate && input.h != input.w
                  ? smt_fail(error, SMT_ERR_UNSUPPORTED, "%s: its input is not square", path)
                  : calibrate_on(model, &cal, pool, failed, error);
-    status = status ? status
-                    : read_comparison(
-                          &on, path, input.h, model->preprocess.cut_percent, pool, failed, error);
+    status = status ? status : read_comparison(&on, model, path, pool, failed, error);
     if (status == SMT_OK && scheme == DYNAMIC && format) {
         status = name_file(make_dynamic(model, &cal, &graph, error), path, error);
         status = status ? status : save(graph, model, output, true, error);

@@ -83,8 +83,7 @@ static smt_status check(const smt_model *a, const smt_model *b, int number, smt_
                 : smt_fail(error,
                            SMT_ERR_ARGUMENT,
                            "network %d has other classes or preprocessing (--cut-bottom) than the "
-                           "first; train "
-                           "both on one data set",
+                           "first; train both on one data set",
                            number);
 }
 
