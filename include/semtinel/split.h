@@ -38,8 +38,9 @@ SMT_API smt_status smt_split_assign(const smt_dataset *dataset,
 /* For training without a val/ folder: moves a stratified part (above 0, at most 0.5) of the train
  * samples (or of those without a split, which then all become train or val) to SMT_SPLIT_VAL, by
  * groups of near-duplicates, and sorts the samples anew. All images but those of test are read
- * once, and those that cannot be are marked. Says what it did as a log line. A data set that has a
- * val split is left as it is. Before smt_dataset_add, which must not change what is held out. */
+ * once; those that cannot be are marked and stay in train. Says what it did as a log line. A data
+ * set that has a val split is left as it is. Before smt_dataset_add, which must not change what is
+ * held out. */
 SMT_API smt_status smt_dataset_hold_out(
     smt_dataset *dataset, double part, uint64_t seed, smt_pool *pool, smt_error *error);
 

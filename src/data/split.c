@@ -239,24 +239,30 @@ smt_status smt_dataset_hold_out(
     size_t held = 0, at = 0;
     smt_dataset seen;
     smt_audit *audit = NULL;
-    smt_split *assigned = smt_alloc(dataset->sample_count, sizeof *assigned);
+    smt_split *assigned =
+        smt_alloc(dataset->sample_count, sizeof *assigned); /* unreadable: train */
+    bool *readable = smt_alloc(dataset->sample_count, sizeof *readable);
     const smt_split_options options = {.train = 1 - part, .val = part, .seed = seed};
     smt_status status = without_test(dataset, &seen, error);
-    if (!status && !assigned) {
+    if (!status && !(assigned && readable)) {
         status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", dataset->root);
     }
     status = status ? status : smt_audit_run(&seen, NULL, pool, &audit, error);
-    status =
-        status ? status : smt_split_assign(&seen, audit->group, NULL, &options, assigned, error);
+    for (size_t i = 0; i < seen.sample_count && !status; i++) {
+        readable[i] = audit->content[i] != SMT_CONTENT_UNREADABLE;
+    }
+    status = status ? status
+                    : smt_split_assign(&seen, audit->group, readable, &options, assigned, error);
     for (size_t i = 0; i < dataset->sample_count && !status; i++) {
         if (dataset->samples[i].split != SMT_SPLIT_TEST) {
             dataset->samples[i].split = assigned[at];
-            dataset->samples[i].unreadable = audit->content[at] == SMT_CONTENT_UNREADABLE;
+            dataset->samples[i].unreadable = !readable[at];
             held += assigned[at++] == SMT_SPLIT_VAL;
         }
     }
     smt_audit_destroy(&audit);
     smt_free(assigned);
+    smt_free(readable);
     smt_free(seen.samples);
     if (status == SMT_OK) {
         smt_log(SMT_LOG_INFO,

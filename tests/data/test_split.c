@@ -565,6 +565,37 @@ static void holds_out(void **state)
     made_remove(root);
 }
 
+/* Of a class of one good image and many damaged ones, the good one trains, and no damaged one takes
+ * a place among the validation images. */
+static void holds_out_readable_images(void **state)
+{
+    (void)state;
+    char root[] = "/tmp/semtinel-split-XXXXXX", name[64];
+    made_folder(root);
+    for (int i = 0; i < 10; i++) {
+        snprintf(name, sizeof name, "train/%s/%d.png", i ? "good" : "damaged", i);
+        made_new_image(root, name, (uint64_t)i);
+        snprintf(name, sizeof name, "train/damaged/cut%d.png", i);
+        made_file(root, name, "\x89PNG");
+    }
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        smt_dataset *set = NULL;
+        assert_int_equal(smt_dataset_scan(root, &set, NULL), SMT_OK);
+        assert_int_equal(smt_dataset_hold_out(set, 0.2, seed, pool, NULL), SMT_OK);
+        size_t held = 0, unreadable = 0;
+        for (size_t i = 0; i < set->sample_count; i++) {
+            const smt_sample *sample = &set->samples[i];
+            held += sample->split == SMT_SPLIT_VAL;
+            unreadable += sample->unreadable;
+            assert_true(sample->split == SMT_SPLIT_TRAIN || sample->class_index == 1);
+        }
+        assert_int_equal(held, 2);
+        assert_int_equal(unreadable, 10);
+        smt_dataset_destroy(&set);
+    }
+    made_remove(root);
+}
+
 /* ---- adding ---------------------------------------------------------------------------------- */
 
 static size_t count_added(const smt_dataset *set, int class_index, smt_split split)
@@ -783,6 +814,7 @@ int main(void)
         cmocka_unit_test(failures_leave_nothing),
         cmocka_unit_test(failing_allocations),
         cmocka_unit_test(holds_out),
+        cmocka_unit_test(holds_out_readable_images),
         cmocka_unit_test(adds_and_keeps_apart),
         cmocka_unit_test(augments_train_only),
         cmocka_unit_test(refuses_to_mix),
