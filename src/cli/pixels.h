@@ -16,6 +16,17 @@ smt_status cli_load_images(const char *const *paths,
                            size_t *skipped,
                            smt_error *error);
 
+/* The same of one data set: of class folders the training part (or all, if there is none), the
+ * limit drawn evenly from the classes; of a folder without any, its images. */
+smt_status cli_load_evenly(const char *folder,
+                           size_t limit,
+                           int size,
+                           float cut_percent,
+                           smt_pool *pool,
+                           smt_pixels **out,
+                           size_t *skipped,
+                           smt_error *error);
+
 /* The images at these very paths, in order: out->sample is an index into `paths`. */
 smt_status cli_load_paths(char *const *paths,
                           size_t count,

@@ -102,84 +102,6 @@ static const cli_command command = {
     .max_operands = 1,
 };
 
-/* The samples to calibrate on: of the training part (or all), up to `limit`, class by class. */
-static bool *choose(const smt_dataset *set, size_t limit, uint64_t seed)
-{
-    bool *wanted = smt_alloc(set->sample_count, sizeof *wanted);
-    uint32_t *order = smt_alloc(set->sample_count, sizeof *order);
-    if (!wanted || !order) {
-        smt_free(wanted);
-        smt_free(order);
-        return NULL;
-    }
-    bool split = false;
-    for (size_t i = 0; i < set->sample_count; i++) {
-        split = split || set->samples[i].split == SMT_SPLIT_TRAIN;
-        order[i] = (uint32_t)i;
-    }
-    smt_rng rng = smt_rng_seed(seed, 0x63616c69);
-    smt_rng_shuffle(&rng, order, set->sample_count);
-    size_t taken = 0;
-    for (bool more = true; more && taken < limit;) {
-        more = false;
-        for (int c = 0; c < set->class_count && taken < limit; c++) {
-            for (size_t k = 0; k < set->sample_count; k++) {
-                const smt_sample *sample = &set->samples[order[k]];
-                if (!wanted[order[k]] && sample->class_index == c &&
-                    (!split || sample->split == SMT_SPLIT_TRAIN)) {
-                    wanted[order[k]] = true;
-                    taken++;
-                    more = true;
-                    break;
-                }
-            }
-        }
-    }
-    smt_free(order);
-    return wanted;
-}
-
-static bool holds_folders(const char *folder)
-{
-    char **names = NULL;
-    size_t count = 0;
-    bool found = smt_list_directory(folder, &names, &count, NULL) != SMT_OK; /* told by the scan */
-    for (size_t i = 0; i < count && !found; i++) {
-        char *path = smt_path_join(folder, names[i]);
-        found = !path || smt_path_is_directory(path);
-        smt_free(path);
-    }
-    smt_list_free(&names, count);
-    return found;
-}
-
-/* Pixels of DIR for calibration or training. */
-static smt_status load(const char *folder,
-                       int size,
-                       float cut_percent,
-                       size_t limit,
-                       smt_pool *pool,
-                       smt_pixels **out,
-                       size_t *failed,
-                       smt_error *error)
-{
-    if (!holds_folders(folder)) { /* ranges need no labels */
-        return cli_load_images(&folder, 1, limit, size, cut_percent, pool, out, failed, error);
-    }
-    smt_dataset *set = NULL;
-    bool *wanted = NULL;
-    smt_status status = smt_dataset_scan(folder, &set, error);
-    if (status == SMT_OK) {
-        wanted = choose(set, limit, cli_shared.seed);
-        status = wanted ? smt_pixels_load(set, wanted, size, cut_percent, pool, out, error)
-                        : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", folder);
-    }
-    *failed += status ? 0 : (*out)->failed_count;
-    smt_free(wanted);
-    smt_dataset_destroy(&set);
-    return status;
-}
-
 /* Black images, or copies of one, are one image. */
 static void warn_of_few(const char *folder, const smt_pixels *pixels)
 {
@@ -515,9 +437,9 @@ static smt_status calibrate_on(
     }
     float cut = model->preprocess.cut_percent;
     smt_status status =
-        load(calibrate, shape.h, cut, (size_t)images, cal->how.pool, &cal->pixels, failed, error);
+        cli_load_evenly(calibrate, (size_t)images, shape.h, cut, pool, &cal->pixels, failed, error);
     if (!status && qat) {
-        status = load(qat, shape.h, cut, SIZE_MAX, cal->how.pool, &cal->tuning, failed, error);
+        status = cli_load_evenly(qat, SIZE_MAX, shape.h, cut, pool, &cal->tuning, failed, error);
     }
     if (status) {
         return status;
