@@ -102,7 +102,8 @@ backbone="$root/models/semtinel-backbone.safetensors"
 "$semtinel" quantize "$backbone" --scheme dynamic -o "$work/dynamic.tflite" --quiet || fail "a file of dynamic range"
 "$semtinel" export "$backbone" -o "$work/floats.safetensors" --quiet # ends in some float32 values
 for march in armv8-a armv8.2-a+dotprod; do
-    flags=(-std=c99 -O2 -ffreestanding -nostdlib -static -march=$march -I"$edge" -I"$edge/include" -I"$root/firmware")
+    flags=(-std=c99 -O2 -Wall -Wextra -Wconversion -Werror -ffreestanding -nostdlib -static -march=$march)
+    flags+=(-I"$edge" -I"$edge/include" -I"$root/firmware")
     sources=("$edge"/src/*.c "$edge"/kernels/{ref,arm_neon,arm_dsp,x86}/*.c)
     $cross "${flags[@]}" "$root/firmware/check.c" "$work/console.c" "${sources[@]}" -o "$work/check" || fail "$march: build"
     "$qemu" -cpu max "$work/check" || fail "$march: kernels"

@@ -40,9 +40,9 @@ static void prepare(const smt_conv *p, void *memory)
         bool real = o < (uint32_t)p->out_c;
         uint32_t sum = 0;
         for (uint32_t k = 0; k < padded; k++) {
-            int8_t value = real && k < terms ? w[o * terms + k] : 0;
-            sum += (uint32_t)(int32_t)value;
-            to[(o / 4 * (padded / 4) + k / 4) * 16 + o % 4 * 4 + k % 4] = value;
+            int32_t value = real && k < terms ? w[o * terms + k] : 0;
+            sum += (uint32_t)value;
+            to[(o / 4 * (padded / 4) + k / 4) * 16 + o % 4 * 4 + k % 4] = (int8_t)value;
         }
         uint32_t b = real && p->bias ? (uint32_t)((const int32_t *)p->bias)[o] : 0;
         bias[o] = (int32_t)(b - (uint32_t)p->in_zero * sum);
