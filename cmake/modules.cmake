@@ -7,7 +7,7 @@ target_compile_options(smt_warnings INTERFACE
 if(SEMTINEL_WERROR)
   target_compile_options(smt_warnings INTERFACE $<$<COMPILE_LANGUAGE:C>:-Werror>)
 endif()
-target_compile_definitions(smt_warnings INTERFACE _GNU_SOURCE)
+target_compile_definitions(smt_warnings INTERFACE _GNU_SOURCE _FILE_OFFSET_BITS=64)
 if(SEMTINEL_SANITIZE)
   add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=address,undefined)

@@ -46,8 +46,8 @@ pages_make(const smt_image *images, size_t count, bool big_endian, bool big)
     }
     pages_put(&b, big ? 16 : 8, (unsigned)word);
     for (size_t i = 0; i < count; i++) {
-        uint64_t width = (uint64_t)images[i].width, height = (uint64_t)images[i].height;
-        uint64_t bytes = width * height, pixels = b.size + directory;
+        size_t width = (size_t)images[i].width, height = (size_t)images[i].height;
+        size_t bytes = width * height, pixels = b.size + directory;
         const uint64_t values[8] = {width, height, 8, 1, 1, pixels, height, bytes};
         pages_put(&b, PAGES_TAGS, big ? 8 : 2);
         for (size_t t = 0; t < PAGES_TAGS; t++) {

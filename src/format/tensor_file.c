@@ -117,7 +117,7 @@ smt_status smt_tensor_file_add(smt_tensor_file *file,
                         (int)dtype);
     }
     for (int i = 0; i < rank; i++) {
-        if (dim[i] < 0 || (dim[i] && count > SIZE_MAX / sizeof(float) / (size_t)dim[i])) {
+        if (dim[i] < 0 || (count && (uint64_t)dim[i] > SIZE_MAX / sizeof(float) / count)) {
             return smt_fail(error, SMT_ERR_ARGUMENT, "tensor '%s': bad shape", name);
         }
         count *= (size_t)dim[i];

@@ -180,7 +180,7 @@ static void test_cut(void **state)
     memcpy(copy, golden, golden_size);
     for (uint64_t size = 100; size < golden_size; size += 5) {
         memcpy(copy + 40, &size, 8);
-        (void)damage_read(read_file, "cut.file", copy, size);
+        (void)damage_read(read_file, "cut.file", copy, (size_t)size);
     }
     smt_free(copy);
 }

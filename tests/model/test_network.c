@@ -39,7 +39,7 @@ static void golden_open(golden *g)
     g->data = data;
     uint64_t length;
     memcpy(&length, g->data, sizeof length);
-    g->header = json_loadb(g->data + 8, length, 0, NULL);
+    g->header = json_loadb(g->data + 8, (size_t)length, 0, NULL);
     assert_non_null(g->header);
     g->tensors = g->data + 8 + length;
 }
