@@ -321,8 +321,10 @@ smt_file_load(const char *path, size_t limit, void **data, size_t *size, smt_err
         return smt_fail(error, SMT_ERR_IO, "%s: cannot read: %s", path, strerror(errno));
     }
     struct stat info;
-    if (fstat(fileno(stream), &info) || S_ISDIR(info.st_mode)) {
-        status = smt_fail(error, SMT_ERR_IO, "%s: cannot read: is a folder", path);
+    int reason = fstat(fileno(stream), &info) ? errno : S_ISDIR(info.st_mode) ? EISDIR : 0;
+    if (reason) {
+        const char *why = reason == EISDIR ? "is a folder" : strerror(reason);
+        status = smt_fail(error, SMT_ERR_IO, "%s: cannot read: %s", path, why);
         goto done;
     }
     /* Of a pipe, and of what /proc shows, no size is known. */

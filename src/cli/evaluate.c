@@ -147,8 +147,10 @@ static smt_status save_page(const smt_evaluation *evaluation,
     }
     status = status ? status : smt_check_interrupted(error);
     /* A file whose network cannot be taken apart is reported without overlays. */
-    if (smt_explainer_open(model, NULL, pool, &inputs.explainer, NULL)) {
-        inputs.explainer = NULL;
+    smt_error why = {0};
+    smt_status opened = smt_explainer_open(model, NULL, pool, &inputs.explainer, &why);
+    if (!status && (opened == SMT_ERR_IO || opened == SMT_ERR_MEMORY)) {
+        status = smt_fail(error, opened, "%s", why.message);
     }
     status = status ? status : smt_report_html(evaluation, &inputs, path, error);
     if (status && status != SMT_ERR_INTERRUPTED && path) {

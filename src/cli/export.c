@@ -231,7 +231,12 @@ static smt_status write_c_source(const char *tflite, const char *folder, smt_err
     if (status) {
         return status;
     }
-    if (smt_classifier_open(tflite, pool, &classifier, &why) == SMT_OK) {
+    status = smt_classifier_open(tflite, pool, &classifier, &why);
+    if (status == SMT_ERR_IO || status == SMT_ERR_MEMORY) {
+        smt_pool_destroy(&pool);
+        return smt_fail(error, status, "%s", why.message);
+    }
+    if (status == SMT_OK) {
         const smt_classifier_info *info = smt_classifier_about(classifier);
         const smt_decision *d = &info->decision;
         bool heated = d->temperature < 1 || d->temperature > 1;

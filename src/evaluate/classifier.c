@@ -41,14 +41,6 @@ void smt_classifier_close(smt_classifier **classifier)
     }
 }
 
-static bool is_tflite(const char *path, size_t *bytes)
-{
-    struct stat info;
-    *bytes = stat(path, &info) == 0 ? (size_t)info.st_size : 0;
-    const smt_model_format *format = smt_format_of_file(path, NULL);
-    return format && strcmp(format->name, "tflite") == 0;
-}
-
 /* Readers number the outputs of a file without names: class0, class1, ... */
 static bool only_numbered(const runner_facts *facts)
 {
@@ -107,7 +99,12 @@ smt_classifier_open(const char *path, smt_pool *pool, smt_classifier **out, smt_
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
     }
     smt_status status = smt_model_file(path, &c->path, error);
-    bool edge = !status && is_tflite(c->path, &c->info.bytes);
+    smt_error why = {0};
+    const smt_model_format *format = status ? NULL : smt_format_of_file(c->path, &why);
+    if (!status && !format) {
+        status = smt_fail(error, why.status, "%s", why.message);
+    }
+    bool edge = !status && strcmp(format->name, "tflite") == 0;
     if (!status) {
         status = edge ? runner_open_edge(c->path, pool, &c->runner, &c->facts, error)
                       : runner_open_model(c->path, pool, &c->runner, &c->facts, error);
@@ -120,9 +117,10 @@ smt_classifier_open(const char *path, smt_pool *pool, smt_classifier **out, smt_
         smt_classifier_close(&c);
         return status;
     }
-    const smt_model_format *format = smt_format_of_file(c->path, NULL);
+    struct stat file;
     c->info.path = c->path;
-    c->info.format = edge ? "tflite" : format ? format->name : "unknown";
+    c->info.bytes = stat(c->path, &file) ? 0 : (size_t)file.st_size;
+    c->info.format = format->name;
     c->info.precision = c->facts.precision;
     c->info.class_count = c->facts.class_count;
     c->info.classes = (const char *const *)c->facts.classes;

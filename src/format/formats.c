@@ -64,10 +64,10 @@ const smt_model_format *smt_format_of_file(const char *path, smt_error *error)
         return NULL;
     }
     size_t size = fread(head, 1, sizeof head, stream);
-    bool failed = ferror(stream) != 0;
+    int reason = ferror(stream) ? errno : 0;
     fclose(stream);
-    if (failed) {
-        smt_fail(error, SMT_ERR_IO, "%s: cannot be read", path);
+    if (reason) {
+        smt_fail(error, SMT_ERR_IO, "%s: cannot read: %s", path, strerror(reason));
         return NULL;
     }
     for (const smt_model_format *const *f = smt_formats(); *f; f++) {
