@@ -299,8 +299,9 @@ static smt_status resume_or_start(smt_run *run, bool exists, bool held, smt_erro
                             "and random weights have none: give --init MODEL, or leave it out");
         }
         status = smt_train_check(run->options, error);
-        /* From here on the initial weights are there: a wrong --init costs an earlier run nothing.
-         */
+        status = status ? status : smt_check_interrupted(error);
+        /* From here on the initial weights are there: a wrong --init, or Ctrl-C before the first
+         * step, costs an earlier run nothing. */
         if (!status && held) {
             smt_run_say(run,
                         SMT_LOG_INFO,
@@ -378,7 +379,7 @@ smt_status smt_run_prepare(smt_run *run, smt_error *error)
     if (!checkpoint) {
         return smt_fail(error, SMT_ERR_MEMORY, "out of memory");
     }
-    bool exists = smt_path_exists(checkpoint);
+    bool exists = !smt_path_missing(checkpoint);
     smt_free(checkpoint);
     /* Starting from the beginning would overwrite a model that was copied here, or whose checkpoint
      * was thrown away. */

@@ -863,6 +863,32 @@ static void test_no_answers(void **state)
     assert_true(a.history[0].val_accuracy == 0 && a.history[0].val_macro_f1 == 0);
 }
 
+/* Until the first step an earlier run in the folder is safe from Ctrl-C. */
+static void interrupt_training(void *context, smt_log_level level, const char *line)
+{
+    (void)context;
+    (void)level;
+    (void)line;
+    smt_interrupt();
+}
+
+static void test_early_interrupt(void **state)
+{
+    (void)state;
+    smt_train_options o = one_step();
+    attempt a = {.run = inside("earlier")};
+    must_train(&a, &o);
+    smt_log_set(interrupt_training, NULL);
+    smt_status status = train(&a, &o);
+    smt_log_set(NULL, NULL);
+    assert_int_equal(status, SMT_ERR_INTERRUPTED);
+    char path[800];
+    snprintf(path, sizeof path, "%s/model.safetensors", a.run);
+    assert_true(smt_path_exists(path));
+    a.resume = true;
+    must_train(&a, &o);
+}
+
 static void test_no_memory(void **state)
 {
     (void)state;
@@ -918,6 +944,7 @@ int main(void)
         cmocka_unit_test(test_bad_data),
         cmocka_unit_test(test_diverges),
         cmocka_unit_test(test_no_answers),
+        cmocka_unit_test(test_early_interrupt),
         cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, make_shapes, remove_shapes);
