@@ -151,6 +151,15 @@ take_fingerprint(smt_train_data *d, const bool *wanted, smt_pool *pool, smt_erro
 {
     smt_file_sum *sums = NULL;
     smt_status status = smt_dataset_sums(d->dataset, wanted, pool, &sums, error);
+    for (size_t i = 0; !status && i < d->pixels->count; i++) {
+        size_t sample = d->pixels->sample[i];
+        if (!sums[sample].read) { /* --resume would take the data set for another */
+            status = smt_fail(error,
+                              SMT_ERR_IO,
+                              "%s: was read once, but not a second time; try again",
+                              d->dataset->samples[sample].path);
+        }
+    }
     if (!status) {
         d->fingerprint = fingerprint_of(d->dataset, wanted, sums);
         uint32_t *marks = smt_part_marks(d->dataset, sums, false);
@@ -352,18 +361,14 @@ smt_status smt_train_data_load(const smt_train_job *job,
     for (size_t i = 0; i < d->dataset->sample_count; i++) {
         wanted[i] = d->dataset->samples[i].split != SMT_SPLIT_TEST;
     }
-    if (!status) {
-        status = take_fingerprint(d, wanted, job->pool, error);
-    }
-    if (!status) {
-        status = smt_pixels_load(d->dataset,
-                                 wanted,
-                                 options->arch.input_size,
-                                 (float)options->cut_bottom,
-                                 job->pool,
-                                 &d->pixels,
-                                 error);
-    }
+    status = smt_pixels_load(d->dataset,
+                             wanted,
+                             options->arch.input_size,
+                             (float)options->cut_bottom,
+                             job->pool,
+                             &d->pixels,
+                             error);
+    status = status ? status : take_fingerprint(d, wanted, job->pool, error);
     status = status ? status : warn_of_strips(d, error);
     if (!status) {
         status = label(d, error);
