@@ -146,6 +146,11 @@ static json_t *to_json(const smt_comparison *c, char **names)
                                             smt_mcnemar(a_only, b_only)));
         }
     }
+    if (json_array_size(rows) < (size_t)c->tables) { /* no memory for a name */
+        json_decref(rows);
+        json_decref(pairs);
+        return NULL;
+    }
     return json_pack(
         "{s:I,s:o,s:o}", "images", (json_int_t)c->count, "evaluations", rows, "pairs", pairs);
 }

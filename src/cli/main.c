@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include <fcntl.h>
+#include <jansson.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -359,8 +360,21 @@ static int dispatch(int argc, char **argv)
     return run_command(first, argc - 1, argv + 1);
 }
 
+/* To jansson a lack of memory is damage, or an entry less, or it crashes. */
+static void *allocate_json(size_t size)
+{
+    void *block = malloc(size);
+    if (!block) {
+        smt_file_abandon_all();
+        fputs("semtinel: out of memory\n", stderr);
+        _exit(EXIT_FAILED);
+    }
+    return block;
+}
+
 int main(int argc, char **argv)
 {
+    json_set_alloc_funcs(allocate_json, free);
     hold_streams();
     smt_log_set(log_line, NULL);
     smt_progress_set(show_progress, NULL);

@@ -258,9 +258,10 @@ smt_status smt_audit_text(const smt_audit *audit, size_t rows, char **out, smt_e
     FILE *stream = open_memstream(&buffer, &size);
     if (stream) {
         print_report(stream, audit, rows);
-        if (fclose(stream) == 0) {
-            copy = smt_strdup(buffer);
-        }
+        bool whole = !ferror(stream);
+        /* Without memory for the last step there is no buffer, and no failure either. */
+        whole = fclose(stream) == 0 && buffer && whole;
+        copy = whole ? smt_strdup(buffer) : NULL;
         free(buffer);
     }
     if (!copy) {

@@ -187,7 +187,9 @@ static smt_status save_text(const measured *rows,
         }
         print_rows(stream, rows, count);
         print_classes(stream, rows, count);
-        complete = fclose(stream) == 0;
+        complete = !ferror(stream);
+        /* Without memory for the last step there is no text, and no failure either. */
+        complete = fclose(stream) == 0 && text && complete;
     }
     smt_status status = complete ? smt_file_save(path, text, size, error)
                                  : smt_fail(error, SMT_ERR_MEMORY, "out of memory for a table");
