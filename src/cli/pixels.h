@@ -16,8 +16,8 @@ smt_status cli_load_images(const char *const *paths,
                            size_t *skipped,
                            smt_error *error);
 
-/* The same of one data set: of class folders the training part (or all, if there is none), the
- * limit drawn evenly from the classes; of a folder without any, its images. */
+/* At most `limit` images of one folder: if it has class folders, of its training part (or of all,
+ * if it has none), drawn evenly from the classes. */
 smt_status cli_load_evenly(const char *folder,
                            size_t limit,
                            int size,
