@@ -358,12 +358,12 @@ typedef struct smt_calibration {
     smt_rejection rejection; /* on the images of the fit */
 } smt_calibration;
 
-/* Fits temperature (the least log loss; 1 where no image is mistaken, or they do not show that it
- * is another, by the likelihood-ratio test at 5%) and then thresholds to an evaluation that was
- * made without any (smt_classifier_decide with temperature 1). Thresholds lie 1e-4 below the
- * smallest calibrated confidences that reach the target, or half-way to the next one below; a class
- * that cannot reach its purity gets a threshold above 1.
- * With per_class, classes with fewer predictions than 5, or than could show the purity, share a
+/* Fits temperature (the least log loss; 1 where no image of a class that the model knows is
+ * mistaken, or they do not show that it is another, by the likelihood-ratio test at 5%) and then
+ * thresholds to an evaluation that was made without any (smt_classifier_decide with temperature 1).
+ * Thresholds lie 1e-4 below the smallest calibrated confidences that reach the target, or half-way
+ * to the next one below; a class that cannot reach its purity gets a threshold above 1. With
+ * per_class, classes with fewer predictions than 5, or than could show the purity, share a
  * threshold, for which their predictions together reach the target (by rate, where there are none,
  * those of all classes); one with a purity of its own never does. Thresholds are those
  * of the familiar images. SMT_ERR_ARGUMENT: value, sure, unfamiliar or a class's purity out of

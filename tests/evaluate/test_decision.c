@@ -139,6 +139,16 @@ static void test_no_mistake(void **state)
     smt_evaluation e = wrap(120);
     assert_int_equal(smt_decision_fit(&e, &options, &decision, &calibration, NULL), SMT_OK);
     assert_true(calibration.temperature == 1);
+
+    /* Nor do those of a class that the model does not know show another. */
+    smt_class_map wider = map;
+    wider.class_count = CLASSES + 1;
+    e.map = &wider;
+    for (size_t i = 0; i < 5; i++) {
+        truth[i] = CLASSES;
+    }
+    assert_int_equal(smt_decision_fit(&e, &options, &decision, &calibration, NULL), SMT_OK);
+    assert_true(calibration.temperature == 1);
 }
 
 /* A board's confidence, of sums of int8 outputs and in float, is that of the host. */
