@@ -296,8 +296,8 @@ SMT_API smt_status smt_evaluate_check(const smt_classifier_info *info,
                                       const smt_evaluate_options *options,
                                       smt_error *error);
 /* For a data set without val that a model was trained on: the part of it that its training held out
- * becomes SMT_SPLIT_VAL, by the provenance. Any other set or model stays as it is.
- * SMT_ERR_ARGUMENT: the images are not those of the training. */
+ * becomes SMT_SPLIT_VAL, by the provenance. A set with val, or of a model whose training held
+ * nothing out, stays as it is. SMT_ERR_ARGUMENT: the images are not those of the training. */
 SMT_API smt_status smt_held_out_again(const smt_classifier_info *info,
                                       smt_dataset *dataset,
                                       smt_pool *pool,

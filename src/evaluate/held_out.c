@@ -59,7 +59,8 @@ smt_status smt_held_out_again(const smt_classifier_info *info,
             status = smt_fail(error,
                               SMT_ERR_ARGUMENT,
                               "%s: has no val images, and is not as it was when a part of it was "
-                              "held out for %s; 'semtinel split' makes a val part before training",
+                              "held out for %s; if it is another set, --split all takes all of it; "
+                              "'semtinel split' makes a val part before training",
                               dataset->root,
                               info->path);
         }
