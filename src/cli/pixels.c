@@ -68,7 +68,7 @@ static bool holds_folders(const char *folder)
     bool found = smt_list_directory(folder, &names, &count, NULL) != SMT_OK; /* told by the scan */
     for (size_t i = 0; i < count && !found; i++) {
         char *path = smt_path_join(folder, names[i]);
-        found = !path || smt_path_is_directory(path);
+        found = !path || smt_is_folder_entry(path, names[i]);
         smt_free(path);
     }
     smt_list_free(&names, count);

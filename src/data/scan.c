@@ -350,13 +350,14 @@ static smt_status scan_root(scan *s)
     }
     for (int split = 0; split < SMT_SPLIT_COUNT && status == SMT_OK; split++) {
         for (size_t i = 0; i < count && status == SMT_OK; i++) {
-            if ((int)splits[i] != split || names[i][0] == '.') {
+            if ((int)splits[i] != split) {
                 continue;
             }
             char *path = smt_path_join(root, names[i]);
             if (!path) {
                 status = no_memory(s);
-            } else if (split == SMT_SPLIT_NONE && own_file(names[i])) {
+            } else if (split == SMT_SPLIT_NONE &&
+                       (own_file(names[i]) || classify(path, names[i]) == ENTRY_HIDDEN)) {
                 smt_log(SMT_LOG_DEBUG, "%s: passed over", path);
             } else if (split == SMT_SPLIT_NONE) {
                 ignore(s, path, "beside train/, val/ or test/ only these are read");

@@ -25,7 +25,7 @@ trap 'rm -rf "$work"' EXIT
 "$semtinel" train "$work/images" -o "$work/run" --size 64 --width 0.25 --epochs 1 --init none --mix-synth 0 --threads 1 --quiet || fail "train"
 "$semtinel" export "$work/run" -o "$work/model.tflite" --quiet || fail "export"
 "$semtinel" quantize "$work/run" --calibrate "$work/images" --scheme int8 -o "$work/int8.tflite" --quiet || fail "quantize"
-mkdir "$work/few" "$work/same" && cp "$work/images/crack/"* "$work/few"
+mkdir "$work/few" "$work/same" "$work/few/.thumbnails" "$work/few/@eaDir" && cp "$work/images/crack/"* "$work/few" # no class folders
 for i in 1 2 3 4 5 6 7 8; do cp "$work/images/crack/"*1.png "$work/same/$i.png" || fail "no image to copy"; done
 "$semtinel" quantize "$work/run" --calibrate "$work/few" --qat "$work/same" --epochs 1 -o "$work/few.tflite" >"$work/few.txt" 2>&1
 "$semtinel" quantize "$work/run" --calibrate "$work/few" --scheme dynamic -o "$work/few.tflite" 2>&1 | grep -q "few: ranges of so few different images" ||

@@ -67,6 +67,8 @@ static void scans_splits(void **state)
         made_new_image(root, files[i], i);
     }
     made_new_image(root, "weights/w/1.png", 9);
+    made_file(root, "Thumbs.db", "x");
+    made_new_image(root, "@eaDir/1.png", 4);
     made_lines lines = {0};
     smt_dataset *set = scanned(root, &lines);
     assert_int_equal(set->class_count, 3);
@@ -84,6 +86,7 @@ static void scans_splits(void **state)
     assert_int_equal(count[SMT_SPLIT_TEST], 2);
     assert_true(made_said(&lines, "taken as class Via"));
     assert_true(made_said(&lines, "weights: ignored"));
+    assert_int_equal(set->ignored_count, 1);
     smt_dataset_destroy(&set);
     made_remove(root);
 }
