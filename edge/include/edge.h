@@ -157,7 +157,7 @@ typedef struct smt_edge_operator {
     smt_edge_activation activation;
     int32_t stride_h, stride_w, dilation_h, dilation_w;
     int32_t filter_h, filter_w; /* pooling window */
-    int32_t depth_multiplier;   /* DEPTHWISE_CONV_2D: output channels / input channels */
+    int32_t depth_multiplier;   /* DEPTHWISE_CONV_2D: output / input channels; 0: not said */
     int32_t axis;               /* CONCATENATION: 0 .. rank - 1 */
     bool keep_dims;             /* MEAN */
     float beta;                 /* SOFTMAX */

@@ -104,7 +104,7 @@ typedef struct smt_decision {
     float threshold[SMT_CLASS_MAX]; /* per class of the model: a prediction with less confidence
                                        goes to review */
     /* What was asked for: "purity 0.95 sure 0.8", "purity 0.9, of bridge 0.99, sure 0.8",
-     * "rejection 0.10"; empty without thresholds. */
+     * "rejection 0.1, unfamiliar 0.05"; empty without thresholds. */
     char target[256];
     bool per_class;
     float purity[SMT_CLASS_MAX]; /* asked for of the predictions of this class alone; 0: nothing */

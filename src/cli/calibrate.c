@@ -81,7 +81,8 @@ static const cli_command command = {
         "where no threshold shows it, all images go to review.\n\n"
         "--purity-of sets another purity for the predictions of one class, where a mistake costs "
         "more, or less. --purity is then for the other classes; without it, those are always "
-        "decided automatically. 'clean' means every kind of clean.",
+        "decided automatically. 'clean' means every kind of clean, unless a class has that very "
+        "name.",
     .examples =
         "  semtinel calibrate run ../data\n"
         "  semtinel calibrate run ../data --purity 0.95\n"

@@ -67,7 +67,7 @@ typedef struct cli_command {
     bool in_place;                  /* what is written may be the file that is read */
 } cli_command;
 
-/* The options that every command has: --quiet --threads --seed --help --version. */
+/* The options that every command has: --quiet --threads --seed --help. */
 typedef struct cli_common {
     bool quiet;
     int threads; /* 0: one per core */

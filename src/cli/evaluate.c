@@ -20,7 +20,7 @@ static const cli_option options[] = {
     {"split",
      0,
      CLI_CHOICE(&split, "auto|test|val|train|all"),
-     "part of the set; auto: test, else val, else all"},
+     "part of the set; auto: test, else val, else all images that did not train the model"},
     {"map", 0, CLI_PAIRS(&overrides, "FROM=TO"), "count class FROM as TO, on either side"},
     CLI_OPTION_CLASSES(&names),
     CLI_OPTION_VIEWS(&views),

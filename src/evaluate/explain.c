@@ -1,7 +1,7 @@
 /* Grad-CAM (Selvaraju et al. 2017): where in the image the evidence for a class lies. The feature
  * maps A_k of a layer are weighted by the mean gradient of the class's output with respect to them;
  * what is positive of their sum is the map. Works on the float network: a checkpoint, or what an
- * imported file (int8 too, dequantised) holds. */
+ * imported file (dynamic range too) holds. */
 #include "base/guess.h"
 
 #include <semtinel/evaluate.h>
