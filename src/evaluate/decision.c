@@ -142,11 +142,19 @@ static bool is_text(const json_t *json, const char *text)
     return same;
 }
 
+/* "data" is "data/", too. */
+static bool is_folder(const json_t *json, const char *path)
+{
+    const char *known = json_string_value(json);
+    return is_text(json, path) ||
+           (known && smt_path_inside(path, known) && smt_path_inside(known, path));
+}
+
 bool smt_decision_fitted_here(const smt_evaluation *e)
 {
     json_t *root = json_loads(e->info.provenance, 0, NULL);
     const json_t *json = json_object_get(root, "decision");
-    bool here = is_text(json_object_get(json, "fitted_on"), e->set) &&
+    bool here = is_folder(json_object_get(json, "fitted_on"), e->set) &&
                 is_text(json_object_get(json, "split"), e->split);
     json_decref(root);
     return here;

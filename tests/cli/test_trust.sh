@@ -15,7 +15,7 @@ says 'rejection 0.5'
 run 0 "$semtinel" evaluate "$work/run" "$work/data" -o "$work/after"
 says 'decided automatically'
 grep -q 'very images' "$work/out" "$work/after/report.html" && fail "other images are taken for those of the fit"
-run 0 "$semtinel" evaluate "$work/run" "$work/data" --split val -o "$work/fit"
+run 0 "$semtinel" evaluate "$work/run" "$work/data/" --split val -o "$work/fit"
 says 'on the very images that set these thresholds'
 grep -q 'rejection 0.5, set on these very images) decide' "$work/fit/report.html" || fail "report.html: silent about the images of the fit"
 [ "$(cut -d, -f1-3 "$work/before/predictions.csv" | cksum)" = "$(cut -d, -f1-3 "$work/after/predictions.csv" | cksum)" ] ||
