@@ -26,7 +26,8 @@ typedef enum smt_averaging {
 } smt_averaging;
 
 typedef enum smt_keep {
-    SMT_KEEP_BEST, /* the epoch with the highest macro F1 on the validation images */
+    SMT_KEEP_BEST, /* the epoch with the highest macro F1 on the validation images, of those whose
+                      weights are averages if there are any */
     SMT_KEEP_LAST  /* the last one: validation images choose nothing and may serve as a test */
 } smt_keep;
 

@@ -147,7 +147,11 @@ static const smt_train_field fields[] = {
          0.999999,
          "largest share of the old average that ema keeps per step; step n keeps at most "
          "n / (n + 9)"),
-    REAL("average-start", average_start, 0, 0.95, "use averages after this part of the epochs"),
+    REAL("average-start",
+         average_start,
+         0,
+         0.95,
+         "use averages after this part of the epochs, and keep none of the epochs before"),
     CHOICE("keep",
            keep,
            "best|last",
