@@ -145,6 +145,17 @@ static smt_status warn_of_strips(const smt_train_data *d, smt_error *error)
 
 /* ---- the two parts --------------------------------------------------------------------------- */
 
+/* They train nothing, so they have no mark, and are no copies of each other: all empty files would
+ * be. */
+static void forget_unreadable(const smt_train_data *d, smt_file_sum *sums)
+{
+    for (size_t i = 0, good = 0; i < d->dataset->sample_count; i++) {
+        bool readable = good < d->pixels->count && d->pixels->sample[good] == i;
+        sums[i].read = sums[i].read && readable;
+        good += readable;
+    }
+}
+
 /* The fingerprint, and the marks of the two parts. */
 static smt_status
 take_fingerprint(smt_train_data *d, const bool *wanted, smt_pool *pool, smt_error *error)
@@ -162,6 +173,7 @@ take_fingerprint(smt_train_data *d, const bool *wanted, smt_pool *pool, smt_erro
     }
     if (!status) {
         d->fingerprint = fingerprint_of(d->dataset, wanted, sums);
+        forget_unreadable(d, sums);
         uint32_t *marks = smt_part_marks(d->dataset, sums, false);
         d->seen = marks ? smt_marks_text(marks, d->dataset->sample_count) : NULL;
         d->held_marks = smt_part_marks(d->dataset, sums, true);

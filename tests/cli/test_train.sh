@@ -219,6 +219,14 @@ cp -r images/train/bridge images/train/open copies/val/
 expect 0 "24 images are copies of a file in the other part" "$semtinel" train copies -o copies-run $small --epochs 1
 expect 0 "" "$semtinel" train images -o copies-run $small --epochs 1
 [ ! -s "$work/err" ] || fail "a warning of copies where there are none: $(cat "$work/err")"
+# Empty files are unreadable, not copies of each other, and trained nothing.
+mkdir -p copies/test/open
+cp "$first" copies/test/open/one.png
+for empty in copies/{val,train,test}/open/e.png copies/train/crack/e.png; do : >$empty; done
+rm copies/train/crack/again.png
+expect 3 "24 images are copies of a file in the other part" "$semtinel" train copies -o copies-run $small --epochs 1
+grep -q "another class" "$work/err" && fail "unreadable files are told of as copies: $(cat "$work/err")"
+expect 3 ": 1 of 2 images to measure is among those that trained" "$semtinel" evaluate copies-run copies -o copies-out
 
 [ -z "$(find . -name '*.tmp.*')" ] || fail "left behind: $(find . -name '*.tmp.*' | head -1)"
 expect 0 "^next:  semtinel calibrate 'named run' images$" "$semtinel" train images -o "named run" ${small/--quiet/} --epochs 1
