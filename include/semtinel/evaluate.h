@@ -302,9 +302,9 @@ SMT_API smt_status smt_held_out_again(const smt_classifier_info *info,
                                       smt_dataset *dataset,
                                       smt_pool *pool,
                                       smt_error *error);
-/* Images that do not count as other, and how many of them the model is right about; all images,
- * where none of the model's classes counts as other. (The metrics count an image of an unknown
- * class as right whose predicted class the set lacks.) */
+/* Images of a class that the model has, and how many of them the model is right about; none that
+ * count as other, where one of the model's classes does that is called otherwise. (The metrics
+ * count an image of an unknown class as right whose predicted class the set lacks.) */
 SMT_API size_t smt_evaluation_known(const smt_evaluation *evaluation, size_t *right);
 SMT_API void smt_evaluation_destroy(smt_evaluation **evaluation);
 

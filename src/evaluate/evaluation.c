@@ -210,7 +210,11 @@ size_t smt_evaluation_known(const smt_evaluation *e, size_t *right)
     size_t known = 0;
     *right = 0;
     for (size_t i = 0; i < e->count; i++) {
-        if (!pooled || !is_other(e->map->classes[e->truth[i]])) {
+        bool own = false; /* some class of the model counts as the image's */
+        for (int c = 0; c < e->info.class_count && !own; c++) {
+            own = e->map->from_model[c] == e->truth[i];
+        }
+        if (own && !(pooled && is_other(e->map->classes[e->truth[i]]))) {
             known++;
             *right += e->predicted[i] == e->truth[i];
         }
