@@ -63,7 +63,7 @@ typedef struct smt_report_file {
 } smt_report_file;
 
 /* Measures every model file of a folder that has the evaluated model's classes and input, on up to
- * 200 of its images. *rows is freed with smt_free. */
+ * 200 of its images, drawn evenly. *rows is freed with smt_free. */
 SMT_API smt_status smt_report_measure_files(const char *folder,
                                             const smt_evaluation *evaluation,
                                             smt_pool *pool,

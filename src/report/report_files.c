@@ -19,9 +19,34 @@ static bool same_classes(const smt_classifier_info *a, const smt_classifier_info
     return a->class_count == b->class_count && a->input_size == b->input_size;
 }
 
+/* The images that the files are measured on: evenly from all, which stand class by class. */
+typedef struct sample {
+    size_t count;
+    uint8_t *pixels; /* count x side x side */
+} sample;
+
+static size_t place(const sample *s, const smt_evaluation *e, size_t i)
+{
+    return i * e->count / s->count;
+}
+
+static bool take_sample(const smt_evaluation *e, sample *s)
+{
+    size_t bytes = (size_t)e->info.input_size * (size_t)e->info.input_size;
+    s->count = e->count < IMAGES ? e->count : IMAGES;
+    s->pixels = smt_alloc(s->count, bytes);
+    for (size_t i = 0; s->pixels && i < s->count; i++) {
+        memcpy(s->pixels + i * bytes, e->pixels->data + place(s, e, i) * bytes, bytes);
+    }
+    return s->pixels;
+}
+
 /* row->images stays 0 where the file is no classifier of these images. */
-static smt_status
-measure(const char *path, const smt_evaluation *e, smt_pool *pool, smt_report_file *row)
+static smt_status measure(const char *path,
+                          const smt_evaluation *e,
+                          const sample *s,
+                          smt_pool *pool,
+                          smt_report_file *row)
 {
     smt_classifier *classifier = NULL;
     smt_status status = smt_classifier_open(path, pool, &classifier, NULL);
@@ -29,23 +54,23 @@ measure(const char *path, const smt_evaluation *e, smt_pool *pool, smt_report_fi
         return status;
     }
     const smt_classifier_info *info = smt_classifier_about(classifier);
-    size_t n = e->count < IMAGES ? e->count : IMAGES, same = 0, right = 0;
+    size_t n = s->count, same = 0, right = 0;
     float *probabilities = smt_alloc(n * (size_t)info->class_count, sizeof *probabilities);
     bool good = n && same_classes(info, &e->info);
     /* As the model that they are compared with. */
     smt_classifier_set_views(classifier, e->info.decision.views);
     double start = smt_clock();
     if (good) {
-        status = probabilities
-                     ? smt_classifier_run(classifier, e->pixels->data, n, probabilities, NULL)
-                     : SMT_ERR_MEMORY;
+        status = probabilities ? smt_classifier_run(classifier, s->pixels, n, probabilities, NULL)
+                               : SMT_ERR_MEMORY;
         good = !status;
     }
     double took = smt_clock() - start;
     for (size_t i = 0; good && i < n; i++) {
         int best = smt_argmax(probabilities + i * (size_t)info->class_count, info->class_count);
-        same += best == e->top[i];
-        right += e->map->from_model[best] == e->truth[i];
+        size_t image = place(s, e, i);
+        same += best == e->top[image];
+        right += e->map->from_model[best] == e->truth[image];
     }
     if (good) {
         row->format = info->format;
@@ -75,7 +100,8 @@ smt_status smt_report_measure_files(const char *folder,
         return status;
     }
     smt_report_file *list = smt_alloc(name_count + 1, sizeof *list);
-    status = list ? SMT_OK : SMT_ERR_MEMORY;
+    sample images = {0};
+    status = list && take_sample(evaluation, &images) ? SMT_OK : SMT_ERR_MEMORY;
     for (size_t i = 0; !status && i < name_count; i++) {
         const smt_model_format *format = smt_format_by_suffix(names[i]);
         /* checkpoint.safetensors holds a training's state, not a result. */
@@ -83,7 +109,8 @@ smt_status smt_report_measure_files(const char *folder,
             continue;
         }
         char *path = smt_path_join(folder, names[i]);
-        smt_status one = path ? measure(path, evaluation, pool, &list[used]) : SMT_ERR_MEMORY;
+        smt_status one =
+            path ? measure(path, evaluation, &images, pool, &list[used]) : SMT_ERR_MEMORY;
         if (list[used].images) {
             snprintf(list[used].name, sizeof list[used].name, "%s", names[i]);
             used++;
@@ -93,6 +120,7 @@ smt_status smt_report_measure_files(const char *folder,
         smt_free(path);
     }
     smt_list_free(&names, name_count);
+    smt_free(images.pixels);
     if (status) {
         smt_free(list);
         return smt_fail(error,
@@ -114,7 +142,8 @@ void report_files(smt_file *file, const smt_report_inputs *inputs)
     smt_file_printf(
         file,
         "<section aria-labelledby=\"files\"><h2 id=\"files\">Model files</h2>\n<div "
-        "class=\"scroll\"><table><caption>Measured here on the first %zu %s. Agreement: the same "
+        "class=\"scroll\"><table><caption>Measured here on %zu %s, drawn evenly. Agreement: the "
+        "same "
         "class as the evaluated model.</caption>\n<thead><tr><th scope=\"col\" "
         "class=\"l\">file</th><th scope=\"col\" class=\"l\">format</th><th scope=\"col\" "
         "class=\"l\">arithmetic</th><th scope=\"col\">KB</th><th scope=\"col\">ms an image</th><th "

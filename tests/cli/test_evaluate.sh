@@ -25,6 +25,14 @@ awk -F, 'NR > 1 { s = 0; for (i = 5; i <= NF; i++) s += $i; if (s < 0.9999 || s 
 grep -q 'weighted avg' "$work/eval/log.txt" || fail "the log lacks the report"
 grep -q ' of 36 defects are called clean' "$work/eval/report.html" || fail "the four clean images count as defects"
 
+# The files of the run are measured on images of all classes, where there are more than they are measured on.
+run 0 "$semtinel" synth "$work/many" --per-class 25 --size 32 --seed 2 --quiet
+run 0 "$semtinel" evaluate "$work/run" "$work/many" --split all -o "$work/of-many" --quiet
+right=$(awk -F, 'NR > 1 { right[NR - 2] = $2 == $3 } END { for (i = 0; i < 200; i++) n += right[int(i * 250 / 200)]; printf "%.3f", n / 200 }' \
+    "$work/of-many/predictions.csv")
+grep -q "model.safetensors</th>.*<td>$right</td><td>100.0%" "$work/of-many/report.html" ||
+    fail "of the run's model not $right is right: $(grep 'model.safetensors</th>' "$work/of-many/report.html")"
+
 # The same bits at any number of threads.
 run 0 "$semtinel" evaluate "$work/run" "$data" --split all -o "$work/eval1" --threads 1 --quiet
 [ -s "$work/out" ] && fail "--quiet prints: $(cat "$work/out")"
