@@ -79,10 +79,11 @@ static smt_status run(char **operands, int count, smt_error *error)
     status = status ? status : smt_make_directory(output, error);
     status = status ? status : smt_model_save(ensemble, target, SMT_DTYPE_F32, NULL, error);
     if (!status) {
-        cli_say("%d networks, %.2f million parameters, %.1f million multiplications an image",
-                count,
-                1e-6 * (double)smt_graph_parameter_count(ensemble->graph),
-                1e-6 * (double)smt_graph_macs(ensemble->graph, -1));
+        cli_say(
+            "%d networks, %.2f million trainable parameters, %.1f million multiplications an image",
+            count,
+            1e-6 * (double)smt_graph_parameter_count(ensemble->graph),
+            1e-6 * (double)smt_graph_macs(ensemble->graph, -1));
         cli_say("wrote %s", target);
     }
     for (int i = 0; i < count; i++) {
