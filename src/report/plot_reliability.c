@@ -109,8 +109,11 @@ smt_status smt_plot_coverage(const smt_evaluation *e, const char *path, smt_erro
         draw_colour_set(canvas.cr, draw_palette[0]);
         cairo_set_line_width(canvas.cr, 2);
         draw_axes_line(canvas.cr, &axes, xy, xy + e->count, e->count, false);
-        if (e->info.decision.rejects) {
-            smt_rejection r = smt_rejection_measure(e);
+        bool rejects = e->info.decision.rejects;
+        smt_rejection r = smt_rejection_measure(e);
+        const char *target =
+            strlen(e->info.decision.target) <= 48 ? e->info.decision.target : "thresholds by class";
+        if (rejects && r.accepted) {
             draw_colour_set(canvas.cr, draw_palette[1]);
             cairo_arc(canvas.cr,
                       draw_axes_x(&axes, r.coverage),
@@ -119,19 +122,17 @@ smt_status smt_plot_coverage(const smt_evaluation *e, const char *path, smt_erro
                       0,
                       6.2832);
             cairo_fill(canvas.cr);
-            snprintf(line,
-                     sizeof line,
-                     "%s: coverage %.2f, purity %.3f",
-                     strlen(e->info.decision.target) <= 48 ? e->info.decision.target
-                                                           : "thresholds by class",
-                     r.coverage,
-                     r.purity);
+            snprintf(
+                line, sizeof line, "%s: coverage %.2f, purity %.3f", target, r.coverage, r.purity);
             const draw_key key = {line, draw_palette[1], false};
             draw_legend(canvas.cr, axes.x, axes.y - 12, &key, 1);
         } else {
             draw_colour_set(canvas.cr, draw_soft);
             draw_font(canvas.cr, 13, false);
             snprintf(line, sizeof line, "mean error over all coverages: %.3f", area);
+            if (rejects) {
+                snprintf(line, sizeof line, "%s: nothing decided automatically", target);
+            }
             draw_text(canvas.cr, axes.x, axes.y - 12, DRAW_LEFT, 0, line);
         }
         status = draw_close(&canvas, path, SMT_OK, error);

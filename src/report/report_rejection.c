@@ -72,7 +72,7 @@ static void coverage_chart(smt_file *file,
                               .y_high = 1,
                               .mark_x = (double)NAN,
                               .series = series,
-                              .count = e->info.decision.rejects ? 2 : 1};
+                              .count = e->info.decision.rejects && r->accepted ? 2 : 1};
     html_draw_chart(file, &chart);
 }
 

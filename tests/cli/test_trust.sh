@@ -22,6 +22,11 @@ grep -q 'rejection 0.5, set on these very images) decide' "$work/fit/report.html
     fail "calibration changed a decision"
 grep -q '"target": "rejection 0.5"' "$work/after/metrics.json" || fail "metrics.json lacks the rejection"
 [ -s "$work/after/reliability.png" ] && [ -s "$work/after/coverage.png" ] || fail "no reliability or coverage picture"
+# Where nothing is decided there is no purity to draw.
+run 0 "$semtinel" calibrate "$work/plain" "$work/data" --purity 1 -o "$work/never.safetensors"
+expect 0 'nothing decided automatically' "$semtinel" evaluate "$work/never.safetensors" "$work/data" -o "$work/never"
+grep -q 'thresholds of the model' "$work/after/report.html" || fail "report.html lacks the place of the thresholds"
+grep -q 'thresholds of the model' "$work/never/report.html" && fail "report.html draws a purity of no decision"
 
 # predict says review for what is below the threshold, and only then.
 run 0 "$semtinel" predict "$work/run" "$work/data/val"
