@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=$1
 shift
-CC=clang CXX=clang++ cmake -G Ninja -B build-fuzz -S . -DSEMTINEL_FUZZ=ON -DSEMTINEL_SANITIZE=ON -DSEMTINEL_WERROR=OFF >/dev/null
+CC=clang cmake -G Ninja -B build-fuzz -S . -DSEMTINEL_FUZZ=ON -DSEMTINEL_SANITIZE=ON -DSEMTINEL_WERROR=OFF >/dev/null
 targets=("$@")
 [ ${#targets[@]} -gt 0 ] || targets=($(cd fuzz && ls fuzz_*.c | sed 's/\.c$//'))
 ninja -C build-fuzz --quiet "${targets[@]}"
