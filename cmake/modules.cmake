@@ -2,10 +2,10 @@
 # docs/design.md. tools/check_layering.sh reads the same list.
 add_library(smt_warnings INTERFACE)
 target_compile_options(smt_warnings INTERFACE
-  $<$<COMPILE_LANGUAGE:C>:-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wundef -Wcast-qual -Wstrict-prototypes
-  -Wmissing-prototypes -Wdouble-promotion -Wvla>)
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wundef -Wcast-qual -Wstrict-prototypes
+  -Wmissing-prototypes -Wdouble-promotion -Wvla)
 if(SEMTINEL_WERROR)
-  target_compile_options(smt_warnings INTERFACE $<$<COMPILE_LANGUAGE:C>:-Werror>)
+  target_compile_options(smt_warnings INTERFACE -Werror)
 endif()
 target_compile_definitions(smt_warnings INTERFACE _GNU_SOURCE _FILE_OFFSET_BITS=64)
 if(SEMTINEL_SANITIZE)

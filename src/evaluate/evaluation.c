@@ -200,6 +200,15 @@ static bool is_other(const char *name)
     return strcmp(canonical, "other") == 0;
 }
 
+bool smt_evaluation_knows(const smt_evaluation *e, int class_index)
+{
+    int c = 0;
+    while (c < e->info.class_count && e->map->from_model[c] != class_index) {
+        c++;
+    }
+    return c < e->info.class_count;
+}
+
 size_t smt_evaluation_known(const smt_evaluation *e, size_t *right)
 {
     bool pooled = false;
@@ -210,11 +219,8 @@ size_t smt_evaluation_known(const smt_evaluation *e, size_t *right)
     size_t known = 0;
     *right = 0;
     for (size_t i = 0; i < e->count; i++) {
-        bool own = false; /* some class of the model counts as the image's */
-        for (int c = 0; c < e->info.class_count && !own; c++) {
-            own = e->map->from_model[c] == e->truth[i];
-        }
-        if (own && !(pooled && is_other(e->map->classes[e->truth[i]]))) {
+        if (smt_evaluation_knows(e, e->truth[i]) &&
+            !(pooled && is_other(e->map->classes[e->truth[i]]))) {
             known++;
             *right += e->predicted[i] == e->truth[i];
         }

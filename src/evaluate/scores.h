@@ -15,6 +15,9 @@ smt_status smt_bootstrap(smt_metrics *metrics,
 
 /* In place: logits, or probabilities at temperature 1, become probabilities at `temperature`. */
 void smt_to_probabilities(float *row, int classes, bool probabilities, double temperature);
+/* Some class of the model counts as this class of the map. */
+bool smt_evaluation_knows(const smt_evaluation *e, int class_index);
+
 /* Between these a temperature is fitted, and believed. */
 #define SMT_LEAST_TEMPERATURE 0.05
 #define SMT_MOST_TEMPERATURE 20.0

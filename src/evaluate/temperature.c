@@ -94,21 +94,13 @@ double smt_uncalibrated_error(const smt_evaluation *e)
  * one degree of freedom). */
 #define BY_CHANCE 3.841
 
-static bool is_known(const smt_evaluation *e, int class_index)
-{
-    int c = 0;
-    while (c < e->info.class_count && e->map->from_model[c] != class_index) {
-        c++;
-    }
-    return c < e->info.class_count;
-}
-
 /* An image of a class that the model does not know is a mistake at any temperature, and says
  * nothing of it. */
 static bool all_right(const smt_evaluation *e)
 {
     size_t i = 0;
-    while (i < e->count && (e->predicted[i] == e->truth[i] || !is_known(e, e->truth[i]))) {
+    while (i < e->count &&
+           (e->predicted[i] == e->truth[i] || !smt_evaluation_knows(e, e->truth[i]))) {
         i++;
     }
     return i == e->count;
