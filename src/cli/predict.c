@@ -14,7 +14,10 @@ static bool as_json;
 
 static const cli_option options[] = {
     {"output", 'o', CLI_STREAM(&output, "FILE"), "write there instead of to standard output"},
-    {"json", 0, CLI_FLAG(&as_json), "a JSON array with all probabilities instead of CSV"},
+    {"json",
+     0,
+     CLI_FLAG(&as_json),
+     "a JSON array with all probabilities instead of CSV, as in a FILE called *.json"},
     CLI_OPTION_CLASSES(&names),
     CLI_OPTION_VIEWS(&views),
     {0},
@@ -247,6 +250,7 @@ int cli_predict(int argc, char **argv)
         return code;
     }
     bool to_file = output && strcmp(output, "-");
+    as_json = as_json || (to_file && !strcmp(smt_path_suffix(output), ".json"));
     if (!to_file) {
         cli_log_aside(); /* standard output carries the predictions */
     }

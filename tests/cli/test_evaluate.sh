@@ -153,6 +153,9 @@ cmp -s "$work/a" "$work/b" || fail "predict and evaluate differ"
 run 3 "$semtinel" predict "$work/run" "$work/spoilt/ler" --json
 says '"probabilities"'
 says 'torn.png'
+cp "$work/out" "$work/printed"
+run 3 "$semtinel" predict "$work/run" "$work/spoilt/ler" -o "$work/p.json"
+cmp -s "$work/printed" "$work/p.json" || fail "predict -o p.json differs from predict --json"
 run 1 "$semtinel" predict "$work/run" "$work/missing.png"
 mkdir "$work/empty"
 run 1 "$semtinel" predict "$work/run" "$work/empty"
