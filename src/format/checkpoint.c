@@ -195,7 +195,7 @@ static smt_status check_version(const smt_tensor_file *file, const char *path, s
         return smt_fail(error,
                         SMT_ERR_UNSUPPORTED,
                         "%s: a safetensors file, but not one of semtinel's checkpoints (no "
-                        "'semtinel' in its metadata)",
+                        "'semtinel' in its metadata); export another program's network to .onnx",
                         path);
     }
     if (strcmp(version, CHECKPOINT_VERSION)) {

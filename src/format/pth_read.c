@@ -230,6 +230,24 @@ static const pickle_value *find_state(const pickle *p)
     return NULL;
 }
 
+/* What wrappers put before every name: "module." (DataParallel), "model." (Lightning), "_orig_mod."
+ * (torch.compile). Told from torchvision's first layer. */
+static size_t prefix_of(const pickle *p, const pickle_value *state, const char **prefix)
+{
+    static const char first[] = "features.0.0.weight";
+    const size_t length = sizeof first - 1;
+    for (uint32_t i = 0; i + 1 < state->count; i += 2) {
+        const pickle_value *key = &p->values[state->links[i]];
+        if (key->kind == PICKLE_TEXT && key->length >= length &&
+            memcmp(key->text + key->length - length, first, length) == 0) {
+            *prefix = key->text;
+            return key->length - length;
+        }
+    }
+    *prefix = "";
+    return 0;
+}
+
 static smt_status take_state(pth_reader *r)
 {
     const pickle_value *state = find_state(&r->parsed);
@@ -240,6 +258,8 @@ static smt_status take_state(pth_reader *r)
             "%s: holds no dictionary of tensors; save with torch.save(model.state_dict(), FILE)",
             r->path);
     }
+    const char *prefix;
+    size_t prefix_length = prefix_of(&r->parsed, state, &prefix);
     for (uint32_t i = 0; i + 1 < state->count; i += 2) {
         const pickle_value *key = &r->parsed.values[state->links[i]];
         const pickle_value *value = &r->parsed.values[state->links[i + 1]];
@@ -256,9 +276,8 @@ static smt_status take_state(pth_reader *r)
         }
         memcpy(name, key->text, key->length);
         name[key->length] = 0;
-        /* DataParallel's prefix. */
-        const char *plain = strncmp(name, "module.", 7) == 0 ? name + 7 : name;
-        smt_status status = take_tensor(r, plain, value);
+        bool wrapped = key->length >= prefix_length && memcmp(name, prefix, prefix_length) == 0;
+        smt_status status = take_tensor(r, name + (wrapped ? prefix_length : 0), value);
         if (status) {
             return status;
         }

@@ -75,7 +75,7 @@ smt_status smt_torchvision_model(const smt_tensor_file *file,
         return smt_fail(error,
                         SMT_ERR_UNSUPPORTED,
                         "%s: its tensors are not those of torchvision's mobilenet_v3_small (no "
-                        "'features.12.0.weight')",
+                        "'features.12.0.weight'); export the network to .onnx and give that",
                         path);
     }
     return smt_named_model(file, &naming, path, out, error);

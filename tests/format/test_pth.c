@@ -131,17 +131,17 @@ static void test_far_offset(void **state)
     assert_non_null(strstr(error.message, "'w' reaches to element 2"));
 }
 
-/* A network that DataParallel held has "module." before every name. */
-static void test_module_prefix(void **state)
+/* A network that a wrapper held has the wrapper's name for it before every name. */
+static void test_prefix(void **state)
 {
     (void)state;
-    static const char text[] = TENSOR("\x8", "module.w", "K\0", "K\2", "K\1");
+    static const char text[] = TENSOR("\x1d", "_orig_mod.features.0.0.weight", "K\0", "K\2", "K\1");
     smt_error error = {0};
     smt_tensor_file *tensors = NULL;
     if (load_made(text, sizeof text - 1, &tensors, &error)) {
         fail_msg("%s", error.message);
     }
-    const smt_tensor *w = smt_tensor_file_find(tensors, "w");
+    const smt_tensor *w = smt_tensor_file_find(tensors, "features.0.0.weight");
     assert_non_null(w);
     assert_memory_equal(w->data, ((const float[]){1, 2}), 2 * sizeof(float));
     smt_tensor_file_destroy(&tensors);
@@ -217,7 +217,7 @@ int main(void)
         cmocka_unit_test(test_tensors),
         cmocka_unit_test(test_pickles),
         cmocka_unit_test(test_far_offset),
-        cmocka_unit_test(test_module_prefix),
+        cmocka_unit_test(test_prefix),
         cmocka_unit_test(test_cut),
         cmocka_unit_test(test_changed),
         cmocka_unit_test(test_one_name_twice),
