@@ -103,9 +103,8 @@ smt_status smt_report_measure_files(const char *folder,
     sample images = {0};
     status = list && take_sample(evaluation, &images) ? SMT_OK : SMT_ERR_MEMORY;
     for (size_t i = 0; !status && i < name_count; i++) {
-        const smt_model_format *format = smt_format_by_suffix(names[i]);
         /* checkpoint.safetensors holds a training's state, not a result. */
-        if (!format || !format->read || strcmp(names[i], "checkpoint.safetensors") == 0) {
+        if (!smt_format_by_suffix(names[i]) || strcmp(names[i], "checkpoint.safetensors") == 0) {
             continue;
         }
         char *path = smt_path_join(folder, names[i]);

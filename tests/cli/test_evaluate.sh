@@ -27,11 +27,14 @@ grep -q ' of 36 defects are called clean' "$work/eval/report.html" || fail "the 
 
 # The files of the run are measured on images of all classes, where there are more than they are measured on.
 run 0 "$semtinel" synth "$work/many" --per-class 25 --size 32 --seed 2 --quiet
+run 0 "$semtinel" export "$work/run" -o "$work/run/saved_model.pb" -o "$work/run/labels.txt" --quiet
 run 0 "$semtinel" evaluate "$work/run" "$work/many" --split all -o "$work/of-many" --quiet
 right=$(awk -F, 'NR > 1 { right[NR - 2] = $2 == $3 } END { for (i = 0; i < 200; i++) n += right[int(i * 250 / 200)]; printf "%.3f", n / 200 }' \
     "$work/of-many/predictions.csv")
 grep -q "model.safetensors</th>.*<td>$right</td><td>100.0%" "$work/of-many/report.html" ||
     fail "of the run's model not $right is right: $(grep 'model.safetensors</th>' "$work/of-many/report.html")"
+grep -q "saved_model.pb</th>.*<td>$right</td><td>100.0%" "$work/of-many/report.html" || fail "the SavedModel is not in the report"
+rm "$work/run/saved_model.pb" "$work/run/labels.txt"
 
 # The same bits at any number of threads.
 run 0 "$semtinel" evaluate "$work/run" "$data" --split all -o "$work/eval1" --threads 1 --quiet
