@@ -7,7 +7,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     smt_model *model = NULL;
     smt_error error;
-    (void)smt_onnx_read_quantised("fuzz.onnx", data, size, &model, &error);
+    bool quantised = false;
+    (void)smt_onnx_read_quantised("fuzz.onnx", data, size, &quantised, &model, &error);
     smt_model_destroy(&model);
     return 0;
 }

@@ -264,7 +264,9 @@ static void print_text(const json_t *root)
     printf("%-14s %lld%s\n",
            "parameters",
            (long long)whole(root, "parameters"),
-           json_is_true(json_object_get(root, "float16")) ? ", stored as float16" : "");
+           json_is_true(json_object_get(root, "float16")) ? ", stored as float16"
+           : json_is_true(json_object_get(root, "int8"))  ? ", stored as int8"
+                                                          : "");
     if (json_object_get(root, "macs")) {
         printf("%-14s %.3f million an image\n", "MACs", (double)whole(root, "macs") / 1e6);
     }

@@ -207,9 +207,13 @@ static smt_status describe_file(const smt_model_format *format,
     } else if (strcmp(format->name, "keras") == 0) {
         status = describe_keras(data, size, path, root, error);
     } else if (strcmp(format->name, "onnx") == 0) {
-        status = smt_onnx_read_quantised(path, data, size, &model, error);
+        bool quantised = false;
+        status = smt_onnx_read_quantised(path, data, size, &quantised, &model, error);
         if (!status) {
             describe_model(model, root);
+        }
+        if (quantised) {
+            json_object_set_new(root, "int8", json_true());
         }
     } else if (!format->read) {
         status = smt_fail(

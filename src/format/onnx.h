@@ -23,10 +23,14 @@ smt_status smt_onnx_read(const char *path, smt_model **out, smt_error *error);
 smt_status smt_onnx_read_memory(
     const char *path, const void *data, size_t size, smt_model **out, smt_error *error);
 
-/* The same, of int8 networks (QDQ) too: weights as floats, the values' steps and zero points in the
- * nodes. For info: such a graph does not round as the file does. */
-smt_status smt_onnx_read_quantised(
-    const char *path, const void *data, size_t size, smt_model **out, smt_error *error);
+/* The same, of int8 networks (QDQ) too, dynamic range among them: weights as floats, the values'
+ * steps and zero points in the nodes. For info: such a graph does not round as the file does. */
+smt_status smt_onnx_read_quantised(const char *path,
+                                   const void *data,
+                                   size_t size,
+                                   bool *quantised,
+                                   smt_model **out,
+                                   smt_error *error);
 
 /* float32, opset 14, dynamic batch, input N x C x H x W, ends with softmax. options->raw_input:
  * pixels 0..255, scaled inside; half is ignored. */

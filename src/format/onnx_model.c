@@ -28,7 +28,7 @@ static float number(const char *text, float otherwise)
 static smt_status read_any(const char *path,
                            const void *data,
                            size_t size,
-                           bool quantised,
+                           bool *quantised,
                            smt_model **out,
                            smt_error *error)
 {
@@ -40,7 +40,10 @@ static smt_status read_any(const char *path,
     error = error ? error : &own;
     Onnx__ModelProto *proto = onnx_unpack(path, data, size, error);
     smt_status status = proto ? SMT_OK : error->status;
-    if (proto && !quantised && onnx_is_quantised(proto->graph)) {
+    bool holds_int8 = proto && onnx_is_quantised(proto->graph);
+    if (quantised) {
+        *quantised = holds_int8;
+    } else if (holds_int8) {
         status = smt_fail(error,
                           SMT_ERR_UNSUPPORTED,
                           "%s: an int8 network for other runtimes; give its float source",
@@ -93,13 +96,17 @@ done:
 smt_status smt_onnx_read_memory(
     const char *path, const void *data, size_t size, smt_model **out, smt_error *error)
 {
-    return read_any(path, data, size, false, out, error);
+    return read_any(path, data, size, NULL, out, error);
 }
 
-smt_status smt_onnx_read_quantised(
-    const char *path, const void *data, size_t size, smt_model **out, smt_error *error)
+smt_status smt_onnx_read_quantised(const char *path,
+                                   const void *data,
+                                   size_t size,
+                                   bool *quantised,
+                                   smt_model **out,
+                                   smt_error *error)
 {
-    return read_any(path, data, size, true, out, error);
+    return read_any(path, data, size, quantised, out, error);
 }
 
 smt_status smt_onnx_read(const char *path, smt_model **out, smt_error *error)

@@ -93,6 +93,8 @@ done
 expect 0 "parameters .*, stored as float16" "$semtinel" info --brief "$work/pixels/model-float16.safetensors"
 expect 0 "parameters  *[0-9]+$" "$semtinel" info --brief "$work/pixels/model.safetensors"
 "$semtinel" quantize "$work/run" --calibrate "$work/images" --scheme dynamic -o "$work/dynamic.tflite" --quiet || fail "quantize"
+"$semtinel" quantize "$work/run" --calibrate "$work/images" --scheme dynamic -o "$work/dynamic.onnx" --quiet || fail "quantize"
+expect 0 "stored as int8" "$semtinel" info --brief "$work/dynamic.onnx"
 expect 0 "CONV_2D .* float32 .* int8 weights" "$semtinel" info "$work/dynamic.tflite"
 [ "$(grep -c 'scale its input' "$work/notes")" -eq 3 ] || fail "no warning of unscaled files: $(cat "$work/notes")"
 for kind in tflite onnx pb; do

@@ -217,6 +217,7 @@ static void test_quantised(void **state)
     smt_model *model = NULL, *back = NULL;
     void *data = NULL;
     size_t size = 0;
+    bool quantised = false;
     char path[] = "/tmp/semtinel-onnx-XXXXXX";
     int descriptor = mkstemp(path);
     assert_true(descriptor >= 0);
@@ -252,9 +253,10 @@ static void test_quantised(void **state)
     assert_int_equal(smt_onnx_read(path, &back, &error), SMT_ERR_UNSUPPORTED);
     assert_non_null(strstr(error.message, "int8"));
     assert_int_equal(smt_file_load(path, 0, &data, &size, &error), SMT_OK);
-    if (smt_onnx_read_quantised(path, data, size, &back, &error)) {
+    if (smt_onnx_read_quantised(path, data, size, &quantised, &back, &error)) {
         fail_msg("%s", error.message);
     }
+    assert_true(quantised);
     assert_int_equal(back->graph->node_count, 3);
     for (int i = 0; i < 3; i++) {
         assert_true(fabsf(back->graph->nodes[i].quant.scale - graph->nodes[i].quant.scale) < 1e-9f);
