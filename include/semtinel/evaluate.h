@@ -383,7 +383,7 @@ SMT_API smt_rejection smt_rejection_of_class(const smt_evaluation *evaluation, i
 /* Thresholds differ by class: what a class does is worth telling. */
 SMT_API bool smt_decision_by_class(const smt_decision *decision);
 /* Whether the decision was fitted to the evaluation's images: the paths of the set lead to one
- * folder, and the names of the part are the same. Then its purity says little about other images.
+ * folder, and the part is the same, or lies in it. Then its purity says little about other images.
  */
 SMT_API bool smt_decision_fitted_here(const smt_evaluation *evaluation);
 /* "75.4% decided automatically, purity 0.9674, 0 of 106 defects called clean (1 without review)"; a

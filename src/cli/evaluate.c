@@ -219,10 +219,11 @@ static void print_summary(const smt_evaluation *e)
     smt_log(SMT_LOG_INFO, "top 2     %.4f", m->top2);
     smt_log(SMT_LOG_INFO, "log loss  %.4f", m->log_loss);
     smt_log(SMT_LOG_INFO,
-            "expected calibration error  %.4f (temperature %.3f; %.4f without), %.4f in bins of "
+            "expected calibration error  %.4f (temperature %.3f%s; %.4f without), %.4f in bins of "
             "equal counts",
             m->calibration_error,
             (double)e->info.decision.temperature,
+            smt_decision_fitted_here(e) ? ", set on these very images" : "",
             smt_uncalibrated_error(e),
             m->calibration_error_equal);
     smt_log(SMT_LOG_INFO,

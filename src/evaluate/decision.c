@@ -42,19 +42,20 @@ describe(const smt_decision *decision, const smt_calibration *c, const smt_evalu
                              c->loss_before,
                              c->loss_after);
     if (json && decision->rejects) {
-        json_t *rejection = json_pack("{s:o,s:b,s:o,s:o,s:f,s:f}",
-                                      "target",
-                                      smt_json_text(decision->target),
-                                      "per_class",
-                                      (int)decision->per_class,
-                                      "purity_of",
-                                      by_class(decision->purity, 0, e),
-                                      "thresholds",
-                                      by_class(decision->threshold, -1, e),
-                                      "purity",
-                                      c->rejection.purity,
-                                      "coverage",
-                                      c->rejection.coverage);
+        json_t *rejection =
+            json_pack("{s:o,s:b,s:o,s:o,s:o,s:f}",
+                      "target",
+                      smt_json_text(decision->target),
+                      "per_class",
+                      (int)decision->per_class,
+                      "purity_of",
+                      by_class(decision->purity, 0, e),
+                      "thresholds",
+                      by_class(decision->threshold, -1, e),
+                      "purity",
+                      c->rejection.accepted ? json_real(c->rejection.purity) : json_null(),
+                      "coverage",
+                      c->rejection.coverage);
         if (decision->watches &&
             json_object_set_new(
                 rejection, "least_familiarity", json_real((double)decision->least_familiarity))) {
@@ -154,8 +155,12 @@ bool smt_decision_fitted_here(const smt_evaluation *e)
 {
     json_t *root = json_loads(e->info.provenance, 0, NULL);
     const json_t *json = json_object_get(root, "decision");
+    const json_t *part = json_object_get(json, "split");
+    /* What training held out is what it has not seen, where no newer images came. */
+    bool within = is_text(part, "all") || (is_text(part, "val") && !strcmp(e->split, "unseen"));
+    bool newer = (json_int_t)e->count > json_integer_value(json_object_get(json, "images"));
     bool here = is_folder(json_object_get(json, "fitted_on"), e->set) &&
-                is_text(json_object_get(json, "split"), e->split);
+                (is_text(part, e->split) || (within && !newer));
     json_decref(root);
     return here;
 }

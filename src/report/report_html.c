@@ -97,9 +97,10 @@ static void write_head(smt_file *file, const smt_evaluation *e)
     html_text(file, e->model);
     smt_file_printf(file,
                     " on %s of ",
-                    strcmp(e->split, "all") == 0      ? "all images"
-                    : strcmp(e->split, "unseen") == 0 ? "those images that did not train it"
-                                                      : e->split);
+                    strcmp(e->split, "all") == 0 ? "all images"
+                    : strcmp(e->split, "unseen") == 0
+                        ? "those images that did not train it, but may have chosen its epoch,"
+                        : e->split);
     html_text(file, e->set);
     smt_file_printf(file, "</p>\n");
     if (e->trained) {

@@ -439,13 +439,14 @@ void report_confidence(smt_file *file, const smt_evaluation *e)
     smt_file_printf(
         file,
         "<div><p>Where the line lies under the diagonal, the model is surer than it should be. "
-        "Expected calibration error: <b>%.4f</b> (temperature %.3f; %.4f without it), in bins of "
+        "Expected calibration error: <b>%.4f</b> (temperature %.3f%s; %.4f without it), in bins of "
         "equal counts %.4f. With so many images a model whose confidence is perfect shows %.4f, "
         "and in one case of twenty more than %.4f: <b>%s</b>. Log loss: "
         "<b>%.4f</b>.</p>\n<table><thead><tr><th scope=\"col\">confidence</th><th "
         "scope=\"col\">images</th><th scope=\"col\">accuracy</th></tr></thead><tbody>\n",
         m->calibration_error,
         (double)e->info.decision.temperature,
+        smt_decision_fitted_here(e) ? ", set on these very images" : "",
         smt_uncalibrated_error(e),
         m->calibration_error_equal,
         m->calibration_chance,

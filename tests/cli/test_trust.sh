@@ -191,6 +191,14 @@ run 0 "$semtinel" calibrate "$work/held" "$work/data/train"
 run 0 "$semtinel" info "$work/held" --json
 says "\"images\": $held,"
 rm "$work/data/train/"*/unreadable.png
+# For evaluate they are what did not train it; they chose its epoch and temperature all the same, and newer images did not.
+expect 0 'temperature [0-9.]*, set on these very images;' "$semtinel" evaluate "$work/held" "$work/data/train" -o "$work/unseen"
+grep -q 'did not train it, but may have chosen its epoch, of' "$work/unseen/report.html" &&
+    grep -q 'temperature [0-9.]*, set on these very images;' "$work/unseen/report.html" || fail "report.html: silent about what was held out"
+cp "$work/data/val/bridge/"*0.png "$work/data/train/bridge/newer.png"
+run 0 "$semtinel" evaluate "$work/held" "$work/data/train" -o "$work/unseen"
+grep -q 'very images' "$work/out" "$work/unseen/report.html" && fail "newer images are taken for those of the fit"
+rm "$work/data/train/bridge/newer.png"
 rm "$(find "$work/data/train" -name '*.png' | sort | head -n 1)"
 run 1 "$semtinel" calibrate "$work/held" "$work/data/train"
 says 'not as it was when a part of it was held out'

@@ -618,6 +618,10 @@ static void test_hopeless(void **state)
     assert_int_equal(c.rejection.accepted, 0);
     assert_int_equal(smt_decision_review(&d, 0, 1.0f, NAN), SMT_REVIEW_UNSURE);
     assert_true(isfinite(c.temperature) && isfinite(c.loss_after));
+    char *text = NULL;
+    assert_int_equal(smt_decision_store("{}", &d, &c, &e, &text, NULL), SMT_OK);
+    assert_non_null(strstr(text, "\"purity\":null"));
+    smt_free(text);
 }
 
 static void test_provenance(void **state)
