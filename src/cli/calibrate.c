@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define SURE 0.8
 #define MORE_VIEWS_IMAGES 1000 /* half a minute */
@@ -176,6 +177,21 @@ static smt_status keep_images(const smt_dataset *dataset, smt_error *error)
         status = smt_check_kept(output, dataset->samples[i].path, error);
     }
     return status;
+}
+
+/* A class that is called as what predict says of images for review. */
+static void warn_of_class_review(const smt_classifier_info *info, const smt_decision *decision)
+{
+    for (int c = 0; c < info->class_count && decision->rejects; c++) {
+        if (strcasecmp(info->classes[c], "review") == 0) {
+            smt_log(SMT_LOG_WARNING,
+                    "%s: has a class '%s', the word for what a person should look at; where "
+                    "review_reason is empty, 'predict' means the class. To tell them apart at "
+                    "sight, rename its folder and train again",
+                    info->path,
+                    info->classes[c]);
+        }
+    }
 }
 
 /* What the model had and has no more, because its options were not given again. */
@@ -544,6 +560,7 @@ int cli_calibrate(int argc, char **argv)
     if (!status) {
         print(&calibration, &decision, info);
         cli_say("wrote %s", output ? output : info->path);
+        warn_of_class_review(info, &decision);
         say_dropped(&before, &decision);
         status = say_lower_purities(evaluation, wanted, &calibration, &error);
     }

@@ -180,6 +180,13 @@ says "has no class 'Brige'; did you mean 'bridge'?"
 run 1 "$semtinel" calibrate "$work/run" "$work/data" --purity-of crack=0.9 --purity-of CRACK=0.8
 says 'has a purity already'
 
+# A class that is called as what predict says of images for review.
+mkdir -p "$work/named/train" && cp -r "$work/data/train/bridge" "$work/named/train/Review" && cp -r "$work/data/train/crack" "$work/named/train"
+run 0 "$semtinel" train "$work/named" -o "$work/named-run" --init none --mix-synth 0 --epochs 1 --size 32 --width 0.25 --val-share 0.4 --quiet
+run 0 "$semtinel" calibrate "$work/named-run" "$work/named"
+grep -q 'warning' "$work/err" && fail "a warning of review without thresholds"
+expect 0 "warning: .*: has a class 'Review', .* review_reason is empty" "$semtinel" calibrate "$work/named-run" "$work/named" --max-rejection 0
+
 # Without val/, the images that the training held out are taken, and only of the set that it was trained on, whatever
 # in it cannot be read: that stays in train.
 for class in bridge crack open; do
