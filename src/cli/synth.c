@@ -44,7 +44,7 @@ static const char *split_of(const job *j, int number)
         return "";
     }
     int train = j->per_class * 70 / 100, val = j->per_class * 85 / 100;
-    return number < train ? "train/" : number < val ? "val/" : "test/";
+    return number < train || !number ? "train/" : number < val ? "val/" : "test/";
 }
 
 /* The folder of an image: CLASS, CLASS-LAYOUT or CLASS-LAYOUT-VARIANT-KIND, what it has of them. */

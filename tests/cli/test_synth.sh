@@ -17,6 +17,9 @@ for part in train:14 val:3 test:3; do
     [ "$count" -eq "${part#*:}" ] || fail "${part%:*} has $count images of 20"
 done
 
+run 0 "$semtinel" synth "$work/one" --per-class 1 --size 32 --splits
+[ "$(find "$work/one/train" -name '*.png' | wc -l)" = 10 ] || fail "one image of each class: not in train"
+
 for labels in layout all; do
     run 0 "$semtinel" synth "$work/$labels" --per-class 3 --size 48 --seed 9 --labels $labels
     for file in "$work"/a/*/*.png; do
