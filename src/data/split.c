@@ -267,7 +267,7 @@ smt_status smt_dataset_hold_out(
     if (status == SMT_OK) {
         smt_log(SMT_LOG_INFO,
                 "%s: no val/ folder; %zu of %zu training %s held out for validation, by groups "
-                "of near-duplicates",
+                "of near-duplicates, not by lots or wafers ('semtinel split --group')",
                 dataset->root,
                 held,
                 at,
