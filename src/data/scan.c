@@ -291,26 +291,24 @@ static smt_status scan_classes(scan *s, const char *folder, smt_split split)
     return status;
 }
 
-/* True if the folder holds folders, or nothing: images directly inside make it a class. */
-static bool holds_classes(const char *folder)
+/* Of a folder whose name is that of a split: folders inside make it one, images a class. With
+ * neither it is one beside another, but hides no classes. */
+static void look_inside(const char *folder, bool *folders, bool *images)
 {
     char **names = NULL;
     size_t count = 0;
-    bool folders = false, images = false;
-    if (smt_list_directory(folder, &names, &count, NULL)) {
-        return true; /* the reason comes out when it is scanned */
-    }
-    for (size_t i = 0; i < count && !folders; i++) {
+    *images = false;
+    *folders = smt_list_directory(folder, &names, &count, NULL); /* the scan gives the reason */
+    for (size_t i = 0; i < count && !*folders; i++) {
         char *path = smt_path_join(folder, names[i]);
         if (path) {
             entry_kind kind = classify(path, names[i]);
-            folders = kind == ENTRY_FOLDER;
-            images = images || kind == ENTRY_IMAGE;
+            *folders = kind == ENTRY_FOLDER;
+            *images = *images || kind == ENTRY_IMAGE;
         }
         smt_free(path);
     }
     smt_list_free(&names, count);
-    return folders || !images;
 }
 
 static smt_status scan_root(scan *s)
@@ -337,11 +335,13 @@ static smt_status scan_root(scan *s)
             goto done;
         }
         s->flat = s->flat && classify(path, names[i]) != ENTRY_FOLDER;
-        splits[i] = split_of_name(names[i]);
-        if (splits[i] != SMT_SPLIT_NONE && !(smt_path_is_directory(path) && holds_classes(path))) {
-            splits[i] = SMT_SPLIT_NONE;
+        bool folders = false, images = false;
+        splits[i] = smt_path_is_directory(path) ? split_of_name(names[i]) : SMT_SPLIT_NONE;
+        if (splits[i] != SMT_SPLIT_NONE) {
+            look_inside(path, &folders, &images);
         }
-        any = any || splits[i] != SMT_SPLIT_NONE;
+        splits[i] = folders || !images ? splits[i] : SMT_SPLIT_NONE;
+        any = any || folders;
         smt_free(path);
     }
     if (!any) {

@@ -134,6 +134,30 @@ static void a_class_may_be_called_test(void **state)
     made_remove(root);
 }
 
+/* A folder that was made and not filled yet hides no classes, and is no stray beside train/. */
+static void an_empty_split_hides_nothing(void **state)
+{
+    (void)state;
+    char root[] = "/tmp/semtinel-scan-XXXXXX";
+    made_folder(root);
+    made_new_image(root, "open/1.png", 1);
+    made_file(root, "val/Thumbs.db", "x");
+    made_lines lines = {0};
+    smt_dataset *set = scanned(root, &lines);
+    assert_int_equal(set->class_count, 1);
+    assert_int_equal(set->samples[0].split, SMT_SPLIT_NONE);
+    assert_true(made_said(&lines, "val: class folder without images, skipped"));
+    smt_dataset_destroy(&set);
+    made_new_image(root, "train/open/1.png", 2);
+    lines = (made_lines){0};
+    set = scanned(root, &lines);
+    assert_int_equal(set->sample_count, 1);
+    assert_int_equal(set->samples[0].split, SMT_SPLIT_TRAIN);
+    assert_int_equal(lines.count, 1); /* open/ */
+    smt_dataset_destroy(&set);
+    made_remove(root);
+}
+
 static void odd_names(void **state)
 {
     (void)state;
@@ -339,6 +363,7 @@ int main(void)
         cmocka_unit_test(scans_splits),
         cmocka_unit_test(results_are_no_class),
         cmocka_unit_test(a_class_may_be_called_test),
+        cmocka_unit_test(an_empty_split_hides_nothing),
         cmocka_unit_test(odd_names),
         cmocka_unit_test(links_and_pipes),
         cmocka_unit_test(refuses),
