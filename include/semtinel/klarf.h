@@ -81,8 +81,8 @@ SMT_API const char *smt_klarf_class_name(const smt_klarf *klarf, size_t defect, 
 /* Where an image lies on this machine, freed with smt_free: *path is NULL if it is not found. Names
  * are looked for below `folder` (NULL: the KLARF's own), '\' being '/'. What is not there, and
  * every name that is absolute or leads out of the folder ("../x"), is looked for by its last part
- * in the folder itself, at last in any case. Nothing outside the folder is ever taken on the word
- * of a KLARF. */
+ * in the folder itself, at last in any case. A name that is not UTF-8 is looked for as Latin-1
+ * then. Nothing outside the folder is ever taken on the word of a KLARF. */
 typedef struct smt_klarf_finder smt_klarf_finder;
 SMT_API smt_status smt_klarf_finder_create(const smt_klarf *klarf,
                                            const char *folder,

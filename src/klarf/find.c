@@ -96,14 +96,9 @@ static const char *any_case(const smt_klarf_finder *finder, const char *name)
                                                                             : NULL;
 }
 
-smt_status
-smt_klarf_find(const smt_klarf_finder *finder, const char *file, char **path, smt_error *error)
+/* Changes `name`. False: no memory. */
+static bool find(const smt_klarf_finder *finder, char *name, char **path)
 {
-    *path = NULL;
-    char *name = smt_strdup(file);
-    if (!name) {
-        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", file);
-    }
     for (char *c = name; *c; c++) {
         *c = *c == '\\' ? '/' : *c;
     }
@@ -112,20 +107,27 @@ smt_klarf_find(const smt_klarf_finder *finder, const char *file, char **path, sm
         base = name + 2; /* "C:a.tif" */
     }
     const char *tries[3] = {leads_out(name) ? NULL : name, base, any_case(finder, base)};
-    smt_status status = SMT_OK;
-    for (int i = 0; i < 3 && !*path && !status && *base; i++) {
+    for (int i = 0; i < 3 && *base; i++) {
         if (!tries[i] || strcmp(tries[i], "..") == 0) {
             continue;
         }
         char *whole = smt_path_join(finder->folder, tries[i]);
-        if (!whole) {
-            status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", file);
-        } else if (is_file(whole)) {
+        if (!whole || is_file(whole)) {
             *path = whole;
-            whole = NULL;
+            return whole;
         }
         smt_free(whole);
     }
+    return true;
+}
+
+smt_status
+smt_klarf_find(const smt_klarf_finder *finder, const char *file, char **path, smt_error *error)
+{
+    *path = NULL;
+    char *name = smt_strdup(file), *utf8 = smt_utf8_name(file);
+    bool complete = name && utf8 && find(finder, name, path) && (*path || find(finder, utf8, path));
     smt_free(name);
-    return status;
+    smt_free(utf8);
+    return complete ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", file);
 }

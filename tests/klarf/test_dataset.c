@@ -201,6 +201,7 @@ static void finds_images_inside_only(void **state)
     made_file(root, "outside.tif", "x");
     made_file(root, "lot/a.tif", "x");
     made_file(root, "lot/Mixed.TIF", "x");
+    made_file(root, "lot/gro\xc3\x9f.tif", "x");
     made_file(root, "lot/sub/b.tif", "x");
     made_file(root, "lot/c.tif/inner.tif", "x");
     snprintf(folder, sizeof folder, "%s/lot", root);
@@ -220,6 +221,7 @@ static void finds_images_inside_only(void **state)
     check_found(finder, folder, "\\\\server\\share\\a.tif", "a.tif");
     check_found(finder, folder, "C:a.tif", "a.tif");
     check_found(finder, folder, "../a.tif", "a.tif");
+    check_found(finder, folder, "D:\\gro\xdf.tif", "gro\xc3\x9f.tif"); /* Latin-1 */
     check_found(finder, folder, "b.tif", NULL); /* in a folder that is not named */
     /* Outside, by any road. */
     check_found(finder, folder, "../outside.tif", NULL);
