@@ -256,11 +256,9 @@ static smt_status clear_log(smt_run *run, smt_error *error)
                            strerror(errno));
 }
 
-/* Outputs of an earlier run in this folder would not belong to this one. */
-static smt_status clear_run(smt_run *run, smt_error *error)
+smt_status smt_run_clear(smt_run *run, smt_error *error)
 {
-    static const char *const names[] = {
-        "checkpoint.safetensors", "model.safetensors", "history.csv", "curves.png"};
+    static const char *const names[] = {"model.safetensors", "history.csv", "curves.png"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char *path = smt_path_join(run->job->run, names[i]);
         if (path) {
@@ -300,15 +298,14 @@ static smt_status resume_or_start(smt_run *run, bool exists, bool held, smt_erro
         }
         status = smt_train_check(run->options, error);
         status = status ? status : smt_check_interrupted(error);
-        /* From here on the initial weights are there: a wrong --init, or Ctrl-C before the first
-         * step, costs an earlier run nothing. */
+        run->replaces = held;
         if (!status && held) {
             smt_run_say(run,
                         SMT_LOG_INFO,
-                        "%s: held an earlier %s",
+                        "%s: holds an earlier %s, which is replaced when the first epoch is done%s",
                         run->job->run,
-                        exists ? "run, which is replaced (--resume would have gone on with it)"
-                               : "model, which is replaced");
+                        exists ? "run" : "model",
+                        exists ? " (--resume goes on with it instead)" : "");
         }
         if (!status) {
             size_t steps = smt_loader_batches(run->train_loader);
@@ -322,7 +319,6 @@ static smt_status resume_or_start(smt_run *run, bool exists, bool held, smt_erro
                         steps,
                         smt_plural(steps, "step", "steps"),
                         run->options->schedule.rate);
-            status = clear_run(run, error);
         }
         return status;
     }

@@ -17,6 +17,7 @@ typedef struct smt_run {
     FILE *log;                        /* RUN/log.txt, appended to */
     long old_log;                     /* its bytes of an earlier run, which this one replaces */
     bool log_failed;                  /* said once */
+    bool replaces;                    /* an earlier run or model, when the first epoch is done */
     char *model_path, *history_path;
     bool model_written; /* since this command began */
 
@@ -50,6 +51,10 @@ void smt_run_say(smt_run *run, smt_log_level level, const char *format, ...) SMT
 
 /* prepare.c: everything up to the first epoch. */
 smt_status smt_run_prepare(smt_run *run, smt_error *error);
+/* Removes what an earlier run left in the folder: it would not belong to the checkpoint that was
+ * just written over its own. Not sooner: Ctrl-C in the first epoch, or a wrong --init, costs the
+ * earlier run nothing. */
+smt_status smt_run_clear(smt_run *run, smt_error *error);
 
 /* start.c: reads the weights that job->init names, unless they are optional, so that wrong ones are
  * told before the images are read; and settles the input's side and what is cut off at the bottom

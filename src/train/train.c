@@ -107,6 +107,9 @@ static smt_status train_all(smt_run *run, smt_error *error)
         s->finished = s->early || s->epoch == o->epochs;
         smt_params_gather(run->model->graph, s->weights);
         status = smt_state_save(run->job->run, &run->key, s, run->optimizer, error);
+        if (!status && s->epoch == 1) {
+            status = smt_run_clear(run, error);
+        }
         if (!status) {
             status = smt_run_save_outputs(run, new_best, error);
         }
@@ -216,6 +219,8 @@ smt_status smt_train(const smt_train_job *job,
                      job->also_count ? " --also ..." : "",
                      job->teacher ? " --teacher ..." : "",
                      run.state->epoch);
+        } else if (status == SMT_ERR_INTERRUPTED && run.replaces) {
+            smt_fail(&inner, status, "interrupted; %s still holds its earlier model", job->run);
         }
         smt_free(dataset);
         smt_free(folder);

@@ -117,10 +117,10 @@ for file in model.safetensors checkpoint.safetensors history.csv curves.png; do
     cmp whole/$file earlier/$file || fail "a wrong --init lost the earlier run's $file"
 done
 head -c "$(wc -c <whole/log.txt)" earlier/log.txt | cmp - whole/log.txt || fail "a wrong --init lost the earlier run's log"
-expect 0 "earlier: held an earlier run, which is replaced" "$semtinel" train images -o earlier --size 32 --width 0.25 \
+expect 0 "earlier: holds an earlier run, which is replaced" "$semtinel" train images -o earlier --size 32 --width 0.25 \
     --batch 8 --init whole --epochs 1
 rm earlier/checkpoint.safetensors
-expect 0 "earlier: held an earlier model, which is replaced" "$semtinel" train images -o earlier --size 32 --width 0.25 \
+expect 0 "earlier: holds an earlier model, which is replaced" "$semtinel" train images -o earlier --size 32 --width 0.25 \
     --batch 8 --init whole --epochs 1
 [ "$(grep -c "training images" earlier/log.txt)" = 1 ] || fail "the log of the replaced run is still there"
 head -1 earlier/log.txt | grep -q "^images: 4 classes" || fail "log.txt begins with: $(head -1 earlier/log.txt)"

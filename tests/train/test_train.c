@@ -863,7 +863,6 @@ static void test_no_answers(void **state)
     assert_true(a.history[0].val_accuracy == 0 && a.history[0].val_macro_f1 == 0);
 }
 
-/* Until the first step an earlier run in the folder is safe from Ctrl-C. */
 static void interrupt_training(void *context, smt_log_level level, const char *line)
 {
     (void)context;
@@ -872,21 +871,47 @@ static void interrupt_training(void *context, smt_log_level level, const char *l
     smt_interrupt();
 }
 
+static void interrupt_epoch(void *context, const char *label, size_t done, size_t total)
+{
+    (void)context;
+    if (strcmp(label, "training") == 0 && done && done < total) {
+        smt_interrupt();
+    }
+}
+
+/* Until its first epoch is done a run costs the earlier one in its folder nothing; from then on
+ * nothing is left of that. */
 static void test_early_interrupt(void **state)
 {
     (void)state;
     smt_train_options o = one_step();
-    attempt a = {.run = inside("earlier")};
+    attempt a = {.run = inside("earlier")}, before = {.run = inside("before")};
     must_train(&a, &o);
-    smt_log_set(interrupt_training, NULL);
-    smt_status status = train(&a, &o);
-    smt_log_set(NULL, NULL);
-    assert_int_equal(status, SMT_ERR_INTERRUPTED);
-    char path[800];
-    snprintf(path, sizeof path, "%s/model.safetensors", a.run);
-    assert_true(smt_path_exists(path));
+    char copy[1500];
+    snprintf(copy, sizeof copy, "cp -r '%s' '%s'", a.run, before.run);
+    assert_int_equal(system(copy), 0);
+    smt_train_options other = quick();
+    other.seed = 8;
+    other.epochs = 2;
+    for (int round = 0; round < 2; round++) {
+        round ? smt_progress_set(interrupt_epoch, NULL) : smt_log_set(interrupt_training, NULL);
+        smt_status status = train(&a, &other);
+        smt_progress_set(NULL, NULL);
+        smt_log_set(NULL, NULL);
+        assert_int_equal(status, SMT_ERR_INTERRUPTED);
+        assert_non_null(strstr(a.error.message, "still holds its earlier model"));
+        same_file(before.run, a.run, "model.safetensors");
+        same_file(before.run, a.run, "checkpoint.safetensors");
+        same_file(before.run, a.run, "history.csv");
+    }
     a.resume = true;
     must_train(&a, &o);
+    same_file(before.run, a.run, "model.safetensors");
+    a.resume = false;
+    before.run = inside("alone");
+    must_train(&a, &other);
+    must_train(&before, &other);
+    same_file(before.run, a.run, "model.safetensors");
 }
 
 static void test_no_memory(void **state)
