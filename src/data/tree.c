@@ -1,5 +1,6 @@
 /* A folder that appears whole or not at all: files grow in a hidden folder inside it and are moved
- * out at the end. */
+ * out at the end. What a killed process left of that is removed by the next one that writes there:
+ * each holds a lock on the folder, which goes with the process. */
 #include "data/tree.h"
 
 #include <semtinel/image.h>
@@ -10,6 +11,7 @@
 #include <ftw.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,11 +25,27 @@ static int remove_entry(const char *path, const struct stat *info, int kind, str
     return remove(path);
 }
 
+static void remove_all(const char *path)
+{
+    nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 static void release(tree *t)
 {
+    if (t->staging && t->lock >= 0) {
+        close(t->lock);
+    }
     smt_free(t->out);
     smt_free(t->staging);
     *t = (tree){0};
+}
+
+/* The folder's lock, which ends with the descriptor. False: another process has it, or the file
+ * system has none. */
+static bool take_lock(const char *out, int *lock)
+{
+    *lock = open(out, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return *lock >= 0 && flock(*lock, LOCK_EX | LOCK_NB) == 0;
 }
 
 smt_status smt_split_check_output(const char *source, const char *out, smt_error *error)
@@ -42,11 +60,18 @@ smt_status smt_split_check_output(const char *source, const char *out, smt_error
     bool begun = !status && count == 1 && strcmp(names[0], STAGING) == 0;
     smt_list_free(&names, count);
     if (begun) {
-        status = smt_fail(error,
-                          SMT_ERR_IO,
-                          "%s: was left unfinished by a run that was cut short, or another process "
-                          "is writing here; remove it, or name a new folder",
-                          out);
+        int lock = -1;
+        bool left = take_lock(out, &lock);
+        if (lock >= 0) {
+            close(lock);
+        }
+        if (!left) {
+            status = smt_fail(error,
+                              SMT_ERR_IO,
+                              "%s: another process is writing here, or was cut short; name a new "
+                              "folder, or remove it first",
+                              out);
+        }
     } else if (!status && count) {
         status = smt_fail(
             error, SMT_ERR_IO, "%s: is not empty; name a new folder, or remove it first", out);
@@ -67,9 +92,16 @@ smt_status tree_begin(const char *out, const char *source, tree *t, smt_error *e
     t->staging = smt_path_join(out, STAGING); /* the same of all processes: one makes it */
     if (!t->out || !t->staging) {
         status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", out);
-    } else if (mkdir(t->staging, 0777)) {
-        const char *reason = errno == EEXIST ? "another process is writing here" : strerror(errno);
-        status = smt_fail(error, SMT_ERR_IO, "%s: cannot write: %s", out, reason);
+    } else {
+        bool alone = take_lock(out, &t->lock), busy = !alone && errno == EWOULDBLOCK;
+        if (alone) {
+            remove_all(t->staging);
+        }
+        if (busy || mkdir(t->staging, 0777)) {
+            const char *reason =
+                busy || errno == EEXIST ? "another process is writing here" : strerror(errno);
+            status = smt_fail(error, SMT_ERR_IO, "%s: cannot write: %s", out, reason);
+        }
     }
     if (status) {
         if (t->created) {
@@ -206,7 +238,7 @@ smt_status tree_commit(tree *t, smt_error *error)
         status = smt_fail(error, SMT_ERR_IO, "%s: cannot remove: %s", t->staging, strerror(errno));
     }
     for (size_t i = 0; status && i < moved; i++) {
-        nftw(to[i], remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+        remove_all(to[i]);
     }
     smt_list_free(&from, count);
     smt_list_free(&to, count);
@@ -222,7 +254,7 @@ smt_status tree_commit(tree *t, smt_error *error)
 void tree_abandon(tree *t)
 {
     if (t->staging) {
-        nftw(t->staging, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+        remove_all(t->staging);
         if (t->created) {
             rmdir(t->out);
         }

@@ -8,6 +8,7 @@ typedef struct tree {
     char *out;     /* the folder asked for */
     char *staging; /* a hidden folder inside it, in which the files grow */
     bool created;  /* out did not exist */
+    int lock;      /* on out, from when there is a staging folder; or -1 */
 } tree;
 
 /* Makes OUT if it is missing; refuses one that is not empty or lies inside `source` (or NULL). */

@@ -117,9 +117,14 @@ run 0 "$semtinel" split src parts2 --seed 3 --threads 1
 diff -r parts parts2 >/dev/null || fail "split is not deterministic"
 run 1 "$semtinel" split src parts
 says "not empty"
-mkdir -p cut/.partial # left by a run that was killed
+mkdir -p cut/.partial/train/ler && cp src/ler/*_00001.png cut/.partial/train/ler # as a killed run leaves it: no data, and goes
+run 1 "$semtinel" audit cut
+exec {held}<cut && flock $held # as a run that goes on
 run 1 "$semtinel" split src cut
-says "^semtinel: cut: was left unfinished"
+says "^semtinel: cut: another process is writing here"
+exec {held}<&-
+run 0 "$semtinel" split src cut --seed 3
+diff -r parts cut >/dev/null || fail "over a half-made folder: $(diff -r parts cut)"
 run 1 "$semtinel" split parts again
 says "--merge"
 [ -e again ] && fail "split twice: leaves a folder"
