@@ -44,6 +44,10 @@ smt_status smt_bootstrap(smt_metrics *metrics,
         goto done;
     }
     for (int r = 0; r < resamples; r++) {
+        status = smt_check_interrupted(error);
+        if (status) {
+            goto done;
+        }
         smt_rng rng = smt_rng_seed(seed, (uint64_t)r);
         memset(counts, 0, classes * sizeof *counts);
         size_t right = 0;

@@ -50,6 +50,10 @@ write_data(smt_file *file, const smt_evaluation *e, const int *number, smt_error
     }
     smt_file_printf(file, "],\"images\":[");
     for (size_t i = 0; i < e->count; i++) {
+        smt_status status = smt_check_interrupted(error);
+        if (status) {
+            return status;
+        }
         size_t *room = e->truth[i] == e->predicted[i] ? &room_right : &room_wrong;
         smt_file_printf(file, i ? ",\n[" : "\n[");
         html_json(file, e->files[i]);

@@ -87,7 +87,8 @@ static smt_status gallery_item(smt_file *file,
     smt_image image = report_image(e, i);
     bool pair = inputs->explainer && smt_explainer_size(inputs->explainer) == e->pixels->size;
     smt_file_printf(file, pair ? "<li><div class=\"pair\">" : "<li>");
-    smt_status status = picture(file, e, i, "", html_png(&image, SHOWN), error);
+    smt_status status = smt_check_interrupted(error);
+    status = status ? status : picture(file, e, i, "", html_png(&image, SHOWN), error);
     if (!status && pair) {
         status = evidence(file, e, inputs->explainer, i, error);
     }

@@ -247,7 +247,7 @@ static void test_calibration_by_chance(void **state)
     assert_in_range(above_sure, SETS * 95 / 100, SETS);
 }
 
-static void test_memory(void **state)
+static void test_failures(void **state)
 {
     (void)state;
     const int truth[4] = {0, 0, 1, 1}, predicted[4] = {0, 1, 1, 1};
@@ -271,6 +271,11 @@ static void test_memory(void **state)
         assert_null(m);
     }
     assert_in_range(n, 7, 7);
+    smt_metrics *m = NULL;
+    smt_interrupt(); /* which many resamples of many images must not wait for */
+    assert_int_equal(smt_metrics_create(&outcome, 10, 1, &m, NULL), SMT_ERR_INTERRUPTED);
+    smt_interrupt_clear();
+    assert_null(m);
 }
 
 int main(void)
@@ -281,6 +286,6 @@ int main(void)
                                        cmocka_unit_test(test_refuses),
                                        cmocka_unit_test(test_probabilities),
                                        cmocka_unit_test(test_calibration_by_chance),
-                                       cmocka_unit_test(test_memory)};
+                                       cmocka_unit_test(test_failures)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

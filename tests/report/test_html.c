@@ -249,6 +249,12 @@ static void test_trained(void **state)
     teardown();
 }
 
+static void interrupt(void *context, const char *label, size_t done, size_t total)
+{
+    (void)context, (void)label, (void)done, (void)total;
+    smt_interrupt();
+}
+
 static void test_failures(void **state)
 {
     (void)state;
@@ -268,6 +274,15 @@ static void test_failures(void **state)
         assert_false(smt_path_exists("test_memory.html"));
     }
     unlink("test_memory.html");
+    /* Among the pictures, and among the images behind the matrix. */
+    for (int late = 0; late < 2; late++) {
+        late ? smt_progress_set(interrupt, NULL) : smt_interrupt();
+        assert_int_equal(smt_report_html(&f.evaluation, &inputs, "test_memory.html", &error),
+                         SMT_ERR_INTERRUPTED);
+        smt_progress_set(NULL, NULL);
+        smt_interrupt_clear();
+        assert_false(smt_path_exists("test_memory.html"));
+    }
     teardown();
 }
 
