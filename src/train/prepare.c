@@ -44,6 +44,8 @@ static smt_status open_run(smt_run *run, smt_error *error)
 
 static void describe_data(smt_run *run)
 {
+    enum { NAMED = 10 }; /* classes short of images */
+    size_t single = 0, unjudged = 0;
     const smt_train_data *d = run->data;
     smt_run_say(run,
                 SMT_LOG_INFO,
@@ -65,16 +67,30 @@ static void describe_data(smt_run *run)
                     d->classes[c],
                     d->train_images[c],
                     d->val_images[c]);
-        if (d->train_images[c] == 1) {
+        if (d->train_images[c] == 1 && ++single <= NAMED) {
             smt_run_say(
                 run, SMT_LOG_WARNING, "class %s has one training image only", d->classes[c]);
         }
-        if (d->val_count && !d->val_images[c]) {
+        if (d->val_count && !d->val_images[c] && ++unjudged <= NAMED) {
             smt_run_say(run,
                         SMT_LOG_WARNING,
                         "class %s has no validation image: no score of the training is about it",
                         d->classes[c]);
         }
+    }
+    if (single > NAMED) {
+        smt_run_say(run,
+                    SMT_LOG_WARNING,
+                    "%zu more %s one training image only; add images, or put rare classes into one",
+                    single - NAMED,
+                    smt_plural(single - NAMED, "class has", "classes have"));
+    }
+    if (unjudged > NAMED) {
+        smt_run_say(run,
+                    SMT_LOG_WARNING,
+                    "%zu more %s no validation image",
+                    unjudged - NAMED,
+                    smt_plural(unjudged - NAMED, "class has", "classes have"));
     }
     if (d->pixels->failed_count) {
         smt_run_say(run,

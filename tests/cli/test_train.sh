@@ -93,6 +93,14 @@ cp -r images rare
 find rare/train/open -type f | sort | tail -n +2 | xargs rm
 expect 0 "class open has no validation image" "$semtinel" train rare -o run-rare --width 0.25 --size 32 --init none --mix-synth 0 --epochs 1
 
+# Of many classes that are short of images ten are named.
+for i in {10..31}; do mkdir -p single/train/c$i && cp images/train/clean/*_00001.png single/train/c$i/; done
+mkdir -p single/val/c10 && cp images/train/clean/*_00002.png single/val/c10/
+expect 0 "warning: 12 more classes have one training image only; add images" "$semtinel" train single -o run-single --width 0.25 \
+    --size 32 --init none --mix-synth 0 --epochs 1
+says "warning: 11 more classes have no validation image"
+[ "$(grep -c "has one training image only" err)" = 10 ] || fail "not ten classes named: $(cat err)"
+
 # Wrong usage and bad input.
 expect 2 "-o RUN" "$semtinel" train images
 expect 2 "too few arguments" "$semtinel" train -o run
