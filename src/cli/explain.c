@@ -97,7 +97,8 @@ static smt_status explain_pixels(
     return status;
 }
 
-/* *skipped counts images that cannot be read; other failures end the command. */
+/* *skipped counts images that cannot be read; other failures, such as a lack of memory, end the
+ * command. */
 static smt_status explain_one(work *w, const char *file, size_t *skipped, smt_error *error)
 {
     const smt_classifier_info *info = smt_classifier_about(w->classifier);
@@ -105,15 +106,19 @@ static smt_status explain_one(work *w, const char *file, size_t *skipped, smt_er
     smt_image image = {0}, small = {0};
     smt_sem_metadata metadata = {0};
     smt_error why = {0};
-    if (smt_image_load_sem(file, NULL, info->preprocess.cut_percent, &image, &metadata, &why) ||
-        smt_image_resize(&image, size, size, &small, &why)) {
+    smt_status status =
+        smt_image_load_sem(file, NULL, info->preprocess.cut_percent, &image, &metadata, &why);
+    status = status ? status : smt_image_resize(&image, size, size, &small, &why);
+    if (status == SMT_ERR_MEMORY) {
+        smt_fail(error, status, "%s", why.message);
+    } else if (status) {
         smt_log(SMT_LOG_WARNING, "skipped %s", why.message);
         (*skipped)++;
-        smt_image_free(&image);
-        return SMT_OK;
+        status = SMT_OK;
+    } else {
+        smt_paged_add(&w->paged, metadata.more_pages, file);
+        status = explain_pixels(w, file, &image, &small, error);
     }
-    smt_paged_add(&w->paged, metadata.more_pages, file);
-    smt_status status = explain_pixels(w, file, &image, &small, error);
     smt_image_free(&image);
     smt_image_free(&small);
     return status;

@@ -254,6 +254,13 @@ says "map other=nonsense: .* has a class 'nonsense'; 'semtinel info' lists .*'ot
 echo junk >"$work/twice/junk.png"
 run 3 "$semtinel" explain "$work/run" "$work/twice" -o "$work/why2"
 says 'junk.png'
+# An image that memory is short for is no unreadable one. A sanitizer takes more than that to begin with.
+mkdir "$work/large" && printf 'BM\0\0\0\0\0\0\0\0\066\004\0\0\050\0\0\0\100\037\0\0\100\037\0\0\001\0\010\0' >"$work/large/grey.bmp"
+truncate -s 64001078 "$work/large/grey.bmp" # 8000 x 8000 pixels
+if (ulimit -v 150000 && "$semtinel" --version) >"$work/out" 2>&1; then
+    expect 1 "out of memory for an image of 8000 x 8000" bash -c 'ulimit -v 150000 && exec "$@"' . \
+        "$semtinel" explain "$work/run" "$work/large" "$work/twice" -o "$work/why-large" --threads 1
+fi
 
 # compare: a model with itself, and with another.
 run 0 "$semtinel" train "$work/data" -o "$work/other" --init none --mix-synth 0 --epochs 1 --size 48 --width 0.25 --seed 5 --quiet
