@@ -25,6 +25,7 @@ typedef struct scan {
     size_t stray_lines;
     size_t images_beside_classes; /* image files where class folders are expected */
     bool deep;                    /* folders in class folders are read, too */
+    bool divided;                 /* ROOT holds train/, val/ or test/ */
     bool nested;                  /* a class folder holds folders */
     char *inside; /* a class folder that is a data set: train/ or the like is in it */
     bool flat;    /* ROOT holds no folder: one thing to say, not one of each file */
@@ -317,7 +318,6 @@ static smt_status scan_root(scan *s)
     char **names = NULL;
     smt_split *splits = NULL;
     size_t count = 0;
-    bool any = false;
     smt_status status = smt_list_directory(root, &names, &count, s->error);
     if (status) {
         return status;
@@ -341,10 +341,10 @@ static smt_status scan_root(scan *s)
             look_inside(path, &folders, &images);
         }
         splits[i] = folders || !images ? splits[i] : SMT_SPLIT_NONE;
-        any = any || folders;
+        s->divided = s->divided || folders;
         smt_free(path);
     }
-    if (!any) {
+    if (!s->divided) {
         status = scan_classes(s, root, SMT_SPLIT_NONE);
         goto done;
     }
@@ -453,6 +453,14 @@ static smt_status no_images(const scan *s)
                         root,
                         s->images_beside_classes,
                         smt_plural(s->images_beside_classes, "image", "images"));
+    }
+    if (s->divided) {
+        return smt_fail(s->error,
+                        SMT_ERR_FORMAT,
+                        "%s: no images in the class folders of its train/, val/ or test/, beside "
+                        "which no others are read; expected %s/train/CLASS/IMAGE.png",
+                        root,
+                        root);
     }
     return smt_fail(s->error,
                     SMT_ERR_FORMAT,

@@ -249,6 +249,12 @@ static void refuses(void **state)
     expect_failure(root, SMT_ERR_FORMAT, "2 images but no class folders");
     smt_log_set(NULL, NULL);
     assert_int_equal(lines.count, 0); /* what the error says is not said of each file before */
+    made_file(root, "test/bridge/readme.txt", "");
+    smt_log_set(made_keep, &lines);
+    expect_failure(root, SMT_ERR_FORMAT, "test/, beside which no others are read");
+    smt_log_set(NULL, NULL);
+    snprintf(path, sizeof path, "%s/test", root);
+    made_remove(path);
     made_new_image(root, "train/1.png", 1);
     made_new_image(root, "val/1.png", 2);
     expect_failure(root, SMT_ERR_FORMAT, "train holds images but no class folders");
