@@ -1,4 +1,5 @@
 /* A .tflite as it stands in the file: operators, types, scales, and the memory that a run needs. */
+#include "base/json.h"
 #include "format/csource_internal.h"
 #include "format/describe.h"
 #include "format/tflite.h"
@@ -84,22 +85,23 @@ static json_t *operator_json(const smt_edge_model *file,
         return NULL;
     }
     json_int_t work = macs_of(op, &out, &weight);
-    json_t *layer =
-        json_pack("{s:o, s:s, s:i, s:o, s:s, s:I, s:I}",
-                  "name",
-                  json_stringn_nocheck(out.name ? out.name : "", out.name ? out.name_length : 0),
-                  "operator",
-                  smt_edge_code_name(op->code),
-                  "version",
-                  (int)op->version,
-                  "output",
-                  shape_of(&out),
-                  "type",
-                  smt_edge_type_name(out.type),
-                  "parameters",
-                  own,
-                  "macs",
-                  work);
+    char *name = smt_format("%.*s", out.name ? (int)out.name_length : 0, out.name ? out.name : "");
+    json_t *layer = json_pack("{s:o, s:s, s:i, s:o, s:s, s:I, s:I}",
+                              "name",
+                              smt_json_text(name ? name : ""),
+                              "operator",
+                              smt_edge_code_name(op->code),
+                              "version",
+                              (int)op->version,
+                              "output",
+                              shape_of(&out),
+                              "type",
+                              smt_edge_type_name(out.type),
+                              "parameters",
+                              own,
+                              "macs",
+                              work);
+    smt_free(name);
     if (layer && op->activation) {
         json_object_set_new(layer, "activation", json_string(activations[op->activation & 3]));
     }

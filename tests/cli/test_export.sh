@@ -96,6 +96,8 @@ expect 0 "parameters  *[0-9]+$" "$semtinel" info --brief "$work/pixels/model.saf
 "$semtinel" quantize "$work/run" --calibrate "$work/images" --scheme dynamic -o "$work/dynamic.onnx" --quiet || fail "quantize"
 expect 0 "stored as int8" "$semtinel" info --brief "$work/dynamic.onnx"
 expect 0 "CONV_2D .* float32 .* int8 weights" "$semtinel" info "$work/dynamic.tflite"
+LC_ALL=C sed 's/block3.project/block3.proj\xe9ct/g' "$work/dynamic.tflite" >"$work/latin.tflite"
+expect 0 "block3.proj.+ct +CONV_2D" "$semtinel" info "$work/latin.tflite"
 [ "$(grep -c 'scale its input' "$work/notes")" -eq 3 ] || fail "no warning of unscaled files: $(cat "$work/notes")"
 for kind in tflite onnx pb; do
     expect 0 "raw.$kind" "$semtinel" export "$work/all/model.onnx" -o "$work/raw.$kind" --raw-input
