@@ -191,16 +191,18 @@ static smt_status fill(const smt_prediction_table *const *tables,
         status = smt_fail(error,
                           SMT_ERR_ARGUMENT,
                           "no image is in all of the %d evaluations from %s to %s; evaluate all on "
-                          "the same images",
+                          "the same folder, since names count from there",
                           c->tables,
                           names[0],
                           names[c->tables - 1]);
     } else if (!status && !m.count) {
-        status = smt_fail(error,
-                          SMT_ERR_ARGUMENT,
-                          "%s and %s have no image in common; evaluate both on the same images",
-                          names[0],
-                          names[1]);
+        status = smt_fail(
+            error,
+            SMT_ERR_ARGUMENT,
+            "%s and %s have no image in common; evaluate both on the same folder, since names "
+            "count from there",
+            names[0],
+            names[1]);
     }
     for (int t = 0; t < c->tables && !status; t++) {
         c->left_out += tables[t]->count - m.count;
