@@ -152,13 +152,19 @@ static json_t *rejection_rows(const smt_evaluation *e)
     return rows;
 }
 
+/* Where the model calls nothing clean, nothing is known of what escapes. */
+static json_t *of_clean(const smt_rejection *r, size_t value)
+{
+    return r->knows_clean ? whole(value) : json_null();
+}
+
 static json_t *rejection(const smt_evaluation *e)
 {
     if (!e->info.decision.rejects) {
         return json_null();
     }
     smt_rejection r = smt_rejection_measure(e);
-    return json_pack("{s:o,s:o,s:b,s:I,s:f,s:o,s:I,s:I,s:I}",
+    return json_pack("{s:o,s:o,s:b,s:I,s:f,s:o,s:o,s:o,s:o}",
                      "target",
                      smt_json_text(e->info.decision.target),
                      "classes",
@@ -172,11 +178,11 @@ static json_t *rejection(const smt_evaluation *e)
                      "purity",
                      r.accepted ? json_real(r.purity) : json_null(),
                      "defects",
-                     (json_int_t)r.defects,
+                     of_clean(&r, r.defects),
                      "escapes",
-                     (json_int_t)r.escapes,
+                     of_clean(&r, r.escapes),
                      "escapes_without_review",
-                     (json_int_t)r.escapes_before);
+                     of_clean(&r, r.escapes_before));
 }
 
 smt_status smt_save_metrics(const smt_evaluation *e, const char *path, smt_error *error)

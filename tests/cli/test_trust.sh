@@ -186,6 +186,9 @@ run 0 "$semtinel" train "$work/named" -o "$work/named-run" --init none --mix-syn
 run 0 "$semtinel" calibrate "$work/named-run" "$work/named"
 grep -q 'warning' "$work/err" && fail "a warning of review without thresholds"
 expect 0 "warning: .*: has a class 'Review', .* review_reason is empty" "$semtinel" calibrate "$work/named-run" "$work/named" --max-rejection 0
+# Nor does it know what clean is: of what is called so nothing can be told.
+run 0 "$semtinel" evaluate "$work/named-run" "$work/named" -o "$work/named-out" --quiet
+[ "$(grep -cE '"(defects|escapes|escapes_without_review)": null' "$work/named-out/metrics.json")" = 3 ] || fail "metrics.json: escapes of a model that knows no clean"
 
 # Without val/, the images that the training held out are taken, and only of the set that it was trained on, whatever
 # in it cannot be read: that stays in train.
