@@ -125,14 +125,12 @@ smt_status csource_decide(csource_writer *w, smt_error *error)
         "        best = sum[c] > sum[best] ? c : best;\n"
         "    decision->class_index = best;\n");
     if (d->powers)
-        csource_fill(w,
-                     "    float others = 0; /* apart, so that small ones do not get lost */\n"
-                     "    for (int32_t c = 0; c < @N_CLASSES; c++)\n"
-                     "        others += c == best ? 0 : power[sum[c]];\n"
-                     "    /* Of very many classes each may have less than half a step. */\n"
-                     "    decision->confidence = sum[best] ? power[sum[best]] / (power[sum[best]] "
-                     "+ others) : "
-                     "1.0f / @N_CLASSES;\n");
+        csource_fill(
+            w,
+            "    float others = 0; /* apart, so that small ones do not get lost */\n"
+            "    for (int32_t c = 0; c < @N_CLASSES; c++)\n"
+            "        others += c == best ? 0 : power[sum[c]];\n"
+            "    decision->confidence = power[sum[best]] / (power[sum[best]] + others);\n");
     else
         csource_fill(w, "    decision->confidence = (float)sum[best] / (256.0f * @N_VIEWS);\n");
     csource_fill(w,

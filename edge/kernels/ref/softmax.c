@@ -19,7 +19,9 @@ static int32_t exponential(const smt_softmax *p, int32_t difference)
     return fixed_exp_negative(scaled, 5);
 }
 
-/* in, out [rows][depth]; the output's scale is 1 / 256, its zero point -128. The sum is Q12.19. */
+/* in, out [rows][depth]; the output's scale is 1 / 256, its zero point -128. The sum is Q12.19. Of
+ * up to 1024 outputs the largest is at least one step: the confidence of exported C relies on it.
+ */
 void smt_ref_softmax_s8(const smt_softmax *p, const int8_t *in, int8_t *out)
 {
     for (int32_t row = 0; row < p->rows; row++, in += p->depth, out += p->depth) {
@@ -33,8 +35,8 @@ void smt_ref_softmax_s8(const smt_softmax *p, const int8_t *in, int8_t *out)
         int32_t headroom = leading_zeros((uint32_t)sum);
         if (headroom > 31)
             headroom = 31;
-        int32_t down =
-            12 - headroom + 31 - 8; /* more than 31 only when the sum of a long row wrapped */
+        /* More than 31 where 512 and more are alike, or the sum of a longer row wrapped. */
+        int32_t down = 12 - headroom + 31 - 8;
         down = down > 31 ? 31 : down;
         int32_t fraction = (int32_t)(((uint32_t)sum << headroom) - (1u << 31));
         int32_t scale = fixed_reciprocal(fraction);
