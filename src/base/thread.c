@@ -127,8 +127,11 @@ smt_status smt_pool_create(int threads, smt_pool **out, smt_error *error)
         workers[i - 1] = (worker){.pool = pool, .index = i};
         if (pthread_create(&workers[i - 1].thread, NULL, work, &workers[i - 1])) {
             smt_pool_destroy(&pool);
-            return smt_fail(
-                error, SMT_ERR_MEMORY, "the system refused thread %d of %d", i + 1, threads);
+            return smt_fail(error,
+                            SMT_ERR_MEMORY,
+                            "the system refused thread %d of %d; --threads 1 asks for none",
+                            i + 1,
+                            threads);
         }
         pool->started = i;
     }
