@@ -216,7 +216,7 @@ SMT_API uint64_t smt_graph_macs(const smt_graph *graph, int node); /* one image;
 SMT_API smt_status smt_graph_check(const smt_graph *graph, smt_error *error);
 
 /* Passes: each makes a new graph and leaves the old one. */
-/* Batch norm folded into the convolution before it, dropout
+/* Batch norm folded into the convolution before it or the dense layer behind it, dropout
  * removed; the function (inference) is the same. */
 SMT_API smt_status smt_graph_fold(const smt_graph *graph, smt_graph **out, smt_error *error);
 /* A folded graph's hard-sigmoid gates become relu6(z + 3), the 3 in the bias and the 1/6 in the

@@ -20,8 +20,11 @@ static smt_status check_node(const smt_node *node, smt_error *error)
     switch (node->op) {
     case SMT_OP_AFFINE:
         return refuse(node,
-                      "networks with scaling inside cannot be quantised; give the one that was "
-                      "exported without --raw-input, or train from it first",
+                      node->input[0] == 0
+                          ? "networks with scaling inside cannot be quantised; give the one that "
+                            "was exported without --raw-input, or train from it first"
+                          : "a scaling that no layer takes into its weights cannot be quantised; "
+                            "train from this network first",
                       error);
     case SMT_OP_BATCH_NORM:
         return refuse(

@@ -208,7 +208,9 @@ static void test_awkward(void **state)
     int scale4 = smt_graph_multiply(g, "scale4", sum, gate3, &e);
     int conv3 = smt_graph_conv(g, "conv3", scale4, &plain, &e); /* this gate is free */
     int end = smt_graph_global_pool(g, "end", conv3, &e);
-    assert_true(end > 0);
+    int norm3 = smt_graph_batch_norm(g, "norm3", end, 1e-3f, 0.9f, SMT_ACT_NONE, &e);
+    int dense = smt_graph_dense(g, "dense", norm3, 4, false, SMT_ACT_NONE, &e); /* takes norm3 in */
+    assert_true(dense > 0);
     fill(g);
     float a[BATCH * 4], b[BATCH * 4];
     run(g, a);
@@ -216,7 +218,7 @@ static void test_awkward(void **state)
     assert_int_equal(smt_graph_check(folded, &e), SMT_OK);
     run(folded, b);
     same(a, b, BATCH * 4);
-    assert_true(smt_graph_find(folded, "norm") >= 0);
+    assert_true(smt_graph_find(folded, "norm") >= 0 && smt_graph_find(folded, "norm3") < 0);
     assert_true(smt_graph_find(folded, "act") < 0 && smt_graph_find(folded, "norm2") < 0);
     assert_int_equal(folded->nodes[smt_graph_find(folded, "deep")].activation, SMT_ACT_HARD_SWISH);
     assert_int_equal(smt_graph_free_gates(folded, &freed, &e), SMT_OK);
