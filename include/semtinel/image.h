@@ -118,7 +118,7 @@ SMT_API smt_status smt_image_file_load(const smt_image_file *file,
 SMT_API void smt_image_file_close(smt_image_file **file);
 
 /* True if the name's suffix is one that smt_image_load
- * reads (.png .jpg .jpeg .tif .tiff .bmp, any case). */
+ * reads (.png .jpg .jpeg .jfif .tif .tiff .bmp, any case). */
 SMT_API bool smt_image_suffix(const char *name);
 /* 8 bits, grey. */
 SMT_API smt_status smt_image_save_png(const char *path, const smt_image *image, smt_error *error);

@@ -178,7 +178,8 @@ smt_status smt_image_decode(const void *data,
 
 bool smt_image_suffix(const char *name)
 {
-    static const char *const suffixes[] = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"};
+    static const char *const suffixes[] = {
+        ".png", ".jpg", ".jpeg", ".jfif", ".tif", ".tiff", ".bmp"};
     for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
         if (strcasecmp(smt_path_suffix(name), suffixes[i]) == 0) {
             return true;

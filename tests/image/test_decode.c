@@ -613,6 +613,7 @@ static void knows_suffixes(void **state)
     assert_true(smt_image_suffix("a.png"));
     assert_true(smt_image_suffix("x/y.z/a.JPeG"));
     assert_true(smt_image_suffix("a.b.TIF"));
+    assert_true(smt_image_suffix("as saved by Windows.jfif"));
     assert_true(smt_image_suffix("a.tiff"));
     assert_true(smt_image_suffix("a.bmp"));
     assert_false(smt_image_suffix("a.gif"));
