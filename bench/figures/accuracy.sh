@@ -36,7 +36,7 @@ one() { # set from seed
 export -f one
 
 seeds=${SEEDS:-1 2 3} sets=${SETS:-sem-a phase3}
-from=${FROM:-imagenet imagenet-mixed imagenet-even imagenet-sem imagenet-075 imagenet-even-075 imagenet-sem-075 backbone backbone-075 none}
+from=${FROM:-imagenet imagenet-mixed imagenet-even imagenet-sem imagenet-075 imagenet-uneven-075 imagenet-sem-075 backbone backbone-075 none}
 for set in $sets; do
     for start in $from; do
         [ "$start" = imagenet-sem ] && [ -z "${IMAGENET_SEM:-}" ] && continue

@@ -2,8 +2,8 @@
 # shellcheck shell=bash
 export LC_ALL=C.UTF-8 # numbers with a point
 
-# Adds to the array `options`. From $data, and from $IMAGENET_SEM and $IMAGENET_SEM_075 (see accuracy.sh). "even": for int8
-# (docs/quantisation.md); "mixed": for other tools' images (docs/training.md).
+# Adds to the array `options`. From $data, and from $IMAGENET_SEM and $IMAGENET_SEM_075 (see accuracy.sh). "even", which is
+# the default at width 0.75: for int8 (docs/quantisation.md); "mixed": for other tools' images (docs/training.md).
 add_start_options() { # NAME
     local weights=$data/weights/imagenet-mobilenetv3-small
     case $1 in
@@ -13,7 +13,7 @@ add_start_options() { # NAME
     imagenet-075) options+=(--init "$weights-075.tflite" --width 0.75) ;;
     imagenet-mixed) options+=(--init "$weights-notop.tflite" --mix-synth 0.1 --epochs 50) ;;
     imagenet-even) options+=(--init "$weights-notop.tflite" --range-decay 20) ;;
-    imagenet-even-075) options+=(--init "$weights-075.tflite" --width 0.75 --range-decay 20) ;;
+    imagenet-uneven-075) options+=(--init "$weights-075.tflite" --width 0.75 --range-decay 0) ;;
     imagenet-sem) options+=(--init "$IMAGENET_SEM" --size 160) ;;
     imagenet-sem-075) options+=(--init "$IMAGENET_SEM_075" --width 0.75 --size 160) ;;
     none) options+=(--init none) ;;

@@ -40,7 +40,8 @@ typedef struct smt_train_options {
     smt_schedule_options schedule; /* rate 0: by where the weights come from. Plateau: by the
                                       validation loss, with SMT_KEEP_LAST by the training's */
     double range_decay;     /* pull of channels before a hard-swish towards like sizes, times the
-                               learning rate, 0 .. 1000; 0: none */
+                               learning rate, 0 .. 1000; 0: none; below 0: 20 from weights that are
+                               not of ours, at widths under 1, else none */
     double backbone_rate;   /* factor on the learning rate of everything before the pooling */
     double label_smoothing; /* 0 .. 0.5 */
     double class_weight;    /* 0: all images count the same. 1: all classes do; between:

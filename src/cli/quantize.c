@@ -155,10 +155,11 @@ say_fidelity(smt_quantizer *q, const calibration *cal, bool last, smt_error *err
             count,
             f.noise_db);
     if (last && f.noise_db < NOISY_DB) {
-        cli_say("under %d dB, images that the network is unsure of change their class; %s"
-                "'train --range-decay 20' makes networks that keep it",
-                NOISY_DB,
-                qat ? "" : "--qat DATASET helps, and ");
+        cli_say(
+            "under %d dB, images that the network is unsure of change their class; %s"
+            "networks from the shipped backbone, or of 'train --range-decay 20', keep more of them",
+            NOISY_DB,
+            qat ? "" : "--qat DATASET helps, and ");
     }
     return SMT_OK;
 }

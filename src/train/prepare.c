@@ -325,16 +325,21 @@ static smt_status resume_or_start(smt_run *run, bool exists, bool held, smt_erro
         }
         if (!status) {
             size_t steps = smt_loader_batches(run->train_loader);
+            char decay[40] = "";
+            if (run->options->range_decay > 0) {
+                snprintf(decay, sizeof decay, ", range decay %g", run->options->range_decay);
+            }
             smt_run_say(run,
                         SMT_LOG_INFO,
-                        "%d x %d pixels, %d %s of %zu %s, learning rate up to %g",
+                        "%d x %d pixels, %d %s of %zu %s, learning rate up to %g%s",
                         run->options->arch.input_size,
                         run->options->arch.input_size,
                         run->options->epochs,
                         smt_plural((size_t)run->options->epochs, "epoch", "epochs"),
                         steps,
                         smt_plural(steps, "step", "steps"),
-                        run->options->schedule.rate);
+                        run->options->schedule.rate,
+                        decay);
         }
         return status;
     }
@@ -379,6 +384,9 @@ static smt_status resolve_as_before(smt_run *run, smt_extra *mixed, smt_error *e
     if (run->resolved.cut_bottom < 0) {
         run->resolved.cut_bottom = then.cut_bottom;
     }
+    if (run->resolved.range_decay < 0) {
+        run->resolved.range_decay = then.range_decay;
+    }
     if (run->resolved.extra_share < 0) {
         run->resolved.extra_share = then.extra_share;
     }
@@ -411,7 +419,7 @@ smt_status smt_run_prepare(smt_run *run, smt_error *error)
     smt_status status = smt_run_load_teacher(run, error);
     if (!status) {
         status = run->job->resume && exists ? resolve_as_before(run, &mixed, error)
-                                            : smt_run_settle_size(run, error);
+                                            : smt_run_settle(run, error);
     }
     if (!status) {
         status = smt_train_data_load(run->job, run->options, &mixed, &run->data, error);

@@ -57,10 +57,10 @@ smt_status smt_run_prepare(smt_run *run, smt_error *error);
 smt_status smt_run_clear(smt_run *run, smt_error *error);
 
 /* start.c: reads the weights that job->init names, unless they are optional, so that wrong ones are
- * told before the images are read; and settles the input's side and what is cut off at the bottom
- * where the options leave them open: those of a run or model of ours, else the teacher's, else
- * SMT_SIZE and nothing. */
-smt_status smt_run_settle_size(smt_run *run, smt_error *error);
+ * told before the images are read; and settles what the options leave open and hangs on them: the
+ * input's side and what is cut off at the bottom (those of a run or model of ours, else the
+ * teacher's, else SMT_SIZE and nothing), and range decay. */
+smt_status smt_run_settle(smt_run *run, smt_error *error);
 /* The model with random weights, and with those of job->init in it. */
 smt_status smt_run_start_model(smt_run *run, smt_error *error);
 smt_status smt_run_first_weights(smt_run *run, smt_error *error);

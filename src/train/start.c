@@ -8,6 +8,10 @@
 
 enum { UNFOLD_IMAGES = 256 }; /* images that measure batch statistics for an imported network */
 
+/* Of others' weights at widths under 1: int8 keeps more of the predictions, and float loses
+ * nothing, as at width 1 it did (docs/quantisation.md). */
+#define NARROW_RANGE_DECAY 20
+
 bool smt_run_in_head(const smt_graph *graph, int param)
 {
     int pool = smt_graph_find(graph, "pool");
@@ -66,17 +70,21 @@ static void say_lines(smt_run *run, char *text)
     }
 }
 
-smt_status smt_run_settle_size(smt_run *run, smt_error *error)
+smt_status smt_run_settle(smt_run *run, smt_error *error)
 {
     const smt_model *teacher = run->teacher_model;
     int *size = &run->resolved.arch.input_size;
     double *cut = &run->resolved.cut_bottom;
-    bool open = *size == 0, uncut = *cut < 0;
+    double *decay = &run->resolved.range_decay;
+    bool open = *size == 0, uncut = *cut < 0, undecided = *decay < 0;
     if (open) {
         *size = teacher ? teacher->arch.input_size : SMT_SIZE;
     }
     if (uncut) {
         *cut = teacher ? (double)teacher->preprocess.cut_percent : 0;
+    }
+    if (undecided) {
+        *decay = 0;
     }
     if (!run->job->init || run->job->init_optional) {
         return SMT_OK;
@@ -86,8 +94,12 @@ smt_status smt_run_settle_size(smt_run *run, smt_error *error)
     if (!status && uncut) {
         *cut = (double)source->preprocess.cut_percent;
     }
-    if (!status && open && strcmp(source->provenance, "{}") != 0 && source->arch.input_size > 0) {
+    bool ours = !status && strcmp(source->provenance, "{}") != 0;
+    if (ours && open && source->arch.input_size > 0) {
         *size = source->arch.input_size;
+    }
+    if (!status && !ours && undecided && run->options->arch.width < 1) {
+        *decay = NARROW_RANGE_DECAY;
     }
     return status;
 }

@@ -531,6 +531,10 @@ static void test_rates_and_decay(void **state)
     model->graph->params[smt_graph_find_param(model->graph, "stem.bn.gamma")].data[1] = 10;
     model->graph->params[smt_graph_find_param(model->graph, "stem.bn.beta")].data[1] = 0;
     assert_int_equal(smt_model_save(model, wide, SMT_DTYPE_F32, NULL, NULL), SMT_OK);
+    smt_free(model->provenance);
+    model->provenance = smt_strdup("{}");
+    const char *others = inside("others.safetensors");
+    assert_int_equal(smt_model_save(model, others, SMT_DTYPE_F32, NULL, NULL), SMT_OK);
     smt_model_destroy(&model);
     o.range_decay = 10;
     for (int frozen = 0; frozen < 2; frozen++) {
@@ -540,6 +544,19 @@ static void test_rates_and_decay(void **state)
         must_train(&a, &o);
         float *gamma = param_of(a.run, "stem.bn.gamma", &count);
         double wanted = frozen ? 10 : 10 * (1 - 0.1 * (1 - 5.0 / 35));
+        assert_true(fabs((double)gamma[1] - wanted) < 1e-4);
+        smt_free(gamma);
+    }
+    /* By default at widths under 1, from weights that are not of ours. */
+    o.range_decay = -1;
+    o.freeze_epochs = 0;
+    for (int ours = 0; ours < 2; ours++) {
+        size_t count = 0;
+        attempt a = {.run = inside(ours ? "range-ours" : "range-others"),
+                     .init = ours ? wide : others};
+        must_train(&a, &o);
+        float *gamma = param_of(a.run, "stem.bn.gamma", &count);
+        double wanted = ours ? 10 : 10 * (1 - 0.2 * (1 - 5.0 / 35));
         assert_true(fabs((double)gamma[1] - wanted) < 1e-4);
         smt_free(gamma);
     }
