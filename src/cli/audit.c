@@ -219,7 +219,7 @@ int cli_audit(int argc, char **argv)
          "candidates compared per image"},
         {"group",
          0,
-         CLI_TEXT(&options.group, "PATTERN"),
+         CLI_REGEX(&options.group, "PATTERN"),
          "count lots or wafers, by the same match of PATTERN, and those in several splits"},
         {"strict",
          0,

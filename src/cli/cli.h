@@ -14,6 +14,7 @@ typedef enum cli_kind {
     CLI_REAL,   /* double, low .. high */
     CLI_FLOAT,  /* float, low .. high */
     CLI_TEXT,   /* const char * into argv */
+    CLI_REGEX,  /* the same: an extended regular expression */
     CLI_FILE,   /* the same: a file to write; cli_parse tells at once if it cannot be */
     CLI_STREAM, /* the same; "-" is standard output, which the command sees to */
     CLI_FOLDER, /* the same: a folder to write into, made if missing */
@@ -46,6 +47,7 @@ typedef struct cli_option {
 #define CLI_REAL(target, low, high, argument) CLI_REAL, target, low, high, argument
 #define CLI_FLOAT(target, low, high, argument) CLI_FLOAT, target, low, high, argument
 #define CLI_TEXT(target, argument) CLI_TEXT, target, 0, 0, argument
+#define CLI_REGEX(target, argument) CLI_REGEX, target, 0, 0, argument
 #define CLI_FILE(target, argument) CLI_FILE, target, 0, 0, argument
 #define CLI_STREAM(target, argument) CLI_STREAM, target, 0, 0, argument
 #define CLI_FOLDER(target, argument) CLI_FOLDER, target, 0, 0, argument

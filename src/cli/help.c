@@ -89,6 +89,7 @@ static void default_and_range(const cli_option *option, char *out, size_t size)
         break;
     }
     case CLI_TEXT:
+    case CLI_REGEX:
     case CLI_FILE:
     case CLI_STREAM:
     case CLI_FOLDER:

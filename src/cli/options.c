@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,23 @@ void cli_trim_slashes(char *path)
     for (size_t n = strlen(path); n > 1 && path[n - 1] == '/'; n--) {
         path[n - 1] = '\0';
     }
+}
+
+static int check_pattern(const cli_command *command, const cli_option *option, const char *text)
+{
+    regex_t regex;
+    int wrong = regcomp(&regex, text, REG_EXTENDED);
+    if (wrong) {
+        char why[128];
+        regerror(wrong, &regex, why, sizeof why);
+        return cli_usage(command,
+                         "--%s %s: no extended regular expression ('man 7 regex'): %s",
+                         option->name,
+                         text,
+                         why);
+    }
+    regfree(&regex);
+    return -1;
 }
 
 static int take(const cli_command *command, const cli_option *option, char *text)
@@ -106,6 +124,7 @@ static int take(const cli_command *command, const cli_option *option, char *text
         }
         /* fall through */
     case CLI_TEXT:
+    case CLI_REGEX:
         if (!*text) {
             return cli_usage(command, "--%s: is empty", option->name);
         }
@@ -113,7 +132,7 @@ static int take(const cli_command *command, const cli_option *option, char *text
             text = "-"; /* nothing else may be written there */
         }
         *(const char **)option->target = text;
-        return -1;
+        return option->kind == CLI_REGEX ? check_pattern(command, option, text) : -1;
     case CLI_CHOICE: {
         int index = smt_choice_find(option->argument, text);
         if (index < 0) {

@@ -98,7 +98,7 @@ static int parse(int argc, char **argv, char ***operands)
         {"merge", 0, CLI_FLAG(&merge), "pool a source that has splits already"},
         {"group",
          0,
-         CLI_TEXT(&auditing.group, "PATTERN"),
+         CLI_REGEX(&auditing.group, "PATTERN"),
          "keep images with the same match of PATTERN together: lots or wafers"},
         {"threshold",
          0,

@@ -141,7 +141,7 @@ for file in src/*/*_000*.png; do # class/lot/image; the lot is the last digit
 done
 run 1 "$semtinel" split lots by-lot
 says "semtinel split --group"
-run 1 "$semtinel" split lots by-lot --group 'lot('
+run 2 "$semtinel" split lots by-lot --group 'lot('
 says "no extended regular expression"
 [ -e by-lot ] && fail "a bad pattern leaves a folder"
 run 0 "$semtinel" split lots by-lot --group '^[^/]*/'

@@ -94,6 +94,7 @@ expect 2 "quantize: -o q.h5: int8 models are written as .tflite and .onnx" "$sem
 expect 2 "train: --freeze-bn keeps the batch-norm statistics of the initial weights; --init none has none" \
     "$semtinel" train images -o run --freeze-bn --init none
 expect 2 "calibrate: --sure says how surely a purity holds" "$semtinel" calibrate run images --sure 0.9
+expect 2 "audit: --group \[: no extended regular expression" "$semtinel" audit images --group "["
 expect 2 "predict: --output --quiet: a file or folder is needed; ./--quiet is one" "$semtinel" predict run images -o --quiet
 expect 2 "predict: --output: is empty" "$semtinel" predict run images -o ""
 expect 2 "demo: name the video: -o FILE.mp4" "$semtinel" demo run images
