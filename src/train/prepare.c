@@ -42,9 +42,24 @@ static smt_status open_run(smt_run *run, smt_error *error)
     return status;
 }
 
+enum { NAMED = 10 }; /* classes short of images */
+
+/* Of `count` classes that have `what`, those after the ones that were named. */
+static void say_unnamed(smt_run *run, size_t count, const char *what)
+{
+    if (count > NAMED) {
+        count -= NAMED;
+        smt_run_say(run,
+                    SMT_LOG_WARNING,
+                    "%zu more %s %s",
+                    count,
+                    smt_plural(count, "class has", "classes have"),
+                    what);
+    }
+}
+
 static void describe_data(smt_run *run)
 {
-    enum { NAMED = 10 }; /* classes short of images */
     size_t single = 0, unjudged = 0;
     const smt_train_data *d = run->data;
     smt_run_say(run,
@@ -78,20 +93,8 @@ static void describe_data(smt_run *run)
                         d->classes[c]);
         }
     }
-    if (single > NAMED) {
-        smt_run_say(run,
-                    SMT_LOG_WARNING,
-                    "%zu more %s one training image only; add images, or put rare classes into one",
-                    single - NAMED,
-                    smt_plural(single - NAMED, "class has", "classes have"));
-    }
-    if (unjudged > NAMED) {
-        smt_run_say(run,
-                    SMT_LOG_WARNING,
-                    "%zu more %s no validation image",
-                    unjudged - NAMED,
-                    smt_plural(unjudged - NAMED, "class has", "classes have"));
-    }
+    say_unnamed(run, single, "one training image only; add images, or put rare classes into one");
+    say_unnamed(run, unjudged, "no validation image");
     if (d->pixels->failed_count) {
         smt_run_say(run,
                     SMT_LOG_WARNING,
