@@ -142,10 +142,23 @@ static char *path_in_all(const smt_model_format *format, bool float16)
     return path;
 }
 
-/* Whether no file of --all is the model's; a checkpoint stays what it is. */
+/* Whether `path` is the file of the model that is read. */
+static bool is_model(const char *path, const char *model)
+{
+    char *file = NULL;
+    bool same = smt_model_file(model, &file, NULL) == SMT_OK && smt_path_same(path, file);
+    smt_free(file);
+    return same;
+}
+
+/* Whether no file of --all is the model's, nor the model of another run; a checkpoint stays what it
+ * is. */
 static smt_status check_all(const char *model, smt_error *error)
 {
-    smt_status status = SMT_OK;
+    char *trained = smt_path_join(all, "model.safetensors");
+    bool own = trained && is_model(trained, model);
+    smt_free(trained);
+    smt_status status = own ? SMT_OK : cli_check_untrained(all, error);
     for (const smt_model_format *const *f = smt_formats(); *f && !status; f++) {
         bool kept = !writes(*f) || strcmp((*f)->name, "safetensors") == 0;
         for (int h = 0; h <= ((*f)->half ? 1 : 0) && !kept && !status; h++) {
@@ -158,9 +171,12 @@ static smt_status check_all(const char *model, smt_error *error)
     return status;
 }
 
-/* One file of --all. A format that cannot hold this model is named and skipped. */
-static int
-export_one(const smt_model *model, const smt_model_format *format, const smt_write_options *write)
+/* One file of --all. A format that cannot hold this model is named and skipped. The file at
+ * `source` holds more than its model, such as familiar features, and stays. */
+static int export_one(const smt_model *model,
+                      const char *source,
+                      const smt_model_format *format,
+                      const smt_write_options *write)
 {
     smt_error error = {SMT_OK, ""};
     char *path = path_in_all(format, write->half);
@@ -169,7 +185,7 @@ export_one(const smt_model *model, const smt_model_format *format, const smt_wri
         return cli_report(&error);
     }
     int code = EXIT_DONE;
-    smt_status status = format->write(model, path, write, &error);
+    smt_status status = is_model(path, source) ? SMT_OK : format->write(model, path, write, &error);
     if (status == SMT_ERR_UNSUPPORTED) {
         smt_log(SMT_LOG_WARNING, "not written: %s", error.message);
         code = EXIT_SKIPPED;
@@ -187,7 +203,7 @@ export_one(const smt_model *model, const smt_model_format *format, const smt_wri
     return code;
 }
 
-static int export_all(const smt_model *model)
+static int export_all(const smt_model *model, const char *source)
 {
     smt_error error = {SMT_OK, ""};
     int code = EXIT_DONE;
@@ -201,7 +217,7 @@ static int export_all(const smt_model *model)
         }
         for (int h = 0; h <= ((*f)->half ? 1 : 0); h++) {
             smt_write_options write = {.raw_input = raw_input && !(*f)->weights_only, .half = h};
-            int one = export_one(model, *f, &write);
+            int one = export_one(model, source, *f, &write);
             if (one == EXIT_FAILED || one > EXIT_SKIPPED) {
                 return one;
             }
@@ -344,7 +360,7 @@ int cli_export(int argc, char **argv)
     } else {
         smt_model_note_size(model, operands[0]);
     }
-    code = all ? export_all(model) : export_files(model);
+    code = all ? export_all(model, operands[0]) : export_files(model);
     smt_model_destroy(&model);
     return code;
 }

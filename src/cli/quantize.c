@@ -397,11 +397,12 @@ static bool has_suffix(const char *path)
 static smt_status check_output(const char *model, bool folder, smt_error *error)
 {
     const char *const read[] = {calibrate, qat, evaluate};
-    static const char *const floats[] = {"float32.tflite", "float32.onnx", "float16.tflite"};
+    static const char *const models[] = {
+        "float32.tflite", "float32.onnx", "float16.tflite", "dynamic.tflite", "dynamic.onnx"};
     smt_status status = smt_check_output(output, folder, error);
     status = status ? status : cli_check_kept(output, model, error);
-    for (size_t i = 0; i < sizeof floats / sizeof *floats && folder && !status; i++) {
-        char *path = smt_path_join(output, floats[i]);
+    for (size_t i = 0; i < sizeof models / sizeof *models && folder && !status; i++) {
+        char *path = smt_path_join(output, models[i]);
         status = path ? smt_check_kept(path, model, error)
                       : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", output);
         smt_free(path);

@@ -31,8 +31,9 @@ smt_status smt_preprocess_from_json(const json_t *json,
                                     smt_preprocess *preprocess,
                                     smt_error *error);
 
-/* One object with "semtinel", "architecture" (own networks), "classes", "preprocess", "input"
- * ("pixels" or "scaled") and "provenance", indented text; freed with smt_free. NULL: no memory. */
+/* One object with "semtinel", "architecture" (own networks; of others "input": height, width,
+ * channels), "classes", "preprocess" and "provenance", indented text; freed with smt_free. NULL: no
+ * memory. */
 char *smt_metadata_text(const smt_model *model, bool raw_input);
 /* Sets classes, preprocess and provenance of `model` from such a text; what it lacks stays. Classes
  * are refused when their number is not that of the outputs. */

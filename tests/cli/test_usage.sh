@@ -217,17 +217,22 @@ cmp -s kept.png images/ler/ler_00000.png || fail "an input was overwritten"
 expect 0 "" "$semtinel" calibrate run/model.safetensors images -o run/model.safetensors --split all --quiet
 # Nor by what else a command writes, beside a video or into a folder.
 mkdir formats precisions
-"$semtinel" export run -o formats/model.onnx -o formats/model-float16.tflite -o precisions/float32.onnx --quiet || fail "export"
+"$semtinel" export run -o formats/model.onnx -o formats/model-float16.tflite -o precisions/float32.onnx --quiet &&
+    "$semtinel" quantize run --scheme dynamic -o precisions/dynamic.tflite --quiet || fail "export"
 mkdir before && cp -r formats precisions before
 for line in "demo run kept.gif --gif -o kept.mp4" "export formats/model.onnx --all formats" "export formats/model-float16.tflite --all ./formats/" \
-    "quantize precisions/float32.onnx --calibrate images -o precisions"; do
+    "quantize precisions/float32.onnx --calibrate images -o precisions" \
+    "quantize precisions/dynamic.tflite --calibrate images -o precisions"; do
     # shellcheck disable=SC2086
     expect 1 "semtinel: .*: is to be read, and would be overwritten; name another file" "$semtinel" $line
 done
 cmp -s kept.gif kept.png && diff -r formats before/formats && diff -r precisions before/precisions || fail "an input was overwritten"
-cp run/model.safetensors before/
-expect 0 "" "$semtinel" export run --all run --quiet
-cmp -s run/model.safetensors before/model.safetensors || fail "export --all changed the run"
+# A checkpoint keeps what it holds besides the model, and a run keeps its own model.
+cp -r run watching && "$semtinel" calibrate watching images --split all --unfamiliar 0.1 --quiet && cp watching/model.safetensors before/ ||
+    fail "calibrate"
+expect 0 "" "$semtinel" export watching --all watching --quiet
+expect 1 "watching: holds a trained run, whose model would be replaced" "$semtinel" export run --all watching
+cmp -s watching/model.safetensors before/model.safetensors || fail "export --all changed the run"
 # In a folder that is searched, what is hidden and what is no file is no image; a pipe is read where it is named.
 mkdir mixed && cp kept.png mixed && echo "not an image" >mixed/._kept.png && mkfifo mixed/pipe.png && ln -s /dev/zero mixed/zero.png
 expect 0 "" timeout -k 1 60 "$semtinel" predict run mixed
