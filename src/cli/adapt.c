@@ -77,9 +77,7 @@ save(const char *name, const smt_graph *graph, const smt_model *model, smt_error
     char *path = smt_path_join(output, name);
     smt_status status = !path   ? smt_fail(error, SMT_ERR_MEMORY, "out of memory")
                         : graph ? smt_quantized_save(graph, model, path, &how, false, error)
-                        : smt_format_by_suffix(path)
-                            ? smt_format_by_suffix(path)->write(model, path, &how, error)
-                            : smt_model_save(model, path, SMT_DTYPE_F32, NULL, error);
+                                : smt_format_by_suffix(path)->write(model, path, &how, error);
     if (!status) {
         cli_say("wrote %s", path);
     }

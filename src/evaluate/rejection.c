@@ -334,6 +334,21 @@ static double rate_left(const smt_evaluation *e, double rate, const smt_decision
     return fmax(rate * (double)e->count - (double)away, 0) / (double)(e->count - away);
 }
 
+/* How many of the sorted values lie below one; `equal`: or are it. */
+static size_t count_below(const float *sorted, size_t count, float value, bool equal)
+{
+    size_t low = 0;
+    while (low < count) {
+        size_t middle = (low + count) / 2;
+        if (equal ? sorted[middle] <= value : sorted[middle] < value) {
+            low = middle + 1;
+        } else {
+            count = middle;
+        }
+    }
+    return low;
+}
+
 double smt_auroc(const float *high, size_t high_count, const float *low, size_t low_count)
 {
     float *sorted = smt_alloc(low_count, sizeof *sorted);
@@ -346,24 +361,9 @@ double smt_auroc(const float *high, size_t high_count, const float *low, size_t 
         smt_sort_floats(sorted, low_count);
     }
     for (size_t i = 0; i < high_count && isfinite(wins); i++) {
-        size_t below = 0, above = low_count, upto = 0, end = low_count;
-        while (below < above) { /* first not below high[i] */
-            size_t middle = (below + above) / 2;
-            if (sorted[middle] < high[i]) {
-                below = middle + 1;
-            } else {
-                above = middle;
-            }
-        }
-        while (upto < end) { /* first above high[i] */
-            size_t middle = (upto + end) / 2;
-            if (sorted[middle] <= high[i]) {
-                upto = middle + 1;
-            } else {
-                end = middle;
-            }
-        }
-        wins += isfinite(high[i]) ? (double)below + 0.5 * (double)(upto - below) : (double)NAN;
+        size_t below = count_below(sorted, low_count, high[i], false);
+        size_t upto = count_below(sorted, low_count, high[i], true);
+        wins += isfinite(high[i]) ? 0.5 * (double)(below + upto) : (double)NAN;
     }
     smt_free(sorted);
     return wins / ((double)high_count * (double)low_count);

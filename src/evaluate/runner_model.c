@@ -18,7 +18,6 @@ typedef struct model_runner {
     smt_pool *pool;
     smt_exec *keeper; /* keeps all values, for features; made when first needed */
     float *input;     /* BATCH x size x size x channels */
-    size_t image_values;
     int size, channels, outputs;
     int nodes[SMT_FEATURE_DEPTHS]; /* whose maps are summed up; 0: no such depth */
     smt_feature_layout layout;
@@ -238,9 +237,8 @@ smt_status runner_open_model(
                           SMT_CLASS_MAX);
         goto done;
     }
-    r->image_values = smt_shape_count(in);
     find_depths(r);
-    r->input = smt_alloc(BATCH * r->image_values, sizeof *r->input);
+    r->input = smt_alloc(BATCH * smt_shape_count(in), sizeof *r->input);
     if (!r->input) {
         status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
         goto done;

@@ -108,17 +108,6 @@ smt_status smt_model_save(const smt_model *model,
     return status;
 }
 
-/* "10 x 576" into text. */
-static const char *shape_text(const int64_t *dim, int rank, char *text, size_t size)
-{
-    size_t at = 0;
-    text[0] = 0;
-    for (int i = 0; i < rank && at < size; i++) {
-        at += (size_t)snprintf(text + at, size - at, "%s%lld", i ? " x " : "", (long long)dim[i]);
-    }
-    return text;
-}
-
 static smt_status
 fill_param(smt_param *param, const smt_tensor_file *file, const char *path, smt_error *error)
 {
@@ -143,8 +132,8 @@ fill_param(smt_param *param, const smt_tensor_file *file, const char *path, smt_
                         "%s: tensor '%s' is %s, but the architecture in its metadata needs %s",
                         path,
                         param->name,
-                        shape_text(t->dim, t->rank, have, sizeof have),
-                        shape_text(dim, param->rank, want, sizeof want));
+                        smt_shape_text(t->dim, t->rank, have, sizeof have),
+                        smt_shape_text(dim, param->rank, want, sizeof want));
     }
     bool variance = strcmp(param->name + strlen(param->name) - 9, ".variance") == 0;
     for (size_t i = 0; i < t->count; i++) {

@@ -1,6 +1,7 @@
 #include "format/named.h"
 
 #include "format/formats.h"
+#include "format/tensor_file.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -46,18 +47,13 @@ static const smt_tensor *find(const builder *b, named_layer layer, named_part pa
 
 static smt_status misfit(const builder *b, const smt_tensor *tensor, const char *expected)
 {
-    char shape[160] = "";
-    size_t at = 0;
-    for (int i = 0; i < tensor->rank && at < sizeof shape; i++) {
-        at += (size_t)snprintf(
-            shape + at, sizeof shape - at, "%s%lld", i ? " x " : "", (long long)tensor->dim[i]);
-    }
+    char shape[160];
     return smt_fail(b->error,
                     SMT_ERR_FORMAT,
                     "%s: tensor '%s' is %s instead of %s",
                     b->path,
                     tensor->name,
-                    shape,
+                    smt_shape_text(tensor->dim, tensor->rank, shape, sizeof shape),
                     expected);
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/room.h"
 
+#include <stdio.h>
 #include <string.h>
 
 smt_status smt_tensor_file_create(smt_tensor_file **out, smt_error *error)
@@ -169,4 +170,14 @@ memory:
     smt_free(copy);
     smt_free(name);
     return smt_fail(error, SMT_ERR_MEMORY, "metadata '%s': out of memory", key);
+}
+
+const char *smt_shape_text(const int64_t *dim, int rank, char *text, size_t size)
+{
+    size_t at = 0;
+    text[0] = 0;
+    for (int i = 0; i < rank && at < size; i++) {
+        at += (size_t)snprintf(text + at, size - at, "%s%lld", i ? " x " : "", (long long)dim[i]);
+    }
+    return text;
 }

@@ -2,6 +2,7 @@
 #include "format/transfer.h"
 
 #include "base/room.h"
+#include "format/tensor_file.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -58,11 +59,8 @@ bool smt_same_classes(const smt_model *a, const smt_model *b)
 /* "16 x 3 x 3 x 1" */
 static void param_text(const smt_param *param, char *text, size_t size)
 {
-    size_t at = 0;
-    text[0] = 0;
-    for (int i = 0; i < param->rank && at < size; i++) {
-        at += (size_t)snprintf(text + at, size - at, "%s%d", i ? " x " : "", param->dim[i]);
-    }
+    const int64_t dim[4] = {param->dim[0], param->dim[1], param->dim[2], param->dim[3]};
+    smt_shape_text(dim, param->rank, text, size);
 }
 
 /* to[pixels] = sum over channels of from[pixels][channels]. */

@@ -1,6 +1,7 @@
 #include "report/html.h"
 
-#include <cairo.h>
+#include "report/draw.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -136,15 +137,8 @@ char *html_png_rgb(const uint8_t *rgb, int width, int height)
         cairo_surface_destroy(surface);
         return NULL;
     }
-    unsigned char *data = cairo_image_surface_get_data(surface);
-    size_t stride = (size_t)cairo_image_surface_get_stride(surface);
-    for (size_t y = 0; y < (size_t)height; y++) {
-        for (size_t x = 0; x < (size_t)width; x++) {
-            const uint8_t *p = rgb + 3 * (y * (size_t)width + x);
-            uint32_t value = (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
-            memcpy(data + y * stride + 4 * x, &value, 4);
-        }
-    }
+    draw_canvas canvas = {.surface = surface, .width = width, .height = height};
+    draw_rgb(&canvas, rgb);
     return encode(surface);
 }
 
