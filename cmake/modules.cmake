@@ -48,7 +48,7 @@ endif()
 
 smt_module(base LIBRARIES Threads::Threads PkgConfig::ZLIB)
 smt_module(graph MODULES base)
-smt_module(image MODULES base LIBRARIES PkgConfig::PNG PkgConfig::JPEG PkgConfig::TIFF)
+smt_module(image MODULES base LIBRARIES PkgConfig::PNG PkgConfig::JPEG PkgConfig::TIFF PkgConfig::WEBP)
 smt_module(synth MODULES image base)
 smt_module(data MODULES image base LIBRARIES PkgConfig::JANSSON)
 smt_module(klarf MODULES data image base)

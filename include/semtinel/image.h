@@ -23,7 +23,7 @@ typedef struct smt_image_limits {
 SMT_API smt_status smt_image_create(int width, int height, smt_image *out, smt_error *error);
 SMT_API void smt_image_free(smt_image *image);
 
-/* PNG, JPEG, TIFF (the first page) or BMP by content, not by name. Alpha is ignored, colour
+/* PNG, JPEG, TIFF (the first page), BMP or WebP by content, not by name. Alpha is ignored, colour
  * becomes grey (Rec. 601 luma, as PIL's "L"), more than 8 bits are stretched from the 0.1st to the
  * 99.9th percentile. limits NULL: the defaults. `name` stands in messages. SMT_ERR_FORMAT,
  * SMT_ERR_UNSUPPORTED, SMT_ERR_LIMIT, SMT_ERR_IO. */
@@ -118,7 +118,7 @@ SMT_API smt_status smt_image_file_load(const smt_image_file *file,
 SMT_API void smt_image_file_close(smt_image_file **file);
 
 /* True if the name's suffix is one that smt_image_load
- * reads (.png .jpg .jpeg .jfif .tif .tiff .bmp, any case). */
+ * reads (.png .jpg .jpeg .jfif .tif .tiff .bmp .webp, any case). */
 SMT_API bool smt_image_suffix(const char *name);
 /* 8 bits, grey. */
 SMT_API smt_status smt_image_save_png(const char *path, const smt_image *image, smt_error *error);

@@ -23,7 +23,7 @@ static smt_status add_path(cli_paths *list, char *path, smt_error *error)
 static bool foreign_picture(const char *name)
 {
     static const char *const suffixes[] = {
-        ".gif", ".webp", ".jp2", ".heic", ".avif", ".pgm", ".ppm", ".pnm", ".dm3", ".dm4"};
+        ".gif", ".jp2", ".heic", ".avif", ".pgm", ".ppm", ".pnm", ".dm3", ".dm4"};
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
         if (strcasecmp(smt_path_suffix(name), suffixes[i]) == 0) {
             return true;

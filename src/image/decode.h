@@ -33,6 +33,7 @@ smt_status smt_decode_png(const image_source *source, smt_image *out, smt_error 
 smt_status smt_decode_jpeg(const image_source *source, smt_image *out, smt_error *error);
 smt_status smt_decode_tiff(const image_source *source, smt_image *out, smt_error *error);
 smt_status smt_decode_bmp(const image_source *source, smt_image *out, smt_error *error);
+smt_status smt_decode_webp(const image_source *source, smt_image *out, smt_error *error);
 
 /* SMT_ERR_FORMAT for an empty side, SMT_ERR_LIMIT above the limits. */
 smt_status

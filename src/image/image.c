@@ -74,6 +74,11 @@ static bool begins(const image_source *source, const char *magic, size_t length)
     return source->size >= length && memcmp(source->data, magic, length) == 0;
 }
 
+static bool is_form(const image_source *source, const char *form)
+{
+    return source->size >= 12 && memcmp(source->data + 8, form, 4) == 0;
+}
+
 /* What a file that is none of ours most likely is, so that the message tells the way out. */
 static smt_status fail_unknown(const image_source *source, smt_error *error)
 {
@@ -90,9 +95,6 @@ static smt_status fail_unknown(const image_source *source, smt_error *error)
     const char *kind = NULL;
     if (begins(source, "GIF8", 4)) {
         kind = "GIF";
-    } else if (begins(source, "RIFF", 4) && source->size >= 12 &&
-               memcmp(source->data + 8, "WEBP", 4) == 0) {
-        kind = "WebP";
     } else if (source->size >= 12 && memcmp(source->data + 4, "ftyp", 4) == 0) {
         kind = "HEIF or AVIF";
     } else if (begins(source, "\0\0\0\x0cjP  ", 8)) {
@@ -111,7 +113,7 @@ static smt_status fail_unknown(const image_source *source, smt_error *error)
     }
     return smt_fail(error,
                     SMT_ERR_FORMAT,
-                    "%s: not a PNG, JPEG, TIFF or BMP image (by its first bytes)",
+                    "%s: not a PNG, JPEG, TIFF, BMP or WebP image (by its first bytes)",
                     source->name);
 }
 
@@ -119,22 +121,25 @@ static const struct {
     const char *magic;
     size_t length;
     const char *suffix;
+    const char *form; /* of a RIFF file, behind its size; or NULL */
     smt_status (*decode)(const image_source *source, smt_image *out, smt_error *error);
 } kinds[] = {
-    {"\x89PNG\r\n\x1a\n", 8, ".png", smt_decode_png},
-    {"\xff\xd8\xff", 3, ".jpg", smt_decode_jpeg},
-    {"II*\0", 4, ".tif", smt_decode_tiff},
-    {"MM\0*", 4, ".tif", smt_decode_tiff},
-    {"II+\0", 4, ".tif", smt_decode_tiff},
-    {"MM\0+", 4, ".tif", smt_decode_tiff},
-    {"BM", 2, ".bmp", smt_decode_bmp},
+    {"\x89PNG\r\n\x1a\n", 8, ".png", NULL, smt_decode_png},
+    {"\xff\xd8\xff", 3, ".jpg", NULL, smt_decode_jpeg},
+    {"II*\0", 4, ".tif", NULL, smt_decode_tiff},
+    {"MM\0*", 4, ".tif", NULL, smt_decode_tiff},
+    {"II+\0", 4, ".tif", NULL, smt_decode_tiff},
+    {"MM\0+", 4, ".tif", NULL, smt_decode_tiff},
+    {"BM", 2, ".bmp", NULL, smt_decode_bmp},
+    {"RIFF", 4, ".webp", "WEBP", smt_decode_webp},
 };
 #define KINDS (sizeof kinds / sizeof *kinds)
 
 static size_t kind_of(const image_source *source)
 {
     size_t kind = 0;
-    while (kind < KINDS && !begins(source, kinds[kind].magic, kinds[kind].length)) {
+    while (kind < KINDS && !(begins(source, kinds[kind].magic, kinds[kind].length) &&
+                             (!kinds[kind].form || is_form(source, kinds[kind].form)))) {
         kind++;
     }
     return kind;
@@ -179,7 +184,7 @@ smt_status smt_image_decode(const void *data,
 bool smt_image_suffix(const char *name)
 {
     static const char *const suffixes[] = {
-        ".png", ".jpg", ".jpeg", ".jfif", ".tif", ".tiff", ".bmp"};
+        ".png", ".jpg", ".jpeg", ".jfif", ".tif", ".tiff", ".bmp", ".webp"};
     for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
         if (strcasecmp(smt_path_suffix(name), suffixes[i]) == 0) {
             return true;

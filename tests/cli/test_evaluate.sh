@@ -163,9 +163,9 @@ run 1 "$semtinel" predict "$work/run" "$work/missing.png"
 mkdir "$work/empty"
 run 1 "$semtinel" predict "$work/run" "$work/empty"
 says 'no image'
-touch "$work/empty/a.webp" "$work/empty/b.gif" "$work/empty/notes.txt"
+touch "$work/empty/a.avif" "$work/empty/b.gif" "$work/empty/notes.txt"
 run 1 "$semtinel" predict "$work/run" "$work/empty"
-says 'empty: 2 pictures of formats that are not read, the first .*a.webp'
+says 'empty: 2 pictures of formats that are not read, the first .*a.avif'
 rm "$work/empty/"*
 # What a user did not name: folders above, an earlier command's pictures, a NAS's thumbnails.
 mkdir "$work/inbox" "$work/inbox/why" "$work/inbox/@eaDir"

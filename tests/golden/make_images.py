@@ -314,6 +314,18 @@ runs4[0, :] = 3
 rle4 = bytes([5, 0x12, 0, 4, 0x56, 0x78, 0, 0, 9, 0x33, 0, 1])
 add("rle4.bmp", bmp(9, 2, 4, rle4, 2, table=quads[:16].tobytes()), luma(table[runs4]))
 
+# ---- WebP -------------------------------------------------------------------------------------
+
+add("lossy.webp", saved(Image.fromarray(smooth_rgb), "WEBP", quality=80))
+add("lossy_grey.webp", saved(Image.fromarray(smooth), "WEBP", quality=50))
+add("lossy_alpha.webp", saved(Image.fromarray(rgba), "WEBP", quality=80, exact=True))
+add("lossless.webp", saved(Image.fromarray(rgb), "WEBP", lossless=True), luma(rgb))
+add("lossless_palette.webp", saved(Image.fromarray(small), "WEBP", lossless=True), small)
+add("lossless_alpha.webp", saved(Image.fromarray(rgba), "WEBP", lossless=True, exact=True), luma(rgba))
+exif = Image.Exif()
+exif[0x010e] = "behind the pixels"
+add("exif.webp", saved(Image.fromarray(smooth), "WEBP", exif=exif.tobytes()))
+
 with open(os.path.join(OUT, "expected.txt"), "w") as f:
     f.write("# made by tests/golden/make_images.py: file, width, height, tolerance, grey pixels in hexadecimal\n")
     f.write("\n".join(expected) + "\n")

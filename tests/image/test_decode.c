@@ -203,7 +203,12 @@ static void names_what_is_no_image(void **state)
     expect("hello, world", 12, SMT_ERR_FORMAT, "not a PNG");
     expect("version https://git-lfs.github.com/spec/v1\noid", 46, SMT_ERR_FORMAT, "git lfs pull");
     expect("GIF89a..........", 16, SMT_ERR_UNSUPPORTED, "GIF");
-    expect("RIFF\0\0\0\0WEBPVP8 ", 16, SMT_ERR_UNSUPPORTED, "WebP");
+    expect("RIFF\0\0\0\0WAVEfmt ", 16, SMT_ERR_FORMAT, "not a PNG");
+    expect("RIFF\x16\0\0\0WEBPVP8 ", 16, SMT_ERR_FORMAT, "WebP ends early");
+    expect("RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0\x02\0\0\0\x0c\0\0\x06\0\0",
+           30,
+           SMT_ERR_UNSUPPORTED,
+           "animated WebP");
     expect("\0\0\0\x1c"
            "ftypavif....",
            16,
@@ -293,6 +298,11 @@ static void refuses_hostile_headers(void **state)
     expect_changed("rgb.bmp", 30, 4, false, SMT_ERR_UNSUPPORTED, "compression 4");
     expect_changed("rgb565.bmp", 54, 0x5000, false, SMT_ERR_FORMAT, "mask");
     expect_changed("rle8.bmp", 18, 3, false, SMT_ERR_FORMAT, "leaves the image");
+
+    /* WebP, lossy: the width is at 26, the height at 28, 14 bits each; lossless: both at 21. */
+    expect_changed("lossy.webp", 26, 0x3fff3fffu, false, SMT_ERR_LIMIT, "exceed");
+    expect_changed("lossless.webp", 21, 0x0fffffffu, false, SMT_ERR_LIMIT, "exceed");
+    expect_changed("lossy.webp", 4, 0x7fffffffu, false, SMT_ERR_FORMAT, "ends early");
 
     /* TIFF */
     expect_changed("white_is_zero.tif",
@@ -616,6 +626,7 @@ static void knows_suffixes(void **state)
     assert_true(smt_image_suffix("as saved by Windows.jfif"));
     assert_true(smt_image_suffix("a.tiff"));
     assert_true(smt_image_suffix("a.bmp"));
+    assert_true(smt_image_suffix("a.webp"));
     assert_false(smt_image_suffix("a.gif"));
     assert_false(smt_image_suffix("png"));
     assert_false(smt_image_suffix("folder.png/.png"));
