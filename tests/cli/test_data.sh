@@ -90,20 +90,20 @@ done
 cp beside/train/all/1.bmp beside/val/all/1.bmp # becomes 1-2.bmp, where the parts are pooled
 cp beside/train/all/1.txt beside/val/all/1.txt
 echo notes >beside/train/all/notes.txt
-cut() { # cut DATASET: no image's strip is seen any more
+without_strip() { # without_strip DATASET: no image's strip is seen any more
     run 0 "$semtinel" audit "$1" --json cut.json
     grep -A1 '"info_strips"' cut.json | grep -q '"images": 0,' || fail "$1: $(grep -A5 info_strips cut.json)"
 }
-cut beside
+without_strip beside
 says 'notes.txt: ignored'
 [ "$(wc -l <err)" = 1 ] || fail "files beside images are called ignored: $(cat err)"
 run 0 "$semtinel" split beside beside-split --merge --train 1 --val 0 --test 0
 grep -q '^ImageName=1-2.bmp' beside-split/train/all/1-2.txt || fail "the renamed copy's text: $(cat beside-split/train/all/1-2.txt)"
 [ "$(count beside-split/train -name '*.txt')$(count beside-split/train -name '*.hdr')" = 98 ] || fail "$(find beside-split)"
-cut beside-split
+without_strip beside-split
 run 0 "$semtinel" augment beside beside-more --per-class 8 --link
 [ "$(count beside-more/train)" = 28 ] || fail "$(find beside-more)"
-cut beside-more
+without_strip beside-more
 mkfifo beside/train/all/pipe.txt
 expect 0 'pipe.txt: ignored' timeout 60 "$semtinel" audit beside
 
