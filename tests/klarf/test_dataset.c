@@ -27,6 +27,11 @@ static smt_klarf *make_lot(const char *root, smt_image images[PAGES])
     char *text = sample_text("flat12.klarf", &size);
     make_pages(root, "PAGES.TIF", images);
     made_new_image(root, "sub dir/single one.png", 9);
+    made_path(root, "sub dir/single one.png", path, sizeof path);
+    FILE *single = fopen(path, "ab"); /* a byte more than it would have if it were saved again */
+    assert_non_null(single);
+    assert_int_equal(fputc('\n', single), '\n');
+    assert_int_equal(fclose(single), 0);
     made_path(root, "lot.001", path, sizeof path);
     assert_int_equal(smt_file_save(path, text, size, NULL), SMT_OK);
     smt_free(text);

@@ -173,6 +173,25 @@ static void changes_trees(void **state)
     smt_klarf_destroy(&klarf);
 }
 
+/* A wafer's rows go into the lookup before its defects. */
+static void adds_to_the_wafers_lookup(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "FileVersion 1 2;ClassLookup 1 5 \"open\";DefectRecordSpec 2 DEFECTID CLASSNUMBER;"
+        "DefectList 1 0;ClassLookup 1 6 \"clean\";DefectList 2 0 3 0;EndOfFile;";
+    smt_klarf *klarf = parsed(text, sizeof text - 1);
+    const int answer[] = {1, 2, 0};
+    char *after = rewritten(klarf, "CLASSNUMBER", classes, 4, NULL, answer, NULL);
+    assert_string_equal(
+        after,
+        "FileVersion 1 2;ClassLookup 2 5 \"open\"\n 8 \"particle\";DefectRecordSpec 2 DEFECTID "
+        "CLASSNUMBER;DefectList 1 8;ClassLookup 2 6 \"clean\"\n 7 \"bridge\";DefectList 2 6 3 "
+        "7;EndOfFile;");
+    smt_free(after);
+    smt_klarf_destroy(&klarf);
+}
+
 /* Number 0 means unclassified, whatever it is called: a class is never written as 0. */
 static void leaves_zero_alone(void **state)
 {
@@ -365,6 +384,7 @@ int main(void)
         cmocka_unit_test(changes_cells_and_lookup),
         cmocka_unit_test(adds_a_lookup),
         cmocka_unit_test(changes_trees),
+        cmocka_unit_test(adds_to_the_wafers_lookup),
         cmocka_unit_test(leaves_zero_alone),
         cmocka_unit_test(runs_out_of_numbers),
         cmocka_unit_test(replaces_quoted_cells),
