@@ -86,6 +86,34 @@ static void test_tables(void **state)
     smt_predictions_free(&b);
 }
 
+/* What both name right or both wrong is neither's alone, and rows are matched by their names. */
+static void test_only(void **state)
+{
+    (void)state;
+    smt_prediction_table *a = table("file,true,predicted\n0.png,via,via\na.png,open,open\n"
+                                    "b.png,via,open\nc.png,via,via\nd.png,open,open\n"
+                                    "e.png,via,open\n",
+                                    SMT_OK,
+                                    NULL);
+    smt_prediction_table *b = table("file,true,predicted\na.png,open,via\nb.png,via,open\n"
+                                    "c.png,via,via\nd.png,open,via\ne.png,via,via\n",
+                                    SMT_OK,
+                                    NULL);
+    const smt_prediction_table *tables[2] = {a, b};
+    const char *names[2] = {"first", "second"};
+    smt_comparison *c = NULL;
+    assert_int_equal(smt_compare(tables, names, 2, 0, 1, &c, NULL), SMT_OK);
+    assert_int_equal(c->count, 5);
+    assert_int_equal(c->left_out, 1);
+    assert_int_equal(c->only[0 * 2 + 1], 2); /* a and d */
+    assert_int_equal(c->only[1 * 2 + 0], 1); /* e */
+    assert_int_equal(c->only[0], 0);
+    assert_true(c->metrics[0]->accuracy == 0.6 && c->metrics[1]->accuracy == 0.4);
+    smt_comparison_destroy(&c);
+    smt_predictions_free(&a);
+    smt_predictions_free(&b);
+}
+
 static void test_bad(void **state)
 {
     (void)state;
@@ -101,7 +129,9 @@ static void test_bad(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mcnemar), cmocka_unit_test(test_tables), cmocka_unit_test(test_bad)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_mcnemar),
+                                       cmocka_unit_test(test_tables),
+                                       cmocka_unit_test(test_only),
+                                       cmocka_unit_test(test_bad)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

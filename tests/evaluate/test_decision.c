@@ -219,6 +219,16 @@ static void test_temperature(void **state)
     }
     assert_float_equal(calibration.temperature, best_at, 0.011);
     assert_float_equal(calibration.loss_after, best, 1e-4);
+
+    /* The same network with a temperature already: its answers are honest, and what they were
+     * before is known from them. */
+    const smt_calibration first = calibration;
+    e = claiming(1, IMAGES);
+    e.info.decision.temperature = 2.5f;
+    assert_float_equal(smt_uncalibrated_error(&e), first.error_before, 1e-3);
+    assert_int_equal(smt_decision_fit(&e, &options, &decision, &calibration, NULL), SMT_OK);
+    assert_float_equal(calibration.temperature, first.temperature, 1e-2);
+    assert_float_equal(calibration.loss_before, first.loss_before, 1e-2);
 }
 
 static void test_thresholds(void **state)
@@ -658,8 +668,16 @@ static void test_provenance(void **state)
     for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
         back = smt_decision_load(broken[i], (const char *const *)names, CLASSES);
         assert_float_equal(back.temperature, 1, 0);
+        assert_int_equal(back.views, 1);
         assert_false(back.rejects);
         assert_false(smt_decision_review(&back, 0, 0, -100));
+    }
+    for (int views = -1; views < 20; views++) {
+        bool known = views == 2 || views == 4 || views == 8;
+        char *some = smt_format("{\"decision\": {\"views\": %d}}", views);
+        back = smt_decision_load(some, (const char *const *)names, CLASSES);
+        assert_int_equal(back.views, known ? views : 1);
+        smt_free(some);
     }
 }
 

@@ -195,6 +195,9 @@ static void test_probabilities(void **state)
     assert_int_equal(smt_metrics_create(&outcome, 0, 1, &m, NULL), SMT_OK);
     assert_float_equal(
         m->log_loss, (-log(1e-15) - log((double)0.8f) - log((double)0.6f)) / 4, 1e-9);
+    /* Without resamples an interval is the value. */
+    assert_true(m->accuracy_95.low == 0.75 && m->accuracy_95.high == 0.75);
+    assert_true(m->macro_f1_95.low == m->macro.f1 && m->macro_f1_95.high == m->macro.f1);
     assert_float_equal(m->calibration_error, (1.0 + 0.2 + 0.4) / 4, 1e-6);
     assert_int_equal(m->bins[SMT_CALIBRATION_BINS - 1].count, 2);
     /* One image at 0.8 is off by 0.2 in four cases of five, else by 0.8; at 0.6 by 0.4 or 0.6. */
