@@ -67,7 +67,8 @@ static smt_image random_image(int width, int height)
 static void resizing_keeps_what_it_must(void **state)
 {
     (void)state;
-    static const int sides[][2] = {{1, 1}, {1, 9}, {9, 1}, {3, 5}, {31, 17}, {200, 3}, {64, 64}};
+    static const int sides[][2] = {
+        {1, 1}, {1, 9}, {9, 1}, {3, 5}, {31, 17}, {200, 3}, {64, 64}, {300, 300}};
     size_t count = sizeof sides / sizeof *sides;
     for (size_t i = 0; i < count; i++) {
         for (size_t j = 0; j < count; j++) {
