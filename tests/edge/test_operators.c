@@ -503,6 +503,35 @@ static void ends_in_other_types(void **state)
     }
 }
 
+/* An activation limits int8 values around the zero point, wherever that is: x + 0 and 1 x. */
+static void activations_of_int8(void **state)
+{
+    (void)state;
+    static const int low[4] = {-128, -28, -30, -28}, high[4] = {127, 127, -26, -16};
+    static const int codes[2] = {0, 18}, options[2] = {11, 21};
+    static const int8_t neutral[2] = {0, 2};
+    int8_t x[256], got[256];
+    for (int i = 0; i < 256; i++)
+        x[i] = (int8_t)(i - 128);
+    for (int trial = 0; trial < 16; trial++) {
+        int act = trial / 4, product = trial / 2 % 2;
+        tb b = {0};
+        int in = tb_add_scaled(&b, 9, 2, (int[]){1, 256}, NULL, 0.5f, -28);
+        int other = tb_add_scaled(&b, 9, 1, (int[]){1}, &neutral[product], 0.5f, 0);
+        int out = tb_add_scaled(&b, 9, 2, (int[]){1, 256}, NULL, 0.5f, -28);
+        tb_operator *op = tb_add_operator(&b, codes[product], in, other, -2, out);
+        tb_set(op, options[product], 0, 1, act);
+        b.inputs[b.input_count++] = in;
+        b.outputs[b.output_count++] = out;
+        run_with(&b, sets(trial % 2), (const void *[]){x}, got);
+        for (int i = 0; i < 256; i++)
+            assert_int_equal(got[i],
+                             x[i] < low[act]    ? low[act]
+                             : x[i] > high[act] ? high[act]
+                                                : x[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -513,6 +542,7 @@ int main(void)
         cmocka_unit_test(means_and_pools),
         cmocka_unit_test(pad_and_concatenation),
         cmocka_unit_test(ends_in_other_types),
+        cmocka_unit_test(activations_of_int8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
