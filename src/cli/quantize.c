@@ -10,6 +10,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define IMAGES 200
 #define FEW 8 /* images whose ranges say little of others */
@@ -338,6 +339,21 @@ static smt_status name_file(smt_status status, const char *path, smt_error *erro
                : status;
 }
 
+/* What an earlier call left in the folder and this one may not write anew: it is of another model.
+ */
+static void remove_left(void)
+{
+    static const char *const names[] = {
+        "int8-qat.tflite", "int8-qat.onnx", "precision.txt", "precision.json", "precision.png"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *path = smt_path_join(output, names[i]);
+        if (path) {
+            unlink(path);
+        }
+        smt_free(path);
+    }
+}
+
 static smt_status save_all(smt_quantizer *q,
                            const smt_model *model,
                            const calibration *cal,
@@ -348,6 +364,9 @@ static smt_status save_all(smt_quantizer *q,
     file_list list = {0};
     smt_graph *dynamic = NULL, *int8 = NULL, *tuned = NULL;
     smt_status status = smt_make_directory(output, error);
+    if (!status) {
+        remove_left();
+    }
     status = status ? status : add(&list, NULL, model, "float32", false, error);
     status = status ? status : add(&list, NULL, model, "float16", true, error);
     status = status ? status : make_dynamic(model, cal, &dynamic, error);
