@@ -181,10 +181,11 @@ typedef struct smt_model_format {
  * "crc32", "input" (and "input_size_assumed" where the file does not say it), "output",
  * "parameters" (and "float16" where a checkpoint stores them so), "macs", "layers" (name, operator,
  * output shape, type, parameters, macs, quantisation, of a .tflite its weights' type), "classes",
- * "preprocess", "architecture", "provenance", "metadata", and for .tflite "arena_bytes" (of an int8
- * network on a Cortex-M with the DSP extension, then with "places_bytes" for the plan and, where
- * there is exported C, "exported_arena_bytes"). Files of named tensors that are no model have
- * "tensors" instead of layers. *json is freed with smt_free. */
+ * "preprocess", "architecture", "provenance", "metadata", of a checkpoint "state_values" (of its
+ * tensors "state.*"), and for .tflite "arena_bytes" (of an int8 network on a Cortex-M with the DSP
+ * extension, then with "places_bytes" for the plan and, where there is exported C,
+ * "exported_arena_bytes"). Files of named tensors that are no model have "tensors" instead of
+ * layers. *json is freed with smt_free. */
 SMT_API smt_status smt_describe(const char *path, char **json, smt_error *error);
 
 /* A static, NULL-terminated list. */

@@ -127,8 +127,8 @@ static void describe_tensors(const smt_tensor_file *file, json_t *root)
     json_object_set_new(root, "metadata", metadata);
 }
 
-/* A safetensors file is described by its network; beside that, what it stores besides (training
- * state); another program's file by its tensors. */
+/* A safetensors file is described by its network; beside that, what it stores besides, such
+ * as familiar features; another program's file by its tensors. */
 static smt_status describe_safetensors(
     const void *data, size_t size, const char *path, json_t *root, smt_error *error)
 {
@@ -158,7 +158,7 @@ static smt_status describe_safetensors(
             if (half) {
                 json_object_set_new(root, "float16", json_true());
             }
-            json_object_set_new(root, "training_state_values", json_integer((json_int_t)state));
+            json_object_set_new(root, "state_values", json_integer((json_int_t)state));
         }
     }
     smt_model_destroy(&model);

@@ -83,9 +83,9 @@ run 3 "$semtinel" calibrate "$work/watch.safetensors" "$work/data" --foreign "$w
 says '^before, it sent images to review by unfamiliar 0.1: to keep that, give its options again$'
 says '^4 foreign images: area under the ROC curve [01]\.[0-9]* by familiarity, [01]\.[0-9]* by confidence; .*--unfamiliar'
 run 0 "$semtinel" info "$work/watch.safetensors" --json
-grep -q '"training_state_values": [1-9]' "$work/out" || fail "nothing remembered with --unfamiliar"
+grep -q '"state_values": [1-9]' "$work/out" || fail "nothing remembered with --unfamiliar"
 run 0 "$semtinel" info "$work/blind.safetensors" --json
-says '"training_state_values": 0'
+says '"state_values": 0'
 # Both kinds are compared at one temperature: by images of the fit themselves nothing is told apart (but for last digits).
 run 0 "$semtinel" train "$work/data" -o "$work/unsure" --mix-synth 0 --epochs 4 --size 48 --quiet
 run 0 "$semtinel" calibrate "$work/unsure" "$work/data" --split train --foreign "$work/data/train" -o "$work/alike.safetensors"
