@@ -572,6 +572,8 @@ static void test_sensitivity(void **state)
     assert_string_equal(rows[0].name, "stem.gate");
     assert_string_equal(rows[1].name, "stem");
     smt_fidelity whole;
+    assert_int_equal(smt_quantizer_fidelity(q, images, IMAGES, &whole, &error), SMT_OK);
+    assert_true(fabs(whole.noise_db + 20 * log10(error_of(q))) < 1e-6);
     assert_int_equal(smt_quantizer_fidelity(q, images, 16, &whole, &error), SMT_OK);
     assert_true(whole.agreement > 0 && whole.agreement <= 1);
     for (int i = 0; i < count; i++) {
