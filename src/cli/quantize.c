@@ -10,7 +10,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define IMAGES 200
 #define FEW 8 /* images whose ranges say little of others */
@@ -339,16 +338,15 @@ static smt_status name_file(smt_status status, const char *path, smt_error *erro
                : status;
 }
 
-/* What an earlier call left in the folder and this one may not write anew: it is of another model.
- */
-static void remove_left(void)
+/* Files of an earlier call that this one did not write anew may be of another model. */
+static void name_left(bool compared)
 {
-    static const char *const names[] = {
-        "int8-qat.tflite", "int8-qat.onnx", "precision.txt", "precision.json", "precision.png"};
+    static const char *const names[] = {"int8-qat.tflite", "int8-qat.onnx", "precision.txt"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        char *path = smt_path_join(output, names[i]);
-        if (path) {
-            unlink(path);
+        bool written = i < 2 ? qat != NULL : compared;
+        char *path = written ? NULL : smt_path_join(output, names[i]);
+        if (path && smt_path_exists(path)) {
+            smt_log(SMT_LOG_WARNING, "%s is of an earlier call, not of this one", path);
         }
         smt_free(path);
     }
@@ -364,9 +362,6 @@ static smt_status save_all(smt_quantizer *q,
     file_list list = {0};
     smt_graph *dynamic = NULL, *int8 = NULL, *tuned = NULL;
     smt_status status = smt_make_directory(output, error);
-    if (!status) {
-        remove_left();
-    }
     status = status ? status : add(&list, NULL, model, "float32", false, error);
     status = status ? status : add(&list, NULL, model, "float16", true, error);
     status = status ? status : make_dynamic(model, cal, &dynamic, error);
@@ -380,6 +375,9 @@ static smt_status save_all(smt_quantizer *q,
     }
     if (on->set && status == SMT_OK) {
         status = compare(&list, on, cal->how.pool, failed, error);
+    }
+    if (!status) {
+        name_left(on->set);
     }
     for (int i = 0; i < list.count; i++) {
         smt_free(list.paths[i]);
