@@ -45,13 +45,39 @@ typedef struct work {
     smt_explainer *explainer;
     int wanted; /* class, or -1 */
     smt_file *csv;
+    bool begun;
+    size_t removed;  /* overlays of an earlier call */
     size_t numbered; /* overlays whose plain name was taken */
     smt_paged paged;
 } work;
 
-/* Two folders may hold images of one name, and DIR the overlays of an earlier model. */
+/* Beside new overlays those of an earlier call would be taken for new ones. What its list names is
+ * its own. */
+static void remove_earlier(work *w)
+{
+    void *text = NULL;
+    size_t size;
+    char *rest = NULL, *list = smt_path_join(output, "explanations.csv");
+    if (list && !smt_file_load(list, 0, &text, &size, NULL)) {
+        for (char *row = strtok_r(text, "\r\n", &rest); row; row = strtok_r(NULL, "\r\n", &rest)) {
+            const char *name = strrchr(row, ',');
+            bool own = name && !strpbrk(name, "/\"") && strcmp(smt_path_suffix(name), ".png") == 0;
+            char *path = own ? smt_path_join(output, name + 1) : NULL;
+            w->removed += path && unlink(path) == 0;
+            smt_free(path);
+        }
+    }
+    smt_free(text);
+    smt_free(list);
+}
+
+/* Two folders may hold images of one name, and DIR other files. */
 static char *overlay_path(work *w, const char *image)
 {
+    if (!w->begun) {
+        remove_earlier(w);
+        w->begun = true;
+    }
     const char *name = smt_path_name(image);
     char *plain = smt_format("%s/%.*s.png", output, (int)(smt_path_suffix(name) - name), name);
     char *path = plain ? smt_path_unused(plain) : NULL;
@@ -207,6 +233,11 @@ int cli_explain(int argc, char **argv)
                 list.count,
                 smt_plural(list.count, "image", "images"),
                 output);
+        if (w.removed) {
+            cli_say("%zu %s of an earlier call removed",
+                    w.removed,
+                    smt_plural(w.removed, "overlay", "overlays"));
+        }
         if (w.numbered) {
             cli_say("%zu %s taken and got a number; %s says which is whose",
                     w.numbered,

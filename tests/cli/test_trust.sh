@@ -224,8 +224,12 @@ images=$(($(ls "$work/data/test/bridge" | wc -l) + $(ls "$work/twice" | wc -l)))
 [ "$(wc -l <"$work/why/explanations.csv")" = $((images + 1)) ] || fail "explanations.csv lacks rows"
 awk -F, 'NR > 1 && ($3 != "crack" || $5 < 0 || $5 > 1 || $9 < 0 || $9 > 1) { exit 1 }' "$work/why/explanations.csv" ||
     fail "numbers of the map are out of range"
-# Earlier overlays stay, and names of the longest kind get a number, too.
+# Of an earlier call only its overlays go. Names of the longest kind get a number, too.
 says "$(ls "$work/twice" | wc -l) names\? w[a-z]* taken and got a number; $work/why/explanations.csv says"
+touch "$work/why/mine.png"
+run 0 "$semtinel" explain "$work/run" "$work/twice" -o "$work/why"
+says "^$images overlays of an earlier call removed"
+diff <(ls "$work/why") <(ls "$work/twice"; echo explanations.csv; echo mine.png) || fail "not the new overlays and mine.png alone"
 long=$(printf '%0251d' 0).png
 mkdir "$work/long" "$work/long/a" "$work/long/b"
 for folder in a b; do cp "$work/twice/$(ls "$work/twice" | head -n 1)" "$work/long/$folder/$long"; done
