@@ -117,8 +117,9 @@ SMT_API smt_status smt_image_file_load(const smt_image_file *file,
                                        smt_error *error);
 SMT_API void smt_image_file_close(smt_image_file **file);
 
-/* True if the name's suffix is one that smt_image_load
- * reads (.png .jpg .jpeg .jfif .tif .tiff .bmp .webp, any case). */
+/* What smt_image_load reads, for messages. */
+#define SMT_IMAGE_SUFFIXES ".png .jpg .jpeg .jfif .tif .tiff .bmp .webp"
+/* True if the name's suffix is one of them, in any case. */
 SMT_API bool smt_image_suffix(const char *name);
 /* 8 bits, grey. */
 SMT_API smt_status smt_image_save_png(const char *path, const smt_image *image, smt_error *error);

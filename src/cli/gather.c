@@ -111,8 +111,7 @@ static smt_status add_folder(cli_paths *list, seen *s, const char *folder, smt_e
 static smt_status
 add_operand(cli_paths *list, seen *s, const char *folder, bool last, smt_error *error)
 {
-    static const char none[] =
-        "%s: no image (.png .jpg .jpeg .jfif .tif .tiff .bmp) in this folder";
+    static const char none[] = "%s: no image (" SMT_IMAGE_SUFFIXES ") in this folder";
     size_t before = list->count, folders = s->count;
     s->foreign = 0;
     smt_status status = add_folder(list, s, folder, error);

@@ -214,7 +214,7 @@ scan_images(scan *s, const char *folder, const char *class_name, int *class_inde
                    path,
                    "a folder inside a class folder; move its images up, or make it a class folder");
         } else if (kind == ENTRY_STRAY && !smt_image_is_sidecar(path)) {
-            ignore(s, path, "not an image file (png, jpg, tif, bmp)");
+            ignore(s, path, "not an image file (" SMT_IMAGE_SUFFIXES ")");
         }
         smt_free(path);
     }

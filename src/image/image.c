@@ -183,12 +183,11 @@ smt_status smt_image_decode(const void *data,
 
 bool smt_image_suffix(const char *name)
 {
-    static const char *const suffixes[] = {
-        ".png", ".jpg", ".jpeg", ".jfif", ".tif", ".tiff", ".bmp", ".webp"};
-    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
-        if (strcasecmp(smt_path_suffix(name), suffixes[i]) == 0) {
-            return true;
-        }
+    const char *suffix = smt_path_suffix(name), *at = SMT_IMAGE_SUFFIXES;
+    size_t length = strlen(suffix), here = strcspn(at, " ");
+    while (here && (here != length || strncasecmp(at, suffix, length) != 0)) {
+        at += here + (at[here] == ' ');
+        here = strcspn(at, " ");
     }
-    return false;
+    return here;
 }

@@ -42,7 +42,8 @@ static void scans_class_folders(void **state)
     assert_int_equal(set->samples[1].split, SMT_SPLIT_NONE);
     assert_int_equal(set->ignored_count,
                      5); /* notes.txt, README, sub/, loose.png, empty/readme.txt */
-    assert_true(made_said(&lines, "b/notes.txt: ignored: not an image"));
+    assert_true(
+        made_said(&lines, "b/notes.txt: ignored: not an image file (.png .jpg .jpeg .jfif .tif"));
     assert_true(made_said(&lines, "loose.png: ignored: an image outside"));
     assert_true(made_said(&lines, "empty: class folder without images"));
     assert_false(made_said(&lines, ".DS_Store"));
