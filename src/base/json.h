@@ -5,6 +5,8 @@
 #include <semtinel/base.h>
 
 #include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 /* NULL: no memory. */
 static inline json_t *smt_json_text(const char *text)
@@ -25,6 +27,20 @@ static inline int smt_json_set(json_t *object, const char *name, json_t *value)
     }
     smt_free(clean);
     return failed;
+}
+
+/* The double with the fewest digits that is this float: 0.2, not 0.200000003. */
+static inline double smt_tidy(float value)
+{
+    char text[32];
+    for (int digits = 6; digits < 9; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, (double)value);
+        float back = strtof(text, NULL);
+        if (back >= value && back <= value) {
+            return strtod(text, NULL);
+        }
+    }
+    return (double)value;
 }
 
 #endif

@@ -1,9 +1,10 @@
 /* semtinel info: what is in a model file. */
+#include "base/json.h"
 #include "cli/cli.h"
 
 #include <semtinel/format.h>
 
-#include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -304,8 +305,34 @@ static void shorten(json_t *root)
     json_object_del(json_object_get(root, "provenance"), "options");
 }
 
-static bool print_json(const json_t *root)
+/* Models hold floats as reals of nine digits: 0.850000024, which nobody has set. */
+static void tidy_floats(json_t *value)
 {
+    const char *key;
+    json_t *part;
+    size_t i;
+    double real = json_real_value(value);
+    char given[32], single[32];
+    if (json_is_real(value) && fabs(real) < 1e30) {
+        snprintf(given, sizeof given, "%.9g", real);
+        snprintf(single, sizeof single, "%.9g", (double)(float)real);
+        if (strcmp(given, single) == 0) {
+            json_real_set(value, smt_tidy((float)real));
+        }
+    }
+    json_array_foreach(value, i, part)
+    {
+        tidy_floats(part);
+    }
+    json_object_foreach(value, key, part)
+    {
+        tidy_floats(part);
+    }
+}
+
+static bool print_json(json_t *root)
+{
+    tidy_floats(root);
     char *text = json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
     if (!text) {
         fputs("semtinel: out of memory\n", stderr);

@@ -133,15 +133,15 @@ static json_t *rejection_rows(const smt_evaluation *e)
     json_t *rows = json_array();
     for (int c = 0; c < e->info.class_count; c++) {
         smt_rejection r = smt_rejection_of_class(e, c);
-        double asked = (double)e->info.decision.purity[c];
+        float asked = e->info.decision.purity[c];
         json_array_append_new(rows,
                               json_pack("{s:o,s:o,s:f,s:I,s:I,s:o}",
                                         "class",
                                         smt_json_text(e->info.classes[c]),
                                         "purity_asked",
-                                        asked > 0 ? json_real(asked) : json_null(),
+                                        asked > 0 ? json_real(smt_tidy(asked)) : json_null(),
                                         "threshold",
-                                        (double)e->info.decision.threshold[c],
+                                        smt_tidy(e->info.decision.threshold[c]),
                                         "predicted",
                                         (json_int_t)r.count,
                                         "accepted",
@@ -216,7 +216,7 @@ smt_status smt_save_metrics(const smt_evaluation *e, const char *path, smt_error
         {"expected_calibration_error_equal_counts", number(m->calibration_error_equal)},
         {"calibration_error_by_chance", number(m->calibration_chance)},
         {"calibration_error_by_chance_95", number(m->calibration_chance_95)},
-        {"temperature", number((double)e->info.decision.temperature)},
+        {"temperature", number(smt_tidy(e->info.decision.temperature))},
         {"expected_calibration_error_uncalibrated", number(smt_uncalibrated_error(e))},
         {"calibration_bins", bins(m)},
         {"risk_coverage", coverage(e)},

@@ -1,5 +1,7 @@
 #include "format/metadata.h"
 
+#include "base/json.h"
+
 #include <semtinel/format.h>
 
 #include <math.h>
@@ -10,27 +12,13 @@
 #define NETWORK "mobilenetv3-small"
 #define ENSEMBLE "mobilenetv3-small-ensemble"
 
-/* The double with the fewest digits that is this float: 0.2, not 0.200000003. */
-static double tidy(float value)
-{
-    char text[32];
-    for (int digits = 6; digits < 9; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, (double)value);
-        float back = strtof(text, NULL);
-        if (back >= value && back <= value) {
-            return strtod(text, NULL);
-        }
-    }
-    return (double)value;
-}
-
 static json_t *network_to_json(const smt_mobilenet_options *arch)
 {
     return json_pack("{s:s, s:f, s:i, s:i, s:i, s:b, s:f, s:s, s:f, s:f}",
                      "name",
                      NETWORK,
                      "width",
-                     tidy(arch->width),
+                     smt_tidy(arch->width),
                      "input_size",
                      arch->input_size,
                      "channels",
@@ -40,13 +28,13 @@ static json_t *network_to_json(const smt_mobilenet_options *arch)
                      "wide_head",
                      (int)arch->wide_head,
                      "dropout",
-                     tidy(arch->dropout),
+                     smt_tidy(arch->dropout),
                      "padding",
                      arch->padding == SMT_PAD_EXPLICIT ? "explicit" : "same",
                      "bn_epsilon",
-                     tidy(arch->bn_epsilon),
+                     smt_tidy(arch->bn_epsilon),
                      "bn_momentum",
-                     tidy(arch->bn_momentum));
+                     smt_tidy(arch->bn_momentum));
 }
 
 json_t *smt_architecture_to_json(const smt_model *model)
@@ -234,13 +222,13 @@ json_t *smt_preprocess_to_json(const smt_preprocess *preprocess)
 {
     json_t *json = json_pack("{s:f, s:f, s:b}",
                              "mean",
-                             tidy(preprocess->mean),
+                             smt_tidy(preprocess->mean),
                              "scale",
-                             tidy(preprocess->scale),
+                             smt_tidy(preprocess->scale),
                              "normalise",
                              0);
     if (preprocess->cut_percent > 0 &&
-        json_object_set_new(json, "cut_percent", json_real(tidy(preprocess->cut_percent)))) {
+        json_object_set_new(json, "cut_percent", json_real(smt_tidy(preprocess->cut_percent)))) {
         json_decref(json);
         return NULL;
     }

@@ -43,6 +43,7 @@ expect 0 "class4" "$semtinel" info --brief "$work/all/model.onnx"
 expect 0 '"classes"' "$semtinel" info --brief --json "$work/all/model.onnx"
 grep -q '"layers"' "$work/out" && fail "info --brief --json has the layers"
 expect 0 '"batch": 32' "$semtinel" info "$work/odd-run"
+expect 0 '"shear": 0.05,$' "$semtinel" info --json "$work/odd-run"
 for form in "" --json; do
     expect 0 '"fingerprint"' "$semtinel" info --brief $form "$work/odd-run"
     grep -q '"batch"' "$work/out" && fail "info --brief $form has the options of the training"
