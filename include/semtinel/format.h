@@ -84,8 +84,8 @@ SMT_API smt_status smt_model_save(const smt_model *model,
                                   smt_error *error);
 /* The metadata by which the state of a training run is known; such a file is no model. */
 #define SMT_TRAINING_KEY "semtinel.training"
-/* The file of a model: of a folder, a training run, its model.safetensors. *file is freed with
- * smt_free. SMT_ERR_IO: there is none. */
+/* The file of a model: of a folder its model.safetensors (a training run), else its saved_model.pb.
+ * *file is freed with smt_free. SMT_ERR_IO: there is none. */
 SMT_API smt_status smt_model_file(const char *path, char **file, smt_error *error);
 /* Reads a model (smt_model_file) from any file that smt_formats can read, by its content. */
 SMT_API smt_status smt_model_load(const char *path, smt_model **out, smt_error *error);

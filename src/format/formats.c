@@ -124,6 +124,12 @@ smt_status smt_model_file(const char *path, char **file, smt_error *error)
 {
     bool folder = smt_path_is_directory(path);
     char *found = folder ? smt_path_join(path, "model.safetensors") : smt_strdup(path);
+    if (found && folder && smt_path_missing(found)) {
+        char *saved = smt_path_join(path, "saved_model.pb");
+        bool there = saved && smt_path_exists(saved);
+        smt_free(there ? found : saved);
+        found = there ? saved : found;
+    }
     if (!found) {
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);
     }
@@ -132,7 +138,7 @@ smt_status smt_model_file(const char *path, char **file, smt_error *error)
         return folder ? smt_fail(error,
                                  SMT_ERR_IO,
                                  "%s: holds no model.safetensors; name a folder that 'semtinel "
-                                 "train -o' wrote, or a model file",
+                                 "train -o' wrote, a SavedModel, or a model file",
                                  path)
                       : smt_fail(error, SMT_ERR_IO, "%s: no such model", path);
     }

@@ -46,7 +46,8 @@ static smt_status read_any(const char *path,
     } else if (holds_int8) {
         status = smt_fail(error,
                           SMT_ERR_UNSUPPORTED,
-                          "%s: an int8 network for other runtimes; give its float source",
+                          "%s: an int8 network for other runtimes; give its float source, or for "
+                          "predict and evaluate the .tflite that 'semtinel quantize' writes",
                           path);
     }
     status = status ? status : onnx_graph_of(path, proto->graph, &graph, error);

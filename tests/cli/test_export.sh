@@ -36,6 +36,7 @@ done
 for option in --float16 --raw-input "--size 96"; do
     expect 2 "does not apply to C source" "$semtinel" export "$here/../../fuzz/corpus/edge/small.tflite" -o "$work/c/" $option
 done
+expect 0 "^file .*all/saved_model.pb" "$semtinel" info --brief "$work/all" # a SavedModel's folder
 expect 0 "TensorFlow Lite" "$semtinel" info "$work/all/model.tflite"
 expect 0 "HARD_SWISH" "$semtinel" info "$work/all/model.tflite"
 expect 0 "arena" "$semtinel" info --brief "$work/all/model.tflite"
@@ -96,6 +97,7 @@ expect 0 "parameters  *[0-9]+$" "$semtinel" info --brief "$work/pixels/model.saf
 "$semtinel" quantize "$work/run" --calibrate "$work/images" --scheme dynamic -o "$work/dynamic.tflite" --quiet || fail "quantize"
 "$semtinel" quantize "$work/run" --calibrate "$work/images" --scheme dynamic -o "$work/dynamic.onnx" --quiet || fail "quantize"
 expect 0 "stored as int8" "$semtinel" info --brief "$work/dynamic.onnx"
+expect 1 "dynamic.onnx: .*predict and evaluate the .tflite that 'semtinel quantize' writes" "$semtinel" predict "$work/dynamic.onnx" "$work/images"
 expect 0 "CONV_2D .* float32 .* int8 weights" "$semtinel" info "$work/dynamic.tflite"
 LC_ALL=C sed 's/block3.project/block3.proj\xe9ct/g' "$work/dynamic.tflite" >"$work/latin.tflite"
 expect 0 "block3.proj.+ct +CONV_2D" "$semtinel" info "$work/latin.tflite"
