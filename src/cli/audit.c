@@ -4,10 +4,12 @@
 #include <semtinel/audit.h>
 #include <semtinel/report.h>
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #define SHEET_PAIRS 30
+#define CELL 144 /* pixels on the sheet */
 
 static struct {
     const char *json, *sheet;
@@ -76,8 +78,23 @@ typedef struct cell_list {
 static void add_cell(cell_list *sheet, const smt_audit *audit, size_t sample, const char *what)
 {
     size_t i = sheet->count;
-    if (i == sheet->capacity ||
-        smt_image_load(audit->dataset->samples[sample].path, NULL, &sheet->images[i], NULL)) {
+    if (i == sheet->capacity) {
+        return;
+    }
+    smt_error why = {0};
+    smt_image full = {0};
+    smt_status status = smt_image_load(audit->dataset->samples[sample].path, NULL, &full, &why);
+    double scale = status ? 0 : fmin(1, CELL / fmax(full.width, full.height));
+    smt_image_free(&sheet->images[i]); /* of half a pair */
+    status = status ? status
+                    : smt_image_resize(&full,
+                                       (int)fmax(1, round(scale * full.width)),
+                                       (int)fmax(1, round(scale * full.height)),
+                                       &sheet->images[i],
+                                       &why);
+    smt_image_free(&full);
+    if (status) {
+        smt_log(SMT_LOG_WARNING, "not on the sheet: %s", why.message);
         return;
     }
     caption(audit, sample, what, sheet->captions[i], sizeof *sheet->captions);
@@ -107,7 +124,7 @@ static smt_status save_sheet(const smt_audit *audit, smt_error *error)
                 if (s.count % 2) {
                     add_cell(&s, audit, pair->b, "=");
                 }
-                s.count -= s.count % 2; /* one of the two vanished since: no half pairs */
+                s.count -= s.count % 2; /* no half pairs */
             }
         }
     }
@@ -121,7 +138,7 @@ static smt_status save_sheet(const smt_audit *audit, smt_error *error)
         goto done;
     }
     status = smt_sheet_save(
-        args.sheet, "audit: pairs side by side, worst first", s.cells, s.count, 6, 144, error);
+        args.sheet, "audit: pairs side by side, worst first", s.cells, s.count, 6, CELL, error);
     if (status == SMT_OK) {
         cli_say("wrote %s", args.sheet);
     }

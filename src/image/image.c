@@ -164,7 +164,16 @@ smt_status smt_decode(image_source *source, smt_image *out, smt_error *error)
         source->limits.max_pixels = DEFAULT_MAX_PIXELS;
     }
     size_t kind = kind_of(source);
-    return kind < KINDS ? kinds[kind].decode(source, out, error) : fail_unknown(source, error);
+    if (kind == KINDS) {
+        return fail_unknown(source, error);
+    }
+    smt_status status = kinds[kind].decode(source, out, error);
+    if (status == SMT_ERR_MEMORY && error &&
+        strncmp(error->message, source->name, strlen(source->name)) != 0) {
+        smt_error why = *error; /* of smt_image_create, which knows no file */
+        smt_fail(error, status, "%s: %s", source->name, why.message);
+    }
+    return status;
 }
 
 smt_status smt_image_decode(const void *data,

@@ -32,6 +32,17 @@ cmp -s a.json b.json || fail "threads change the result"
 run 2 "$semtinel" audit src --threshold 0.2
 expect 2 '--json ./both: this is the contact sheet' "$semtinel" audit src --json ./both --sheet both
 run 0 "$semtinel" audit src --json /dev/null --sheet /dev/null
+# Memory for one image is enough for a sheet of many. A sanitizer takes more to begin with.
+mkdir -p large/a large/b
+for file in large/a/{1..6}.bmp large/b/1.bmp; do # 4000 x 4000 pixels
+    printf 'BM\0\0\0\0\0\0\0\0\066\004\0\0\050\0\0\0\240\017\0\0\240\017\0\0\001\0\010\0' >$file
+    truncate -s 16001078 $file
+done
+if (ulimit -v 100000 && "$semtinel" --version) >out 2>&1; then
+    expect 0 "wrote large.png" bash -c 'ulimit -v 100000 && exec "$@"' . "$semtinel" audit large --sheet large.png --threads 1
+    grep "not on the sheet" err && fail "images are missing on the sheet"
+fi
+rm -r large
 run 2 "$semtinel" audit
 run 1 "$semtinel" audit src --json missing/folder/a.json
 says_one_line

@@ -265,7 +265,7 @@ says 'junk.png'
 mkdir "$work/large" && printf 'BM\0\0\0\0\0\0\0\0\066\004\0\0\050\0\0\0\100\037\0\0\100\037\0\0\001\0\010\0' >"$work/large/grey.bmp"
 truncate -s 64001078 "$work/large/grey.bmp" # 8000 x 8000 pixels
 if (ulimit -v 150000 && "$semtinel" --version) >"$work/out" 2>&1; then
-    expect 1 "out of memory for an image of 8000 x 8000" bash -c 'ulimit -v 150000 && exec "$@"' . \
+    expect 1 "grey.bmp: out of memory for an image of 8000 x 8000" bash -c 'ulimit -v 150000 && exec "$@"' . \
         "$semtinel" explain "$work/run" "$work/large" "$work/twice" -o "$work/why-large" --threads 1
 fi
 
