@@ -45,38 +45,55 @@ typedef struct work {
     smt_explainer *explainer;
     int wanted; /* class, or -1 */
     smt_file *csv;
-    bool begun;
-    size_t removed;  /* overlays of an earlier call */
+    char *earlier;   /* explanations.csv of an earlier call into the same folder, or NULL */
     size_t numbered; /* overlays whose plain name was taken */
     smt_paged paged;
 } work;
 
-/* Beside new overlays those of an earlier call would be taken for new ones. What its list names is
- * its own. */
-static void remove_earlier(work *w)
+/* Of a row of the list: DIR/OVERLAY, or NULL where it is no plain name or there is no memory. */
+static char *overlay_of(const char *row)
+{
+    const char *end = row + strcspn(row, "\r\n"), *name = end;
+    while (name > row && name[-1] != ',') {
+        name--;
+    }
+    bool plain = name < end && !memchr(name, '/', (size_t)(end - name)) && end[-1] != '"';
+    return plain ? smt_format("%s/%.*s", output, (int)(end - name), name) : NULL;
+}
+
+static char *next_row(char *row)
+{
+    row += strcspn(row, "\n");
+    return *row ? row + 1 : row;
+}
+
+/* Strikes out the rows whose overlays are gone: their names are free for others. */
+static void read_earlier(work *w, const char *list)
 {
     void *text = NULL;
     size_t size;
-    char *rest = NULL, *list = smt_path_join(output, "explanations.csv");
-    if (list && !smt_file_load(list, 0, &text, &size, NULL)) {
-        for (char *row = strtok_r(text, "\r\n", &rest); row; row = strtok_r(NULL, "\r\n", &rest)) {
-            const char *name = strrchr(row, ',');
-            bool own = name && !strpbrk(name, "/\"") && strcmp(smt_path_suffix(name), ".png") == 0;
-            char *path = own ? smt_path_join(output, name + 1) : NULL;
-            w->removed += path && unlink(path) == 0;
-            smt_free(path);
-        }
+    if (smt_file_load(list, 0, &text, &size, NULL)) {
+        return;
     }
-    smt_free(text);
-    smt_free(list);
+    w->earlier = text;
+    for (char *row = text; *row; row = next_row(row)) {
+        char *path = overlay_of(row);
+        if (!path || !smt_path_exists(path)) {
+            *row = *row == '\n' ? '\n' : '"'; /* no name in the list begins so without its quotes */
+        }
+        smt_free(path);
+    }
 }
 
-/* Two folders may hold images of one name, and DIR other files. */
+/* An image that was explained before keeps its overlay's name: an old overlay would be taken for
+ * the new one. Two folders may hold images of one name, and DIR other files. */
 static char *overlay_path(work *w, const char *image)
 {
-    if (!w->begun) {
-        remove_earlier(w);
-        w->begun = true;
+    size_t length = strlen(image);
+    for (char *row = w->earlier; row && *row; row = next_row(row)) {
+        if (strncmp(row, image, length) == 0 && row[length] == ',') {
+            return overlay_of(row);
+        }
     }
     const char *name = smt_path_name(image);
     char *plain = smt_format("%s/%.*s.png", output, (int)(smt_path_suffix(name) - name), name);
@@ -208,6 +225,9 @@ int cli_explain(int argc, char **argv)
     status = status ? status : smt_make_directory(output, &error);
     char *path = smt_path_join(output, "explanations.csv");
     if (!status) {
+        if (path) {
+            read_earlier(&w, path);
+        }
         status = path ? smt_file_create(path, &w.csv, &error)
                       : smt_fail(&error, SMT_ERR_MEMORY, "out of memory");
     }
@@ -233,11 +253,6 @@ int cli_explain(int argc, char **argv)
                 list.count,
                 smt_plural(list.count, "image", "images"),
                 output);
-        if (w.removed) {
-            cli_say("%zu %s of an earlier call removed",
-                    w.removed,
-                    smt_plural(w.removed, "overlay", "overlays"));
-        }
         if (w.numbered) {
             cli_say("%zu %s taken and got a number; %s says which is whose",
                     w.numbered,
@@ -251,6 +266,7 @@ int cli_explain(int argc, char **argv)
         rmdir(output); /* if nothing is in it */
     }
     smt_free(path);
+    smt_free(w.earlier);
     smt_list_free(&list.items, list.count);
     smt_explainer_close(&w.explainer);
     smt_classifier_close(&w.classifier);
