@@ -111,8 +111,8 @@ void cli_log_aside(void);
 const char *cli_models_folder(void);
 /* "out/" becomes "out"; "/" stays. */
 void cli_trim_slashes(char *path);
-/* SMT_ERR_ARGUMENT: the file `path`, which is to be written, is `source`, or the model of the run
- * `source`. */
+/* SMT_ERR_ARGUMENT: the file `path`, which is to be written, is `source`, or the model in the
+ * folder `source` (smt_model_file). */
 smt_status cli_check_kept(const char *path, const char *source, smt_error *error);
 /* SMT_ERR_ARGUMENT: the folder holds a trained run, whose model is to be written over. */
 smt_status cli_check_untrained(const char *folder, smt_error *error);

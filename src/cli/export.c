@@ -145,10 +145,7 @@ static char *path_in_all(const smt_model_format *format, bool float16)
 /* Whether `path` is the file of the model that is read. */
 static bool is_model(const char *path, const char *model)
 {
-    char *file = NULL;
-    bool same = smt_model_file(model, &file, NULL) == SMT_OK && smt_path_same(path, file);
-    smt_free(file);
-    return same;
+    return cli_check_kept(path, model, NULL) == SMT_ERR_ARGUMENT;
 }
 
 /* Whether no file of --all is the model's, nor the model of another run; a checkpoint stays what it
@@ -163,7 +160,7 @@ static smt_status check_all(const char *model, smt_error *error)
         bool kept = !writes(*f) || strcmp((*f)->name, "safetensors") == 0;
         for (int h = 0; h <= ((*f)->half ? 1 : 0) && !kept && !status; h++) {
             char *path = path_in_all(*f, h);
-            status = path ? smt_check_kept(path, model, error)
+            status = path ? cli_check_kept(path, model, error)
                           : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", all);
             smt_free(path);
         }

@@ -3,6 +3,8 @@
 #include "base/guess.h"
 #include "cli/cli.h"
 
+#include <semtinel/format.h>
+
 #include <errno.h>
 #include <getopt.h>
 #include <regex.h>
@@ -177,11 +179,14 @@ static smt_status check_inputs(const cli_option *o, smt_error *error)
 
 smt_status cli_check_kept(const char *path, const char *source, smt_error *error)
 {
-    char *of_run = smt_path_join(source, "model.safetensors");
-    smt_status status = of_run ? smt_check_kept(path, source, error)
-                               : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", source);
-    status = status ? status : smt_check_kept(path, of_run, error);
-    smt_free(of_run);
+    char *file = NULL;
+    smt_status status = smt_check_kept(path, source, error);
+    if (!status && smt_path_is_directory(source)) {
+        status = smt_model_file(source, &file, error);
+        status = status == SMT_ERR_IO ? SMT_OK : status; /* a folder of others */
+        status = status || !file ? status : smt_check_kept(path, file, error);
+    }
+    smt_free(file);
     return status;
 }
 

@@ -190,7 +190,7 @@ read_plain(const image_source *source, const bmp_header *header, smt_image *imag
     if (header->pixel_offset + row_bytes * (header->height - 1) + last_bytes > source->size) {
         return truncated(source, error);
     }
-    smt_status status = smt_image_create((int)header->width, (int)header->height, image, error);
+    smt_status status = smt_decode_create(source, header->width, header->height, image, error);
     for (uint32_t i = 0; status == SMT_OK && i < header->height; i++) {
         uint32_t y = header->top_down ? i : header->height - 1 - i;
         convert_row(header,
@@ -264,7 +264,7 @@ smt_status smt_decode_bmp(const image_source *source, smt_image *out, smt_error 
         return status;
     }
     if (header.compression == BI_RLE8 || header.compression == BI_RLE4) {
-        status = smt_image_create((int)header.width, (int)header.height, &image, error);
+        status = smt_decode_create(source, header.width, header.height, &image, error);
         if (status == SMT_OK) {
             status = decode_runs(source, &header, &image, error);
         }

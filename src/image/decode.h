@@ -41,6 +41,9 @@ smt_check_dimensions(const image_source *source, uint64_t width, uint64_t height
 
 smt_status
 smt_fail_memory(const image_source *source, uint64_t width, uint64_t height, smt_error *error);
+/* A black image of dimensions that are checked; the error names the source. SMT_ERR_MEMORY. */
+smt_status smt_decode_create(
+    const image_source *source, uint64_t width, uint64_t height, smt_image *out, smt_error *error);
 
 /* Rec. 601 luma in 16-bit fixed point, rounded: bit for bit PIL's convert("L") of RGB. */
 static inline uint8_t smt_luma(uint32_t red, uint32_t green, uint32_t blue)

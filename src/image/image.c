@@ -63,10 +63,18 @@ smt_fail_memory(const image_source *source, uint64_t width, uint64_t height, smt
 {
     return smt_fail(error,
                     SMT_ERR_MEMORY,
-                    "%s: out of memory for %llu x %llu pixels",
+                    "%s: out of memory for an image of %llu x %llu pixels",
                     source->name,
                     (unsigned long long)width,
                     (unsigned long long)height);
+}
+
+smt_status smt_decode_create(
+    const image_source *source, uint64_t width, uint64_t height, smt_image *out, smt_error *error)
+{
+    return smt_image_create((int)width, (int)height, out, NULL)
+               ? smt_fail_memory(source, width, height, error)
+               : SMT_OK;
 }
 
 static bool begins(const image_source *source, const char *magic, size_t length)
@@ -164,16 +172,7 @@ smt_status smt_decode(image_source *source, smt_image *out, smt_error *error)
         source->limits.max_pixels = DEFAULT_MAX_PIXELS;
     }
     size_t kind = kind_of(source);
-    if (kind == KINDS) {
-        return fail_unknown(source, error);
-    }
-    smt_status status = kinds[kind].decode(source, out, error);
-    if (status == SMT_ERR_MEMORY && error &&
-        strncmp(error->message, source->name, strlen(source->name)) != 0) {
-        smt_error why = *error; /* of smt_image_create, which knows no file */
-        smt_fail(error, status, "%s: %s", source->name, why.message);
-    }
-    return status;
+    return kind < KINDS ? kinds[kind].decode(source, out, error) : fail_unknown(source, error);
 }
 
 smt_status smt_image_decode(const void *data,

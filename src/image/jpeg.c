@@ -153,8 +153,8 @@ static smt_status decode_all(jpeg_job *job)
                         decoder->num_components);
     }
     jpeg_start_decompress(decoder);
-    status = smt_image_create(
-        (int)decoder->output_width, (int)decoder->output_height, &job->image, job->error);
+    status = smt_decode_create(
+        job->source, decoder->output_width, decoder->output_height, &job->image, job->error);
     if (status != SMT_OK) {
         return status;
     }

@@ -146,7 +146,7 @@ static smt_status prepare(png_job *job)
         job->truncated = true;
         png_error(png, "end of file");
     }
-    status = smt_image_create((int)width, (int)height, &job->image, job->error);
+    status = smt_decode_create(job->source, width, height, &job->image, job->error);
     if (status != SMT_OK) {
         return status;
     }

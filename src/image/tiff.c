@@ -283,7 +283,7 @@ static smt_status allocate(tiff_job *job, uint64_t block_bytes)
     uint32_t width = 0, height = 0;
     TIFFGetField(job->file.tiff, TIFFTAG_IMAGEWIDTH, &width);
     TIFFGetField(job->file.tiff, TIFFTAG_IMAGELENGTH, &height);
-    smt_status status = smt_image_create((int)width, (int)height, &job->image, job->error);
+    smt_status status = smt_decode_create(job->source, width, height, &job->image, job->error);
     if (status != SMT_OK) {
         return status;
     }

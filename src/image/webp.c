@@ -48,7 +48,7 @@ smt_status smt_decode_webp(const image_source *source, smt_image *out, smt_error
         return status;
     }
     smt_image image = {0};
-    status = smt_image_create(config.input.width, config.input.height, &image, error);
+    status = smt_decode_create(source, width, height, &image, error);
     size_t pixels = (size_t)(width * height);
     uint8_t *rgb = status ? NULL : smt_alloc(pixels, 3);
     if (!status && !rgb) {

@@ -216,17 +216,18 @@ done
 cmp -s kept.png images/ler/ler_00000.png || fail "an input was overwritten"
 expect 0 "" "$semtinel" calibrate run/model.safetensors images -o run/model.safetensors --split all --quiet
 # Nor by what else a command writes, beside a video or into a folder.
-mkdir formats precisions
-"$semtinel" export run -o formats/model.onnx -o formats/model-float16.tflite -o precisions/float32.onnx --quiet &&
+mkdir formats precisions saved
+"$semtinel" export run -o formats/model.onnx -o formats/model-float16.tflite -o precisions/float32.onnx -o saved/saved_model.pb --quiet &&
     "$semtinel" quantize run --scheme dynamic -o precisions/dynamic.tflite --quiet || fail "export"
-mkdir before && cp -r formats precisions before
+mkdir before && cp -r formats precisions saved before
 for line in "demo run kept.gif --gif -o kept.mp4" "export formats/model.onnx --all formats" "export formats/model-float16.tflite --all ./formats/" \
+    "export saved -o saved/saved_model.pb" "export saved --all saved" \
     "quantize precisions/float32.onnx --calibrate images -o precisions" \
     "quantize precisions/dynamic.tflite --calibrate images -o precisions"; do
     # shellcheck disable=SC2086
     expect 1 "semtinel: .*: is to be read, and would be overwritten; name another file" "$semtinel" $line
 done
-cmp -s kept.gif kept.png && diff -r formats before/formats && diff -r precisions before/precisions || fail "an input was overwritten"
+cmp -s kept.gif kept.png && diff -r formats before/formats && diff -r precisions before/precisions && diff -r saved before/saved || fail "an input was overwritten"
 # A checkpoint keeps what it holds besides the model, and a run keeps its own model.
 cp -r run watching && "$semtinel" calibrate watching images --split all --unfamiliar 0.1 --quiet && cp watching/model.safetensors before/ ||
     fail "calibrate"
