@@ -116,6 +116,9 @@ void cli_trim_slashes(char *path);
 smt_status cli_check_kept(const char *path, const char *source, smt_error *error);
 /* SMT_ERR_ARGUMENT: the folder holds a trained run, whose model is to be written over. */
 smt_status cli_check_untrained(const char *folder, smt_error *error);
+/* Warns of that file in the folder, which this call did not write anew: it may be of another model.
+ */
+void cli_name_left(const char *folder, const char *name);
 
 /* Every subcommand NAME is int cli_NAME(int argc, char **argv) in src/cli/NAME.c. */
 #define CLI_COMMANDS(X)                                                                            \

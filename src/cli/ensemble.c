@@ -4,6 +4,8 @@
 #include <semtinel/format.h>
 #include <semtinel/train.h>
 
+#include <unistd.h>
+
 static const char *output;
 
 static const cli_option options[] = {
@@ -76,8 +78,12 @@ static smt_status run(char **operands, int count, smt_error *error)
             smt_fail(error, status, "%s: no ensemble of these: %s", operands[0], why.message);
         }
     }
+    bool made = !smt_path_exists(output);
     status = status ? status : smt_make_directory(output, error);
     status = status ? status : smt_model_save(ensemble, target, SMT_DTYPE_F32, NULL, error);
+    if (status && made) {
+        rmdir(output); /* if nothing is in it */
+    }
     if (!status) {
         cli_say(
             "%d networks, %.2f million trainable parameters, %.1f million multiplications an image",
@@ -85,6 +91,8 @@ static smt_status run(char **operands, int count, smt_error *error)
             1e-6 * (double)smt_graph_parameter_count(ensemble->graph),
             1e-6 * (double)smt_graph_macs(ensemble->graph, -1));
         cli_say("wrote %s", target);
+        cli_name_left(output, "model.tflite");
+        cli_name_left(output, "model-int8.tflite");
     }
     for (int i = 0; i < count; i++) {
         smt_model_destroy(&models[i]);

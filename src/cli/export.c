@@ -185,6 +185,7 @@ static int export_one(const smt_model *model,
     smt_status status = is_model(path, source) ? SMT_OK : format->write(model, path, write, &error);
     if (status == SMT_ERR_UNSUPPORTED) {
         smt_log(SMT_LOG_WARNING, "not written: %s", error.message);
+        cli_name_left(all, smt_path_name(path));
         code = EXIT_SKIPPED;
     } else if (status) {
         code = cli_report(&error);

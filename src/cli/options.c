@@ -206,6 +206,15 @@ smt_status cli_check_untrained(const char *folder, smt_error *error)
     return status;
 }
 
+void cli_name_left(const char *folder, const char *name)
+{
+    char *path = smt_path_join(folder, name);
+    if (path && smt_path_exists(path)) {
+        smt_log(SMT_LOG_WARNING, "%s is of an earlier call, not of this one", path);
+    }
+    smt_free(path);
+}
+
 /* Whether what the options name to be written can be, and what they name to be read is there. */
 static int
 check_paths(const cli_command *command, const cli_option *options, char **operands, int count)

@@ -338,17 +338,13 @@ static smt_status name_file(smt_status status, const char *path, smt_error *erro
                : status;
 }
 
-/* Files of an earlier call that this one did not write anew may be of another model. */
 static void name_left(bool compared)
 {
     static const char *const names[] = {"int8-qat.tflite", "int8-qat.onnx", "precision.txt"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        bool written = i < 2 ? qat != NULL : compared;
-        char *path = written ? NULL : smt_path_join(output, names[i]);
-        if (path && smt_path_exists(path)) {
-            smt_log(SMT_LOG_WARNING, "%s is of an earlier call, not of this one", path);
+        if (i < 2 ? !qat : !compared) {
+            cli_name_left(output, names[i]);
         }
-        smt_free(path);
     }
 }
 

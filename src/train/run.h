@@ -51,9 +51,9 @@ void smt_run_say(smt_run *run, smt_log_level level, const char *format, ...) SMT
 
 /* prepare.c: everything up to the first epoch. */
 smt_status smt_run_prepare(smt_run *run, smt_error *error);
-/* Removes what an earlier run left in the folder: it would not belong to the checkpoint that was
- * just written over its own. Not sooner: Ctrl-C in the first epoch, or a wrong --init, costs the
- * earlier run nothing. */
+/* Removes what an earlier run left in the folder, and names what was made of its model: it would
+ * not belong to the checkpoint that was just written over its own. Not sooner: Ctrl-C in the first
+ * epoch, or a wrong --init, costs the earlier run nothing. */
 smt_status smt_run_clear(smt_run *run, smt_error *error);
 
 /* start.c: reads the weights that job->init names, unless they are optional, so that wrong ones are

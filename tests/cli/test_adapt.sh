@@ -28,8 +28,12 @@ says 'as varied as [12]\.0 of its 10 classes: if some kinds are not only rare bu
 
 # An adapted run can be adapted, and quantised on the spot.
 run 0 "$semtinel" adapt "$work/one" "$work/foreign/"* -o "$work/three" --quantize --calibrate "$work/data/train" --prior 5
+grep -q 'earlier call' "$work/err" && fail "a new file is called old"
 run 0 "$semtinel" evaluate "$work/three/model-int8.tflite" "$work/foreign" -o "$work/int8"
 [ -s "$work/three/model.tflite" ] || fail "no float file"
+# Without --quantize these files are of the run that was there before.
+run 0 "$semtinel" adapt "$work/one" "$work/foreign" -o "$work/three"
+for left in model.tflite model-int8.tflite; do says "three/$left is of an earlier call"; done
 
 # Bad input: one line each.
 one_line() { [ "$(grep -c '^semtinel: [^w]' "$work/err")" = 1 ] || { fail "not one line: $*"; cat "$work/err"; }; }
@@ -43,6 +47,7 @@ run 1 "$semtinel" adapt "$work/run" "$work/missing" -o "$work/bad"; one_line mis
 run 1 "$semtinel" adapt "$work/three/model.tflite" "$work/foreign" -o "$work/bad"; one_line tflite; says 'checkpoint'
 head -c 5000 "$work/run/model.safetensors" >"$work/cut.safetensors"
 run 1 "$semtinel" adapt "$work/cut.safetensors" "$work/foreign" -o "$work/bad"; one_line cut; says 'it was cut'
+run 1 bash -c 'ulimit -f 1; "$@"' - "$semtinel" adapt "$work/run" "$work/foreign" -o "$work/bad"; one_line full; says 'cannot write: File too large'
 [ -e "$work/bad" ] && fail "a folder is left behind"
 run 1 "$semtinel" adapt "$work/run" "$work/foreign" -o /proc/none; one_line unwritable
 cp "$work/one/model.safetensors" "$work/kept"

@@ -93,7 +93,11 @@ refused 'cut.safetensors: .*cut' a cut.safetensors
 refused 'missing' a missing
 run 1 "$semtinel" ensemble a b -o b; says 'b/model.safetensors: is to be read, and would be overwritten'
 run 1 "$semtinel" ensemble a b -o whole-a; says "whole-a: holds a trained run, .* name another folder"; says_one_line
+echo left >same/model-int8.tflite
 run 0 "$semtinel" ensemble b a -o same # an earlier ensemble is replaced
+says 'same/model-int8.tflite is of an earlier call'
+run 1 bash -c 'ulimit -f 1; "$@"' - "$semtinel" ensemble a b -o bad; says 'cannot write: File too large'; says_one_line
+[ -e bad ] && fail "an empty folder is left behind"
 run 1 "$semtinel" ensemble a b a/model.safetensors -o bad; says 'a/model.safetensors: is named twice'
 run 1 "$semtinel" train data -o again $small --width 0.5 --init ab; says 'ab: is an ensemble'
 run 2 "$semtinel" ensemble a -o bad

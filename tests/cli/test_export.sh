@@ -18,6 +18,9 @@ for file in model.tflite model-float16.tflite model.onnx model.pb saved_model.pb
     [ -s "$work/all/$file" ] || fail "$file was not written"
 done
 [ -e "$work/all/model.safetensors" ] && fail "a foreign network became a checkpoint"
+echo left >"$work/all/model.h5"
+expect 3 "all/model.h5 is of an earlier call" "$semtinel" export "$model" --all "$work/all"
+[ "$(grep -c "earlier call" "$work/err")" = 1 ] || fail "a file that was written anew is called an earlier call's"
 [ "$(wc -l < "$work/all/labels.txt")" -eq 5 ] || fail "labels.txt does not hold five names"
 
 # A class whose folder's name holds a line end is one line all the same, in labels.txt and where other files hold names in lines.

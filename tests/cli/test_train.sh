@@ -128,8 +128,10 @@ head -c "$(wc -c <whole/log.txt)" earlier/log.txt | cmp - whole/log.txt || fail 
 expect 0 "earlier: holds an earlier run, which is replaced" "$semtinel" train images -o earlier --size 32 --width 0.25 \
     --batch 8 --init whole --epochs 1
 rm earlier/checkpoint.safetensors
+echo left >earlier/model-int8.tflite
 expect 0 "earlier: holds an earlier model, which is replaced" "$semtinel" train images -o earlier --size 32 --width 0.25 \
     --batch 8 --init whole --epochs 1
+says "earlier/model-int8.tflite is of an earlier run"
 [ "$(grep -c "training images" earlier/log.txt)" = 1 ] || fail "the log of the replaced run is still there"
 head -1 earlier/log.txt | grep -q "^images: 4 classes" || fail "log.txt begins with: $(head -1 earlier/log.txt)"
 expect 0 "was complete after 1 epoch" "$semtinel" train images -o earlier --resume
