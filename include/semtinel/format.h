@@ -153,8 +153,9 @@ SMT_API char *smt_transfer_report_text(const smt_transfer_report *report);
 /* ---- formats -------------------------------------------------------------------------------- */
 
 typedef struct smt_write_options {
-    bool raw_input; /* the file takes pixels 0..255; scaling is part of its graph */
-    bool half;      /* float16 weights; ignored by formats that have none */
+    bool raw_input;               /* the file takes pixels 0..255; scaling is part of its graph */
+    bool half;                    /* float16 weights; ignored by formats that have none */
+    const smt_tensor_file *extra; /* what a .safetensors holds besides (smt_model_save), or NULL */
 } smt_write_options;
 
 /* One row per format; src/format/formats.c lists them. */

@@ -1,5 +1,6 @@
 /* semtinel export: a model in the formats of other runtimes. */
 #include "cli/cli.h"
+#include "evaluate/scores.h"
 
 #include <semtinel/csource.h>
 #include <semtinel/evaluate.h>
@@ -12,6 +13,7 @@
 static cli_list outputs;
 static const char *all;
 static bool raw_input, half;
+static smt_tensor_file *extra; /* of the checkpoint that is read, or NULL */
 static int size;
 
 static const cli_option options[] = {
@@ -116,7 +118,7 @@ static int unknown_suffix(const char *path)
 static int export_files(const smt_model *model)
 {
     smt_error error = {SMT_OK, ""};
-    smt_write_options write = {.raw_input = raw_input, .half = half};
+    smt_write_options write = {.raw_input = raw_input, .half = half, .extra = extra};
     print_head();
     for (int i = 0; i < outputs.count; i++) {
         const smt_model_format *format = smt_format_by_suffix(outputs.items[i]);
@@ -214,7 +216,8 @@ static int export_all(const smt_model *model, const char *source)
             continue;
         }
         for (int h = 0; h <= ((*f)->half ? 1 : 0); h++) {
-            smt_write_options write = {.raw_input = raw_input && !(*f)->weights_only, .half = h};
+            smt_write_options write = {
+                .raw_input = raw_input && !(*f)->weights_only, .half = h, .extra = extra};
             int one = export_one(model, source, *f, &write);
             if (one == EXIT_FAILED || one > EXIT_SKIPPED) {
                 return one;
@@ -303,6 +306,26 @@ static int export_c_source(const char *tflite)
     return EXIT_DONE;
 }
 
+/* A checkpoint keeps the familiar features of the one that it is written from. */
+static smt_status read_extra(const char *source, smt_error *error)
+{
+    char *file = NULL;
+    float *rows = NULL;
+    smt_classifier_info info = {0};
+    smt_status status = smt_model_file(source, &file, error);
+    const smt_model_format *format = status ? NULL : smt_format_of_file(file, error);
+    if (format && strcmp(format->name, "safetensors") == 0) {
+        status = smt_familiarity_load(file, &rows, &info.remembered, &info.feature_width, error);
+    }
+    if (rows) {
+        info.references = rows;
+        status = smt_familiarity_store(&info, &extra, error);
+    }
+    smt_free(rows);
+    smt_free(file);
+    return status;
+}
+
 int cli_export(int argc, char **argv)
 {
     char **operands;
@@ -335,7 +358,9 @@ int cli_export(int argc, char **argv)
         }
     }
     smt_model *model = NULL;
-    if ((all && check_all(operands[0], &error)) || smt_model_load(operands[0], &model, &error)) {
+    if ((all && check_all(operands[0], &error)) || smt_model_load(operands[0], &model, &error) ||
+        read_extra(operands[0], &error)) {
+        smt_model_destroy(&model);
         return cli_report(&error);
     }
     if (size && !model->size_assumed) {
@@ -359,6 +384,7 @@ int cli_export(int argc, char **argv)
         smt_model_note_size(model, operands[0]);
     }
     code = all ? export_all(model, operands[0]) : export_files(model);
+    smt_tensor_file_destroy(&extra);
     smt_model_destroy(&model);
     return code;
 }

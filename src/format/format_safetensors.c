@@ -33,7 +33,8 @@ static smt_status write_model(const smt_model *model,
                         "input is scaled",
                         path);
     }
-    return smt_model_save(model, path, options->half ? SMT_DTYPE_F16 : SMT_DTYPE_F32, NULL, error);
+    smt_dtype dtype = options->half ? SMT_DTYPE_F16 : SMT_DTYPE_F32;
+    return smt_model_save(model, path, dtype, options->extra, error);
 }
 
 const smt_model_format smt_format_safetensors = {

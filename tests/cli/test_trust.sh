@@ -57,6 +57,11 @@ says '^  all classes      always decided automatically, unless unfamiliar$'
 if "$semtinel" export --help >/dev/null 2>&1; then
     run 0 "$semtinel" export "$work/watch.safetensors" -o "$work/watch.tflite"
     expect 0 'familiar; nothing is sent to review here$' "$semtinel" predict "$work/watch.tflite" "$work/data/val" -o "$work/tflite.csv"
+    run 0 "$semtinel" export "$work/watch.safetensors" -o "$work/copy.safetensors"
+    cmp "$work/watch.safetensors" "$work/copy.safetensors" || fail "a copy of a checkpoint forgets what is familiar"
+    run 0 "$semtinel" export "$work/watch.safetensors" -o "$work/half.safetensors" --float16
+    run 0 "$semtinel" predict "$work/half.safetensors" "$work/data/val" -o "$work/half.csv"
+    grep -q ',unfamiliar$' "$work/half.csv" || fail "to a checkpoint of 16 bits everything is familiar"
 fi
 run 0 "$semtinel" evaluate "$work/watch.safetensors" "$work/data" -o "$work/watched"
 says 'unfamiliar 0.1'
