@@ -415,6 +415,30 @@ static void test_depths(void **state)
     }
 }
 
+/* Two values that are always equal: nine tenths of their covariance and a tenth of the unit matrix
+ * divide squared distances along the diagonal by 1.9, across it by 0.1. */
+static void test_shrinkage(void **state)
+{
+    (void)state;
+    const smt_feature_layout layout = {.pooled = 1, .depth = {2}};
+    static const float asked[3][3] = {{1, 1, 1}, {1, 1, -1}, {1, 2, 2}};
+    float rows[16][3];
+    double score[3];
+    smt_familiar *familiar = NULL;
+    for (int i = 0; i < 16; i++) {
+        rows[i][0] = 1;
+        rows[i][1] = rows[i][2] = (float)((i % 2 ? 1 : -1) * (1 + i / 2 % 2));
+    }
+    assert_int_equal(smt_familiar_create(rows[0], 16, 3, &layout, &familiar, NULL), SMT_OK);
+    for (int i = 0; i < 3; i++) {
+        score[i] = (double)smt_familiar_score(familiar, asked[i], SIZE_MAX);
+    }
+    /* Twice as far is four times the squared distance. */
+    double ratio = (score[0] - score[1]) / (score[0] - score[2]);
+    assert_true(fabs(ratio - log(1.9 / 0.1) / log(4)) < 1e-4);
+    smt_familiar_destroy(&familiar);
+}
+
 /* Remembered images are measured as new ones are, also where they are hardly more than a depth has
  * values, or fewer: else a threshold that they chose would send too many new ones to review. */
 static void test_remembered_and_new(void **state)
@@ -547,6 +571,7 @@ int main(void)
                                        cmocka_unit_test(test_familiarity_of_many),
                                        cmocka_unit_test(test_remembered_and_new),
                                        cmocka_unit_test(test_depths),
+                                       cmocka_unit_test(test_shrinkage),
                                        cmocka_unit_test(test_trained),
                                        cmocka_unit_test(test_memory)};
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -315,6 +315,12 @@ static void test_next_confidence(void **state)
         assert_int_equal(c.rejection.accepted, 1);
         low = high;
     }
+    /* Where a hair fits only just, half-way. */
+    place(0, 0, (const double[CLASSES]){0.9, 0, 0, 0});
+    place(1, 0, (const double[CLASSES]){0.9 - (double)HAIR, 0, 0, 0});
+    smt_evaluation e = wrap(2);
+    assert_int_equal(smt_decision_fit(&e, &options, &d, &c, NULL), SMT_OK);
+    assert_float_equal(d.threshold[0], 0.9f - HAIR / 2, 1e-6);
 }
 
 /* Many right decisions of one class, which has its own threshold, show nothing about the few of

@@ -541,7 +541,7 @@ static void reads_one_plane_of_several(void **state)
     expect_same(a, b);
 }
 
-/* Strips that lie nowhere, reach beyond the file or are too short. */
+/* Strips that lie nowhere, reach beyond the file or are too short; a tile that is. */
 static void refuses_misplaced_strips(void **state)
 {
     (void)state;
@@ -551,6 +551,8 @@ static void refuses_misplaced_strips(void **state)
     expect_changed(name, offset, 239, false, SMT_ERR_FORMAT, "TIFF");
     expect_changed(name, bytes, 200, false, SMT_ERR_FORMAT, "TIFF");
     expect_changed(name, bytes, 38, false, SMT_ERR_FORMAT, "TIFF");
+    bytes = array_offset("tiled.tif", 325) + 8; /* of a tile of 256 */
+    expect_changed("tiled.tif", bytes, 255, false, SMT_ERR_FORMAT, "TIFF");
 }
 
 static void obeys_the_callers_limits(void **state)

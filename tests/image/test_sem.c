@@ -227,12 +227,13 @@ static void finds_panels_and_nothing_else(void **state)
     assert_int_equal(panel_of(100, 200, 200, 255, 0), 0);
 }
 
-/* A strip below noise: lettered rows, `strokes` to each, between blank ones; grey levels off by at
- * most `off`, as compression leaves them. */
+/* A strip below noise: lettered rows, `strokes` to each, between blank ones unless it is thin; grey
+ * levels off by at most `off`, as compression leaves them. */
 typedef struct strip {
     int rows, strokes, off, frame; /* frame: rows of ink at the top and at the bottom */
     uint8_t paper, ink;
 } strip;
+static int gap; /* the level between the strokes, if not 0 */
 
 static int suspected(const strip *s, int height)
 {
@@ -242,9 +243,12 @@ static int suspected(const strip *s, int height)
     smt_rng rng = smt_rng_seed(5, 1);
     for (int i = 0; i < WIDTH * height; i++) {
         int x = i % WIDTH, y = i / WIDTH - (height - s->rows), last = s->rows - 1;
-        bool frame = y < s->frame || y > last - s->frame, text = y >= 2 && y <= last - 2;
-        bool ink = frame || (text && x % 6 < 2 && x / 6 < s->strokes);
-        int level = (ink ? s->ink : s->paper) + (int)smt_rng_below(&rng, 2 * (uint32_t)s->off + 1);
+        int blank = s->rows < 5 ? 0 : 2;
+        bool frame = y < s->frame || y > last - s->frame,
+             text = y >= blank && y <= last - blank && x / 6 < s->strokes;
+        bool ink = frame || (text && x % 6 < 2);
+        int level = ink ? s->ink : text && gap ? gap : s->paper;
+        level += (int)smt_rng_below(&rng, 2 * (uint32_t)s->off + 1);
         level -= s->off;
         level = level < 0 ? 0 : level > 255 ? 255 : level;
         image.pixels[i] = (uint8_t)(y < 0 ? smt_rng_below(&rng, 256) : (uint32_t)level);
@@ -268,13 +272,15 @@ static void suspects_strips_and_nothing_else(void **state)
         {{6, 5, 3, 0, 5, 200}, 6},     /* thin, as in a small image */
         {{12, 10, 0, 0, 240, 0}, 12},  /* nearly white */
         {{12, 10, 0, 0, 0, 80}, 12},   /* faint letters */
+        {{12, 10, 0, 0, 0, 65}, 12},   {{4, 10, 0, 0, 0, 255}, 4},
         {{24, 10, 0, 0, 0, 255}, 24},  /* a fifth of the height */
         {{12, 3, 0, 0, 0, 255}, 0},    /* a scale bar, or the specimen */
         {{12, 0, 0, 0, 0, 255}, 0},    /* dark, without letters */
         {{12, 10, 0, 0, 120, 255}, 0}, /* grey paper is the specimen */
         {{12, 10, 0, 0, 60, 255}, 0},  {{12, 10, 0, 0, 220, 0}, 0},
         {{12, 10, 20, 0, 25, 255}, 0}, /* and so is noise */
-        {{12, 10, 0, 0, 20, 70}, 0},   /* letters have contrast */
+        {{12, 10, 0, 0, 0, 64}, 0},    /* letters have contrast */
+        {{12, 10, 0, 0, 20, 70}, 0},   /* the same on grey */
         {{3, 10, 0, 0, 0, 255}, 0},    /* too thin */
         {{5, 10, 0, 0, 0, 255}, 0},    /* one row is no text */
         {{25, 10, 0, 0, 0, 255}, 0},   /* too high */
@@ -287,6 +293,15 @@ static void suspects_strips_and_nothing_else(void **state)
     assert_int_equal(suspected(&thin, 480), 0);
     thin.rows = 12; /* a 40th of the height */
     assert_int_equal(suspected(&thin, 480), 12);
+    thin.rows = 4; /* a fifth */
+    assert_int_equal(suspected(&thin, 20), 4);
+    assert_int_equal(suspected(&thin, 19), 0);
+    const strip joined = {.rows = 12, .strokes = 5, .ink = 255};
+    gap = 31; /* a stroke ends where less than half of what begins one is left */
+    assert_int_equal(suspected(&joined, 120), 12);
+    gap = 32;
+    assert_int_equal(suspected(&joined, 120), 0);
+    gap = 0;
     uint8_t pixels[4 * 3] = {0};
     const smt_image tiny = {4, 3, pixels};
     assert_int_equal(smt_sem_suspect_strip(&tiny), 0);

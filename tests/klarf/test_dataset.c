@@ -58,6 +58,12 @@ static void check_page(const char *root, const char *relative, const smt_image *
     smt_image_free(&found);
 }
 
+static void interrupt(void *context, const char *label, size_t done, size_t total)
+{
+    (void)context, (void)label, (void)done, (void)total;
+    smt_interrupt();
+}
+
 static void writes_class_folders(void **state)
 {
     (void)state;
@@ -70,6 +76,14 @@ static void writes_class_folders(void **state)
     smt_klarf_dataset_result result;
     made_lines lines = {0};
     smt_error error = {0};
+    /* Ctrl-C behind the first defect, which has two images: nothing of it stays. */
+    smt_progress_set(interrupt, NULL);
+    assert_int_equal(smt_klarf_write_dataset(&klarf, 1, &options, out, &result, &error),
+                     SMT_ERR_INTERRUPTED);
+    smt_progress_set(NULL, NULL);
+    smt_interrupt_clear();
+    assert_int_equal(result.images, 2);
+    assert_false(smt_path_exists(out));
     smt_log_set(made_keep, &lines);
     assert_int_equal(smt_klarf_write_dataset(&klarf, 1, &options, out, &result, &error), SMT_OK);
     smt_log_set(NULL, NULL);

@@ -472,6 +472,30 @@ static void test_ranges_of_swish(void **state)
     assert_true(cut > 0);
 }
 
+/* Where every other channel is -5 and the rest are 1, the range need not reach below 0: hard-swish
+ * makes 0 of -5 and of 0. */
+static void test_below_swish(void **state)
+{
+    (void)state;
+    const smt_graph *graph = model->graph;
+    const smt_param *gamma = &graph->params[smt_graph_find_param(graph, "block3.expand.bn.gamma")];
+    const smt_param *beta = &graph->params[smt_graph_find_param(graph, "block3.expand.bn.beta")];
+    float kept[2][CHANNELS];
+    memcpy(kept[0], gamma->data, gamma->count * sizeof *kept[0]);
+    memcpy(kept[1], beta->data, beta->count * sizeof *kept[1]);
+    for (size_t c = 0; c < beta->count; c++) {
+        gamma->data[c] = 1e-3f;
+        beta->data[c] = c % 2 ? -5 : 1;
+    }
+    smt_quant_options options = smt_quant_defaults();
+    smt_quantizer *q = make(&options);
+    smt_quant range = q->ranges[smt_graph_find(q->real, "block3.expand")];
+    assert_true(range.scale * (float)(-128 - range.zero_point) > -0.5f);
+    smt_quantizer_destroy(&q);
+    memcpy(gamma->data, kept[0], gamma->count * sizeof *kept[0]);
+    memcpy(beta->data, kept[1], beta->count * sizeof *kept[1]);
+}
+
 /* One calibration image in a hundred with values far
  * beyond all others' must not cost these their steps. */
 static void test_outlier(void **state)
@@ -665,6 +689,7 @@ int main(void)
         cmocka_unit_test(test_fixed_ranges),
         cmocka_unit_test(test_ranges),
         cmocka_unit_test(test_ranges_of_swish),
+        cmocka_unit_test(test_below_swish),
         cmocka_unit_test(test_outlier),
         cmocka_unit_test(test_training),
         cmocka_unit_test(test_training_keeps_best),

@@ -1,5 +1,7 @@
 /* Adaptation: what the first batch norm must become, how the share follows images and classes, what
  * is refused, and that a failure leaves the model alone. */
+#include "train/statistics.h"
+
 #include <semtinel/adapt.h>
 #include <semtinel/ops.h>
 
@@ -57,8 +59,8 @@ static float *param(const smt_model *model, const char *name)
     return model->graph->params[at].data;
 }
 
-/* Mean of each channel of the first convolution over all images. */
-static int stem_means(const smt_model *model, double *means)
+/* Mean of each channel of a layer over all images. */
+static int layer_means(const smt_model *model, const char *layer, double *means)
 {
     smt_exec *exec = NULL;
     const smt_exec_options options = {.max_batch = IMAGES, .training = true};
@@ -69,9 +71,9 @@ static int stem_means(const smt_model *model, double *means)
     }
     assert_int_equal(smt_exec_create(model->graph, pool, &options, &exec, NULL), SMT_OK);
     assert_non_null(smt_exec_infer(exec, input, IMAGES));
-    int stem = smt_graph_find(model->graph, "stem");
-    const float *value = smt_exec_value(exec, stem);
-    const smt_shape shape = model->graph->nodes[stem].shape;
+    int node = smt_graph_find(model->graph, layer);
+    const float *value = smt_exec_value(exec, node);
+    const smt_shape shape = model->graph->nodes[node].shape;
     size_t each = (size_t)IMAGES * (size_t)(shape.h * shape.w);
     for (int c = 0; c < shape.c; c++) {
         means[c] = 0;
@@ -90,7 +92,7 @@ static void test_mixture(void **state)
     smt_model *model = make_model();
     float *mean = param(model, "stem.bn.mean");
     double measured[64];
-    int channels = stem_means(model, measured);
+    int channels = layer_means(model, "stem", measured);
     for (int c = 0; c < channels; c++) {
         mean[c] = 0.01f * (float)c;
     }
@@ -120,6 +122,68 @@ static void test_mixture(void **state)
     assert_true(a.mean_shift > 0 && a.mean_shift <= a.largest_shift);
     assert_non_null(strstr(model->provenance, "\"adapted\""));
     smt_model_destroy(&model);
+}
+
+/* A later layer is measured on what it will see: its input comes from the mixtures before it. */
+static void test_later_layer(void **state)
+{
+    (void)state;
+    smt_model *model = make_model();
+    smt_adapt_options o = smt_adapt_defaults();
+    smt_adaptation a;
+    o.prior = 20;
+    o.most = 1;
+    assert_int_equal(smt_adapt(model, &pixels, &o, pool, &a, NULL), SMT_OK); /* one batch */
+    double measured[64];
+    int channels = layer_means(model, "block0.depthwise", measured);
+    const float *mean = param(model, "block0.depthwise.bn.mean"); /* was 0 */
+    for (int c = 0; c < channels; c++) {
+        assert_true(fabs(a.share * measured[c] - (double)mean[c]) < 1e-4);
+    }
+    smt_model_destroy(&model);
+}
+
+enum { BATCH = 2 };
+
+static int first_batch(void *context, float *input)
+{
+    bool *given = context;
+    for (int i = 0; i < BATCH * SIDE * SIDE && !*given; i++) {
+        input[i] = ((float)data[i] - 128.0f) / 128.0f;
+    }
+    int count = *given ? 0 : BATCH;
+    *given = true;
+    return count;
+}
+
+/* A share of 1 is what a training step leaves that keeps nothing of the old statistics. */
+static void test_whole_share(void **state)
+{
+    (void)state;
+    static float input[BATCH * SIDE * SIDE];
+    smt_model *model = make_model(), *trained = make_model();
+    bool given = false;
+    const smt_norm_pass pass = {
+        .batch = BATCH, .share = 1, .input = input, .next = first_batch, .context = &given};
+    assert_int_equal(smt_measure_batch_norm(model->graph, pool, &pass, NULL), SMT_OK);
+    for (int i = 0; i < trained->graph->node_count; i++) {
+        trained->graph->nodes[i].momentum = 0;
+    }
+    smt_exec *exec = NULL;
+    const smt_exec_options options = {.max_batch = BATCH, .training = true};
+    const smt_step step = {.no_dropout = true};
+    assert_int_equal(smt_exec_create(trained->graph, pool, &options, &exec, NULL), SMT_OK);
+    assert_non_null(smt_exec_forward(exec, input, BATCH, &step));
+    for (int i = 0; i < model->graph->param_count; i++) {
+        const smt_param *p = &model->graph->params[i];
+        for (size_t k = 0; k < p->count; k++) {
+            float wanted = trained->graph->params[i].data[k];
+            assert_true(fabsf(p->data[k] - wanted) <= 1e-6f * fabsf(wanted));
+        }
+    }
+    smt_exec_destroy(&exec);
+    smt_model_destroy(&model);
+    smt_model_destroy(&trained);
 }
 
 /* The classifier's bias decides the class of all images: the share falls to a third. */
@@ -160,6 +224,32 @@ static void test_no_share(void **state)
     }
     smt_model_destroy(&model);
     smt_model_destroy(&same);
+}
+
+/* Familiarity is asked for no longer; a class may be called as the word for it is. */
+static void test_forgets(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *before, *after;
+    } cases[] = {
+        {"\"least_familiarity\":0.5,\"target\":\"purity of unfamiliar one 0.9, unfamiliar 0.1\"",
+         "\"rejection\":{\"target\":\"purity of unfamiliar one 0.9\"}"},
+        {"\"target\":\"purity of unfamiliar one 0.9\"",
+         "\"rejection\":{\"target\":\"purity of unfamiliar one 0.9\"}"},
+        {"\"least_familiarity\":0.5,\"target\":\"unfamiliar 0.1\"", "\"decision\":{}"},
+    };
+    smt_adapt_options o = smt_adapt_defaults();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        smt_model *model = make_model();
+        smt_adaptation a;
+        smt_free(model->provenance);
+        model->provenance = smt_format("{\"decision\":{\"rejection\":{%s}}}", cases[i].before);
+        assert_int_equal(smt_adapt(model, &pixels, &o, pool, &a, NULL), SMT_OK);
+        assert_int_equal(a.forgot, i != 1);
+        assert_non_null(strstr(model->provenance, cases[i].after));
+        smt_model_destroy(&model);
+    }
 }
 
 static void test_refuses(void **state)
@@ -221,8 +311,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mixture),
+        cmocka_unit_test(test_later_layer),
+        cmocka_unit_test(test_whole_share),
         cmocka_unit_test(test_one_class),
         cmocka_unit_test(test_no_share),
+        cmocka_unit_test(test_forgets),
         cmocka_unit_test(test_refuses),
         cmocka_unit_test(test_no_memory),
     };
