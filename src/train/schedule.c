@@ -36,9 +36,6 @@ one_cycle(double low, double high, double end, double warmup, double step, doubl
     if (step <= top && top > 0) {
         return anneal(low, high, step / top);
     }
-    if (last <= top) {
-        return end;
-    }
     return anneal(high, end, (step - fmax(top, 0)) / (last - fmax(top, 0)));
 }
 

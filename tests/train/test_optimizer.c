@@ -281,6 +281,28 @@ static void test_schedules(void **state)
     }
 }
 
+/* One step has neither rise nor fall. Of two, the first is the top, also where a warm-up that
+ * short ends on it, and the second the end. */
+static void test_short_schedules(void **state)
+{
+    (void)state;
+    smt_schedule_options o = smt_schedule_defaults();
+    o.cycle_momentum = true;
+    const double end = o.rate / o.start_divisor / o.end_divisor;
+    for (uint64_t total = 0; total < 2; total++) {
+        assert_true(fabs(smt_schedule_rate(&o, 0, total) - o.rate) < 1e-12);
+        assert_true(smt_schedule_momentum(&o, 0, total) < 0);
+    }
+    for (int i = 0; i < 2; i++) {
+        o.warmup = i ? 0.5 : 0.3;
+        assert_true(fabs(smt_schedule_rate(&o, 0, 2) - o.rate) < 1e-12);
+        assert_true(fabs(smt_schedule_rate(&o, 1, 2) - end) < 1e-12);
+        assert_true(fabs(smt_schedule_rate(&o, 2, 2) - end) < 1e-12);
+        assert_true(fabs(smt_schedule_momentum(&o, 0, 2) - o.momentum_low) < 1e-12);
+        assert_true(fabs(smt_schedule_momentum(&o, 1, 2) - o.momentum_high) < 1e-12);
+    }
+}
+
 static void test_plateau(void **state)
 {
     (void)state;
@@ -339,6 +361,7 @@ int main(void)
         cmocka_unit_test(test_bad_gradients),
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_schedules),
+        cmocka_unit_test(test_short_schedules),
         cmocka_unit_test(test_plateau),
         cmocka_unit_test(test_averages),
     };
