@@ -79,7 +79,7 @@ for compiler in "arm-none-eabi-gcc -O2" "arm-none-eabi-gcc -O2 -fno-omit-frame-p
     "clang --target=arm-none-eabi -O2" "clang --target=arm-none-eabi -O0"; do
     echo 'int x;' | $compiler -mcpu=cortex-m7 -mthumb -x c -c - -o "$work/x.o" 2>"$work/error" ||
         { echo "skipped: no $compiler"; continue; }
-    for core in "cortex-m7 -mfloat-abi=hard -mfpu=fpv5-d16" "cortex-m0plus -mfloat-abi=soft"; do
+    for core in "cortex-m7 -mfloat-abi=hard -mfpu=fpv5-d16" "cortex-m55 -mfloat-abi=hard" "cortex-m0plus -mfloat-abi=soft"; do
         mkdir -p "$work/arm"
         (cd "$work/arm" && $compiler -mcpu=$core -mthumb -std=c99 -Wall -Wextra -Wconversion -Wshadow -Werror -I"$root/edge" \
             -I"$root/edge/include" -I"$work/net" -c "$work"/net/*.c "$root"/edge/src/*.c "$root"/edge/kernels/ref/*.c \

@@ -89,19 +89,20 @@ static inline void dot(const uint32_t *x,
 {
     int32_t a = *s0, b = *s1, c = *s2, d = *s3;
 #if defined(__OPTIMIZE__) && !defined(__clang__)
+/* lr: where a core counts loops in it (Cortex-M55), GCC would else take it for the loop around. */
 #define STEP                                                                                       \
     "ldmia %[x]!, {r4, r5, r6, r8}\n\t"                                                            \
-    "ldmia %[w]!, {r9, r10, r11, r12}\n\t"                                                         \
+    "ldmia %[w]!, {r9, r10, r11, lr}\n\t"                                                          \
     "smlad %[a], r4, r9, %[a]\n\t"                                                                 \
     "smlad %[b], r5, r10, %[b]\n\t"                                                                \
     "smlad %[c], r6, r11, %[c]\n\t"                                                                \
-    "smlad %[d], r8, r12, %[d]\n\t"
+    "smlad %[d], r8, lr, %[d]\n\t"
 #define DOT(body)                                                                                  \
     __asm__ volatile(                                                                              \
         body                                                                                       \
         : [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [w] "+r"(w), [x] "+r"(x)             \
         :                                                                                          \
-        : "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "cc", "memory")
+        : "r4", "r5", "r6", "r8", "r9", "r10", "r11", "lr", "cc", "memory")
     switch (steps) {
     case 15: /* 5x5 */
         DOT(STEP STEP STEP STEP STEP STEP STEP STEP STEP STEP STEP STEP STEP STEP STEP);
