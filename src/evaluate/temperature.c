@@ -6,7 +6,8 @@
 
 #include <math.h>
 
-/* An int8 softmax gives 0 to what is below 1/512; its logarithm must stay finite. */
+/* An int8 softmax gives 0 to what is below 1/512; its logarithm must stay finite. What a float
+ * network gives less than this counts as it is. */
 #define LEAST 1e-7
 
 void smt_to_probabilities(float *row, int classes, bool probabilities, double temperature)
@@ -14,14 +15,17 @@ void smt_to_probabilities(float *row, int classes, bool probabilities, double te
     if (probabilities && temperature == 1.0) {
         return;
     }
-    double top = -INFINITY, sum = 0;
+    double top = -INFINITY, sum = 0, least = LEAST;
     for (int c = 0; c < classes; c++) {
-        double logit = probabilities ? log(fmax((double)row[c], LEAST)) : (double)row[c];
+        least = row[c] > 0 ? fmin((double)row[c], least) : least;
+    }
+    for (int c = 0; c < classes; c++) {
+        double logit = probabilities ? log(fmax((double)row[c], least)) : (double)row[c];
         top = fmax(top, logit / temperature);
     }
     double e[SMT_CLASS_MAX];
     for (int c = 0; c < classes; c++) {
-        double logit = probabilities ? log(fmax((double)row[c], LEAST)) : (double)row[c];
+        double logit = probabilities ? log(fmax((double)row[c], least)) : (double)row[c];
         e[c] = exp(logit / temperature - top);
         sum += e[c];
     }

@@ -205,12 +205,10 @@ static void test_temperature(void **state)
         for (size_t i = 0; i < IMAGES; i++) {
             double sum = 0;
             for (int c = 0; c < CLASSES; c++) {
-                sum += pow(fmax((double)probabilities[i * CLASSES + (size_t)c], 1e-7), 1 / t);
+                sum += pow((double)probabilities[i * CLASSES + (size_t)c], 1 / t);
             }
-            loss -=
-                log(pow(fmax((double)probabilities[i * CLASSES + (size_t)truth[i]], 1e-7), 1 / t) /
-                    sum) /
-                IMAGES;
+            loss -= log(pow((double)probabilities[i * CLASSES + (size_t)truth[i]], 1 / t) / sum) /
+                    IMAGES;
         }
         if (loss < best) {
             best = loss;
@@ -220,9 +218,15 @@ static void test_temperature(void **state)
     assert_float_equal(calibration.temperature, best_at, 0.011);
     assert_float_equal(calibration.loss_after, best, 1e-4);
 
+    /* So it is of a network that is far too sure, where the true class has next to nothing. */
+    const smt_calibration first = calibration;
+    e = claiming(10, IMAGES);
+    assert_int_equal(smt_decision_fit(&e, &options, &decision, &calibration, NULL), SMT_OK);
+    assert_float_equal(calibration.temperature / 4, first.temperature, 0.01);
+    assert_float_equal(calibration.loss_after, first.loss_after, 1e-4);
+
     /* The same network with a temperature already: its answers are honest, and what they were
      * before is known from them. */
-    const smt_calibration first = calibration;
     e = claiming(1, IMAGES);
     e.info.decision.temperature = 2.5f;
     assert_float_equal(smt_uncalibrated_error(&e), first.error_before, 1e-3);
