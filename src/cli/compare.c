@@ -82,7 +82,6 @@ static void print(const smt_comparison *c, char **names)
     for (int k = 0; k < c->class_count; k++) {
         const char *name = c->classes[k];
         used = snprintf(line, sizeof line, "  %-*s", smt_utf8_pad(name, columns), name);
-        smt_printable(line);
         for (int t = 0; t < c->tables && used < 900; t++) {
             used += snprintf(
                 line + used, sizeof line - (size_t)used, "  %.4f", c->metrics[t]->classes[k].f1);

@@ -228,12 +228,14 @@ void cli_say(const char *format, ...)
         return;
     }
     close_bar();
+    char line[9000]; /* two of the longest paths that the system takes */
     va_list arguments;
     FILE *to = log_aside ? stderr : stdout;
     va_start(arguments, format);
-    vfprintf(to, format, arguments);
+    vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
-    fputc('\n', to);
+    smt_printable(line);
+    fprintf(to, "%s\n", line);
     fflush(to);
 }
 

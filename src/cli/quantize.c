@@ -315,7 +315,12 @@ static smt_status compare(
                                               error);
     char *text = smt_path_join(output, "precision.txt");
     if (status == SMT_OK && text) {
-        cli_say("\n%s\nwrote %s, .json and .png", table, text);
+        cli_say("%s", "");
+        for (const char *line = table, *end; line; line = end ? end + 1 : NULL) {
+            end = strchr(line, '\n');
+            cli_say("%.*s", (int)strcspn(line, "\n"), line);
+        }
+        cli_say("wrote %s, .json and .png", text);
     }
     smt_free(text);
     smt_free(table);

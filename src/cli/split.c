@@ -50,7 +50,6 @@ count_parts(const smt_audit *audit, const smt_split *assigned, int c, size_t *co
         }
     }
     snprintf(label, 256, "%s", c < set->class_count ? set->classes[c] : "all classes");
-    smt_printable(label);
 }
 
 static void print_table(const smt_audit *audit, const smt_split *assigned)

@@ -112,6 +112,10 @@ rm -r "$work/named/Bridges"
 run 1 "$semtinel" train "$work/data" --also "$work/named" -o "$work/run4" --init none; says_one_line; says 'none of its folders'
 run 1 "$semtinel" train "$work/data" --also "$work/missing" -o "$work/run4"; says_one_line
 
+# What a class is called does not drive a terminal.
+run 0 "$semtinel" label "$work/run" "$work/other" -o "$work/coloured" --classes "$(printf '\033[2Ja,b,c,d,e,f,g,h,i,j')"
+grep -q "$(printf '\033')" "$work/out" && fail "a class name reaches the terminal as it is: $(cat -v "$work/out")"
+
 # Bad input: one line each, and no folder left behind.
 mkdir "$work/empty"
 run 1 "$semtinel" label "$work/run" "$work/empty" -o "$work/bad"; says_one_line; says 'no image'
