@@ -281,7 +281,8 @@ static void print_text(const json_t *root)
         }
         printf("\n");
     } else if (json_object_get(root, "arena_bytes")) {
-        printf("%-14s %lld bytes to run it (portable kernels)\n",
+        printf("%-14s %lld bytes to run it (portable kernels; those for a Cortex-M take fully "
+               "quantised files)\n",
                "arena",
                (long long)whole(root, "arena_bytes"));
     }

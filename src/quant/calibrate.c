@@ -182,7 +182,7 @@ static void cut_by_swish(const smt_graph *graph, smt_quant *ranges, int node)
 }
 
 static smt_quant
-choose(const smt_graph *graph, int i, const observer *o, const smt_quant_options *options)
+choose(const smt_graph *graph, int i, observer *o, const smt_quant_options *options)
 {
     const smt_node *node = &graph->nodes[i];
     if (node->op == SMT_OP_INPUT) {
@@ -195,20 +195,19 @@ choose(const smt_graph *graph, int i, const observer *o, const smt_quant_options
     if (high - low < 1e-6) {
         return quant_of_range(0, 1e-3);
     }
-    observer cut = *o;
     if (swish_of(graph, i) >= 0 && low < -3) {
         /* What lies below does not count as an error of rounding or cutting. */
         low = -3;
         double width = (o->high - o->low) / BINS;
         for (int b = 0; b < BINS && o->low + (b + 1) * width < -3; b++) {
-            cut.bins[b] = 0;
+            o->bins[b] = 0;
         }
     }
     bool logits = i == graph->node_count - 1;
     if (!logits && options->method == SMT_RANGE_MSE) {
-        range_by_error(&cut, &low, &high);
+        range_by_error(o, &low, &high);
     } else if (!logits && options->method == SMT_RANGE_PERCENTILE) {
-        range_by_percentile(&cut, options->percentile, &low, &high);
+        range_by_percentile(o, options->percentile, &low, &high);
     }
     return quant_of_range(low, high);
 }
