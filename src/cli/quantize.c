@@ -10,6 +10,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define IMAGES 200
 #define FEW 8 /* images whose ranges say little of others */
@@ -362,6 +363,7 @@ static smt_status save_all(smt_quantizer *q,
 {
     file_list list = {0};
     smt_graph *dynamic = NULL, *int8 = NULL, *tuned = NULL;
+    bool made = !smt_path_exists(output);
     smt_status status = smt_make_directory(output, error);
     status = status ? status : add(&list, NULL, model, "float32", false, error);
     status = status ? status : add(&list, NULL, model, "float16", true, error);
@@ -379,6 +381,8 @@ static smt_status save_all(smt_quantizer *q,
     }
     if (!status) {
         name_left(on->set);
+    } else if (made) {
+        rmdir(output); /* if nothing is in it */
     }
     for (int i = 0; i < list.count; i++) {
         smt_free(list.paths[i]);

@@ -154,6 +154,8 @@ expect 1 "cannot write to standard output" bash -c '"$0" evaluate run images -o 
 mkdir small
 expect 1 "small/x.onnx: cannot write: File too large" bash -c 'ulimit -f 4 && "$0" export run -o small/x.onnx' "$semtinel"
 expect 1 "cannot write: File too large" bash -c 'ulimit -f 4 && "$0" split images small/parts --quiet' "$semtinel"
+expect 1 "cannot write: File too large" bash -c 'ulimit -f 4 && "$0" export run --all small/all' "$semtinel"
+expect 1 "cannot write: File too large" bash -c 'ulimit -f 4 && "$0" quantize run --calibrate images -o small/all' "$semtinel"
 [ -z "$(ls -A small)" ] || fail "ulimit -f leaves $(find small)"
 "$semtinel" evaluate run images -o evaluation 2>&1 | true # the reader leaves at once
 left=$(find . -name '*.tmp.*' -o -name '.partial*')
