@@ -7,7 +7,6 @@
 #include <semtinel/quant.h>
 
 #include <string.h>
-#include <unistd.h>
 
 #define MOST_CALIBRATION 200 /* images of either kind */
 
@@ -197,17 +196,13 @@ static smt_status run(char **operands, int count, smt_pool *pool, size_t *skippe
                     output);
         }
     }
-    bool made = !smt_path_exists(output);
-    status = status ? status : smt_make_directory(output, error);
+    status = status ? status : cli_make_folder(output, error);
     status = status ? status : save("model.safetensors", NULL, model, error);
     if (!status && quantize) {
         status = write_int8(model, pixels, pool, skipped, error);
     } else if (!status) {
         cli_name_left(output, "model.tflite");
         cli_name_left(output, "model-int8.tflite");
-    }
-    if (status && made) {
-        rmdir(output); /* if nothing is in it */
     }
     smt_free(path);
     smt_pixels_destroy(&pixels);

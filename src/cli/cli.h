@@ -98,6 +98,9 @@ int cli_parse(const cli_command *command,
 /* Prints "semtinel: MESSAGE" to stderr and returns the exit code for the error (EXIT_FAILED; 130
  * for an interruption). */
 int cli_report(const smt_error *error);
+/* smt_make_directory for the folder of results: one that this made goes again at the end if nothing
+ * was written into it. path: lasts to the end. */
+smt_status cli_make_folder(const char *path, smt_error *error);
 int cli_usage(const cli_command *command, const char *format, ...)
     SMT_PRINTF(2, 3); /* EXIT_USAGE */
 /* To where log lines go, unless --quiet. */

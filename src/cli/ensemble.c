@@ -4,8 +4,6 @@
 #include <semtinel/format.h>
 #include <semtinel/train.h>
 
-#include <unistd.h>
-
 static const char *output;
 
 static const cli_option options[] = {
@@ -78,12 +76,8 @@ static smt_status run(char **operands, int count, smt_error *error)
             smt_fail(error, status, "%s: no ensemble of these: %s", operands[0], why.message);
         }
     }
-    bool made = !smt_path_exists(output);
-    status = status ? status : smt_make_directory(output, error);
+    status = status ? status : cli_make_folder(output, error);
     status = status ? status : smt_model_save(ensemble, target, SMT_DTYPE_F32, NULL, error);
-    if (status && made) {
-        rmdir(output); /* if nothing is in it */
-    }
     if (!status) {
         cli_say(
             "%d networks, %.2f million trainable parameters, %.1f million multiplications an image",

@@ -293,8 +293,7 @@ int cli_evaluate(int argc, char **argv)
 
     char *line = command_line(argc, argv);
     smt_status status = line ? SMT_OK : smt_fail(&error, SMT_ERR_MEMORY, "out of memory");
-    bool made = !smt_path_exists(output);
-    status = status ? status : smt_make_directory(output, &error);
+    status = status ? status : cli_make_folder(output, &error);
     status = status ? status : start_log(&log, line, &error);
     status = status ? status : smt_pool_create(cli_shared.threads, &pool, &error);
     status = status ? status : cli_open_classifier(operands[0], names, pool, &classifier, &error);
@@ -326,9 +325,6 @@ int cli_evaluate(int argc, char **argv)
         code = cli_report(&error);
     }
     smt_file_abandon(&log);
-    if (status && made) {
-        rmdir(output); /* if nothing is in it */
-    }
     smt_free(line);
     smt_evaluation_destroy(&evaluation);
     smt_dataset_destroy(&dataset);

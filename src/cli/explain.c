@@ -5,7 +5,6 @@
 #include <semtinel/report.h>
 
 #include <string.h>
-#include <unistd.h>
 
 static const char *output, *class_name, *layer, *source, *names;
 
@@ -221,8 +220,7 @@ int cli_explain(int argc, char **argv)
     status = status
                  ? status
                  : cli_gather((const char *const *)operands + 1, operand_count - 1, &list, &error);
-    bool made = !smt_path_exists(output);
-    status = status ? status : smt_make_directory(output, &error);
+    status = status ? status : cli_make_folder(output, &error);
     char *path = smt_path_join(output, "explanations.csv");
     if (!status) {
         if (path) {
@@ -262,9 +260,6 @@ int cli_explain(int argc, char **argv)
     }
     code = status ? cli_report(&error) : skipped ? EXIT_SKIPPED : EXIT_DONE;
     smt_file_abandon(&w.csv);
-    if (status && made) {
-        rmdir(output); /* if nothing is in it */
-    }
     smt_free(path);
     smt_free(w.earlier);
     smt_list_free(&list.items, list.count);

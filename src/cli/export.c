@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 static cli_list outputs;
 static const char *all;
@@ -208,8 +207,7 @@ static int export_all(const smt_model *model, const char *source)
 {
     smt_error error = {SMT_OK, ""};
     int code = EXIT_DONE;
-    bool made = !smt_path_exists(all);
-    if (smt_make_directory(all, &error)) {
+    if (cli_make_folder(all, &error)) {
         return cli_report(&error);
     }
     print_head();
@@ -222,9 +220,6 @@ static int export_all(const smt_model *model, const char *source)
                 .raw_input = raw_input && !(*f)->weights_only, .half = h, .extra = extra};
             int one = export_one(model, source, *f, &write);
             if (one == EXIT_FAILED || one > EXIT_SKIPPED) {
-                if (made) {
-                    rmdir(all); /* if nothing is in it */
-                }
                 return one;
             }
             code = one ? one : code;

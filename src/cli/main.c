@@ -54,6 +54,7 @@ static size_t progress_base, progress_done;
 static const char *progress_label;
 static bool progress_open;
 static bool bar_open;
+static const char *made_folder; /* by this command; NULL: none */
 
 static void close_bar(void)
 {
@@ -222,6 +223,12 @@ int cli_report(const smt_error *error)
     return error->status == SMT_ERR_INTERRUPTED ? 128 + first_signal : EXIT_FAILED;
 }
 
+smt_status cli_make_folder(const char *path, smt_error *error)
+{
+    made_folder = smt_path_exists(path) ? NULL : path;
+    return smt_make_directory(path, error);
+}
+
 void cli_say(const char *format, ...)
 {
     if (cli_shared.quiet) {
@@ -383,6 +390,9 @@ int main(int argc, char **argv)
     catch_signals();
     int code = dispatch(argc, argv);
     close_bar();
+    if (made_folder) {
+        rmdir(made_folder); /* if nothing is in it */
+    }
     if (code != EXIT_FAILED && (fflush(stdout) || ferror(stdout))) {
         fprintf(stderr, "semtinel: cannot write to standard output\n");
         code = EXIT_FAILED;

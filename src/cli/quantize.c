@@ -10,7 +10,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define IMAGES 200
 #define FEW 8 /* images whose ranges say little of others */
@@ -363,8 +362,7 @@ static smt_status save_all(smt_quantizer *q,
 {
     file_list list = {0};
     smt_graph *dynamic = NULL, *int8 = NULL, *tuned = NULL;
-    bool made = !smt_path_exists(output);
-    smt_status status = smt_make_directory(output, error);
+    smt_status status = cli_make_folder(output, error);
     status = status ? status : add(&list, NULL, model, "float32", false, error);
     status = status ? status : add(&list, NULL, model, "float16", true, error);
     status = status ? status : make_dynamic(model, cal, &dynamic, error);
@@ -381,8 +379,6 @@ static smt_status save_all(smt_quantizer *q,
     }
     if (!status) {
         name_left(on->set);
-    } else if (made) {
-        rmdir(output); /* if nothing is in it */
     }
     for (int i = 0; i < list.count; i++) {
         smt_free(list.paths[i]);

@@ -277,13 +277,19 @@ static smt_status clear_log(smt_run *run, smt_error *error)
 
 smt_status smt_run_clear(smt_run *run, smt_error *error)
 {
-    static const char *const names[] = {
-        "model.safetensors", "history.csv", "curves.png", "model.tflite", "model-int8.tflite"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        char *path = smt_path_join(run->job->run, names[i]);
-        if (path && i < 3) {
+    static const struct {
+        const char *name;
+        bool ours; /* or made by other commands */
+    } files[] = {{"model.safetensors", true},
+                 {"history.csv", true},
+                 {"curves.png", true},
+                 {"model.tflite", false},
+                 {"model-int8.tflite", false}};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char *path = smt_path_join(run->job->run, files[i].name);
+        if (path && files[i].ours) {
             unlink(path);
-        } else if (path && smt_path_exists(path)) { /* made by other commands */
+        } else if (path && smt_path_exists(path)) {
             smt_run_say(run, SMT_LOG_WARNING, "%s is of an earlier run, not of this one", path);
         }
         smt_free(path);
