@@ -490,14 +490,23 @@ SMT_API void smt_predictions_free(smt_prediction_table **table);
  * chi-squared approximation with continuity correction. 1 when there are none. */
 SMT_API double smt_mcnemar(size_t a_only, size_t b_only);
 
+typedef struct smt_compared_pair {
+    int first, second;              /* tables, first < second */
+    size_t first_only, second_only; /* images that one gets right and the other wrong */
+    double p;                       /* smt_mcnemar of these */
+    double p_holm; /* p corrected for the number of pairs (Holm 1979): of all pairs under x, one or
+                    * more is chance with a probability of x at most */
+} smt_compared_pair;
+
 typedef struct smt_comparison {
     int tables;
     size_t count;    /* images that all have */
     size_t left_out; /* rows without a partner, in all tables */
     int class_count;
-    char **classes;        /* all names that occur, sorted; owned */
-    smt_metrics **metrics; /* tables of them, on the common images; owned */
-    size_t *only; /* tables x tables: images that the row gets right and the column wrong; owned */
+    char **classes;           /* all names that occur, sorted; owned */
+    smt_metrics **metrics;    /* tables of them, on the common images; owned */
+    size_t pair_count;        /* tables (tables - 1) / 2 */
+    smt_compared_pair *pairs; /* by first, then second; owned */
 } smt_comparison;
 
 /* count: 2 .. 64. `names` stand in messages. SMT_ERR_ARGUMENT also: no common image; a true class

@@ -26,7 +26,9 @@ static const cli_command command = {
     .details = "Each operand is a folder that 'semtinel evaluate -o' wrote (or its "
                "predictions.csv). Only images that all of them hold count. For each pair, "
                "McNemar's test looks at the images that one gets right and the other wrong: p is "
-               "the probability of a split at least as uneven if both were equally good.",
+               "the probability of a split at least as uneven if both were equally good. Of many "
+               "pairs some p are small by chance: what is called a difference has p < 0.05 after "
+               "Holm's correction for their number.",
     .examples = "  semtinel compare out-float out-int8\n"
                 "  semtinel compare out-width075 out-width1 out-teacher -o comparison.json\n",
     .min_operands = 2,
@@ -49,6 +51,15 @@ static smt_status load(const char *operand, smt_prediction_table **table, smt_er
     status = status ? status : smt_predictions_load(path, table, error);
     smt_free(path);
     return status;
+}
+
+static void show_p(const char *name, double p, char *text, size_t size)
+{
+    if (p < 0.0001) {
+        snprintf(text, size, "%s < 0.0001", name);
+    } else {
+        snprintf(text, size, "%s = %.4f", name, p);
+    }
 }
 
 static void print(const smt_comparison *c, char **names)
@@ -89,24 +100,23 @@ static void print(const smt_comparison *c, char **names)
         cli_say("%s  %zu", line, c->metrics[0]->classes[k].support);
     }
     cli_say("%s", "");
-    for (int a = 0; a < c->tables; a++) {
-        for (int b = a + 1; b < c->tables; b++) {
-            size_t a_only = c->only[a * c->tables + b], b_only = c->only[b * c->tables + a];
-            double p = smt_mcnemar(a_only, b_only);
-            char shown[32] = "< 0.0001";
-            if (p >= 0.0001) {
-                snprintf(shown, sizeof shown, "= %.4f", p);
-            }
-            cli_say("%d against %d: %zu right only with %d, %zu only with %d; McNemar p %s%s",
-                    a + 1,
-                    b + 1,
-                    a_only,
-                    a + 1,
-                    b_only,
-                    b + 1,
-                    shown,
-                    p < 0.05 ? ", a difference" : ", no difference shown");
+    for (size_t i = 0; i < c->pair_count; i++) {
+        const smt_compared_pair *pair = &c->pairs[i];
+        char p[32], holm[32] = "";
+        show_p("McNemar p", pair->p, p, sizeof p);
+        if (c->pair_count > 1) {
+            show_p(", Holm", pair->p_holm, holm, sizeof holm);
         }
+        cli_say("%d against %d: %zu right only with %d, %zu only with %d; %s%s%s",
+                pair->first + 1,
+                pair->second + 1,
+                pair->first_only,
+                pair->first + 1,
+                pair->second_only,
+                pair->second + 1,
+                p,
+                holm,
+                pair->p_holm < 0.05 ? ", a difference" : ", no difference shown");
     }
 }
 
@@ -129,21 +139,23 @@ static json_t *to_json(const smt_comparison *c, char **names)
                                         "macro_f1_95",
                                         m->macro_f1_95.low,
                                         m->macro_f1_95.high));
-        for (int b = t + 1; b < c->tables; b++) {
-            size_t a_only = c->only[t * c->tables + b], b_only = c->only[b * c->tables + t];
-            json_array_append_new(pairs,
-                                  json_pack("{s:i,s:i,s:I,s:I,s:f}",
-                                            "first",
-                                            t,
-                                            "second",
-                                            b,
-                                            "only_first_right",
-                                            (json_int_t)a_only,
-                                            "only_second_right",
-                                            (json_int_t)b_only,
-                                            "mcnemar_p",
-                                            smt_mcnemar(a_only, b_only)));
-        }
+    }
+    for (size_t i = 0; i < c->pair_count; i++) {
+        const smt_compared_pair *pair = &c->pairs[i];
+        json_array_append_new(pairs,
+                              json_pack("{s:i,s:i,s:I,s:I,s:f,s:f}",
+                                        "first",
+                                        pair->first,
+                                        "second",
+                                        pair->second,
+                                        "only_first_right",
+                                        (json_int_t)pair->first_only,
+                                        "only_second_right",
+                                        (json_int_t)pair->second_only,
+                                        "mcnemar_p",
+                                        pair->p,
+                                        "holm_p",
+                                        pair->p_holm));
     }
     if (json_array_size(rows) < (size_t)c->tables) { /* no memory for a name */
         json_decref(rows);

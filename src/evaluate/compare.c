@@ -36,7 +36,7 @@ void smt_comparison_destroy(smt_comparison **comparison)
         }
         smt_free(c->metrics);
         smt_list_free(&c->classes, (size_t)c->class_count);
-        smt_free(c->only);
+        smt_free(c->pairs);
         smt_free(c);
         *comparison = NULL;
     }
@@ -156,17 +156,49 @@ static smt_status match(const smt_prediction_table *const *tables,
     return status;
 }
 
-static void count_only(smt_comparison *c, const common *m)
+static void count_pairs(smt_comparison *c, const common *m)
 {
+    smt_compared_pair *pair = c->pairs;
     for (int a = 0; a < c->tables; a++) {
-        for (int b = 0; b < c->tables; b++) {
+        for (int b = a + 1; b < c->tables; b++, pair++) {
+            pair->first = a;
+            pair->second = b;
             for (size_t i = 0; i < m->count; i++) {
                 bool a_right = m->predicted[(size_t)a * m->capacity + i] == m->truth[i];
                 bool b_right = m->predicted[(size_t)b * m->capacity + i] == m->truth[i];
-                c->only[a * c->tables + b] += a_right && !b_right;
+                pair->first_only += a_right && !b_right;
+                pair->second_only += b_right && !a_right;
             }
+            pair->p = smt_mcnemar(pair->first_only, pair->second_only);
         }
     }
+}
+
+static int by_p(const void *a, const void *b)
+{
+    double p = (*(smt_compared_pair *const *)a)->p, q = (*(smt_compared_pair *const *)b)->p;
+    return (p > q) - (p < q);
+}
+
+/* Holm, S. (1979): A simple sequentially rejective multiple test procedure. The smallest p counts
+ * as often as there are pairs, the next once less, and none less than the one before. */
+static smt_status correct(smt_comparison *c, smt_error *error)
+{
+    smt_compared_pair **sorted = smt_alloc(c->pair_count, sizeof *sorted);
+    if (!sorted) {
+        return smt_fail(error, SMT_ERR_MEMORY, "out of memory for %zu pairs", c->pair_count);
+    }
+    for (size_t i = 0; i < c->pair_count; i++) {
+        sorted[i] = &c->pairs[i];
+    }
+    qsort(sorted, c->pair_count, sizeof *sorted, by_p);
+    double before = 0;
+    for (size_t i = 0; i < c->pair_count; i++) {
+        before = fmax(before, fmin(1, (double)(c->pair_count - i) * sorted[i]->p));
+        sorted[i]->p_holm = before;
+    }
+    smt_free(sorted);
+    return SMT_OK;
 }
 
 static smt_status fill(const smt_prediction_table *const *tables,
@@ -181,9 +213,10 @@ static smt_status fill(const smt_prediction_table *const *tables,
     m.truth = smt_alloc(m.capacity, sizeof *m.truth);
     m.predicted = smt_alloc(m.capacity * n, sizeof *m.predicted);
     c->metrics = smt_alloc(n, sizeof *c->metrics);
-    c->only = smt_alloc(n * n, sizeof *c->only);
+    c->pair_count = n * (n - 1) / 2;
+    c->pairs = smt_alloc(c->pair_count, sizeof *c->pairs);
     smt_status status =
-        m.truth && m.predicted && c->metrics && c->only
+        m.truth && m.predicted && c->metrics && c->pairs
             ? SMT_OK
             : smt_fail(error, SMT_ERR_MEMORY, "out of memory for %zu predictions", m.capacity);
     status = status ? status : match(tables, names, c, &m, error);
@@ -214,7 +247,8 @@ static smt_status fill(const smt_prediction_table *const *tables,
     }
     if (!status) {
         c->count = m.count;
-        count_only(c, &m);
+        count_pairs(c, &m);
+        status = correct(c, error);
     }
     smt_free(m.truth);
     smt_free(m.predicted);

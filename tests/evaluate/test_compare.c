@@ -4,6 +4,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -67,8 +68,9 @@ static void test_tables(void **state)
     assert_int_equal(c->count, 2);
     assert_int_equal(c->left_out, 2);
     assert_int_equal(c->class_count, 2);
-    assert_int_equal(c->only[0 * 2 + 1], 1);
-    assert_int_equal(c->only[1 * 2 + 0], 1);
+    assert_int_equal(c->pair_count, 1);
+    assert_int_equal(c->pairs[0].first_only, 1);
+    assert_int_equal(c->pairs[0].second_only, 1);
     assert_true(c->metrics[0]->accuracy == 0.5 && c->metrics[1]->accuracy == 0.5);
     smt_comparison_destroy(&c);
 
@@ -105,13 +107,60 @@ static void test_only(void **state)
     assert_int_equal(smt_compare(tables, names, 2, 0, 1, &c, NULL), SMT_OK);
     assert_int_equal(c->count, 5);
     assert_int_equal(c->left_out, 1);
-    assert_int_equal(c->only[0 * 2 + 1], 2); /* a and d */
-    assert_int_equal(c->only[1 * 2 + 0], 1); /* e */
-    assert_int_equal(c->only[0], 0);
+    assert_int_equal(c->pairs[0].first_only, 2);  /* a and d */
+    assert_int_equal(c->pairs[0].second_only, 1); /* e */
+    assert_true(c->pairs[0].p == 1 && c->pairs[0].p_holm == 1);
     assert_true(c->metrics[0]->accuracy == 0.6 && c->metrics[1]->accuracy == 0.4);
     smt_comparison_destroy(&c);
     smt_predictions_free(&a);
     smt_predictions_free(&b);
+}
+
+/* Four classifiers, right on the first 0, 6, 8 and 16 images: between two of them n images count,
+ * all for one, so p = 2^(1 - n). Of six pairs the smallest counts six times, the next five times,
+ * and the two equal ones have the same. */
+static void test_holm(void **state)
+{
+    (void)state;
+    static const int right[4] = {0, 6, 8, 16};
+    static const struct {
+        int first, second;
+        size_t images;
+        double p, holm;
+    } golden[6] = {{0, 1, 6, 0.03125, 0.0625},
+                   {0, 2, 8, 0.0078125, 0.03125},
+                   {0, 3, 16, 0.000030517578125, 0.00018310546875},
+                   {1, 2, 2, 0.5, 0.5},
+                   {1, 3, 10, 0.001953125, 0.009765625},
+                   {2, 3, 8, 0.0078125, 0.03125}};
+    smt_prediction_table *tables[4];
+    const char *names[4] = {"a", "b", "c", "d"};
+    for (int t = 0; t < 4; t++) {
+        char text[512] = "file,true,predicted\n";
+        for (int i = 0; i < 16; i++) {
+            size_t used = strlen(text);
+            snprintf(
+                text + used, sizeof text - used, "%d,via,%s\n", i, i < right[t] ? "via" : "open");
+        }
+        tables[t] = table(text, SMT_OK, NULL);
+    }
+    smt_comparison *c = NULL;
+    assert_int_equal(
+        smt_compare((const smt_prediction_table *const *)tables, names, 4, 0, 1, &c, NULL), SMT_OK);
+    assert_int_equal(c->pair_count, 6);
+    for (int i = 0; i < 6; i++) {
+        const smt_compared_pair *pair = &c->pairs[i];
+        assert_int_equal(pair->first, golden[i].first);
+        assert_int_equal(pair->second, golden[i].second);
+        assert_int_equal(pair->first_only, 0);
+        assert_int_equal(pair->second_only, golden[i].images);
+        assert_true(fabs(pair->p / golden[i].p - 1) < 1e-9);
+        assert_true(fabs(pair->p_holm / golden[i].holm - 1) < 1e-9);
+    }
+    smt_comparison_destroy(&c);
+    for (int t = 0; t < 4; t++) {
+        smt_predictions_free(&tables[t]);
+    }
 }
 
 static void test_bad(void **state)
@@ -132,6 +181,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_mcnemar),
                                        cmocka_unit_test(test_tables),
                                        cmocka_unit_test(test_only),
+                                       cmocka_unit_test(test_holm),
                                        cmocka_unit_test(test_bad)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
