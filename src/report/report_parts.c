@@ -157,18 +157,17 @@ void report_curves(smt_file *file, const smt_evaluation *e, const smt_report_inp
     const html_series shares[3] = {{"training accuracy", x, y[2], n, 0, marks},
                                    {"validation accuracy", x, y[3], n, 1, marks},
                                    {"validation macro F1", x, y[4], n, 2, marks}};
-    char text[160];
-    int used = snprintf(text,
-                        sizeof text,
-                        "Loss over %zu %s; training ends at %.3f",
-                        n,
-                        smt_plural(n, "epoch", "epochs"),
-                        y[0][n - 1]);
+    char validation[64] = "", text[160];
     if (isfinite(y[1][n - 1])) {
-        used +=
-            snprintf(text + used, sizeof text - (size_t)used, ", validation at %.3f", y[1][n - 1]);
+        snprintf(validation, sizeof validation, ", validation at %.3f", y[1][n - 1]);
     }
-    snprintf(text + used, sizeof text - (size_t)used, ".");
+    snprintf(text,
+             sizeof text,
+             "Loss over %zu %s; training ends at %.3f%s.",
+             n,
+             smt_plural(n, "epoch", "epochs"),
+             y[0][n - 1],
+             validation);
     html_chart chart = {.id = "loss",
                         .title = "Loss",
                         .description = text,

@@ -229,6 +229,20 @@ static void test_page(void **state)
     teardown();
 }
 
+/* A history is a file that may say anything. */
+static void test_long_losses(void **state)
+{
+    (void)state;
+    setup();
+    const smt_history_row row = {1, 1e300, 1e300, 0, 0, 0, 0};
+    const smt_report_inputs inputs = {.history = &row, .history_count = 1};
+    char *page = write_page(&inputs);
+    assert_non_null(strstr(page, "Loss over 1 epoch; training ends at 1000000"));
+    assert_non_null(strstr(page, "</html>"));
+    smt_free(page);
+    teardown();
+}
+
 /* Images that trained the model are counted; of marks of a part of them, at least so many. */
 static void test_trained(void **state)
 {
@@ -419,6 +433,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_pictures),
                                        cmocka_unit_test(test_page),
+                                       cmocka_unit_test(test_long_losses),
                                        cmocka_unit_test(test_trained),
                                        cmocka_unit_test(test_failures),
                                        cmocka_unit_test(test_measured_files),
