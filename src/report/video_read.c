@@ -107,6 +107,13 @@ static smt_status to_grey(smt_frames *r, smt_image *image, smt_error *error)
     if (status) {
         return status;
     }
+    /* The scaler writes beyond rows of a few pixels. */
+    uint8_t *roomy = smt_realloc(image->pixels, 0, (size_t)width * (size_t)height + 64, 1);
+    if (!roomy) {
+        smt_image_free(image);
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", r->path);
+    }
+    image->pixels = roomy;
     r->scale = libav.sws_getCachedContext(r->scale,
                                           width,
                                           height,

@@ -120,6 +120,41 @@ static void test_gif(void **state)
     unlink("test_video.gif");
 }
 
+/* FFmpeg's scaler writes beyond rows of a few pixels, the last one of an image too. */
+static void test_narrow(void **state)
+{
+    (void)state;
+    enum { MANY = 32 };
+    uint32_t page[64] = {0};
+    smt_error error = {0};
+    video_writer *writer = NULL;
+    smt_status status = video_create("test_narrow.gif", 1, 64, 20, &writer, &error);
+    if (status == SMT_ERR_UNSUPPORTED) {
+        print_message("skipped: %s\n", error.message);
+        skip();
+    }
+    for (uint32_t i = 0; i < MANY && !status; i++) {
+        page[0] = 7 * i * 0x010101u;
+        status = video_add(writer, (const uint8_t *)page, 4, 1, &error);
+    }
+    assert_int_equal(status, SMT_OK);
+    assert_int_equal(video_finish(&writer, &error), SMT_OK);
+    smt_frames *reader = NULL;
+    smt_image images[MANY] = {{0}};
+    bool found = false;
+    assert_int_equal(smt_frames_open("test_narrow.gif", &reader, &error), SMT_OK);
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(smt_frames_next(reader, &images[i], &found, &error), SMT_OK);
+        assert_true(found && images[i].width == 1 && images[i].height == 64);
+    }
+    for (int i = 0; i < MANY; i++) { /* none of them was written into by another */
+        assert_true(abs(images[i].pixels[0] - 7 * i) <= 4 && images[i].pixels[1] == 0);
+        smt_image_free(&images[i]);
+    }
+    smt_frames_close(&reader);
+    unlink("test_narrow.gif");
+}
+
 static void test_bad(void **state)
 {
     (void)state;
@@ -145,7 +180,9 @@ static void test_bad(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mp4), cmocka_unit_test(test_gif), cmocka_unit_test(test_bad)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_mp4),
+                                       cmocka_unit_test(test_gif),
+                                       cmocka_unit_test(test_narrow),
+                                       cmocka_unit_test(test_bad)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
