@@ -91,10 +91,10 @@ smt_status smt_run_settle(smt_run *run, smt_error *error)
     }
     smt_status status = smt_model_load(run->job->init, &run->source, error);
     const smt_model *source = run->source;
-    if (!status && uncut) {
+    bool ours = !status && strcmp(source->provenance, "{}") != 0;
+    if (!status && uncut && (ours || !teacher)) {
         *cut = (double)source->preprocess.cut_percent;
     }
-    bool ours = !status && strcmp(source->provenance, "{}") != 0;
     if (ours && open && source->arch.input_size > 0) {
         *size = source->arch.input_size;
     }

@@ -640,6 +640,28 @@ static void test_targets(void **state)
 }
 
 /* On a plateau the rate falls, and it is the new one that trains. */
+/* Others' weights say nothing of what is cut off, a teacher does. */
+static void test_teachers_cut(void **state)
+{
+    (void)state;
+    smt_model *model = NULL;
+    const char *teacher = inside("cut.safetensors"), *others = inside("uncut.safetensors");
+    assert_int_equal(smt_model_load(learnt()->run, &model, NULL), SMT_OK);
+    model->preprocess.cut_percent = 25;
+    assert_int_equal(smt_model_save(model, teacher, SMT_DTYPE_F32, NULL, NULL), SMT_OK);
+    model->preprocess.cut_percent = 0;
+    smt_free(model->provenance);
+    model->provenance = smt_strdup("{}");
+    assert_int_equal(smt_model_save(model, others, SMT_DTYPE_F32, NULL, NULL), SMT_OK);
+    smt_model_destroy(&model);
+    smt_train_options o = one_step();
+    attempt a = {.run = inside("cut-taught"), .init = others, .teacher = teacher};
+    must_train(&a, &o);
+    assert_int_equal(smt_model_load(a.run, &model, NULL), SMT_OK);
+    assert_true(model->preprocess.cut_percent == 25);
+    smt_model_destroy(&model);
+}
+
 static void test_plateau_rate(void **state)
 {
     (void)state;
@@ -979,6 +1001,7 @@ int main(void)
         cmocka_unit_test(test_rates_and_decay),
         cmocka_unit_test(test_when_averages_begin),
         cmocka_unit_test(test_targets),
+        cmocka_unit_test(test_teachers_cut),
         cmocka_unit_test(test_plateau_rate),
         cmocka_unit_test(test_plateau_of_training),
         cmocka_unit_test(test_last_batch),
