@@ -120,6 +120,30 @@ static void reads_rows_with_semicolons(void **state)
     smt_klarf_destroy(&klarf);
 }
 
+/* Images before other columns, numbers that begin with a point, a class of several texts; and
+ * wafers between which nothing else is said. */
+static void reads_unusual_rows(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "FileVersion 1 2;\nClassLookup 2\n4 \"a\" \"what it is\"\n5 b;\n"
+        "DiePitch 1 1;\nSampleCenterLocation .5 -.5;\n"
+        "DefectRecordSpec 7 DEFECTID IMAGELIST XREL YREL XINDEX YINDEX CLASSNUMBER;\n"
+        "WaferID \"one\";\nDefectList\n1 2 1 0 2 0 .25 1 0 0 5\n2 0 1 1 0 0 -5;\n"
+        "WaferID \"two\";\nDefectList\n1 1 3 0 1 1 0 0 4;\nEndOfFile;\n";
+    smt_klarf *klarf = parsed(text, sizeof text - 1);
+    assert_int_equal(smt_klarf_about(klarf)->defect_count, 3);
+    check_defect(klarf, 0, "1", "one", .25 - .5, 1 + .5, 2);
+    check_defect(klarf, 1, "2", "one", 1 - .5, 1 + .5, 0);
+    check_defect(klarf, 2, "1", "two", 1 - .5, 1 + .5, 1);
+    assert_int_equal(smt_klarf_number(klarf, 0, "CLASSNUMBER"), 5);
+    assert_int_equal(smt_klarf_number(klarf, 1, "CLASSNUMBER"), SMT_KLARF_NONE);
+    assert_int_equal(smt_klarf_number(klarf, 2, "CLASSNUMBER"), 4);
+    assert_string_equal(smt_klarf_class_name(klarf, 0, 4), "a");
+    assert_string_equal(smt_klarf_class_name(klarf, 0, 5), "b");
+    smt_klarf_destroy(&klarf);
+}
+
 static void reads_trees(void **state)
 {
     (void)state;
@@ -147,6 +171,34 @@ static void reads_trees(void **state)
     smt_klarf_defect defect;
     smt_klarf_defect_at(klarf, 3, &defect);
     assert_string_equal(defect.lot, "lot8");
+    smt_klarf_destroy(&klarf);
+}
+
+#define LOOKUP(rows)                                                                               \
+    "List ClassLookupList { Columns 2 { int32 CLASSNUMBER, string CLASSNAME } Data 1 {" rows "} "  \
+    "}\n"
+
+/* What is nearer holds: a wafer's own classes, an image's own file. */
+static void keeps_what_is_nearer(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "Record FileRecord \"1.8\" { Record LotRecord \"l\" { Record WaferRecord \"a\" {\n"
+        "Field ImageFileName 1 { \"all.tif\" }\n" LOOKUP(
+            "4 \"of a\"") "List DefectList { Columns 3 { int32 DEFECTID, int32 CLASSNUMBER, "
+                          "ImageList IMAGES } Data 2 {"
+                          " 1 4 Images 1 { \"own.jpg\" \"jpg\" 1 \"patch\" \"more\" }; 2 4 Images "
+                          "1 { 7 \"ref\" }; } } }\n"
+                          "Record WaferRecord \"b\" { " LOOKUP(
+                              "4 \"of b\"") "List DefectList { Columns 2 { int32 DEFECTID, int32 "
+                                            "CLASSNUMBER } Data 1 { 1 4; } } } } }\n"
+                                            "EndOfFile;";
+    smt_klarf *klarf = parsed(text, sizeof text - 1);
+    assert_int_equal(smt_klarf_about(klarf)->defect_count, 3);
+    check_image(klarf, 0, "own.jpg", 1, "patch");
+    check_image(klarf, 1, "all.tif", 7, "ref");
+    assert_string_equal(smt_klarf_class_name(klarf, 1, 4), "of a");
+    assert_string_equal(smt_klarf_class_name(klarf, 2, 4), "of b");
     smt_klarf_destroy(&klarf);
 }
 
@@ -334,7 +386,9 @@ int main(void)
         cmocka_unit_test(reads_flat_files),
         cmocka_unit_test(lines_mean_nothing),
         cmocka_unit_test(reads_rows_with_semicolons),
+        cmocka_unit_test(reads_unusual_rows),
         cmocka_unit_test(reads_trees),
+        cmocka_unit_test(keeps_what_is_nearer),
         cmocka_unit_test(knows_klarfs),
         cmocka_unit_test(tells_what_is_wrong),
         cmocka_unit_test(keeps_limits),

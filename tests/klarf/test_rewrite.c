@@ -103,6 +103,15 @@ static void changes_cells_and_lookup(void **state)
     assert_non_null(strstr(after, "ClassLookup 4\n"));
     assert_non_null(strstr(after, "residue\"\n  7 \"bridge\";"));
     smt_free(after);
+    const int second[] = {1, -1, -1, -1, -1};
+    after = rewritten(klarf, "CLASSNUMBER", classes, 4, alike, second, NULL);
+    assert_non_null(strstr(after, "residue\"\n  7 \"particle\";"));
+    smt_free(after);
+    /* Behind a number of one's own, too, the next one is free. */
+    const int large[] = {200, SMT_KLARF_NONE, SMT_KLARF_NONE, SMT_KLARF_NONE};
+    after = rewritten(klarf, "CLASSNUMBER", classes, 4, large, second, written);
+    assert_int_equal(written[0], 201);
+    smt_free(after);
     smt_klarf_destroy(&klarf);
     smt_free(expected);
     /* A number that is right already stays as it is written. */
@@ -132,6 +141,21 @@ static void adds_a_lookup(void **state)
     assert_string_equal(after, expected);
     smt_free(after);
     smt_free(expected);
+    smt_klarf_destroy(&klarf);
+    /* One's own class 0 takes the place of Unclassified. */
+    const int zero[] = {SMT_KLARF_NONE, SMT_KLARF_NONE, 0, SMT_KLARF_NONE};
+    klarf = sample("flat11.klarf");
+    after = rewritten(klarf, "CLASSNUMBER", classes, 4, zero, answer, NULL);
+    assert_non_null(strstr(after, "ClassLookup 1\r\n 0 \"clean\";"));
+    smt_free(after);
+    smt_klarf_destroy(&klarf);
+    /* Before the first list, where several columns follow each other. */
+    static const char text[] = "FileVersion 1 2;DefectRecordSpec 1 CLASSNUMBER;DefectList 0;"
+                               "DefectRecordSpec 2 CLASSNUMBER X;DefectList 0 0;EndOfFile;";
+    klarf = parsed(text, sizeof text - 1);
+    after = rewritten(klarf, "CLASSNUMBER", classes, 4, NULL, answer, NULL);
+    assert_non_null(strstr(after, "1 2;ClassLookup 2\n 0 \"Unclassified\"\n 3 \"clean\";\nDefect"));
+    smt_free(after);
     smt_klarf_destroy(&klarf);
     klarf = sample("bare18.klarf");
     after = rewritten(klarf, "CLASSNUMBER", classes, 4, NULL, answer, NULL);
@@ -321,8 +345,14 @@ static void keeps_other_columns(void **state)
     smt_error error = {0};
     assert_int_equal(smt_klarf_check_column(klarf, "XREL", &error), SMT_ERR_ARGUMENT);
     assert_null(strstr(error.message, "did you mean")); /* one list has it, the other does not */
-    assert_int_equal(smt_klarf_check_writable(klarf, "IMAGEINFO", NULL), SMT_ERR_ARGUMENT);
     assert_int_equal(smt_klarf_check_writable(klarf, "CLASSNUMBER", NULL), SMT_OK);
+    smt_klarf_destroy(&klarf);
+    /* A column of images, whatever it is called. */
+    static const char tree[] = "Record FileRecord \"1.8\" { List DefectList { Columns 2 { int32 "
+                               "DEFECTID, ImageList PICTURES } Data 1 { 1 N; } } } EndOfFile;";
+    klarf = parsed(tree, sizeof tree - 1);
+    assert_int_equal(smt_klarf_check_writable(klarf, "pictures", &error), SMT_ERR_ARGUMENT);
+    assert_non_null(strstr(error.message, "is not for classes"));
     smt_klarf_destroy(&klarf);
 }
 
