@@ -413,11 +413,8 @@ static void test_importance(void **state)
     smt_graph_destroy(&graph);
 }
 
-static void test_fixed_ranges(void **state)
+static void check_fixed_ranges(const smt_quantizer *q)
 {
-    (void)state;
-    smt_quant_options options = smt_quant_defaults();
-    smt_quantizer *q = make(&options);
     for (int i = 0; i < q->real->node_count; i++) {
         const smt_node *node = &q->real->nodes[i];
         if (node->op == SMT_OP_INPUT) {
@@ -427,9 +424,20 @@ static void test_fixed_ranges(void **state)
             assert_true(fabsf(q->ranges[i].scale - 6.0f / 255) < 1e-7f &&
                         q->ranges[i].zero_point == -128);
         }
+        if (node->activation == SMT_ACT_RELU) { /* never negative */
+            assert_int_equal(q->ranges[i].zero_point, -128);
+        }
         assert_true(q->ranges[i].scale > 0);
         assert_true(q->ranges[i].zero_point >= -128 && q->ranges[i].zero_point <= 127);
     }
+}
+
+static void test_fixed_ranges(void **state)
+{
+    (void)state;
+    smt_quant_options options = smt_quant_defaults();
+    smt_quantizer *q = make(&options);
+    check_fixed_ranges(q);
     smt_quantizer_destroy(&q);
 }
 
@@ -443,6 +451,214 @@ static void test_ranges(void **state)
     assert_true(q.zero_point == 0 || q.zero_point == -1 || q.zero_point == 1);
     q = quant_of_range(0, 0);
     assert_true(q.scale > 0);
+    float weights[] = {-2, 2, 0.013f, -0.017f};
+    quant_round_weights(4, 1, 0.01f, weights, weights);
+    static const float steps[] = {-127, 127, 1, -2};
+    for (int i = 0; i < 4; i++) {
+        assert_true(fabsf(weights[i] - 0.01f * steps[i]) < 1e-6f);
+    }
+}
+
+/* The values of a node on all images; freed with smt_free. */
+typedef struct kept_values {
+    int node;
+    size_t size; /* of an image */
+    float *values;
+} kept_values;
+
+static void keep_values(void *context, const smt_exec *exec, int first, int count)
+{
+    kept_values *kept = context;
+    memcpy(kept->values + (size_t)first * kept->size,
+           smt_exec_value(exec, kept->node),
+           (size_t)count * kept->size * sizeof(float));
+}
+
+static kept_values values_of(smt_graph *graph, const char *name)
+{
+    smt_error error = {0};
+    kept_values kept = {.node = smt_graph_find(graph, name)};
+    kept.size = smt_shape_count(graph->nodes[kept.node].shape);
+    kept.values = smt_alloc(IMAGES * kept.size, sizeof(float));
+    assert_int_equal(quant_pass(graph, pool, images, IMAGES, keep_values, &kept, &error), SMT_OK);
+    return kept;
+}
+
+static double low_end(smt_quant q)
+{
+    return (double)q.scale * (-128 - q.zero_point);
+}
+
+static double high_end(smt_quant q)
+{
+    return (double)q.scale * (127 - q.zero_point);
+}
+
+/* All values lie in 100 percent; of 50 about a quarter lies beyond each end. Logits are not cut. */
+static void test_percentiles(void **state)
+{
+    (void)state;
+    smt_error error = {0};
+    smt_quant_options options = smt_quant_defaults();
+    options.method = SMT_RANGE_MINMAX;
+    smt_quantizer *widest = make(&options);
+    options.method = SMT_RANGE_PERCENTILE;
+    options.percentile = 100;
+    smt_quantizer *all = make(&options);
+    options.percentile = 50;
+    smt_quantizer *half = make(&options);
+    int linear = smt_graph_find(all->real, "block1.project"), last = all->real->node_count - 1;
+    assert_true(fabs(low_end(all->ranges[linear]) / low_end(widest->ranges[linear]) - 1) < 1e-4);
+    assert_true(fabs(high_end(all->ranges[linear]) / high_end(widest->ranges[linear]) - 1) < 1e-4);
+    assert_memory_equal(&half->ranges[last], &widest->ranges[last], sizeof *half->ranges);
+    kept_values kept = values_of(half->reference, "block1.project");
+    double below = 0, above = 0, count = (double)(IMAGES * kept.size);
+    for (size_t i = 0; i < IMAGES * kept.size; i++) {
+        below += (double)kept.values[i] < low_end(half->ranges[linear]);
+        above += (double)kept.values[i] > high_end(half->ranges[linear]);
+    }
+    print_message("of 50%%: %.3f below, %.3f above\n", below / count, above / count);
+    assert_true(fabs(below / count - 0.25) < 0.1 && fabs(above / count - 0.25) < 0.1);
+    smt_free(kept.values);
+
+    /* Such ranges change some classes, and fidelity counts them. */
+    float exact[IMAGES * CLASSES], rounded[IMAGES * CLASSES];
+    smt_fidelity fidelity;
+    assert_int_equal(quant_logits(half->reference, pool, images, IMAGES, exact, &error), SMT_OK);
+    assert_int_equal(quant_logits(half->simulated, pool, images, IMAGES, rounded, &error), SMT_OK);
+    assert_int_equal(smt_quantizer_fidelity(half, images, IMAGES, &fidelity, &error), SMT_OK);
+    int same = 0;
+    for (int n = 0; n < IMAGES; n++) {
+        same +=
+            smt_argmax(exact + n * CLASSES, CLASSES) == smt_argmax(rounded + n * CLASSES, CLASSES);
+    }
+    assert_in_range(same, 1, IMAGES - 1);
+    assert_true(fabs(fidelity.agreement - (double)same / IMAGES) < 1e-9);
+    smt_quantizer_destroy(&widest);
+    smt_quantizer_destroy(&all);
+    smt_quantizer_destroy(&half);
+}
+
+/* Squared error of the values in a range: an image counts by its own values, a channel by what the
+ * network makes of it. */
+static double
+error_in(const kept_values *kept, const float *importance, size_t channels, double low, double high)
+{
+    smt_quant q = quant_of_range(low, high);
+    double error = 0;
+    for (int n = 0; n < IMAGES; n++) {
+        const float *values = kept->values + (size_t)n * kept->size;
+        double wrong = 0, energy = 0;
+        for (size_t i = 0; i < kept->size; i++) {
+            double value = (double)values[i], weight = (double)importance[i % channels];
+            double step = fmax(-128, fmin(127, round(value / (double)q.scale) + q.zero_point));
+            double off = (double)q.scale * (step - q.zero_point) - value;
+            wrong += weight * off * off;
+            energy += weight * value * value;
+        }
+        error += wrong / energy;
+    }
+    return error;
+}
+
+/* No range beside the chosen one has a smaller error. */
+static void test_least_error(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"block1.project", "block4.project", "block0.depthwise"};
+    smt_error error = {0};
+    float **importance = NULL;
+    smt_quant_options options = smt_quant_defaults();
+    smt_quantizer *q = make(&options);
+    assert_int_equal(quant_importance(q->reference, &importance, &error), SMT_OK);
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+        kept_values kept = values_of(q->reference, names[k]);
+        size_t channels = (size_t)q->reference->nodes[kept.node].shape.c;
+        const float *counts = importance[kept.node];
+        double low = low_end(q->ranges[kept.node]), high = high_end(q->ranges[kept.node]);
+        double chosen = error_in(&kept, counts, channels, low, high);
+        for (double part = 0.6; part < 1.7; part += 0.2) {
+            assert_true(chosen < 1.05 * error_in(&kept, counts, channels, low * part, high));
+            assert_true(chosen < 1.05 * error_in(&kept, counts, channels, low, high * part));
+        }
+        smt_free(kept.values);
+    }
+    for (int i = 0; i < q->reference->node_count; i++) {
+        smt_free(importance[i]);
+    }
+    smt_free(importance);
+    smt_quantizer_destroy(&q);
+}
+
+/* Both halves of a layer that is split are kept, and no other. */
+static void test_layers_in_float(void **state)
+{
+    (void)state;
+    smt_error error = {0};
+    smt_graph *graph = NULL;
+    smt_quant_options options = smt_quant_defaults();
+    options.keep_float = &(const char *){"stem"};
+    options.keep_count = 1;
+    smt_quantizer *q = make(&options);
+    assert_int_equal(smt_quantizer_export(q, &graph, &error), SMT_OK);
+    int kept = 0;
+    for (int i = 0; i < q->real->node_count; i++) {
+        const smt_node *node = &q->real->nodes[i];
+        if (!smt_op_is_layer(node->op)) {
+            continue;
+        }
+        bool in_float = !strcmp(node->name, "stem") || !strcmp(node->name, "stem.gate");
+        const smt_param *exact = &q->real->params[node->param[SMT_WEIGHT]];
+        const smt_param *made = &graph->params[graph->nodes[i].param[SMT_WEIGHT]];
+        assert_int_equal(made->scale == NULL, in_float);
+        assert_int_equal(memcmp(exact->data, made->data, exact->count * sizeof(float)) == 0,
+                         in_float);
+        kept += in_float;
+    }
+    assert_int_equal(kept, 2);
+    smt_graph_destroy(&graph);
+    smt_quantizer_destroy(&q);
+}
+
+/* Weights alone: on their grids, channels evened out and biases corrected as the options say. */
+static void test_dynamic(void **state)
+{
+    (void)state;
+    smt_error error = {0};
+    smt_graph *exact = NULL, *graph[3] = {NULL};
+    double **mean = NULL, **moved = NULL, shift[3] = {0};
+    smt_quant_options options = smt_quant_defaults();
+    options.pool = pool;
+    assert_int_equal(quant_prepare(model, &options, &exact, &error), SMT_OK);
+    assert_int_equal(quant_means(exact, pool, images, IMAGES, &mean, &error), SMT_OK);
+    int stem = smt_graph_find(exact, "stem");
+    for (int k = 0; k < 3; k++) {
+        options.correct_bias = k == 1;
+        options.equalize = k == 2;
+        assert_int_equal(smt_quantize_dynamic(model, images, IMAGES, &options, &graph[k], &error),
+                         SMT_OK);
+        assert_int_equal(quant_means(graph[k], pool, images, IMAGES, &moved, &error), SMT_OK);
+        for (int c = 0; c < exact->nodes[stem].shape.c; c++) {
+            shift[k] += fabs(moved[stem][c] - mean[stem][c]);
+        }
+        quant_means_free(&moved);
+        const smt_node *node = &graph[k]->nodes[stem];
+        const smt_param *weight = &graph[k]->params[node->param[SMT_WEIGHT]];
+        for (size_t i = 0; i < weight->count; i++) {
+            float step =
+                weight->data[i] / weight->scale[i / (weight->count / (size_t)node->shape.c)];
+            assert_true(fabsf(step - roundf(step)) < 1e-3f && fabsf(step) < 127.5f);
+        }
+    }
+    print_message("means move by %.4f, corrected by %.4f\n", shift[0], shift[1]);
+    assert_true(shift[1] < 0.5 * shift[0]);
+    assert_true(spread_of(graph[2], "block1.depthwise") <
+                0.5f * spread_of(graph[1], "block1.depthwise"));
+    quant_means_free(&mean);
+    smt_graph_destroy(&exact);
+    for (int k = 0; k < 3; k++) {
+        smt_graph_destroy(&graph[k]);
+    }
 }
 
 /* What hard-swish makes 0 is no part of its input's range, nor what its output cuts off. */
@@ -465,6 +681,8 @@ static void test_ranges_of_swish(void **state)
                   end = to.scale * (float)(127 - to.zero_point);
             assert_true(low >= -3 - from.scale);
             assert_true(high * fminf(high + 3, 6) / 6 <= end + 2 * from.scale);
+            assert_true(method != SMT_RANGE_MINMAX ||
+                        high * fminf(high + 3, 6) / 6 >= end - 2 * from.scale);
             cut += method == SMT_RANGE_MINMAX && low < -3 + from.scale;
         }
         smt_quantizer_destroy(&q);
@@ -549,6 +767,7 @@ static void test_training(void **state)
     if (!(after < 0.9 * before)) {
         fail_msg("error %g before, %g after", before, after);
     }
+    check_fixed_ranges(q);
     smt_quantizer_destroy(&q);
 }
 
@@ -603,6 +822,9 @@ static void test_sensitivity(void **state)
     for (int i = 0; i < count; i++) {
         assert_true(rows[i].fidelity.agreement >= 0 && rows[i].fidelity.agreement <= 1);
         assert_true(isfinite(rows[i].fidelity.noise_db));
+        smt_quant range = q->ranges[smt_graph_find(q->real, rows[i].name)];
+        assert_true(rows[i].range_low == (double)range.scale * (-128 - range.zero_point));
+        assert_true(rows[i].range_high == (double)range.scale * (127 - range.zero_point));
         assert_true(rows[i].range_low <= 0 && rows[i].range_high > 0);
         assert_true(rows[i].fidelity.noise_db > whole.noise_db); /* all layers together lose more */
     }
@@ -688,6 +910,10 @@ int main(void)
         cmocka_unit_test(test_importance),
         cmocka_unit_test(test_fixed_ranges),
         cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_percentiles),
+        cmocka_unit_test(test_least_error),
+        cmocka_unit_test(test_layers_in_float),
+        cmocka_unit_test(test_dynamic),
         cmocka_unit_test(test_ranges_of_swish),
         cmocka_unit_test(test_below_swish),
         cmocka_unit_test(test_outlier),

@@ -25,6 +25,7 @@ static int make_shapes(void **state)
     snprintf(shapes, sizeof shapes, "%s/shapes", folder);
     shapes_make(shapes, "train", 3, 16, 1);
     shapes_make(shapes, "val", 3, 5, 2);
+    shapes_make(shapes, "test", 3, 2, 3); /* is not read */
     return 0;
 }
 
@@ -262,7 +263,7 @@ static void with_frozen_start(smt_train_options *o)
 static void with_plateau(smt_train_options *o)
 {
     o->schedule.kind = SMT_SCHEDULE_PLATEAU;
-    o->schedule.plateau_patience = 1;
+    o->schedule.plateau_patience = 0;
     o->schedule.plateau_threshold = 0.4;
     o->optimizer.kind = SMT_OPTIMIZER_ADAM;
     o->optimizer.clip_norm = 1;
@@ -296,6 +297,13 @@ static void test_same_bits(void **state)
         attempt two = {.run = inside(name[1]), .threads = 2};
         must_train(&one, &o);
         must_train(&two, &o);
+        /* The rate that was not given is that of random weights; frozen epochs take no part of it.
+         */
+        smt_schedule_options schedule = o.schedule;
+        schedule.rate = 4e-3;
+        uint64_t steps = 3, total = steps * (uint64_t)(o.epochs - o.freeze_epochs);
+        double rate = smt_schedule_rate(&schedule, steps - 1, total);
+        assert_true(fabs(one.history[o.freeze_epochs].rate - rate) < 1e-12);
         same_file(one.run, two.run, "model.safetensors");
         attempt broken = {.run = inside(name[2])};
         for (int stop = 1; stop < o.epochs; stop++) {
@@ -625,18 +633,20 @@ static void test_targets(void **state)
     shapes_make(data, "train", 2, 4, 5);
     shapes_make(data, "train", 1, 20, 5);
     shapes_make(data, "val", 2, 3, 6);
-    double pull[2];
+    double pull[3];
     o = one_step();
-    for (int weighted = 0; weighted < 2; weighted++) {
+    for (int weighted = 0; weighted < 3; weighted++) {
         size_t count = 0;
-        o.class_weight = weighted;
-        attempt c = {.dataset = data, .run = inside(weighted ? "uneven-1" : "uneven-0")};
+        o.class_weight = weighted / 2.0;
+        attempt c = {.dataset = data, .run = inside("uneven-run")};
         must_train(&c, &o);
         float *bias = param_of(c.run, "classifier.bias", &count);
         pull[weighted] = (double)bias[0] - (double)bias[1]; /* disc, stripes */
         smt_free(bias);
     }
-    assert_true(pull[0] > 0 && fabs(pull[1]) < pull[0] / 2);
+    print_message("pulls: %g, %g, %g\n", pull[0], pull[1], pull[2]);
+    assert_true(pull[0] > 0 && fabs(pull[2]) < pull[0] / 2);
+    assert_true(pull[1] < 0.9 * pull[0] && pull[1] > 1.1 * pull[2]);
 }
 
 /* On a plateau the rate falls, and it is the new one that trains. */
