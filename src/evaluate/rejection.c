@@ -90,8 +90,8 @@ static float just_below(float least, float next)
     return below > next ? below : least; /* half-way rounds to either of two neighbours */
 }
 
-/* The smallest threshold that reaches the target on these
- * votes; equal confidences stand or fall together. */
+/* The threshold that reaches the target on these votes: of a purity the smallest, which decides the
+ * most; of a rate the largest. Equal confidences stand or fall together. */
 static float solve(vote *votes, size_t count, const smt_decision_options *options)
 {
     const float never = 2.0f; /* no confidence reaches it */

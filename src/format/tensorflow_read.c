@@ -99,7 +99,6 @@ static smt_status read_model(const char *path, smt_model **out, smt_error *error
  * a SavedModel with its version, 1, and the MetaGraphDef. */
 static bool probe(const uint8_t *head, size_t size)
 {
-    pb_span rest = {head, size};
     uint64_t length;
     if (size < 16) {
         return false;
@@ -107,7 +106,7 @@ static bool probe(const uint8_t *head, size_t size)
     if (head[0] == 0x08) {
         return head[1] == 1 && head[2] == 0x12;
     }
-    rest = (pb_span){head + 1, size - 1};
+    pb_span rest = {head + 1, size - 1};
     if (head[0] != 0x0a || pb_next_varint(&rest, &length) != PB_FIELD || rest.size < 4 ||
         rest.at[0] != 0x0a || !rest.at[1] || rest.at[1] > 120 ||
         rest.size < 4 + (size_t)rest.at[1]) {
