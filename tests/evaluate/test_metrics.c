@@ -200,6 +200,8 @@ static void test_probabilities(void **state)
     assert_true(m->macro_f1_95.low == m->macro.f1 && m->macro_f1_95.high == m->macro.f1);
     assert_float_equal(m->calibration_error, (1.0 + 0.2 + 0.4) / 4, 1e-6);
     assert_int_equal(m->bins[SMT_CALIBRATION_BINS - 1].count, 2);
+    assert_true(m->bins[12].count == 1 &&
+                m->bins[9].count == 1); /* 12 / 15 < 0.8f, 9 / 15 < 0.6f */
     /* One image at 0.8 is off by 0.2 in four cases of five, else by 0.8; at 0.6 by 0.4 or 0.6. */
     assert_float_equal(m->calibration_chance, (0.32 + 0.48) / 4, 0.01);
     /* (0.8 + 0.6) / 4 in 0.2 x 0.4 = 8% of the draws. */
