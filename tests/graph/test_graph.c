@@ -85,6 +85,7 @@ static void test_refusals(void **state)
     large.padding = SMT_PAD_EXPLICIT;
     large.kernel_h = large.kernel_w = 11;
     many.filters = 1 << 30;
+    int two = smt_graph_global_pool(g, "two", 0, &e); /* channels; others have four */
     int nodes = g->node_count, params = g->param_count;
     assert_int_equal(smt_graph_input(g, "second", (smt_shape){1, 1, 1}, &e), -1);
     assert_int_equal(smt_graph_conv(g, "conv", 0, &conv3, &e), -1);
@@ -98,10 +99,11 @@ static void test_refusals(void **state)
     assert_int_equal(smt_graph_conv(g, "c1", 0, &large, &e), -1);
     assert_int_equal(smt_graph_conv(g, "c1", 0, &many, &e), -1);
     assert_int_equal(e.status, SMT_ERR_LIMIT);
-    assert_int_equal(smt_graph_conv(g, "c1", 10, &conv3, &e), -1);
+    assert_int_equal(smt_graph_conv(g, "c1", nodes, &conv3, &e), -1);
     assert_int_equal(smt_graph_conv(g, "c1", -1, &conv3, &e), -1);
     assert_int_equal(smt_graph_add(g, "sum", 0, 1, SMT_ACT_NONE, &e), -1);
     assert_int_equal(smt_graph_multiply(g, "product", 4, 2, &e), -1);
+    assert_int_equal(smt_graph_multiply(g, "product", 2, two, &e), -1);
     assert_int_equal(smt_graph_dense(g, "d", 1, 3, true, SMT_ACT_NONE, &e), -1);
     assert_int_equal(smt_graph_dropout(g, "d", 1, 1.0f, &e), -1);
     assert_int_equal(smt_graph_batch_norm(g, "b", 1, 0.0f, 0.9f, SMT_ACT_NONE, &e), -1);
@@ -113,7 +115,7 @@ static void test_refusals(void **state)
 static void test_check_finds_damage(void **state)
 {
     (void)state;
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 9; i++) {
         smt_graph *g = sample();
         switch (i) {
         case 0:
@@ -133,6 +135,9 @@ static void test_check_finds_damage(void **state)
             break;
         case 5:
             g->params[2].name[0] = 'x';
+            break;
+        case 7:
+            g->nodes[1].param[SMT_BIAS] = -1; /* whose param no node has then */
             break;
         case 6:
             memset(g->nodes[2].name, 'y', sizeof g->nodes[2].name);
