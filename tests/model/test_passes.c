@@ -186,6 +186,7 @@ static void test_awkward(void **state)
     int n = smt_graph_input(g, "in", (smt_shape){6, 6, 1}, &e);
     n = smt_graph_affine(g, "scaling", n, &e);
     n = smt_graph_batch_norm(g, "alone", n, 1e-3f, 0.9f, SMT_ACT_RELU, &e);
+    n = smt_graph_affine(g, "shift", n, &e); /* what the convolution pads with is not shifted */
     int conv = smt_graph_conv(g, "conv", n, &plain, &e);
     int norm = smt_graph_batch_norm(g, "norm", conv, 1e-3f, 0.9f, SMT_ACT_NONE, &e);
     int both =
@@ -207,7 +208,15 @@ static void test_awkward(void **state)
     int gate3 = smt_graph_conv(g, "gate3", pool, &gate, &e);
     int scale4 = smt_graph_multiply(g, "scale4", sum, gate3, &e);
     int conv3 = smt_graph_conv(g, "conv3", scale4, &plain, &e); /* this gate is free */
-    int end = smt_graph_global_pool(g, "end", conv3, &e);
+    int gate5 = smt_graph_conv(g, "gate5", pool, &gate, &e);
+    int scale5 = smt_graph_multiply(g, "scale5", conv3, gate5, &e);
+    plain.activation = SMT_ACT_RELU;
+    int conv4 = smt_graph_conv(g, "conv4", scale5, &plain, &e);
+    int norm4 =
+        smt_graph_batch_norm(g, "norm4", conv4, 1e-3f, 0.9f, SMT_ACT_NONE, &e); /* behind it */
+    int scale6 =
+        smt_graph_multiply(g, "scale6", norm4, gate5, &e); /* a pool reads gate5's second */
+    int end = smt_graph_global_pool(g, "end", scale6, &e);
     int norm3 = smt_graph_batch_norm(g, "norm3", end, 1e-3f, 0.9f, SMT_ACT_NONE, &e);
     int dense = smt_graph_dense(g, "dense", norm3, 4, false, SMT_ACT_NONE, &e); /* takes norm3 in */
     assert_true(dense > 0);
@@ -219,6 +228,7 @@ static void test_awkward(void **state)
     run(folded, b);
     same(a, b, BATCH * 4);
     assert_true(smt_graph_find(folded, "norm") >= 0 && smt_graph_find(folded, "norm3") < 0);
+    assert_true(smt_graph_find(folded, "shift") >= 0 && smt_graph_find(folded, "norm4") >= 0);
     assert_true(smt_graph_find(folded, "act") < 0 && smt_graph_find(folded, "norm2") < 0);
     assert_int_equal(folded->nodes[smt_graph_find(folded, "deep")].activation, SMT_ACT_HARD_SWISH);
     assert_int_equal(smt_graph_free_gates(folded, &freed, &e), SMT_OK);
@@ -227,6 +237,7 @@ static void test_awkward(void **state)
     assert_int_equal(freed->nodes[smt_graph_find(freed, "gate1")].activation, SMT_ACT_HARD_SIGMOID);
     assert_int_equal(freed->nodes[smt_graph_find(freed, "gate2")].activation, SMT_ACT_HARD_SIGMOID);
     assert_int_equal(freed->nodes[smt_graph_find(freed, "gate3")].activation, SMT_ACT_RELU6);
+    assert_int_equal(freed->nodes[smt_graph_find(freed, "gate5")].activation, SMT_ACT_HARD_SIGMOID);
     smt_graph_destroy(&folded);
     smt_graph_destroy(&freed);
 
