@@ -261,12 +261,51 @@ static void test_awkward(void **state)
     smt_graph_destroy(&g);
 }
 
+/* Keras and slim divide a gate by six in an operator of its own. */
+static void test_scaled_gate(void **state)
+{
+    (void)state;
+    smt_graph *g = NULL, *restored = NULL;
+    smt_error e = {SMT_OK, ""};
+    const smt_conv_spec plain = {.filters = 4, .kernel_h = 3, .kernel_w = 3, .stride = 1};
+    const smt_conv_spec gate = {.filters = 4,
+                                .kernel_h = 1,
+                                .kernel_w = 1,
+                                .stride = 1,
+                                .bias = true,
+                                .activation = SMT_ACT_RELU6};
+    assert_int_equal(smt_graph_create(&g, NULL), SMT_OK);
+    int conv =
+        smt_graph_conv(g, "conv", smt_graph_input(g, "in", (smt_shape){6, 6, 1}, &e), &plain, &e);
+    int relu6 = smt_graph_conv(g, "gate", smt_graph_global_pool(g, "pool", conv, &e), &gate, &e);
+    int sixth = smt_graph_affine(g, "sixth", relu6, &e);
+    int scale = smt_graph_multiply(g, "scale", conv, sixth, &e);
+    int last = smt_graph_conv(g, "last", scale, &plain, &e);
+    assert_true(smt_graph_global_pool(g, "end", last, &e) > 0);
+    fill(g);
+    for (int c = 0; c < 4; c++) {
+        g->params[g->nodes[sixth].param[SMT_SCALE]].data[c] = 1.0f / 6;
+        g->params[g->nodes[sixth].param[SMT_OFFSET]].data[c] = 0;
+    }
+    float a[BATCH * 4], b[BATCH * 4];
+    run(g, a);
+    assert_int_equal(smt_graph_restore_gates(g, &restored, &e), SMT_OK);
+    run(restored, b);
+    same(a, b, BATCH * 4);
+    assert_true(smt_graph_find(restored, "sixth") < 0);
+    int made = smt_graph_find(restored, "gate");
+    assert_int_equal(restored->nodes[made].activation, SMT_ACT_HARD_SIGMOID);
+    smt_graph_destroy(&restored);
+    smt_graph_destroy(&g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_same_padding),
         cmocka_unit_test(test_explicit_padding),
         cmocka_unit_test(test_awkward),
+        cmocka_unit_test(test_scaled_gate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
