@@ -127,25 +127,30 @@ static smt_status copy_all(run *r, smt_augment_set_result *result, smt_error *er
     return status;
 }
 
-/* Reserves the name: an empty file stands there until the image takes its place. */
+/* Reserves the name: an empty file stands there until the image takes its place. A serial whose
+ * name is taken is passed over: where the source was augmented before, it would draw the same
+ * image. */
 static smt_status plan_one(run *r, uint32_t i, int serial, smt_error *error)
 {
     const smt_dataset *set = r->audit->dataset;
     const char *name = smt_path_name(set->samples[i].path);
     job *j = &r->jobs[r->job_count];
-    j->sample = i;
-    j->serial = serial;
-    char *wish = smt_format("%.*s-aug-%d.png", (int)(smt_path_suffix(name) - name), name, serial);
-    if (!wish) {
-        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", r->tree.out);
+    smt_status status = SMT_OK;
+    for (bool taken = true; taken && status == SMT_OK; serial++) {
+        char *own =
+            smt_format("%.*s-aug-%d.png", (int)(smt_path_suffix(name) - name), name, serial);
+        smt_free(j->path);
+        *j = (job){.sample = i, .serial = serial};
+        status = own ? tree_path(&r->tree,
+                                 smt_split_name(SMT_SPLIT_TRAIN),
+                                 set->classes[set->samples[i].class_index],
+                                 own,
+                                 &j->path,
+                                 error)
+                     : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", r->tree.out);
+        taken = status == SMT_OK && smt_path_exists(j->path);
+        smt_free(own);
     }
-    smt_status status = tree_free_path(&r->tree,
-                                       smt_split_name(SMT_SPLIT_TRAIN),
-                                       set->classes[set->samples[i].class_index],
-                                       wish,
-                                       &j->path,
-                                       error);
-    smt_free(wish);
     if (status == SMT_OK) {
         r->job_count++;
         FILE *stream = fopen(j->path, "wbx");

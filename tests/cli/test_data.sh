@@ -183,6 +183,9 @@ diff -r parts/val more/val >/dev/null || fail "augment changed the val part"
 [ "$(head -1 more/augmented.csv)" = "file,source,class,seed,serial" ] || fail "no provenance"
 run 0 "$semtinel" audit more
 says "leaks: 0 pairs"
+# Once more: none of the new images was there already.
+run 0 "$semtinel" augment more further --per-class 45
+[ -z "$(md5sum further/train/*/*-aug-* | cut -c-32 | sort | uniq -d)" ] || fail "augment makes the same images again"
 run 1 "$semtinel" augment src more2
 says "--all-train"
 [ -e more2 ] && fail "augment without splits: leaves a folder"
