@@ -5,6 +5,8 @@
 
 #include <semtinel/base.h>
 
+#include <stdio.h>
+
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_SKIPPED = 3 };
 
 typedef enum cli_kind {
@@ -106,7 +108,7 @@ int cli_usage(const cli_command *command, const char *format, ...)
 /* To where log lines go, unless --quiet. */
 void cli_say(const char *format, ...) SMT_PRINTF(1, 2);
 /* From now on log lines are written to this file too, --quiet or not; NULL: no longer. Borrowed. */
-void cli_log_copy(smt_file *file);
+void cli_log_copy(FILE *file);
 /* From now on what is said goes to standard error, as standard output carries results. */
 void cli_log_aside(void);
 /* The folder of shipped weights: $SEMTINEL_MODELS, what was installed with this command, wherever

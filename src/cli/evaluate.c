@@ -5,6 +5,7 @@
 #include <semtinel/report.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -250,7 +251,7 @@ static void print_summary(const smt_evaluation *e)
             e->info.precision);
 }
 
-static smt_status start_log(smt_file **log, const char *line, smt_error *error)
+static smt_status create_log(smt_file **log, smt_error *error)
 {
     /* In a run's folder log.txt is the training's. */
     char *model = smt_path_join(output, "model.safetensors");
@@ -259,10 +260,6 @@ static smt_status start_log(smt_file **log, const char *line, smt_error *error)
     smt_free(model);
     smt_status status =
         path ? smt_file_create(path, log, error) : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
-    if (!status) {
-        smt_file_printf(*log, "semtinel %s\n%s\n", smt_version(), line);
-        cli_log_copy(*log);
-    }
     smt_free(path);
     return status;
 }
@@ -292,15 +289,23 @@ int cli_evaluate(int argc, char **argv)
     how.seed = cli_shared.seed;
 
     char *line = command_line(argc, argv);
-    smt_status status = line ? SMT_OK : smt_fail(&error, SMT_ERR_MEMORY, "out of memory");
-    status = status ? status : cli_make_folder(output, &error);
-    status = status ? status : start_log(&log, line, &error);
+    char *said = NULL;
+    size_t size = 0;
+    FILE *copy = open_memstream(&said, &size);
+    smt_status status = line && copy ? SMT_OK : smt_fail(&error, SMT_ERR_MEMORY, "out of memory");
+    if (!status) {
+        fprintf(copy, "semtinel %s\n%s\n", smt_version(), line);
+        cli_log_copy(copy);
+    }
     status = status ? status : smt_pool_create(cli_shared.threads, &pool, &error);
     status = status ? status : cli_open_classifier(operands[0], names, pool, &classifier, &error);
     if (!status) {
         cli_choose_views(classifier, views);
     }
     status = status ? status : smt_dataset_scan(operands[1], &dataset, &error);
+    /* Not before the scan, which would name the folder if it lies in the data set. */
+    status = status ? status : cli_make_folder(output, &error);
+    status = status ? status : create_log(&log, &error);
     if (!status && how.split == SMT_CHOOSE_VAL) {
         status = smt_held_out_again(smt_classifier_about(classifier), dataset, pool, &error);
     }
@@ -321,9 +326,15 @@ int cli_evaluate(int argc, char **argv)
         smt_log(SMT_LOG_INFO, "results in %s; open %s/report.html", output, output);
     }
     cli_log_copy(NULL);
-    if (!status && smt_file_commit(&log, &error)) {
+    if (copy && fclose(copy) && !status) {
+        status = smt_fail(&error, SMT_ERR_MEMORY, "out of memory");
         code = cli_report(&error);
     }
+    if (!status) {
+        smt_file_write(log, said, size);
+        code = smt_file_commit(&log, &error) ? cli_report(&error) : code;
+    }
+    free(said);
     smt_file_abandon(&log);
     smt_free(line);
     smt_evaluation_destroy(&evaluation);

@@ -64,9 +64,9 @@ static void close_bar(void)
     }
 }
 
-static smt_file *log_copy;
+static FILE *log_copy;
 
-void cli_log_copy(smt_file *file)
+void cli_log_copy(FILE *file)
 {
     log_copy = file;
 }
@@ -82,7 +82,7 @@ static void log_line(void *context, smt_log_level level, const char *line)
 {
     (void)context;
     if (log_copy && level != SMT_LOG_DEBUG) {
-        smt_file_printf(log_copy, "%s%s\n", level == SMT_LOG_WARNING ? "warning: " : "", line);
+        fprintf(log_copy, "%s%s\n", level == SMT_LOG_WARNING ? "warning: " : "", line);
     }
     if (level == SMT_LOG_DEBUG || (level == SMT_LOG_INFO && cli_shared.quiet)) {
         return;
