@@ -24,6 +24,6 @@ export -f add_start_options
 
 metric() { # METRICS.JSON NAME: a number of it, such as accuracy or macro_avg.f1
     awk -F'[ :,"]+' -v name="$2" '
-        match($0, /^ *"/) { path = RLENGTH > 3 ? outer "." $2 : $2; outer = RLENGTH > 3 ? outer : $2 }
+        match($0, /^ *"/) && RLENGTH <= 5 { path = RLENGTH > 3 ? outer "." $2 : $2; outer = RLENGTH > 3 ? outer : $2 }
         path == name { print $3; exit }' "$1"
 }

@@ -236,7 +236,10 @@ typedef enum smt_split_choice {
     SMT_CHOOSE_TEST,
     SMT_CHOOSE_VAL,
     SMT_CHOOSE_TRAIN,
-    SMT_CHOOSE_ALL
+    SMT_CHOOSE_ALL,
+    SMT_CHOOSE_FOLDS /* all but test, each image by a network of the model's cross-validation that
+                        has not seen it (smt_train_job.folds), in the folder SMT_FOLD_FOLDER beside
+                        the model; without familiarity */
 } smt_split_choice;
 
 typedef struct smt_evaluate_options {
@@ -256,7 +259,7 @@ SMT_API smt_evaluate_options smt_evaluate_defaults(void);
 /* A model measured on a set. Row i of the arrays is one image. */
 typedef struct smt_evaluation {
     char *model, *set;        /* paths as given; owned */
-    const char *split;        /* "test", "val", "train", "all", "unseen"; static */
+    const char *split;        /* "test", "val", "train", "all", "unseen", "folds"; static */
     smt_classifier_info info; /* strings belong to the classifier, which must stay open */
     smt_class_map *map;       /* owned; its classes are the ones that count below */
     size_t count;             /* images measured */
@@ -282,7 +285,8 @@ typedef struct smt_evaluation {
 /* Predicts by the most probable of the model's classes, then maps both sides (smt_class_map). What
  * was mapped, which split was taken, and how many of the images trained the model, is logged.
  * Errors: the set lacks that split; no image could be read; no class in common; an override as for
- * smt_class_map_create. */
+ * smt_class_map_create; with SMT_CHOOSE_FOLDS, the model has no such networks, or the set is not
+ * the one that they were trained on. */
 SMT_API smt_status smt_evaluate(smt_classifier *classifier,
                                 const smt_dataset *dataset,
                                 const smt_evaluate_options *options,

@@ -35,14 +35,42 @@ SMT_API smt_status smt_split_assign(const smt_dataset *dataset,
                                     smt_split *out,
                                     smt_error *error);
 
-/* For training without a val/ folder: moves a stratified part (above 0, at most 0.5) of the train
+/* For training without a val/ folder: moves a stratified share (above 0, at most 0.5) of the train
  * samples (or of those without a split, which then all become train or val) to SMT_SPLIT_VAL, by
  * groups of near-duplicates, and sorts the samples anew. All images but those of test are read
  * once; those that cannot be are marked and stay in train. Says what it did as a log line. A data
  * set that has a val split is left as it is. Before smt_dataset_add, which must not change what is
  * held out. */
 SMT_API smt_status smt_dataset_hold_out(
-    smt_dataset *dataset, double part, uint64_t seed, smt_pool *pool, smt_error *error);
+    smt_dataset *dataset, double share, uint64_t seed, smt_pool *pool, smt_error *error);
+
+/* Cross-validation: fold[i], 0 .. folds - 1, of each sample that is not of the test part; whatever
+ * other part it is of, stratified, by groups of near-duplicates, and, if `group` is not NULL, by
+ * those of names that it matches (smt_audit_options.group). Below 0: of test, or not readable. The
+ * same samples, folds, group and seed give the same. All images but those of test are read once.
+ * SMT_ERR_ARGUMENT: folds out of range; a wrong `group`, or one that no name matches. Before
+ * smt_dataset_add, as smt_dataset_hold_out. */
+#define SMT_FOLDS_MAX 20 /* and 2 at least */
+SMT_API smt_status smt_dataset_folds(const smt_dataset *dataset,
+                                     int folds,
+                                     const char *group,
+                                     uint64_t seed,
+                                     int *fold,
+                                     smt_pool *pool,
+                                     smt_error *error);
+/* printf's format of where the networks of RUN's cross-validation are, each a run: RUN, and the
+ * fold from 1. */
+#define SMT_FOLD_FOLDER "%s/folds/%d"
+/* For training without that fold, 0 .. folds - 1: its samples become SMT_SPLIT_VAL, all others that
+ * are not of test SMT_SPLIT_TRAIN. Those that cannot be read are marked, and the samples are sorted
+ * anew. */
+SMT_API smt_status smt_dataset_hold_out_fold(smt_dataset *dataset,
+                                             int folds,
+                                             int fold,
+                                             const char *group,
+                                             uint64_t seed,
+                                             smt_pool *pool,
+                                             smt_error *error);
 
 /* Added images (smt_dataset_add) that are near-duplicates of a validation image become
  * SMT_SPLIT_TEST, so that no copy of it trains. All images but those of test are read once. Says

@@ -58,7 +58,8 @@ typedef struct smt_train_options {
     int patience;      /* stop after this many epochs without a better validation; 0: never */
     double cut_bottom; /* percent of the images' height (smt_preprocess.cut_percent); below 0: that
                           of the run whose weights start it, else 0 */
-    double val_share;  /* part of the training images that validates if there is no val folder */
+    double val_share;  /* part of the training images that validates if there is no val folder; 0:
+                          none, 0.02 .. 0.5 */
     int synth_per_class; /* simulated images of each class that the simulator knows */
     double extra_share;  /* part of every batch that comes from smt_train_job.extra, 0 .. 0.9; below
                             0: SMT_EXTRA_SHARE if training starts from random or optional weights
@@ -121,7 +122,12 @@ typedef struct smt_train_job {
                             whose probabilities for a training image replace its label (knowledge
                             distillation; label smoothing then is none); NULL: none */
     bool resume;         /* go on where `run` stopped; from the start if it holds nothing */
-    smt_pool *pool;      /* borrowed */
+    /* 0; or train one of so many networks of a cross-validation, 2 .. SMT_FOLDS_MAX: on all images
+     * but those of test and those of this fold, 0 .. folds - 1 (smt_dataset_hold_out_fold, by the
+     * seed). Those validate, but choose nothing: the last epoch is kept, whatever the options. */
+    int folds, fold;
+    const char *group; /* of smt_dataset_folds; NULL: none */
+    smt_pool *pool;    /* borrowed */
     /* Further training images, for instance simulated ones, mixed in by options.extra_share; or
      * NULL. Called at most once, when the classes are known; fills *pixels and *labels (smt_alloc;
      * class or -1), which the training owns then. Where the share is below 0 and there is nothing

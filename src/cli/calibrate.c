@@ -11,6 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
+#define FOLDS 4 /* of --split */
 #define SURE 0.8
 #define MORE_VIEWS_IMAGES 1000 /* half a minute */
 #define LOWER_PURITIES 3       /* offered where the one that was asked for decides nothing */
@@ -25,7 +26,11 @@ static float given[sizeof purity_of.items / sizeof *purity_of.items]; /* by --pu
 
 static const cli_option options[] = {
     {"output", 'o', CLI_FILE(&output, "FILE"), "write the model there instead of over MODEL"},
-    {"split", 0, CLI_CHOICE(&split, "val|test|train|all"), "part of the set to fit on"},
+    {"split",
+     0,
+     CLI_CHOICE(&split, "val|test|train|all|folds"),
+     "part of the set to fit on; folds: all but test, each by the network of 'train --folds' that "
+     "has not seen it"},
     {"views",
      0,
      CLI_CHOICE(&views, "1|2|4|8"),
@@ -72,6 +77,9 @@ static const cli_command command = {
         "Where a folder has no val/, the part that the training held out is used. The temperature "
         "stays 1 unless the images show otherwise. Images of a class that the model does not know "
         "count as mistakes; --map says what they are called.\n\n"
+        "--split folds fits on all images but those of test, by the networks of 'train --folds', "
+        "each of which has not seen a part of them: several times as many images as val, which a "
+        "high purity needs.\n\n"
         "--views classifies by the mean over an image and its mirror image (2), over mirroring in "
         "both directions (4), and turned by quarters as well (8). That is right more often, in as "
         "many times the time. It is kept in the model: 'predict', 'evaluate' and exported C on a "
@@ -87,6 +95,7 @@ static const cli_command command = {
     .examples =
         "  semtinel calibrate run ../data\n"
         "  semtinel calibrate run ../data --purity 0.95\n"
+        "  semtinel calibrate run ../data --split folds --purity 0.95\n"
         "  semtinel calibrate run ../data --purity 0.9 --purity-of clean=0.99 --purity-of "
         "crack=0.95\n"
         "  semtinel calibrate run ../data --max-rejection 0.1 --per-class -o careful.safetensors\n",
@@ -354,6 +363,10 @@ static smt_status say_lower_purities(const smt_evaluation *e,
             left = lower.rejection.coverage < 1 ? left - 1 : 0;
         }
     }
+    if (!status && purity >= 0 && split == 0) {
+        cli_say("more images show more: after 'semtinel train' with --folds 5 and --resume, "
+                "--split folds fits on all but those of test");
+    }
     return status;
 }
 
@@ -449,6 +462,11 @@ static int parse(int argc, char **argv, char ***operands)
                          unfamiliar,
                          rejection);
     }
+    if (split == FOLDS && (unfamiliar > 0 || foreign)) {
+        return cli_usage(&command,
+                         "--unfamiliar and --foreign need images that this network has not seen: "
+                         "not with --split folds");
+    }
     if (per_class && purity < 0 && rejection < 0) {
         return cli_usage(
             &command,
@@ -500,7 +518,7 @@ int cli_calibrate(int argc, char **argv)
         return code;
     }
     static const smt_split_choice choices[] = {
-        SMT_CHOOSE_VAL, SMT_CHOOSE_TEST, SMT_CHOOSE_TRAIN, SMT_CHOOSE_ALL};
+        SMT_CHOOSE_VAL, SMT_CHOOSE_TEST, SMT_CHOOSE_TRAIN, SMT_CHOOSE_ALL, SMT_CHOOSE_FOLDS};
     smt_error error = {0};
     smt_pool *pool = NULL;
     smt_classifier *classifier = NULL;

@@ -109,6 +109,8 @@ int cli_usage(const cli_command *command, const char *format, ...)
 void cli_say(const char *format, ...) SMT_PRINTF(1, 2);
 /* From now on log lines are written to this file too, --quiet or not; NULL: no longer. Borrowed. */
 void cli_log_copy(FILE *file);
+/* Log lines are not shown while hushed; cli_say's are, and progress is. */
+void cli_hush(bool hush);
 /* From now on what is said goes to standard error, as standard output carries results. */
 void cli_log_aside(void);
 /* The folder of shipped weights: $SEMTINEL_MODELS, what was installed with this command, wherever

@@ -20,8 +20,9 @@ static const cli_option options[] = {
     {"output", 'o', CLI_FOLDER(&output, "OUT"), "folder for the results; made if missing"},
     {"split",
      0,
-     CLI_CHOICE(&split, "auto|test|val|train|all"),
-     "part of the set; auto: test, else val, else all images that did not train the model"},
+     CLI_CHOICE(&split, "auto|test|val|train|all|folds"),
+     "part of the set; auto: test, else val, else all images that did not train the model; folds: "
+     "all but test, each by the network of 'train --folds' that has not seen it"},
     {"map", 0, CLI_PAIRS(&overrides, "FROM=TO"), "count class FROM as TO, on either side"},
     CLI_OPTION_CLASSES(&names),
     CLI_OPTION_VIEWS(&views),
@@ -52,6 +53,7 @@ static const cli_command command = {
                "know; mappings are printed.",
     .examples = "  semtinel evaluate run ../data -o out\n"
                 "  semtinel evaluate model-int8.tflite ../data -o out --split val\n"
+                "  semtinel evaluate run ../data -o out --split folds\n"
                 "  semtinel evaluate run ../foreign -o out --map scratch=other --map stain=other\n",
     .min_operands = 2,
     .max_operands = 2,
@@ -139,7 +141,9 @@ static smt_status save_page(const smt_evaluation *evaluation,
     smt_report_file *beside = NULL;
     char *audit = NULL, *path = smt_path_join(output, "report.html");
     smt_status status = path ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
-    if (smt_path_is_directory(model)) {
+    /* Of folds, the answers are those of several other networks. */
+    bool folded = split == SMT_CHOOSE_FOLDS;
+    if (smt_path_is_directory(model) && !folded) {
         look_into_run(model, evaluation, pool, &inputs, &history, &beside);
     }
     if (!status && with_audit) {
@@ -149,7 +153,8 @@ static smt_status save_page(const smt_evaluation *evaluation,
     status = status ? status : smt_check_interrupted(error);
     /* A file whose network cannot be taken apart is reported without overlays. */
     smt_error why = {0};
-    smt_status opened = smt_explainer_open(model, NULL, pool, &inputs.explainer, &why);
+    smt_status opened =
+        folded ? SMT_OK : smt_explainer_open(model, NULL, pool, &inputs.explainer, &why);
     if (!status && (opened == SMT_ERR_IO || opened == SMT_ERR_MEMORY)) {
         status = smt_fail(error, opened, "%s", why.message);
     }

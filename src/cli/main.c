@@ -71,11 +71,16 @@ void cli_log_copy(FILE *file)
     log_copy = file;
 }
 
-static bool log_aside;
+static bool log_aside, hushed;
 
 void cli_log_aside(void)
 {
     log_aside = true;
+}
+
+void cli_hush(bool hush)
+{
+    hushed = hush;
 }
 
 static void log_line(void *context, smt_log_level level, const char *line)
@@ -84,7 +89,8 @@ static void log_line(void *context, smt_log_level level, const char *line)
     if (log_copy && level != SMT_LOG_DEBUG) {
         fprintf(log_copy, "%s%s\n", level == SMT_LOG_WARNING ? "warning: " : "", line);
     }
-    if (level == SMT_LOG_DEBUG || (level == SMT_LOG_INFO && cli_shared.quiet)) {
+    if (level == SMT_LOG_DEBUG || (level == SMT_LOG_INFO && cli_shared.quiet) ||
+        (level != SMT_LOG_ERROR && hushed)) {
         return;
     }
     close_bar();

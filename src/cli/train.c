@@ -4,6 +4,7 @@
 #include "cli/train_mix.h"
 
 #include <semtinel/report.h>
+#include <semtinel/split.h>
 
 #include <math.h>
 #include <stdio.h>
@@ -30,12 +31,22 @@ static const cli_command command = {
                "images of other tools (--mix-synth).\n\n"
                "--teacher: the network learns another run's predictions for the training images "
                "instead of their labels. One network then learns part of what an 'ensemble' "
-               "knows, in two to four times the time.",
-    .examples = "  semtinel train images -o run\n"
-                "  semtinel train images -o run --init none --epochs 100 --rate 2e-3\n"
-                "  semtinel train images -o run --init other-run --freeze-epochs 5 --freeze-bn\n"
-                "  semtinel train images -o run --teacher ensemble-run\n"
-                "  semtinel train images -o run --resume\n",
+               "knows, in two to four times the time.\n\n"
+               "--folds N: cross-validation. After the network, N more are trained with the same "
+               "options, each on all training and validation images but one fold, an Nth of them, "
+               "by groups of near-duplicates, and with --group by lots or wafers. 'evaluate "
+               "--split folds' and 'calibrate --split "
+               "folds' then ask for each image the network that has not seen it: a few hundred "
+               "images give an accuracy with a narrow interval, and thresholds. It takes N times "
+               "the time; with --resume it can be added to a run that is done.",
+    .examples =
+        "  semtinel train images -o run\n"
+        "  semtinel train images -o run --init none --epochs 100 --rate 2e-3\n"
+        "  semtinel train images -o run --init other-run --freeze-epochs 5 --freeze-bn\n"
+        "  semtinel train images -o run --teacher ensemble-run\n"
+        "  semtinel train images -o run --folds 5\n"
+        "  semtinel train images -o run --folds 5 --group '^[^_]*_[^_]*'    # LOT_WAFER_...\n"
+        "  semtinel train images -o run --resume\n",
     .min_operands = 1,
     .max_operands = 1,
 };
@@ -44,6 +55,8 @@ static const char unsaid[] = "default"; /* told from the word by its address */
 static const char *run_folder, *init = unsaid, *teacher;
 static cli_list also;
 static bool resume;
+static int folds;
+static const char *group;
 
 static const cli_option own_options[] = {
     {"output", 'o', CLI_FOLDER(&run_folder, "RUN"), "folder of the run, made if missing"},
@@ -56,6 +69,14 @@ static const cli_option own_options[] = {
      0,
      CLI_INPUT(&teacher, "MODEL"),
      "learn from the predictions of this run, for instance an ensemble, in place of the labels"},
+    {"folds",
+     0,
+     CLI_INT(&folds, 0, SMT_FOLDS_MAX, "N"),
+     "cross-validation: train so many networks more, in RUN/folds; 5 is usual, 0: none"},
+    {"group",
+     0,
+     CLI_REGEX(&group, "PATTERN"),
+     "with --folds, keep images in one fold whose names have the same match: lots or wafers"},
     {"resume", 0, CLI_FLAG(&resume), "go on where RUN stopped"},
 };
 #define OWN_OPTIONS (sizeof own_options / sizeof *own_options)
@@ -223,7 +244,9 @@ choose_weights(smt_train_job *job, const char *backbone, bool resumed, smt_error
         job->init = NULL;
     } else if (strcmp(init, "default") == 0) {
         job->init_optional = true;
-        job->init = smt_path_missing(backbone) || (resumed && init == unsaid) ? NULL : backbone;
+        /* With folds, the run must have begun with what those not yet trained begin with. */
+        bool as_before = resumed && init == unsaid && !folds;
+        job->init = smt_path_missing(backbone) || as_before ? NULL : backbone;
         if (!job->init && !resume) {
             return smt_fail(error,
                             SMT_ERR_IO,
@@ -241,15 +264,78 @@ choose_weights(smt_train_job *job, const char *backbone, bool resumed, smt_error
     return SMT_OK;
 }
 
+/* One network of the cross-validation: the run's, but for the images. */
+static smt_status train_fold(const train_context *run,
+                             smt_train_job job,
+                             const smt_train_options *how,
+                             smt_error *error)
+{
+    smt_train_result result;
+    char *folder = smt_format(SMT_FOLD_FOLDER, run_folder, job.fold + 1);
+    char *curves = folder ? smt_path_join(folder, "curves.png") : NULL;
+    train_context context = {.pool = run->pool, .curves = curves};
+    job.run = folder;
+    job.context = &context;
+    smt_status status = curves ? smt_train(&job, how, &result, error)
+                               : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", run_folder);
+    if (!status && context.pending) {
+        status = draw_curves(&context, error);
+    }
+    if (!status) {
+        cli_say("fold %d of %d: %zu %s, accuracy %.4f",
+                job.fold + 1,
+                job.folds,
+                result.val_count,
+                smt_plural(result.val_count, "image", "images"),
+                result.best.val_accuracy);
+    }
+    smt_free(context.rows);
+    smt_free(curves);
+    smt_free(folder);
+    return status;
+}
+
+/* The networks of the folds: as many epochs, and whatever else the run has settled. */
+static smt_status cross_validate(const train_context *run,
+                                 smt_train_job job,
+                                 const smt_train_result *result,
+                                 smt_error *error)
+{
+    smt_train_options how;
+    smt_status status = smt_train_run_options(run_folder, &how, error);
+    if (!status && result->early) {
+        how.epochs = result->epochs;
+    }
+    job.folds = folds;
+    job.group = group;
+    cli_say("cross-validation: %d more networks, each without one of %d parts of the images; what "
+            "they say is in %s/folds/*/log.txt",
+            folds,
+            folds,
+            run_folder);
+    cli_hush(true);
+    for (; job.fold < folds && !status; job.fold++) {
+        status = train_fold(run, job, &how, error);
+    }
+    cli_hush(false);
+    return status;
+}
+
 /* What a person does with a run. */
 static void say_next(const char *dataset, bool validated)
 {
     char *data = smt_shell_word(dataset), *run = smt_shell_word(run_folder);
+    const char *part = folds ? " --split folds" : "";
+    validated = validated || folds; /* calibrate needs images that did not train */
     if (data && run) {
-        if (validated) { /* calibrate needs images that did not train */
-            cli_say("next:  semtinel calibrate %s %s", run, data);
+        if (validated) {
+            cli_say("next:  semtinel calibrate %s %s%s", run, data, part);
         }
-        cli_say("%s semtinel evaluate %s %s -o OUT", validated ? "      " : "next: ", run, data);
+        cli_say("%s semtinel evaluate %s %s%s -o OUT",
+                validated ? "      " : "next: ",
+                run,
+                data,
+                part);
     }
     smt_free(data);
     smt_free(run);
@@ -270,6 +356,19 @@ int cli_train(int argc, char **argv)
         return cli_usage(&command,
                          "--freeze-bn keeps the batch-norm statistics of the initial weights; "
                          "--init none has none");
+    }
+    if (folds == 1) {
+        return cli_usage(&command, "--folds 1: two folds or more; 5 is usual, 0 is none");
+    }
+    if (group && !folds) {
+        return cli_usage(&command,
+                         "--group keeps lots or wafers in one of --folds; 'semtinel split --group' "
+                         "keeps them in one of train/, val/ and test/");
+    }
+    if (folds && teacher) {
+        return cli_usage(&command,
+                         "--folds and --teacher exclude each other: the teacher knows the images "
+                         "that a fold leaves out");
     }
     code = resume ? parse_for_resume(&view, argc, argv, &operands) : -1;
     if (code >= 0) {
@@ -303,6 +402,9 @@ int cli_train(int argc, char **argv)
     if (context.pending && draw_curves(&context, &drawing) && !status) {
         status = drawing.status;
         error = drawing;
+    }
+    if (!status && folds) {
+        status = cross_validate(&context, job, &result, &error);
     }
     if (!status) {
         say_next(operands[0], result.val_count > 0);

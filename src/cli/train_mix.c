@@ -120,7 +120,8 @@ smt_status cli_train_mix(smt_pool *pool,
     }
     size_t per_class = (size_t)options->synth_per_class, side = (size_t)options->arch.input_size;
     size_t count = (size_t)found.count * per_class;
-    cli_say("simulating %zu %s of each of %d %s to mix in%s",
+    smt_log(SMT_LOG_INFO,
+            "simulating %zu %s of each of %d %s to mix in%s",
             per_class,
             smt_plural(per_class, "image", "images"),
             found.count,

@@ -1,4 +1,4 @@
-/* Stratified splits by groups of near-duplicates.
+/* Stratified splits, and the folds of a cross-validation, by groups of near-duplicates.
  *
  * Each class has a target for each part: its share of the class's images. Groups are placed one
  * after the other, the largest first and equal ones in random order, each where its classes are
@@ -13,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PARTS 3
-
 typedef struct member {
     uint32_t group, sample;
 } member;
@@ -27,7 +25,8 @@ typedef struct bundle { /* a group and its wanted members: members[first .. firs
 
 typedef struct state {
     const smt_dataset *set;
-    double fractions[PARTS];
+    const double *fractions; /* parts of them, borrowed */
+    int parts;
     member *members;
     bundle *bundles;
     size_t member_count, bundle_count;
@@ -96,7 +95,7 @@ static void place(state *s, bundle *b)
 {
     int best = 0;
     double best_score = -INFINITY;
-    for (int part = 0; part < PARTS; part++) {
+    for (int part = 0; part < s->parts; part++) {
         double score = 0;
         for (size_t i = 0; i < b->count; i++) {
             score += s->deficit[part * s->set->class_count + class_of(s, b, i)];
@@ -142,7 +141,7 @@ static void fill_gap(state *s, int part, int class_index)
 static void fill_gaps(state *s)
 {
     for (int c = 0; c < s->set->class_count; c++) {
-        for (int part = 0; part < PARTS; part++) {
+        for (int part = 0; part < s->parts; part++) {
             if (s->fractions[part] > 0 && !s->count[part * s->set->class_count + c]) {
                 fill_gap(s, part, c);
             }
@@ -150,19 +149,19 @@ static void fill_gaps(state *s)
     }
 }
 
-smt_status smt_split_assign(const smt_dataset *dataset,
-                            const uint32_t *group,
-                            const bool *wanted,
-                            const smt_split_options *options,
-                            smt_split *out,
-                            smt_error *error)
+/* out[i]: the part of each wanted sample, 0 .. parts - 1; others are left as they are. */
+static smt_status assign(const smt_dataset *dataset,
+                         const uint32_t *group,
+                         const bool *wanted,
+                         const double *fractions,
+                         int parts,
+                         uint64_t seed,
+                         int *out,
+                         smt_error *error)
 {
-    smt_status status = check(options, error);
-    if (status) {
-        return status;
-    }
-    size_t cells = (size_t)PARTS * (size_t)dataset->class_count;
-    state s = {.set = dataset, .fractions = {options->train, options->val, options->test}};
+    size_t cells = (size_t)parts * (size_t)dataset->class_count;
+    state s = {.set = dataset, .fractions = fractions, .parts = parts};
+    smt_status status = SMT_OK;
     s.members = smt_alloc(dataset->sample_count, sizeof *s.members);
     s.bundles = smt_alloc(dataset->sample_count, sizeof *s.bundles);
     s.deficit = smt_alloc(cells, sizeof *s.deficit);
@@ -174,7 +173,7 @@ smt_status smt_split_assign(const smt_dataset *dataset,
     for (uint32_t i = 0; i < dataset->sample_count; i++) {
         if (!wanted || wanted[i]) {
             s.members[s.member_count++] = (member){group[i], i};
-            for (int part = 0; part < PARTS; part++) {
+            for (int part = 0; part < parts; part++) {
                 s.deficit[part * dataset->class_count + dataset->samples[i].class_index] +=
                     s.fractions[part];
             }
@@ -183,7 +182,7 @@ smt_status smt_split_assign(const smt_dataset *dataset,
     qsort(s.members, s.member_count, sizeof *s.members, compare_members);
     for (size_t i = 0; i < s.member_count; i++) {
         if (i == 0 || s.members[i].group != s.members[i - 1].group) {
-            smt_rng rng = smt_rng_seed(options->seed, s.members[i].group);
+            smt_rng rng = smt_rng_seed(seed, s.members[i].group);
             s.bundles[s.bundle_count++] = (bundle){.first = i, .order = smt_rng_next(&rng)};
         }
         s.bundles[s.bundle_count - 1].count++;
@@ -195,7 +194,7 @@ smt_status smt_split_assign(const smt_dataset *dataset,
     fill_gaps(&s);
     for (size_t i = 0; i < s.bundle_count; i++) {
         for (size_t k = 0; k < s.bundles[i].count; k++) {
-            out[s.members[s.bundles[i].first + k].sample] = (smt_split)s.bundles[i].part;
+            out[s.members[s.bundles[i].first + k].sample] = s.bundles[i].part;
         }
     }
 done:
@@ -203,6 +202,31 @@ done:
     smt_free(s.bundles);
     smt_free(s.deficit);
     smt_free(s.count);
+    return status;
+}
+
+smt_status smt_split_assign(const smt_dataset *dataset,
+                            const uint32_t *group,
+                            const bool *wanted,
+                            const smt_split_options *options,
+                            smt_split *out,
+                            smt_error *error)
+{
+    static const smt_split splits[] = {SMT_SPLIT_TRAIN, SMT_SPLIT_VAL, SMT_SPLIT_TEST};
+    const double fractions[] = {options->train, options->val, options->test};
+    smt_status status = check(options, error);
+    if (status) {
+        return status;
+    }
+    int *part = smt_alloc(dataset->sample_count, sizeof *part);
+    if (!part) {
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", dataset->root);
+    }
+    status = assign(dataset, group, wanted, fractions, 3, options->seed, part, error);
+    for (size_t i = 0; i < dataset->sample_count && !status; i++) {
+        out[i] = !wanted || wanted[i] ? splits[part[i]] : out[i];
+    }
+    smt_free(part);
     return status;
 }
 
@@ -224,59 +248,142 @@ static smt_status without_test(const smt_dataset *set, smt_dataset *out, smt_err
     return SMT_OK;
 }
 
-smt_status smt_dataset_hold_out(
-    smt_dataset *dataset, double part, uint64_t seed, smt_pool *pool, smt_error *error)
+#define OF_TEST (-1)
+#define UNREADABLE (-2)
+
+/* part[i]: of sample i, 0 .. parts - 1, by groups of near-duplicates, and by those of the pattern,
+ * if that is not NULL; or one of those above. */
+static smt_status divide(const smt_dataset *dataset,
+                         const double *fractions,
+                         int parts,
+                         const char *group,
+                         uint64_t seed,
+                         int *part,
+                         smt_pool *pool,
+                         smt_error *error)
 {
-    if (!(part > 0 && part <= 0.5)) {
-        return smt_fail(
-            error, SMT_ERR_ARGUMENT, "hold out %g: the part must be above 0 and at most 0.5", part);
-    }
-    for (size_t i = 0; i < dataset->sample_count; i++) {
-        if (dataset->samples[i].split == SMT_SPLIT_VAL) {
-            return SMT_OK;
-        }
-    }
-    size_t held = 0, at = 0;
+    size_t at = 0;
+    smt_audit_options options = smt_audit_defaults();
+    options.group = group;
     smt_dataset seen;
     smt_audit *audit = NULL;
-    smt_split *assigned =
-        smt_alloc(dataset->sample_count, sizeof *assigned); /* unreadable: train */
+    int *assigned = smt_alloc(dataset->sample_count, sizeof *assigned);
     bool *readable = smt_alloc(dataset->sample_count, sizeof *readable);
-    const smt_split_options options = {.train = 1 - part, .val = part, .seed = seed};
     smt_status status = without_test(dataset, &seen, error);
     if (!status && !(assigned && readable)) {
         status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", dataset->root);
     }
-    status = status ? status : smt_audit_run(&seen, NULL, pool, &audit, error);
+    status = status ? status : smt_audit_run(&seen, &options, pool, &audit, error);
     for (size_t i = 0; i < seen.sample_count && !status; i++) {
         readable[i] = audit->content[i] != SMT_CONTENT_UNREADABLE;
     }
-    status = status ? status
-                    : smt_split_assign(&seen, audit->group, readable, &options, assigned, error);
+    status = status
+                 ? status
+                 : assign(&seen, audit->group, readable, fractions, parts, seed, assigned, error);
     for (size_t i = 0; i < dataset->sample_count && !status; i++) {
+        part[i] = OF_TEST;
         if (dataset->samples[i].split != SMT_SPLIT_TEST) {
-            dataset->samples[i].split = assigned[at];
-            dataset->samples[i].unreadable = !readable[at];
-            held += assigned[at++] == SMT_SPLIT_VAL;
+            part[i] = readable[at] ? assigned[at] : UNREADABLE;
+            at++;
         }
     }
     smt_audit_destroy(&audit);
     smt_free(assigned);
     smt_free(readable);
     smt_free(seen.samples);
-    if (status == SMT_OK) {
+    return status;
+}
+
+/* The samples of that part validate, and the others that are not of test train. Returns how many
+ * validate. */
+static size_t take_out(smt_dataset *dataset, const int *part, int held)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < dataset->sample_count; i++) {
+        if (dataset->samples[i].split != SMT_SPLIT_TEST) {
+            dataset->samples[i].split = part[i] == held ? SMT_SPLIT_VAL : SMT_SPLIT_TRAIN;
+            dataset->samples[i].unreadable = part[i] == UNREADABLE;
+            count += part[i] == held;
+        }
+    }
+    qsort(dataset->samples, dataset->sample_count, sizeof *dataset->samples, data_compare_samples);
+    return count;
+}
+
+static size_t count_split(const smt_dataset *dataset, smt_split split)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < dataset->sample_count; i++) {
+        count += dataset->samples[i].split == split;
+    }
+    return count;
+}
+
+smt_status smt_dataset_hold_out(
+    smt_dataset *dataset, double share, uint64_t seed, smt_pool *pool, smt_error *error)
+{
+    if (!(share > 0 && share <= 0.5)) {
+        return smt_fail(error,
+                        SMT_ERR_ARGUMENT,
+                        "hold out %g: the part must be above 0 and at most 0.5",
+                        share);
+    }
+    if (count_split(dataset, SMT_SPLIT_VAL)) {
+        return SMT_OK;
+    }
+    const double fractions[] = {1 - share, share};
+    int *part = smt_alloc(dataset->sample_count, sizeof *part);
+    smt_status status = part ? divide(dataset, fractions, 2, NULL, seed, part, pool, error)
+                             : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", dataset->root);
+    if (!status) {
+        size_t held = take_out(dataset, part, 1),
+               all = dataset->sample_count - count_split(dataset, SMT_SPLIT_TEST);
         smt_log(SMT_LOG_INFO,
                 "%s: no val/ folder; %zu of %zu training %s held out for validation, by groups "
                 "of near-duplicates, not by lots or wafers ('semtinel split --group')",
                 dataset->root,
                 held,
-                at,
-                smt_plural(at, "image", "images"));
-        qsort(dataset->samples,
-              dataset->sample_count,
-              sizeof *dataset->samples,
-              data_compare_samples);
+                all,
+                smt_plural(all, "image", "images"));
     }
+    smt_free(part);
+    return status;
+}
+
+smt_status smt_dataset_folds(const smt_dataset *dataset,
+                             int folds,
+                             const char *group,
+                             uint64_t seed,
+                             int *fold,
+                             smt_pool *pool,
+                             smt_error *error)
+{
+    double fractions[SMT_FOLDS_MAX];
+    if (folds < 2 || folds > SMT_FOLDS_MAX) {
+        return smt_fail(
+            error, SMT_ERR_ARGUMENT, "%d folds; 2 .. %d are possible", folds, SMT_FOLDS_MAX);
+    }
+    for (int i = 0; i < folds; i++) {
+        fractions[i] = 1.0 / folds;
+    }
+    return divide(dataset, fractions, folds, group, seed, fold, pool, error);
+}
+
+smt_status smt_dataset_hold_out_fold(smt_dataset *dataset,
+                                     int folds,
+                                     int fold,
+                                     const char *group,
+                                     uint64_t seed,
+                                     smt_pool *pool,
+                                     smt_error *error)
+{
+    int *part = smt_alloc(dataset->sample_count, sizeof *part);
+    smt_status status = part ? smt_dataset_folds(dataset, folds, group, seed, part, pool, error)
+                             : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", dataset->root);
+    if (!status) {
+        take_out(dataset, part, fold);
+    }
+    smt_free(part);
     return status;
 }
 

@@ -157,7 +157,8 @@ bool smt_decision_fitted_here(const smt_evaluation *e)
     const json_t *json = json_object_get(root, "decision");
     const json_t *part = json_object_get(json, "split");
     /* What training held out is what it has not seen, where no newer images came. */
-    bool within = is_text(part, "all") || (is_text(part, "val") && !strcmp(e->split, "unseen"));
+    bool within = is_text(part, "all") || (is_text(part, "val") && !strcmp(e->split, "unseen")) ||
+                  (is_text(part, "folds") && strcmp(e->split, "test") && strcmp(e->split, "all"));
     bool newer = (json_int_t)e->count > json_integer_value(json_object_get(json, "images"));
     bool here = is_folder(json_object_get(json, "fitted_on"), e->set) &&
                 (is_text(part, e->split) || (within && !newer));

@@ -1,10 +1,12 @@
 /* A model measured on a labelled set. */
 #include "data/names.h"
+#include "evaluate/folds.h"
 #include "evaluate/scores.h"
 #include "evaluate/seen.h"
 
 #include <semtinel/evaluate.h>
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -40,7 +42,7 @@ void smt_evaluation_destroy(smt_evaluation **evaluation)
     }
 }
 
-/* Which split is measured; SMT_SPLIT_COUNT means all. */
+/* Which split is measured; SMT_SPLIT_COUNT means all, or all but test. */
 static smt_status
 choose_split(const smt_dataset *dataset, smt_split_choice choice, smt_split *out, smt_error *error)
 {
@@ -51,7 +53,7 @@ choose_split(const smt_dataset *dataset, smt_split_choice choice, smt_split *out
     static const smt_split named[] = {[SMT_CHOOSE_TEST] = SMT_SPLIT_TEST,
                                       [SMT_CHOOSE_VAL] = SMT_SPLIT_VAL,
                                       [SMT_CHOOSE_TRAIN] = SMT_SPLIT_TRAIN};
-    if (choice == SMT_CHOOSE_ALL) {
+    if (choice == SMT_CHOOSE_ALL || choice == SMT_CHOOSE_FOLDS) {
         *out = SMT_SPLIT_COUNT;
     } else if (choice == SMT_CHOOSE_AUTO) {
         *out = counts[SMT_SPLIT_TEST]  ? SMT_SPLIT_TEST
@@ -147,11 +149,16 @@ static smt_status load_pixels(smt_evaluation *e,
     }
     size_t chosen = 0;
     for (size_t i = 0; i < dataset->sample_count; i++) {
-        wanted[i] = split == SMT_SPLIT_COUNT || dataset->samples[i].split == split;
+        wanted[i] = options->split == SMT_CHOOSE_FOLDS
+                        ? dataset->samples[i].split != SMT_SPLIT_TEST
+                        : split == SMT_SPLIT_COUNT || dataset->samples[i].split == split;
         chosen += wanted[i];
     }
     bool automatic = options->split == SMT_CHOOSE_AUTO && split == SMT_SPLIT_COUNT;
-    smt_status status = judge_seen(e, dataset, automatic, &chosen, wanted, pool, error);
+    smt_status status = SMT_OK;
+    if (options->split != SMT_CHOOSE_FOLDS) {
+        status = judge_seen(e, dataset, automatic, &chosen, wanted, pool, error);
+    }
     status = status ? status
                     : smt_pixels_load(dataset,
                                       wanted,
@@ -352,6 +359,8 @@ smt_status smt_evaluate(smt_classifier *classifier,
                         smt_error *error)
 {
     smt_split split = SMT_SPLIT_COUNT;
+    bool folded = options->split == SMT_CHOOSE_FOLDS;
+    smt_folds *folds = NULL;
     smt_status status = choose_split(dataset, options->split, &split, error);
     if (status) {
         return status;
@@ -361,7 +370,7 @@ smt_status smt_evaluate(smt_classifier *classifier,
         return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", dataset->root);
     }
     e->info = *smt_classifier_about(classifier);
-    e->split = split == SMT_SPLIT_COUNT ? "all" : smt_split_name(split);
+    e->split = folded ? "folds" : split == SMT_SPLIT_COUNT ? "all" : smt_split_name(split);
     e->model = smt_strdup(e->info.path);
     e->set = smt_strdup(dataset->root);
     if (!e->model || !e->set) {
@@ -374,7 +383,9 @@ smt_status smt_evaluate(smt_classifier *classifier,
         }
         smt_log(SMT_LOG_INFO,
                 "measuring on %s of %s%s",
-                split == SMT_SPLIT_COUNT ? "all images" : e->split,
+                folded                     ? "all images but those of test"
+                : split == SMT_SPLIT_COUNT ? "all images"
+                                           : e->split,
                 dataset->root,
                 mean);
         if (options->split == SMT_CHOOSE_AUTO && split == SMT_SPLIT_VAL) {
@@ -384,15 +395,24 @@ smt_status smt_evaluate(smt_classifier *classifier,
                 "thresholds");
         }
     }
+    if (!status && folded) {
+        status = smt_folds_open(&e->info, dataset, pool, &folds, error);
+    }
     status = status ? status : load_pixels(e, dataset, split, options, pool, error);
     status = status ? status : allocate(e, dataset, error);
     status = status ? status : map_classes(e, dataset, options, error);
     if (!status) {
         double start = smt_clock();
-        status = smt_classifier_run(classifier, e->pixels->data, e->count, e->probabilities, error);
+        status = folded ? smt_folds_run(folds, dataset, e->pixels, e->probabilities, error)
+                        : smt_classifier_run(
+                              classifier, e->pixels->data, e->count, e->probabilities, error);
         e->seconds = smt_clock() - start;
     }
-    if (!status && e->familiarity) {
+    smt_folds_close(&folds);
+    for (size_t i = 0; i < e->count && folded && !status; i++) {
+        e->familiarity[i] = NAN; /* the model has seen them */
+    }
+    if (!status && !folded) {
         status = smt_classifier_familiarity(
             classifier, e->pixels->data, e->count, e->familiarity, error);
     }

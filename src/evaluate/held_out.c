@@ -1,9 +1,10 @@
 /* Training on a folder without val/ holds a part of it out; the same part again, for calibrating on
  * images that the model was not trained on. */
+#include "evaluate/held_out.h"
+
 #include <semtinel/evaluate.h>
 #include <semtinel/split.h>
 
-#include <jansson.h>
 #include <stdlib.h>
 
 static bool has_val(const smt_dataset *dataset)
@@ -16,24 +17,30 @@ static bool has_val(const smt_dataset *dataset)
     return false;
 }
 
+bool smt_counted(const json_t *data, const char *class_name, size_t train, size_t val)
+{
+    json_int_t counts[3];
+    static const char *const names[] = {"train", "added", "val"};
+    for (int i = 0; i < 3; i++) {
+        counts[i] =
+            json_integer_value(json_object_get(json_object_get(data, names[i]), class_name));
+    }
+    return counts[0] - counts[1] == (json_int_t)train && counts[2] == (json_int_t)val;
+}
+
 /* As many readable images of each class on both sides as the training counted. Where images came or
  * went, the part would be another, with images in it that the model was trained on. */
 static bool same_counts(const smt_dataset *dataset, const json_t *data)
 {
     for (int c = 0; c < dataset->class_count; c++) {
-        json_int_t images[2] = {0, 0};
+        size_t images[2] = {0, 0};
         for (size_t i = 0; i < dataset->sample_count; i++) {
             const smt_sample *s = &dataset->samples[i];
             if (s->class_index == c && s->split != SMT_SPLIT_TEST && !s->unreadable) {
                 images[s->split == SMT_SPLIT_VAL]++;
             }
         }
-        const char *name = dataset->classes[c];
-        const json_t *train = json_object_get(json_object_get(data, "train"), name);
-        const json_t *added = json_object_get(json_object_get(data, "added"), name);
-        const json_t *val = json_object_get(json_object_get(data, "val"), name);
-        if (json_integer_value(train) - json_integer_value(added) != images[0] ||
-            json_integer_value(val) != images[1]) {
+        if (!smt_counted(data, dataset->classes[c], images[0], images[1])) {
             return false;
         }
     }

@@ -102,6 +102,9 @@ static void write_head(smt_file *file, const smt_evaluation *e)
     smt_file_printf(file,
                     " on %s of ",
                     strcmp(e->split, "all") == 0 ? "all images"
+                    : strcmp(e->split, "folds") == 0
+                        ? "all images but those of test, each by a network that has not seen it "
+                          "(cross-validation),"
                     : strcmp(e->split, "unseen") == 0
                         ? "those images that did not train it, but may have chosen its epoch,"
                         : e->split);

@@ -163,7 +163,12 @@ static const smt_train_field fields[] = {
         0,
         100000,
         "stop after so many epochs without a better one; 0: never"),
-    REAL("val-share", val_share, 0.02, 0.5, "held out for validation if DATASET has no val/"),
+    REAL("val-share",
+         val_share,
+         0,
+         0.5,
+         "held out for validation if DATASET has no val/, 0.02 at least; 0: nothing, all of it "
+         "trains and the last epoch is kept"),
     REAL("cut-bottom",
          cut_bottom,
          -1,
@@ -361,6 +366,12 @@ smt_status smt_train_check(const smt_train_options *options, smt_error *error)
                         "--mix-synth %g of --batch %d is less than an image; 0: none",
                         options->extra_share,
                         options->batch);
+    }
+    if (options->val_share > 0 && options->val_share < 0.02) {
+        return smt_fail(error,
+                        SMT_ERR_ARGUMENT,
+                        "--val-share %g: 0.02 .. 0.5, or 0 for none",
+                        options->val_share);
     }
     if (options->keep == SMT_KEEP_LAST && options->patience) {
         return smt_fail(error,

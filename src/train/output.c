@@ -97,6 +97,13 @@ static char *provenance(const smt_run *run)
         json_t *name = smt_json_text(smt_path_name(run->job->teacher));
         complete = json_object_set_new(root, "teacher", name) == 0;
     }
+    if (complete && run->job->folds) {
+        json_t *data = json_object_get(root, "data");
+        complete = json_object_set_new(data, "folds", json_integer(run->job->folds)) == 0 &&
+                   json_object_set_new(data, "fold", json_integer(run->job->fold)) == 0 &&
+                   (!run->job->group ||
+                    json_object_set_new(data, "group", smt_json_text(run->job->group)) == 0);
+    }
     if (root && d->dataset->added_count) {
         json_object_set_new(
             json_object_get(root, "data"), "added", counts_json(d, d->added_images));

@@ -3,6 +3,8 @@
 #include "train/options.h"
 #include "train/run.h"
 
+#include <semtinel/split.h>
+
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -104,11 +106,13 @@ static void describe_data(smt_run *run)
     }
     if (!d->val_count) {
         smt_run_say(run,
-                    SMT_LOG_WARNING,
+                    run->options->val_share > 0 ? SMT_LOG_WARNING : SMT_LOG_INFO,
                     "%s: %s; the last epoch will be kept",
                     run->job->dataset,
-                    d->held_out ? "too few images to hold any out for validation"
-                                : "no validation image is of a class that has training images");
+                    d->held_out                   ? "too few images to hold any out for validation"
+                    : run->options->val_share > 0 ? "no validation image is of a class that has "
+                                                    "training images"
+                                                  : "no validation images");
     }
     if (run->options->cut_bottom > 0) {
         smt_run_say(run,
@@ -275,6 +279,21 @@ static smt_status clear_log(smt_run *run, smt_error *error)
                            strerror(errno));
 }
 
+/* The networks of an earlier cross-validation (SMT_FOLD_FOLDER). */
+static void clear_folds(const char *run)
+{
+    static const char *const names[] = {"model.safetensors", "checkpoint.safetensors"};
+    for (int fold = 0; fold < SMT_FOLDS_MAX; fold++) {
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+            char *path = smt_format(SMT_FOLD_FOLDER "/%s", run, fold + 1, names[i]);
+            if (path) {
+                unlink(path);
+            }
+            smt_free(path);
+        }
+    }
+}
+
 smt_status smt_run_clear(smt_run *run, smt_error *error)
 {
     static const struct {
@@ -293,6 +312,9 @@ smt_status smt_run_clear(smt_run *run, smt_error *error)
             smt_run_say(run, SMT_LOG_WARNING, "%s is of an earlier run, not of this one", path);
         }
         smt_free(path);
+    }
+    if (!run->job->folds) {
+        clear_folds(run->job->run);
     }
     return clear_log(run, error);
 }

@@ -217,6 +217,15 @@ static smt_status warn_of_seen(smt_run *run, smt_error *error)
     if (!smt_seen_count(d, run->state->seen, &seen)) {
         return smt_fail(error, SMT_ERR_MEMORY, "out of memory");
     }
+    if (seen && run->job->folds) {
+        return smt_fail(error,
+                        SMT_ERR_ARGUMENT,
+                        "%zu of the %zu images of fold %d trained the initial weights, which would "
+                        "know them: for --folds start from weights that were trained on others",
+                        seen,
+                        d->val_count,
+                        run->job->fold + 1);
+    }
     if (seen) {
         smt_run_say(
             run,

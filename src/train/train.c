@@ -172,6 +172,10 @@ smt_status smt_train(const smt_train_job *job,
     }
     smt_run run = {.job = job, .resolved = *options};
     run.options = &run.resolved;
+    if (job->folds) {
+        run.resolved.keep = SMT_KEEP_LAST;
+        run.resolved.patience = 0;
+    }
     smt_error inner = {0};
     double start = smt_clock();
     status = smt_run_prepare(&run, &inner);
@@ -208,7 +212,14 @@ smt_status smt_train(const smt_train_job *job,
                                      .val_count = run.data->val_count};
     } else {
         char *dataset = smt_shell_word(job->dataset), *folder = smt_shell_word(job->run);
-        if (status == SMT_ERR_INTERRUPTED && run.state && run.state->epoch && dataset && folder) {
+        if (status == SMT_ERR_INTERRUPTED && job->folds) {
+            smt_fail(&inner,
+                     status,
+                     "interrupted in fold %d of %d; the same command with --resume goes on",
+                     job->fold + 1,
+                     job->folds);
+        } else if (status == SMT_ERR_INTERRUPTED && run.state && run.state->epoch && dataset &&
+                   folder) {
             smt_fail(&inner,
                      status,
                      "interrupted in epoch %d; 'semtinel train %s -o %s%s%s --resume' goes on "

@@ -351,7 +351,10 @@ smt_status smt_train_data_load(const smt_train_job *job,
     if (!status) {
         status = choose(d->dataset, &has_val, error);
     }
-    if (!status && !has_val) {
+    if (!status && job->folds) {
+        status = smt_dataset_hold_out_fold(
+            d->dataset, job->folds, job->fold, job->group, options->seed, job->pool, error);
+    } else if (!status && !has_val && options->val_share > 0) {
         d->held_out = true;
         status =
             smt_dataset_hold_out(d->dataset, options->val_share, options->seed, job->pool, error);

@@ -596,6 +596,79 @@ static void holds_out_readable_images(void **state)
     made_remove(root);
 }
 
+/* Every image that is not of test, whatever its part, is in one of five folds, with its copies; the
+ * folds are alike, and one of them held out is the same one. */
+static void folds(void **state)
+{
+    (void)state;
+    char root[] = "/tmp/semtinel-split-XXXXXX", name[64];
+    made_folder(root);
+    for (int i = 0; i < 60; i++) { /* pairs of copies */
+        const char *part = i % 4 ? "train" : "val";
+        snprintf(name, sizeof name, "%s/%s/%d.png", part, i < 40 ? "a" : "b", i);
+        made_new_image(root, name, (uint64_t)(i / 2));
+    }
+    made_file(root, "train/b/damaged.png", "\x89PNG");
+    made_new_image(root, "test/a/1.png", 50);
+    smt_dataset *set = NULL;
+    assert_int_equal(smt_dataset_scan(root, &set, NULL), SMT_OK);
+    assert_int_equal(set->sample_count, 62);
+    int fold[62], again[62], of_texture[30];
+    size_t count[5][2] = {{0}};
+    assert_int_equal(smt_dataset_folds(set, 5, NULL, 1, fold, pool, NULL), SMT_OK);
+    memset(of_texture, -1, sizeof of_texture);
+    for (size_t i = 0; i < set->sample_count; i++) {
+        const smt_sample *sample = &set->samples[i];
+        int number = atoi(smt_path_name(sample->path));
+        if (sample->split == SMT_SPLIT_TEST || strstr(sample->path, "damaged")) {
+            assert_true(fold[i] < 0);
+            continue;
+        }
+        assert_in_range(fold[i], 0, 4);
+        count[fold[i]][sample->class_index]++;
+        int *texture = &of_texture[number / 2];
+        assert_true(*texture < 0 || *texture == fold[i]);
+        *texture = fold[i];
+    }
+    for (int k = 0; k < 5; k++) {
+        assert_int_equal(count[k][0], 8);
+        assert_int_equal(count[k][1], 4);
+    }
+    assert_int_equal(smt_dataset_folds(set, 5, NULL, 1, again, pool, NULL), SMT_OK);
+    assert_memory_equal(fold, again, sizeof fold);
+    assert_int_equal(smt_dataset_folds(set, 5, NULL, 2, again, pool, NULL), SMT_OK);
+    assert_memory_not_equal(fold, again, sizeof fold);
+    assert_int_equal(smt_dataset_folds(set, 1, NULL, 1, again, pool, NULL), SMT_ERR_ARGUMENT);
+    assert_int_equal(smt_dataset_folds(set, SMT_FOLDS_MAX + 1, NULL, 1, again, pool, NULL),
+                     SMT_ERR_ARGUMENT);
+    /* Numbers of one first digit are a wafer, too. */
+    assert_int_equal(smt_dataset_folds(set, 2, "^[1-5]", 1, again, pool, NULL), SMT_OK);
+    for (size_t i = 0; i < set->sample_count; i++) {
+        for (size_t k = 0; k < i; k++) {
+            const char *a = smt_path_name(set->samples[i].path);
+            const char *b = smt_path_name(set->samples[k].path);
+            bool one = again[i] >= 0 && again[k] >= 0 && a[0] == b[0] && a[0] >= '1' && a[0] <= '5';
+            assert_true(!one || again[i] == again[k]);
+        }
+    }
+    assert_int_equal(smt_dataset_folds(set, 2, "^x", 1, again, pool, NULL), SMT_ERR_ARGUMENT);
+    assert_int_equal(smt_dataset_hold_out_fold(set, 5, 3, NULL, 1, pool, NULL), SMT_OK);
+    size_t held = 0;
+    for (size_t i = 0; i < set->sample_count; i++) {
+        const smt_sample *sample = &set->samples[i];
+        bool damaged = strstr(sample->path, "damaged");
+        assert_true(sample->unreadable == damaged);
+        if (sample->split != SMT_SPLIT_TEST && !damaged) {
+            bool third = of_texture[atoi(smt_path_name(sample->path)) / 2] == 3;
+            assert_int_equal(sample->split, third ? SMT_SPLIT_VAL : SMT_SPLIT_TRAIN);
+            held += third;
+        }
+    }
+    assert_int_equal(held, 12);
+    smt_dataset_destroy(&set);
+    made_remove(root);
+}
+
 /* ---- adding ---------------------------------------------------------------------------------- */
 
 static size_t count_added(const smt_dataset *set, int class_index, smt_split split)
@@ -815,6 +888,7 @@ int main(void)
         cmocka_unit_test(failing_allocations),
         cmocka_unit_test(holds_out),
         cmocka_unit_test(holds_out_readable_images),
+        cmocka_unit_test(folds),
         cmocka_unit_test(adds_and_keeps_apart),
         cmocka_unit_test(augments_train_only),
         cmocka_unit_test(refuses_to_mix),
