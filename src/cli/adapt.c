@@ -85,15 +85,15 @@ save(const char *name, const smt_graph *graph, const smt_model *model, smt_error
     return status;
 }
 
-static smt_status write_int8(const smt_model *model,
-                             const smt_pixels *pixels,
-                             smt_pool *pool,
-                             size_t *skipped,
-                             smt_error *error)
+static smt_status quantise(const smt_model *model,
+                           const smt_pixels *pixels,
+                           smt_pool *pool,
+                           smt_graph **out,
+                           size_t *skipped,
+                           smt_error *error)
 {
     smt_pixels *home = NULL, all = {0};
     smt_quantizer *quantizer = NULL;
-    smt_graph *graph = NULL;
     float *input = NULL;
     smt_status status = SMT_OK;
     if (calibrate) {
@@ -116,14 +116,30 @@ static smt_status write_int8(const smt_model *model,
     how.pool = pool;
     status = status ? status
                     : smt_quantizer_create(model, input, (int)all.count, &how, &quantizer, error);
-    status = status ? status : smt_quantizer_export(quantizer, &graph, error);
-    status = status ? status : save("model.tflite", NULL, model, error);
-    status = status ? status : save("model-int8.tflite", graph, model, error);
-    smt_graph_destroy(&graph);
+    status = status ? status : smt_quantizer_export(quantizer, out, error);
     smt_quantizer_destroy(&quantizer);
     smt_pixels_destroy(&home);
     smt_free(all.data);
     smt_free(input);
+    return status;
+}
+
+/* The run, and with an int8 graph the files of --quantize. An earlier call's files that stay beside
+ * the new run are named, as they are not of it. */
+static smt_status write_files(const smt_model *model, const smt_graph *int8, smt_error *error)
+{
+    static const char *const names[] = {"model.safetensors", "model.tflite", "model-int8.tflite"};
+    smt_status status = cli_make_folder(output, error);
+    status = status ? status : save(names[0], NULL, model, error);
+    bool began = !status;
+    for (int i = 1; i < 3 && began; i++) {
+        if (int8 && !status) {
+            status = save(names[i], i == 2 ? int8 : NULL, model, error);
+        }
+        if (!int8 || status) {
+            cli_name_left(output, names[i]);
+        }
+    }
     return status;
 }
 
@@ -147,6 +163,7 @@ static smt_status run(char **operands, int count, smt_pool *pool, size_t *skippe
 {
     smt_model *model = NULL;
     smt_pixels *pixels = NULL;
+    smt_graph *int8 = NULL;
     smt_adaptation a;
     adapting.seed = cli_shared.seed;
     char *path = NULL;
@@ -196,14 +213,11 @@ static smt_status run(char **operands, int count, smt_pool *pool, size_t *skippe
                     output);
         }
     }
-    status = status ? status : cli_make_folder(output, error);
-    status = status ? status : save("model.safetensors", NULL, model, error);
     if (!status && quantize) {
-        status = write_int8(model, pixels, pool, skipped, error);
-    } else if (!status) {
-        cli_name_left(output, "model.tflite");
-        cli_name_left(output, "model-int8.tflite");
+        status = quantise(model, pixels, pool, &int8, skipped, error);
     }
+    status = status ? status : write_files(model, int8, error);
+    smt_graph_destroy(&int8);
     smt_free(path);
     smt_pixels_destroy(&pixels);
     smt_model_destroy(&model);

@@ -34,6 +34,12 @@ run 0 "$semtinel" evaluate "$work/three/model-int8.tflite" "$work/foreign" -o "$
 # Without --quantize these files are of the run that was there before.
 run 0 "$semtinel" adapt "$work/one" "$work/foreign" -o "$work/three"
 for left in model.tflite model-int8.tflite; do says "three/$left is of an earlier call"; done
+# What cannot be calibrated leaves the earlier run as it was; old files beside a new run that could not be written whole are named.
+mkdir "$work/none" && cp -r "$work/three" "$work/left"
+run 1 "$semtinel" adapt "$work/run" "$work/foreign" -o "$work/left" --quantize --calibrate "$work/none"; says 'none: no image'
+cmp -s "$work/left/model.safetensors" "$work/three/model.safetensors" || fail "a run without its int8 file took an earlier one's place"
+rm "$work/left/model.tflite" && mkdir "$work/left/model.tflite"
+run 1 "$semtinel" adapt "$work/one" "$work/foreign" -o "$work/left" --quantize; says "left/model-int8.tflite is of an earlier call"
 
 # Bad input: one line each.
 one_line() { [ "$(grep -c '^semtinel: [^w]' "$work/err")" = 1 ] || { fail "not one line: $*"; cat "$work/err"; }; }
