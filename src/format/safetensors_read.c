@@ -45,12 +45,8 @@ static smt_status bad(smt_error *error, const char *file, const char *tensor, co
         error, SMT_ERR_FORMAT, "%s: tensor '%.80s': %s; the file is damaged", file, tensor, why);
 }
 
-static smt_status read_entry(const char *file,
-                             const char *name,
-                             const json_t *value,
-                             uint64_t data_bytes,
-                             entry *out,
-                             smt_error *error)
+static smt_status
+read_entry(const char *file, const char *name, const json_t *value, entry *out, smt_error *error)
 {
     const json_t *dtype = json_object_get(value, "dtype");
     const json_t *shape = json_object_get(value, "shape");
@@ -84,18 +80,17 @@ static smt_status read_entry(const char *file,
             return bad(error, file, name, "its shape is not a list of sizes");
         }
         out->dim[i] = n;
-        /* A zero later in the list must not excuse an overflow
-         * before it, so only the data bounds the product. */
-        if (n && out->count > data_bytes / (uint64_t)n && out->count) {
-            return bad(error, file, name, "its shape needs more bytes than the file has");
+        /* A zero later in the list must not excuse an overflow before it. */
+        if (n && out->count > SIZE_MAX / 16 / (size_t)n) {
+            return bad(error, file, name, "its shape needs more bytes than a file has");
         }
         out->count *= (size_t)n;
     }
     for (int i = 0; i < 2; i++) {
         const json_t *offset = json_array_get(offsets, (size_t)i);
         json_int_t n = json_integer_value(offset);
-        if (!json_is_integer(offset) || n < 0 || (uint64_t)n > data_bytes) {
-            return bad(error, file, name, "data_offsets lie outside the file");
+        if (!json_is_integer(offset) || n < 0) {
+            return bad(error, file, name, "its data_offsets are not places in a file");
         }
         *(i ? &out->end : &out->begin) = (uint64_t)n;
     }
@@ -191,8 +186,7 @@ static smt_status read_tensors(const char *name,
         } else if (!*key) {
             status = bad(error, name, key, "its name is empty");
         } else {
-            status = read_entry(
-                name, key, json_object_iter_value(at), data_bytes, &entries[count++], error);
+            status = read_entry(name, key, json_object_iter_value(at), &entries[count++], error);
         }
         if (status) {
             goto done;
@@ -210,7 +204,16 @@ static smt_status read_tensors(const char *name,
         }
         covered = entries[i].end;
     }
-    if (covered != data_bytes) {
+    if (covered > data_bytes) {
+        status = smt_fail(error,
+                          SMT_ERR_FORMAT,
+                          "%s: the file ends inside its tensors (%llu of %llu bytes); it was cut",
+                          name,
+                          (unsigned long long)data_bytes,
+                          (unsigned long long)covered);
+        goto done;
+    }
+    if (covered < data_bytes) {
         status = smt_fail(error,
                           SMT_ERR_FORMAT,
                           "%s: %llu bytes follow the last tensor; the file is damaged",

@@ -120,12 +120,12 @@ static void test_hostile(void **state)
     expect("{" T("a", "F32", "[2,3]", "0", "24") "}", 1000, 24, SMT_ERR_FORMAT, "cut");
     expect("{" T("a", "F32", "[2,3]", "0", "24") "}", 5, 24, SMT_ERR_FORMAT, "header");
     expect("{" T("a", "F32", "[2,3]", "0", "24") "}", SIZE_MAX, 24, SMT_ERR_LIMIT, "header");
-    expect("{" T("a", "F32", "[2,3]", "0", "24") "}", 0, 23, SMT_ERR_FORMAT, "outside");
+    expect("{" T("a", "F32", "[2,3]", "0", "24") "}", 0, 23, SMT_ERR_FORMAT, "23 of 24 bytes");
     expect("{" T("a", "F32", "[2,3]", "0", "24") "}", 0, 25, SMT_ERR_FORMAT, "follow");
     expect("{" T("a", "F32", "[2,3]", "0", "20") "}", 0, 20, SMT_ERR_FORMAT, "fit");
     expect("{" T("a", "F32", "[2,2]", "4", "20") "}", 0, 20, SMT_ERR_FORMAT, "gap");
     expect("{" T("a", "F32", "[2]", "8", "0") "}", 0, 8, SMT_ERR_FORMAT, "fit");
-    expect("{" T("a", "F32", "[2]", "-8", "0") "}", 0, 8, SMT_ERR_FORMAT, "outside");
+    expect("{" T("a", "F32", "[2]", "-8", "0") "}", 0, 8, SMT_ERR_FORMAT, "places");
     expect("{" T("a", "F32", "[-2]", "0", "8") "}", 0, 8, SMT_ERR_FORMAT, "sizes");
     expect("{" T("a", "F32", "[2.5]", "0", "8") "}", 0, 8, SMT_ERR_FORMAT, "sizes");
     expect("{" T("a", "F32", "[4294967296,4294967296,4]", "0", "8") "}",
