@@ -222,7 +222,8 @@ smt_edge_kernels_best(void); /* the fastest that this processor runs */
 SMT_EDGE_API const smt_edge_kernels *smt_edge_kernels_avx2(void);
 SMT_EDGE_API const smt_edge_kernels *smt_edge_kernels_avx512(void);
 SMT_EDGE_API const smt_edge_kernels *smt_edge_kernels_neon(void);
-/* Cortex-M with the DSP extension; int8 only. Defined where the compiler targets one. */
+/* Cortex-M with the DSP extension; fully quantised files only (the reference kernels run the
+ * others). Defined where the compiler targets one. */
 const smt_edge_kernels *smt_edge_kernels_dsp(void);
 SMT_EDGE_API const char *smt_edge_kernels_name(const smt_edge_kernels *kernels);
 

@@ -199,7 +199,8 @@ survey(planner *p, uint64_t *prepared, uint32_t *scratch, smt_edge_error *error)
         if (!edge_is_supported(p->kernels, &call))
             return edge_fail(error,
                              SMT_EDGE_ERR_UNSUPPORTED,
-                             "operator %o of type %s is not among the %s kernels",
+                             "operator %o of type %s is not among the %s kernels; they take fully "
+                             "quantised files ('semtinel quantize --scheme int8')",
                              i,
                              call.op.code,
                              smt_edge_type_name((int32_t)call.in.type),

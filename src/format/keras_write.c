@@ -149,7 +149,8 @@ static smt_status put_layers(keras_writer *w)
             if (!next_role(w->graph, i, &at, &layer)) {
                 return smt_fail(w->error,
                                 SMT_ERR_UNSUPPORTED,
-                                "%s: layer '%s' has no place in Keras's MobileNetV3Small",
+                                "%s: layer '%s' has no place in Keras's MobileNetV3Small; .tflite, "
+                                ".onnx and .pb hold it",
                                 w->path,
                                 n->name);
             }
@@ -158,7 +159,7 @@ static smt_status put_layers(keras_writer *w)
                 return smt_fail(w->error,
                                 SMT_ERR_UNSUPPORTED,
                                 "%s: layer '%s' pads as PyTorch does; Keras's MobileNetV3Small "
-                                "would compute something else",
+                                "would compute something else; .tflite, .onnx and .pb hold it",
                                 w->path,
                                 n->name);
             }

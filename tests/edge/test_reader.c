@@ -1,5 +1,6 @@
 /* The .tflite reader against good, foreign, cut and damaged files. */
 #include "builder.h"
+#include "kernels/kernels.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -157,6 +158,29 @@ static void arena_one_byte_short_is_refused(void **state)
                                         &run.error),
                      SMT_EDGE_ERR_MEMORY);
     tb_close(&run);
+}
+
+/* Kernels of int8 alone refuse a float operator, and say what files they take. */
+static void float_operators_need_float_kernels(void **state)
+{
+    (void)state;
+    tb b = {0};
+    tb_run run;
+    int in = tb_add_tensor(&b, 0, 2, (int[]){1, 4}, NULL);
+    int out = tb_add_tensor(&b, 0, 2, (int[]){1, 4}, NULL);
+    tb_add_operator(&b, SMT_EDGE_RELU, in, -2, -2, out);
+    b.inputs[b.input_count++] = in;
+    b.outputs[b.output_count++] = out;
+    tb_finish(&b);
+    assert_int_equal(tb_open(&run, b.bytes, b.size, smt_edge_kernels_reference()), SMT_EDGE_OK);
+    tb_close(&run);
+    assert_int_equal(tb_open(&run, b.bytes, b.size, smt_edge_kernels_portable()),
+                     SMT_EDGE_ERR_UNSUPPORTED);
+    assert_string_equal(run.error.message,
+                        "operator 0 (RELU) of type float32 is not among the portable int8 kernels; "
+                        "they take fully quantised files ('semtinel quantize --scheme int8')");
+    tb_close(&run);
+    tb_free(&b);
 }
 
 static void expect(tb *b, smt_edge_status status, const char *part)
@@ -545,6 +569,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(opens_and_runs, make, drop),
         cmocka_unit_test_setup_teardown(walk_tells_what_was_written, make, drop),
         cmocka_unit_test_setup_teardown(arena_one_byte_short_is_refused, make, drop),
+        cmocka_unit_test(float_operators_need_float_kernels),
         cmocka_unit_test(each_wrong_value_is_named),
         cmocka_unit_test(joins_and_pads_are_checked),
         cmocka_unit_test(joined_inputs_are_limited),
