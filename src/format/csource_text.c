@@ -252,10 +252,11 @@ smt_status csource_readme(csource_writer *w, smt_error *error)
                     w->flash);
     csource_fill(
         w,
-        "Add to your project the sources of this folder and, from semtinel's edge/ folder, "
-        "`kernels/ref/*.c` and\n"
-        "`kernels/arm_dsp/*.c` (the linker drops what is not called), with edge/ and "
-        "edge/include/ as include folders:\n"
+        "Add to your project the sources of this folder and, from semtinel's edge/ folder "
+        "(installed: share/semtinel/edge/),\n"
+        "`kernels/ref/*.c` and `kernels/arm_dsp/*.c` (the linker drops what is not called), with "
+        "edge/ and edge/include/ as include\n"
+        "folders:\n"
         "\n"
         "    cc -std=c99 -O2 -ffreestanding -ffunction-sections -fdata-sections -I\"$EDGE\" "
         "-I\"$EDGE\"/include -c *.c \"$EDGE\"/kernels/ref/*.c \"$EDGE\"/kernels/arm_dsp/*.c\n"
