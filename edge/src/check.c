@@ -70,8 +70,8 @@ static smt_edge_status check_window(const context *c, int32_t filter_h, int32_t 
     smt_edge_pad_before(op->padding, c->in.shape[2], filter_w, op->stride_w, op->dilation_w, &wide);
     if (c->in.shape[0] != c->out.shape[0] || c->out.shape[1] != high || c->out.shape[2] != wide)
         return wrong(c,
-                     "the output's shape does not follow from the input's (if the file was made "
-                     "for any batch size: convert it with batch 1)");
+                     "the output's shape does not follow from the input's (made for any batch "
+                     "size? convert it with batch 1, a float file by 'semtinel export')");
     return SMT_EDGE_OK;
 }
 
