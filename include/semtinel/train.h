@@ -150,6 +150,7 @@ typedef struct smt_train_result {
     smt_epoch best; /* the epoch whose weights were kept */
     int epochs;     /* trained in all */
     bool early;     /* stopped by options.patience */
+    bool random;    /* it began with random weights, whatever init names: they did not fit */
     size_t skipped; /* images that could not be read */
     size_t train_count, val_count;
 } smt_train_result;

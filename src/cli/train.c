@@ -306,6 +306,7 @@ static smt_status cross_validate(const train_context *run,
     if (!status && result->early) {
         how.epochs = result->epochs;
     }
+    job.init = result->random ? NULL : job.init;
     job.folds = folds;
     job.group = group;
     cli_say("cross-validation: %d more networks, each without one of %d parts of the images; what "

@@ -4,6 +4,7 @@
 
 #include "data/names.h"
 #include "evaluate/held_out.h"
+#include "evaluate/seen.h"
 
 #include <semtinel/split.h>
 
@@ -39,6 +40,33 @@ static int class_of(const smt_classifier_info *network, const char *name)
         c--;
     }
     return c;
+}
+
+/* Where images were renamed, the counts are the same and the folds are others: then most images of
+ * fold k trained network k. (A few may be copies that no group tells, such as black images.) */
+static smt_status count_known(const smt_folds *f,
+                              const smt_dataset *dataset,
+                              int k,
+                              bool *most,
+                              smt_pool *pool,
+                              smt_error *error)
+{
+    size_t count = 0;
+    smt_seen found = {0};
+    bool *wanted = smt_alloc(dataset->sample_count, sizeof *wanted);
+    if (!wanted) {
+        return smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", dataset->root);
+    }
+    for (size_t i = 0; i < dataset->sample_count; i++) {
+        wanted[i] = f->fold[i] == k;
+        count += wanted[i];
+    }
+    smt_status status =
+        smt_find_seen(smt_classifier_about(f->network[k]), dataset, wanted, pool, &found, error);
+    *most = !status && 2 * found.count > count;
+    smt_free(found.seen);
+    smt_free(wanted);
+    return status;
 }
 
 /* Each network k was trained on the data set as it is, but for fold k. */
@@ -142,8 +170,12 @@ static bool same_training(const char *model, const json_t *network)
     return same;
 }
 
-static smt_status
-check(const smt_folds *f, const smt_dataset *dataset, int k, const json_t *root, smt_error *error)
+static smt_status check(const smt_folds *f,
+                        const smt_dataset *dataset,
+                        int k,
+                        const json_t *root,
+                        smt_pool *pool,
+                        smt_error *error)
 {
     const smt_classifier_info *network = smt_classifier_about(f->network[k]);
     const json_t *data = json_object_get(root, "data");
@@ -159,14 +191,17 @@ check(const smt_folds *f, const smt_dataset *dataset, int k, const json_t *root,
                         network->path,
                         f->count);
     }
-    return trained_without(f, dataset, k, data)
-               ? SMT_OK
-               : smt_fail(error,
+    bool known = false;
+    smt_status status = count_known(f, dataset, k, &known, pool, error);
+    if (!status && (known || !trained_without(f, dataset, k, data))) {
+        status = smt_fail(error,
                           SMT_ERR_ARGUMENT,
                           "%s: is not as it was when the networks of its folds were trained for "
-                          "%s: images came or went, or it is another set",
+                          "%s: images came, went or were renamed, or it is another set",
                           dataset->root,
                           f->info->path);
+    }
+    return status;
 }
 
 smt_status smt_folds_open(const smt_classifier_info *info,
@@ -196,7 +231,7 @@ smt_status smt_folds_open(const smt_classifier_info *info,
         if (!status && !k) {
             status = divide(f, dataset, root, pool, error);
         }
-        status = status ? status : check(f, dataset, k, root, error);
+        status = status ? status : check(f, dataset, k, root, pool, error);
         json_decref(root);
     }
     if (status) {

@@ -131,11 +131,12 @@ smt_status smt_run_same_weights(const smt_run *run, smt_error *error)
     } else if (strcmp(name, was) != 0) {
         status = smt_fail(error,
                           SMT_ERR_ARGUMENT,
-                          "%s: cannot resume: it was started with --init %s, not %s; leave the "
-                          "option out, or train into another folder",
+                          "%s: cannot resume: it was started with --init %s, not %s; %s, or train "
+                          "into another folder",
                           job->run,
                           was,
-                          name);
+                          name,
+                          job->init_optional ? "give that --init" : "leave the option out");
     }
     smt_free(name);
     return status;

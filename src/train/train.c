@@ -8,6 +8,7 @@
 #include "train/run.h"
 
 #include <math.h>
+#include <string.h>
 
 static bool averaging(const smt_run *run, int epoch)
 {
@@ -207,6 +208,7 @@ smt_status smt_train(const smt_train_job *job,
         *result = (smt_train_result){.best = s->best,
                                      .epochs = s->epoch,
                                      .early = s->early,
+                                     .random = strcmp(s->origin, "none") == 0,
                                      .skipped = run.data->pixels->failed_count,
                                      .train_count = run.data->train_count,
                                      .val_count = run.data->val_count};

@@ -46,7 +46,7 @@ run 0 "$semtinel" train "$work/data" -o "$work/again" --init none --folds 3 --re
 rm -r "$work/again/folds/2"
 expect 1 "folds/2/model.safetensors: is missing, one of 3; 'semtinel train' with --folds 3 and --resume trains it" \
     "$semtinel" evaluate "$work/again" "$work/data" --split folds -o "$work/none"
-run 0 "$semtinel" train "$work/data" -o "$work/again" --init none --folds 3 --resume
+run 0 "$semtinel" train "$work/data" -o "$work/again" --folds 3 --resume
 for fold in 1 2 3; do
     cmp -s "$work/run/folds/$fold/model.safetensors" "$work/again/folds/$fold/model.safetensors" || fail "fold $fold: other bytes"
 done
@@ -96,6 +96,17 @@ cp -r "$work/data" "$work/less"
 rm "$work/less/ler/$(ls "$work/less/ler" | head -n 1)"
 expect 1 "less: is not as it was when the networks of its folds were trained" \
     "$semtinel" evaluate "$work/run" "$work/less" --split folds -o "$work/none"
+mkdir "$work/renamed" # as many images of each class, in another order
+for class in "$work"/data/*; do
+    mkdir "$work/renamed/${class##*/}"
+    at=1000
+    for file in "$class"/*; do
+        cp "$file" "$work/renamed/${class##*/}/$at.png"
+        at=$((at - 1))
+    done
+done
+expect 1 "renamed: is not as it was when the networks of its folds were trained .* renamed" \
+    "$semtinel" evaluate "$work/run" "$work/renamed" --split folds -o "$work/none"
 cp -r "$work/run" "$work/mixed"
 cp "$work/run/folds/1/model.safetensors" "$work/mixed/folds/2/model.safetensors"
 expect 1 'folds/2/model.safetensors: is of another training' \
@@ -107,6 +118,8 @@ expect 1 "has no networks of a cross-validation beside it; 'semtinel train' with
 # Weights that know the images make no cross-validation, nor does a teacher that does.
 run 1 "$semtinel" train "$work/data" -o "$work/known" "${train[@]}" --init "$work/run" --folds 2
 says 'images of fold 1 trained the initial weights, which would know them'
+expect 1 'known: cannot resume: it was started with --init run, not .*; give that --init, or train' \
+    "$semtinel" train "$work/data" -o "$work/known" --folds 2 --resume
 run 2 "$semtinel" train "$work/data" -o "$work/known" --teacher "$work/run" --folds 2
 run 2 "$semtinel" train "$work/data" -o "$work/known" --folds 1
 
