@@ -250,7 +250,8 @@ typedef struct smt_evaluate_options {
     int resamples; /* of the bootstrap */
     uint64_t seed; /* of the bootstrap */
     /* NULL; or an evaluation on the same set, which outlives this one: where both networks take
-     * images of one size, its images are used again. What it said is not said again. */
+     * images of one size, its images are used again, and of the same model, with SMT_CHOOSE_FOLDS,
+     * its networks. What it said is not said again. */
     const struct smt_evaluation *earlier;
 } smt_evaluate_options;
 /* Auto, no overrides, SMT_BOOTSTRAP_RESAMPLES, seed 1. */
@@ -280,6 +281,8 @@ typedef struct smt_evaluation {
     bool *in_top2;            /* count; owned */
     smt_metrics *metrics;     /* owned */
     double seconds;           /* running the network, without reading the images */
+    struct smt_folds *folds;  /* with SMT_CHOOSE_FOLDS: the networks; owned; NULL: those of
+                                 options.earlier, or none */
 } smt_evaluation;
 
 /* Predicts by the most probable of the model's classes, then maps both sides (smt_class_map). What

@@ -11,13 +11,18 @@
 #include <string.h>
 #include <strings.h>
 
-#define FOLDS 4 /* of --split */
 #define SURE 0.8
 #define MORE_VIEWS_IMAGES 1000 /* half a minute */
 #define LOWER_PURITIES 3       /* offered where the one that was asked for decides nothing */
 
 static const char *output;
 static int split, views;
+static const smt_split_choice choices[] = {/* of --split */
+                                           SMT_CHOOSE_VAL,
+                                           SMT_CHOOSE_TEST,
+                                           SMT_CHOOSE_TRAIN,
+                                           SMT_CHOOSE_ALL,
+                                           SMT_CHOOSE_FOLDS};
 static double purity = -1, sure = SURE, rejection = -1, unfamiliar; /* -1: not given */
 static const char *foreign;
 static bool per_class;
@@ -363,7 +368,7 @@ static smt_status say_lower_purities(const smt_evaluation *e,
             left = lower.rejection.coverage < 1 ? left - 1 : 0;
         }
     }
-    if (!status && purity >= 0 && split == 0) {
+    if (!status && purity >= 0 && choices[split] == SMT_CHOOSE_VAL) {
         cli_say("more images show more: after 'semtinel train' with --folds 5 and --resume, "
                 "--split folds fits on all but those of test");
     }
@@ -462,7 +467,7 @@ static int parse(int argc, char **argv, char ***operands)
                          unfamiliar,
                          rejection);
     }
-    if (split == FOLDS && (unfamiliar > 0 || foreign)) {
+    if (choices[split] == SMT_CHOOSE_FOLDS && (unfamiliar > 0 || foreign)) {
         return cli_usage(&command,
                          "--unfamiliar and --foreign need images that this network has not seen: "
                          "not with --split folds");
@@ -517,8 +522,6 @@ int cli_calibrate(int argc, char **argv)
     if (code >= 0) {
         return code;
     }
-    static const smt_split_choice choices[] = {
-        SMT_CHOOSE_VAL, SMT_CHOOSE_TEST, SMT_CHOOSE_TRAIN, SMT_CHOOSE_ALL, SMT_CHOOSE_FOLDS};
     smt_error error = {0};
     smt_pool *pool = NULL;
     smt_classifier *classifier = NULL;

@@ -264,42 +264,31 @@ choose_weights(smt_train_job *job, const char *backbone, bool resumed, smt_error
     return SMT_OK;
 }
 
-/* One network of the cross-validation: the run's, but for the images. */
-static smt_status train_fold(const train_context *run,
-                             smt_train_job job,
-                             const smt_train_options *how,
-                             smt_error *error)
+/* Trains job->run, and draws its curves. */
+static smt_status train_and_draw(smt_train_job job,
+                                 const smt_train_options *how,
+                                 smt_train_result *result,
+                                 smt_error *error)
 {
-    smt_train_result result;
-    char *folder = smt_format(SMT_FOLD_FOLDER, run_folder, job.fold + 1);
-    char *curves = folder ? smt_path_join(folder, "curves.png") : NULL;
-    train_context context = {.pool = run->pool, .curves = curves};
-    job.run = folder;
+    char *curves = smt_path_join(job.run, "curves.png");
+    train_context context = {.pool = job.pool, .curves = curves};
     job.context = &context;
-    smt_status status = curves ? smt_train(&job, how, &result, error)
-                               : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", run_folder);
-    if (!status && context.pending) {
-        status = draw_curves(&context, error);
-    }
-    if (!status) {
-        cli_say("fold %d of %d: %zu %s, accuracy %.4f",
-                job.fold + 1,
-                job.folds,
-                result.val_count,
-                smt_plural(result.val_count, "image", "images"),
-                result.best.val_accuracy);
+    smt_status status = curves ? smt_train(&job, how, result, error)
+                               : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", job.run);
+    smt_error drawing = {0};
+    if (context.pending && draw_curves(&context, &drawing) && !status) {
+        status = drawing.status;
+        *error = drawing;
     }
     smt_free(context.rows);
     smt_free(curves);
-    smt_free(folder);
     return status;
 }
 
-/* The networks of the folds: as many epochs, and whatever else the run has settled. */
-static smt_status cross_validate(const train_context *run,
-                                 smt_train_job job,
-                                 const smt_train_result *result,
-                                 smt_error *error)
+/* The networks of the folds, each as the run but for the images: as many epochs, and whatever else
+ * the run has settled. */
+static smt_status
+cross_validate(smt_train_job job, const smt_train_result *result, smt_error *error)
 {
     smt_train_options how;
     smt_status status = smt_train_run_options(run_folder, &how, error);
@@ -316,7 +305,20 @@ static smt_status cross_validate(const train_context *run,
             run_folder);
     cli_hush(true);
     for (; job.fold < folds && !status; job.fold++) {
-        status = train_fold(run, job, &how, error);
+        smt_train_result of_fold;
+        char *folder = smt_format(SMT_FOLD_FOLDER, run_folder, job.fold + 1);
+        job.run = folder;
+        status = folder ? train_and_draw(job, &how, &of_fold, error)
+                        : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", run_folder);
+        if (!status) {
+            cli_say("fold %d of %d: %zu %s, accuracy %.4f",
+                    job.fold + 1,
+                    folds,
+                    of_fold.val_count,
+                    smt_plural(of_fold.val_count, "image", "images"),
+                    of_fold.best.val_accuracy);
+        }
+        smt_free(folder);
     }
     cli_hush(false);
     return status;
@@ -379,9 +381,7 @@ int cli_train(int argc, char **argv)
     if (smt_train_check(&view.options, &error)) {
         return cli_usage(&command, "%s", error.message);
     }
-    char *curves = smt_path_join(run_folder, "curves.png");
     char *backbone = shipped_backbone(view.options.arch.width);
-    train_context context = {.curves = curves};
     smt_train_job job = {.dataset = operands[0],
                          .also = also.items,
                          .also_count = also.count,
@@ -390,30 +390,20 @@ int cli_train(int argc, char **argv)
                          .teacher = teacher,
                          .resume = resume,
                          .extra = mix,
-                         .epoch_done = epoch_done,
-                         .context = &context};
+                         .epoch_done = epoch_done};
     smt_train_result result = {0};
-    smt_status status = curves && backbone
-                            ? smt_pool_create(cli_shared.threads, &context.pool, &error)
-                            : smt_fail(&error, SMT_ERR_MEMORY, "out of memory");
+    smt_status status = backbone ? smt_pool_create(cli_shared.threads, &job.pool, &error)
+                                 : smt_fail(&error, SMT_ERR_MEMORY, "out of memory");
     status = status ? status : choose_weights(&job, backbone, view.resumed, &error);
-    job.pool = context.pool;
-    status = status ? status : smt_train(&job, &view.options, &result, &error);
-    smt_error drawing = {0};
-    if (context.pending && draw_curves(&context, &drawing) && !status) {
-        status = drawing.status;
-        error = drawing;
-    }
+    status = status ? status : train_and_draw(job, &view.options, &result, &error);
     if (!status && folds) {
-        status = cross_validate(&context, job, &result, &error);
+        status = cross_validate(job, &result, &error);
     }
     if (!status) {
         say_next(operands[0], result.val_count > 0);
     }
     code = status ? cli_report(&error) : result.skipped ? EXIT_SKIPPED : EXIT_DONE;
-    smt_pool_destroy(&context.pool);
-    smt_free(context.rows);
-    smt_free(curves);
+    smt_pool_destroy(&job.pool);
     smt_free(backbone);
     return code;
 }

@@ -37,6 +37,7 @@ void smt_evaluation_destroy(smt_evaluation **evaluation)
         smt_free(e->in_top2);
         smt_free(e->model);
         smt_free(e->set);
+        smt_folds_close(&e->folds);
         smt_free(e);
         *evaluation = NULL;
     }
@@ -360,7 +361,6 @@ smt_status smt_evaluate(smt_classifier *classifier,
 {
     smt_split split = SMT_SPLIT_COUNT;
     bool folded = options->split == SMT_CHOOSE_FOLDS;
-    smt_folds *folds = NULL;
     smt_status status = choose_split(dataset, options->split, &split, error);
     if (status) {
         return status;
@@ -395,20 +395,23 @@ smt_status smt_evaluate(smt_classifier *classifier,
                 "thresholds");
         }
     }
-    if (!status && folded) {
-        status = smt_folds_open(&e->info, dataset, pool, &folds, error);
+    const smt_evaluation *earlier = options->earlier;
+    smt_folds *folds = earlier && !strcmp(earlier->model, e->model) ? earlier->folds : NULL;
+    if (!status && folded && !folds) {
+        status = smt_folds_open(&e->info, dataset, pool, &e->folds, error);
+        folds = e->folds;
     }
     status = status ? status : load_pixels(e, dataset, split, options, pool, error);
     status = status ? status : allocate(e, dataset, error);
     status = status ? status : map_classes(e, dataset, options, error);
     if (!status) {
         double start = smt_clock();
-        status = folded ? smt_folds_run(folds, dataset, e->pixels, e->probabilities, error)
+        status = folded ? smt_folds_run(
+                              folds, &e->info.decision, dataset, e->pixels, e->probabilities, error)
                         : smt_classifier_run(
                               classifier, e->pixels->data, e->count, e->probabilities, error);
         e->seconds = smt_clock() - start;
     }
-    smt_folds_close(&folds);
     for (size_t i = 0; i < e->count && folded && !status; i++) {
         e->familiarity[i] = NAN; /* the model has seen them */
     }

@@ -2,7 +2,6 @@
  * and its near-duplicates. 'semtinel train --folds' trains these networks. */
 #include "evaluate/folds.h"
 
-#include "data/names.h"
 #include "evaluate/held_out.h"
 #include "evaluate/seen.h"
 
@@ -111,7 +110,6 @@ static smt_status open_network(smt_folds *f, int k, smt_pool *pool, json_t **out
     }
     status = status ? status : smt_classifier_open(path, pool, &f->network[k], error);
     if (!status) {
-        smt_classifier_decide(f->network[k], &f->info->decision);
         *out = json_loads(smt_classifier_about(f->network[k])->provenance, 0, NULL);
     }
     smt_free(path);
@@ -276,6 +274,7 @@ static smt_status run_network(const smt_folds *f,
 }
 
 smt_status smt_folds_run(smt_folds *folds,
+                         const smt_decision *decision,
                          const smt_dataset *dataset,
                          const smt_pixels *pixels,
                          float *probabilities,
@@ -299,6 +298,7 @@ smt_status smt_folds_run(smt_folds *folds,
             }
         }
         if (count) {
+            smt_classifier_decide(folds->network[k], decision);
             status = run_network(folds, k, pixels, rows, count, probabilities, error);
         }
     }
