@@ -565,7 +565,7 @@ static void test_flatc(void **state)
     smt_write_options options = {.half = true, .raw_input = true};
     assert_int_equal(format->write(model, path, &options, &error), SMT_OK);
     char *command = smt_format("flatc --json --strict-json --raw-binary -o /tmp "
-                               "%s/format/tflite.fbs -- %s 2>&1 >/dev/null",
+                               "'%s/format/tflite.fbs' -- %s 2>&1 >/dev/null",
                                SMT_TEST_DIR,
                                path);
     assert_int_equal(system(command), 0);
