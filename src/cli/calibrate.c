@@ -164,12 +164,26 @@ print_threshold(const smt_calibration *c, const smt_decision *decision, int i, c
     }
 }
 
+/* What to know of a temperature that is not simply the best one. */
+static const char *about_temperature(double temperature)
+{
+    return temperature == 1 ? ": these images do not show that it should be another"
+           : temperature < 1.001 * SMT_LEAST_TEMPERATURE
+               ? ": the lowest that is set; a lower one would fit these images better still. To "
+                 "the "
+                 "network all classes are nearly as probable, as to one that is hardly trained: "
+                 "train it longer"
+           : temperature > 0.999 * SMT_MOST_TEMPERATURE
+               ? ": the highest that is set; a higher one would fit these images better still. The "
+                 "network says hardly more than chance of them: train it longer, or look whether "
+                 "their labels are right"
+               : "";
+}
+
 static void
 print(const smt_calibration *c, const smt_decision *decision, const smt_classifier_info *info)
 {
-    cli_say("temperature %.4f%s",
-            c->temperature,
-            c->temperature == 1 ? ": these images do not show that it should be another" : "");
+    cli_say("temperature %.4f%s", c->temperature, about_temperature(c->temperature));
     cli_say("expected calibration error  %.4f -> %.4f", c->error_before, c->error_after);
     cli_say("log loss                    %.4f -> %.4f", c->loss_before, c->loss_after);
     if (decision->rejects) {

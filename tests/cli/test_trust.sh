@@ -22,6 +22,14 @@ grep -q 'rejection 0.5, set on these very images) decide' "$work/fit/report.html
     fail "calibration changed a decision"
 grep -q '"target": "rejection 0.5"' "$work/after/metrics.json" || fail "metrics.json lacks the rejection"
 [ -s "$work/after/reliability.png" ] && [ -s "$work/after/coverage.png" ] || fail "no reliability or coverage picture"
+# Images whose labels are all wrong: any higher temperature would fit better, and the highest says that it is a limit.
+run 0 "$semtinel" train "$work/data" -o "$work/sure" --epochs 15 --mix-synth 0 --size 48 --batch 8 --quiet
+classes=("$work"/data/val/*)
+for i in "${!classes[@]}"; do
+    mkdir -p "$work/wrong/val" && cp -r "${classes[i]}" "$work/wrong/val/$(basename "${classes[(i + 1) % ${#classes[@]}]}")"
+done
+expect 0 'temperature (19\.99|20\.00).*: the highest that is set; .* look whether their labels are right' \
+    "$semtinel" calibrate "$work/sure" "$work/wrong"
 # Where nothing is decided there is no purity to draw.
 run 0 "$semtinel" calibrate "$work/plain" "$work/data" --purity 1 -o "$work/never.safetensors"
 expect 0 'nothing decided automatically' "$semtinel" evaluate "$work/never.safetensors" "$work/data" -o "$work/never"
