@@ -196,6 +196,9 @@ SMT_API void smt_file_bulk(smt_file *file);
 SMT_API smt_status smt_file_commit(smt_file **file, smt_error *error);
 /* Removes the temporary; *file may be NULL. */
 SMT_API void smt_file_abandon(smt_file **file);
+/* Removes the temporaries of `path` that killed processes left beside it. The caller sees to it
+ * that no process is writing it. */
+SMT_API void smt_file_remove_left(const char *path);
 /* Removes all temporaries still open and lets none be opened any more (SMT_ERR_INTERRUPTED);
  * async-signal-safe, for a signal handler about to exit. */
 SMT_API void smt_file_abandon_all(void);

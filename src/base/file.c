@@ -284,6 +284,31 @@ void smt_file_abandon(smt_file **file)
     }
 }
 
+void smt_file_remove_left(const char *path)
+{
+    const char *name = smt_path_name(path);
+    char *folder = smt_format("%.*s.", (int)(name - path), path), **names = NULL;
+    size_t count = 0, length = strlen(name);
+    if (folder && smt_list_directory(folder, &names, &count, NULL) == SMT_OK) {
+        for (size_t i = 0; i < count; i++) {
+            long process;
+            unsigned serial;
+            int end = 0;
+            if (strncmp(names[i], name, length) == 0 &&
+                sscanf(names[i] + length, ".tmp.%ld.%u%n", &process, &serial, &end) == 2 &&
+                !names[i][length + (size_t)end]) {
+                char *left = smt_path_join(folder, names[i]);
+                if (left) {
+                    unlink(left);
+                }
+                smt_free(left);
+            }
+        }
+    }
+    smt_list_free(&names, count);
+    smt_free(folder);
+}
+
 static smt_status save(const char *path, const void *data, size_t size, bool bulk, smt_error *error)
 {
     smt_file *file = NULL;

@@ -11,6 +11,20 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+/* What a run that was killed while it wrote has left. */
+static void remove_left(const char *folder)
+{
+    static const char *const names[] = {
+        "checkpoint.safetensors", "model.safetensors", "history.csv", "curves.png"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *path = smt_path_join(folder, names[i]);
+        if (path) {
+            smt_file_remove_left(path);
+        }
+        smt_free(path);
+    }
+}
+
 static smt_status open_run(smt_run *run, smt_error *error)
 {
     const char *folder = run->job->run;
@@ -27,9 +41,10 @@ static smt_status open_run(smt_run *run, smt_error *error)
     }
     /* The lock goes with the process, however it ends. Some network file systems have none. */
     run->log = fopen(log, "a+");
+    bool alone = run->log && flock(fileno(run->log), LOCK_EX | LOCK_NB) == 0;
     if (!run->log) {
         status = smt_fail(error, SMT_ERR_IO, "%s: cannot write: %s", log, strerror(errno));
-    } else if (flock(fileno(run->log), LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) {
+    } else if (!alone && errno == EWOULDBLOCK) {
         fclose(run->log);
         run->log = NULL;
         status = smt_fail(error,
@@ -41,6 +56,9 @@ static smt_status open_run(smt_run *run, smt_error *error)
         run->old_log = ftell(run->log);
     }
     smt_free(log);
+    if (alone) {
+        remove_left(folder);
+    }
     return status;
 }
 
