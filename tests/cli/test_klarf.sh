@@ -78,6 +78,11 @@ expect 0 'in Unclassified' "$semtinel" klarf one/one.001 -o all --column CLASSNU
 # Two files at once, of two versions; what ClassLookup lacks is told.
 expect 0 '48 defects without a class left out' "$semtinel" klarf one/one.001 two/two.001 -o both
 [ "$(files both)" = 80 ] || fail "both: $(files both)"
+# One file by three names is read once.
+ln -s one.001 one/link.001
+expect 0 'wrote 64 images of 64 of 65 defects' "$semtinel" klarf one/one.001 one/../one/one.001 one/link.001 -o once
+[ "$(grep -c 'was named before and is read once$' err)" = 2 ] && [ "$(files once)" = 64 ] || fail "named three times: $(files once) images"
+rm one/link.001
 
 # ---- a model of them, and its classes in the other lot's file
 run 0 "$semtinel" train set -o run --mix-synth 0 --epochs 12 --rate 3e-3 --size 64 --quiet
