@@ -6,6 +6,7 @@
 #include <semtinel/synth.h>
 
 #include <string.h>
+#include <unistd.h>
 
 static const cli_command command = {
     .name = "synth",
@@ -183,12 +184,36 @@ static smt_status write_images(job *j, smt_error *error)
     return status;
 }
 
+/* Folders in which there is no image, as after the first one found the disk full. */
+static void remove_empty(const char *folder)
+{
+    char **names = NULL;
+    size_t count = 0;
+    if (smt_list_directory(folder, &names, &count, NULL) == SMT_OK) {
+        for (size_t i = 0; i < count; i++) {
+            char *path = smt_path_join(folder, names[i]);
+            if (path && smt_path_is_directory(path)) {
+                remove_empty(path);
+                rmdir(path);
+            }
+            smt_free(path);
+        }
+    }
+    smt_list_free(&names, count);
+}
+
 static smt_status write_folder(job *j, bool force, smt_error *error)
 {
     smt_status status = smt_check_output(j->folder, true, error);
     status = status || force ? status : check_empty(j->folder, error);
     double start = smt_clock();
-    status = status ? status : write_images(j, error);
+    if (!status) {
+        status = cli_make_folder(j->folder, error);
+        status = status ? status : write_images(j, error);
+        if (status && !force) { /* else they may be another's */
+            remove_empty(j->folder);
+        }
+    }
     if (!status) {
         double seconds = smt_clock() - start;
         int total = j->classes * j->per_class;

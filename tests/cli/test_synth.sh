@@ -53,6 +53,12 @@ run 2 "$semtinel" synth "$work/x" --per-class 0
 run 2 "$semtinel" synth "$work/x" --noise 9
 run 2 "$semtinel" synth --sheet "$work/x.png" --sheet-class bump
 [ -e "$work/x" ] && fail "a refused run leaves a folder"
+# No folder is left where no image could be written.
+for labels in class all; do
+    (ulimit -f 1 && "$semtinel" synth "$work/x" --per-class 2 --size 64 --splits --labels $labels) >"$work/out" 2>"$work/err" && fail "files were too large"
+    says 'cannot write: File too large'
+    [ -e "$work/x" ] && fail "folders without images are left: $(find "$work/x")"
+done
 echo text >"$work/file"
 run 1 "$semtinel" synth "$work/file/sub" --per-class 1
 says "file"
