@@ -121,10 +121,11 @@ static size_t choose(smt_label *labels, size_t count)
         }
         char lowest[40] = "";
         if (some) {
+            /* Rounded down: "0.90 or more" is not said of 0.896. */
             snprintf(lowest,
                      sizeof lowest,
                      ", confidence %.2f or more",
-                     labels[first + some - 1].confidence);
+                     floor(100 * labels[first + some - 1].confidence) / 100);
         }
         for (size_t i = 0; i < some; i++) {
             labels[first + i].chosen = true;

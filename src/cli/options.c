@@ -145,8 +145,8 @@ static int take(const cli_command *command, const cli_option *option, char *text
         return -1;
     }
     case CLI_PAIRS: {
-        const char *sign = strchr(text, '=');
-        if (!sign || sign == text || !sign[1]) {
+        const char *sign = *text ? strchr(text + 1, '=') : NULL; /* a name may begin with one */
+        if (!sign || !sign[1]) {
             return cli_usage(
                 command, "--%s %s: not of the form %s", option->name, text, option->argument);
         }

@@ -180,9 +180,9 @@ target_label(const side *model, const side *set, const char *to, char out[SMT_CA
 
 static smt_status apply_override(side *model, side *set, const char *text, smt_error *error)
 {
-    const char *equals = strchr(text, '=');
+    const char *equals = *text ? strchr(text + 1, '=') : NULL;
     char from[256], label[SMT_CANONICAL];
-    if (!equals || equals == text || !equals[1] || (size_t)(equals - text) >= sizeof from) {
+    if (!equals || !equals[1] || (size_t)(equals - text) >= sizeof from) {
         return smt_fail(
             error, SMT_ERR_ARGUMENT, "map %s: expected FROM=TO, such as scratch=other", text);
     }
