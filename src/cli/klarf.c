@@ -3,8 +3,6 @@
 
 #include "cli/classify.h"
 
-#include <sys/stat.h>
-
 static klarf_options given;
 
 static const cli_option options[] = {
@@ -155,30 +153,25 @@ write_folders(smt_klarf *const *files, size_t count, size_t *lost, smt_error *er
 
 /* True if paths[i] is a file that was named before, perhaps by another path: its images would be
  * copied twice. */
-static bool named_before(char *const *paths, struct stat *about, size_t i)
+static bool named_before(char *const *paths, size_t i)
 {
-    bool again = false;
-    if (stat(paths[i], &about[i])) {
-        about[i] = (struct stat){0}; /* the reason comes out when it is read */
+    for (size_t k = 0; k < i; k++) {
+        if (smt_path_same(paths[k], paths[i])) {
+            smt_log(SMT_LOG_WARNING, "%s: was named before and is read once", paths[i]);
+            return true;
+        }
     }
-    for (size_t k = 0; k < i && !again && about[i].st_ino; k++) {
-        again = about[k].st_dev == about[i].st_dev && about[k].st_ino == about[i].st_ino;
-    }
-    if (again) {
-        smt_log(SMT_LOG_WARNING, "%s: was named before and is read once", paths[i]);
-    }
-    return again;
+    return false;
 }
 
 static smt_status run(char *const *paths, size_t count, size_t *lost, smt_error *error)
 {
     smt_klarf **files = smt_alloc(count, sizeof *files);
-    struct stat *about = smt_alloc(count, sizeof *about);
     size_t read = 0;
-    smt_status status = files && about ? smt_check_output(given.output, !given.model, error)
-                                       : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    smt_status status = files ? smt_check_output(given.output, !given.model, error)
+                              : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
     for (size_t i = 0; i < count && !status; i++) {
-        if (!named_before(paths, about, i)) {
+        if (!named_before(paths, i)) {
             status = smt_klarf_load(paths[i], &files[read], error);
             if (!status) {
                 introduce(files[read++]);
@@ -192,7 +185,6 @@ static smt_status run(char *const *paths, size_t count, size_t *lost, smt_error 
     for (size_t i = 0; i < read; i++) {
         smt_klarf_destroy(&files[i]);
     }
-    smt_free(about);
     smt_free(files);
     return status;
 }
