@@ -167,17 +167,20 @@ print_threshold(const smt_calibration *c, const smt_decision *decision, int i, c
 /* What to know of a temperature that is not simply the best one. */
 static const char *about_temperature(double temperature)
 {
-    return temperature == 1 ? ": these images do not show that it should be another"
-           : temperature < 1.001 * SMT_LEAST_TEMPERATURE
-               ? ": the lowest that is set; a lower one would fit these images better still. To "
-                 "the "
-                 "network all classes are nearly as probable, as to one that is hardly trained: "
-                 "train it longer"
-           : temperature > 0.999 * SMT_MOST_TEMPERATURE
-               ? ": the highest that is set; a higher one would fit these images better still. The "
-                 "network says hardly more than chance of them: train it longer, or look whether "
-                 "their labels are right"
-               : "";
+    if (temperature == 1) {
+        return ": these images do not show that it should be another";
+    }
+    if (temperature < 1.001 * SMT_LEAST_TEMPERATURE) {
+        return ": the lowest that is set; a lower one would fit these images better still. To the "
+               "network all classes are nearly as probable, as to one that is hardly trained: "
+               "train it longer";
+    }
+    if (temperature > 0.999 * SMT_MOST_TEMPERATURE) {
+        return ": the highest that is set; a higher one would fit these images better still. The "
+               "network says hardly more than chance of them: train it longer, or look whether "
+               "their labels are right";
+    }
+    return "";
 }
 
 static void
