@@ -13,6 +13,7 @@ run 0 "$semtinel" train "$work/data" -o "$work/run" --mix-synth 0 --epochs 8 --r
 # All images, each where the list says, at any number of threads; hardly any elsewhere than where 'predict' would put it, which
 # looks at one view of eight.
 run 0 "$semtinel" label "$work/run" "$work/other" -o "$work/all" --surest 1 --threads 1
+sed -n 's/^  *\([^ ]*\) .*confidence \([0-9.]*\) or more$/\1 \2/p' "$work/out" >"$work/said"
 [ "$(files "$work/all")" = 50 ] || fail "$(files "$work/all") of 50 images were sorted"
 run 0 "$semtinel" label "$work/run" "$work/other" -o "$work/again" --surest 1 --threads 3 --link --quiet
 diff -r "$work/all" "$work/again" >/dev/null || fail "the number of threads, or links, changed the folders"
@@ -23,6 +24,17 @@ tail -n +2 "$work/all/labels.csv" | tr -d '"' | while IFS=, read -r image class 
     [ "$class" = "${file%%/*}" ] && cmp -s "$image" "$work/all/$file" || echo "$image"
 done >"$work/wrong"
 [ -s "$work/wrong" ] && fail "copies in the wrong place: $(cat "$work/wrong")"
+
+# "confidence X or more" holds of every image of the class: rounded down, not to the nearest.
+tail -n +2 "$work/all/labels.csv" | tr -d '"' | awk -F, -v said="$work/said" '
+    !($2 in least) || $3 < least[$2] { least[$2] = $3 }
+    END {
+        while ((getline line <said) > 0) { split(line, word, " "); told[word[1]] = word[2] }
+        for (class in least)
+            if (!(class in told) || told[class] > least[class] || told[class] + 0.0101 < least[class])
+                print class, told[class], least[class]
+    }' >"$work/wrong"
+[ -s "$work/wrong" ] && fail "the lowest confidence is not what labels.csv says: $(cat "$work/wrong")"
 
 # An image upside down is the same image to 'label', not to 'predict'. A BMP's height below 0 turns its rows round.
 bitmap() { # bitmap HEIGHT: 48 x 48, 8 bits, grey palette, as pixels some bytes of a file

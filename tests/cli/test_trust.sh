@@ -190,6 +190,7 @@ run 1 "$semtinel" calibrate "$work/run" "$work/data" --purity-of crakc=0.9
 says "has no class 'crakc'; did you mean 'crack'?"
 run 1 "$semtinel" calibrate "$work/run" "$work/data" --purity-of Brige=0.9
 says "has no class 'Brige'; did you mean 'bridge'?"
+expect 1 "has no class '=zebra'" "$semtinel" calibrate "$work/run" "$work/data" --purity-of =zebra=0.9
 run 1 "$semtinel" calibrate "$work/run" "$work/data" --purity-of crack=0.9 --purity-of CRACK=0.8
 says 'has a purity already'
 

@@ -260,6 +260,11 @@ static void names_may_hold_the_sign(void **state)
     map = map_of(model, 3, set, 3, from, 1);
     assert_string_equal(predicted(map, 0), "d");
     smt_class_map_destroy(&map);
+    static const char *const first[] = {"=a", "c", "d"};
+    static const char *const to_d[] = {"=a=d"};
+    map = map_of(first, 3, set, 3, to_d, 1);
+    assert_string_equal(predicted(map, 0), "d");
+    smt_class_map_destroy(&map);
 }
 
 static void overrides_are_checked(void **state)
