@@ -510,13 +510,14 @@ typedef struct smt_comparison {
     size_t count;    /* images that all have */
     size_t left_out; /* rows without a partner, in all tables */
     int class_count;
-    char **classes;           /* all names that occur, sorted; owned */
+    char **classes;           /* all that occur; owned */
     smt_metrics **metrics;    /* tables of them, on the common images; owned */
     size_t pair_count;        /* tables (tables - 1) / 2 */
     smt_compared_pair *pairs; /* by first, then second; owned */
 } smt_comparison;
 
-/* count: 2 .. 64. `names` stand in messages. SMT_ERR_ARGUMENT also: no common image; a true class
+/* count: 2 .. 64. `names` stand in messages. Class names of different tables that mean the same
+ * (smt_class_canonical) are one class. SMT_ERR_ARGUMENT also: no common image; a true class
  * that differs between tables. SMT_ERR_LIMIT: more than SMT_CLASS_MAX classes in all. */
 SMT_API smt_status smt_compare(const smt_prediction_table *const *tables,
                                const char *const *names,

@@ -1,6 +1,7 @@
 /* Classifiers side by side on the images that all of them saw. */
 #include "base/gamma.h"
 
+#include <semtinel/data.h>
 #include <semtinel/evaluate.h>
 
 #include <math.h>
@@ -47,51 +48,95 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* All class names of all tables, sorted, each once. */
-static smt_status collect_classes(const smt_prediction_table *const *tables,
-                                  int count,
-                                  smt_comparison *c,
-                                  smt_error *error)
+/* All class names of all tables, sorted, each once, and the class that each means. */
+typedef struct naming {
+    const char **names; /* count; borrowed from the tables */
+    int count;
+    int *class_of;
+} naming;
+
+static smt_status
+collect_names(const smt_prediction_table *const *tables, int count, naming *n, smt_error *error)
 {
-    size_t rows = 0, used = 0;
+    size_t rows = 0, used = 0, kept = 0;
     for (int t = 0; t < count; t++) {
         rows += 2 * tables[t]->count;
     }
-    const char **all = smt_alloc(rows, sizeof *all);
-    if (!all) {
+    n->names = smt_alloc(rows, sizeof *n->names);
+    if (!n->names) {
         return smt_fail(error, SMT_ERR_MEMORY, "out of memory for %zu predictions", rows);
     }
     for (int t = 0; t < count; t++) {
         for (size_t i = 0; i < tables[t]->count; i++) {
-            all[used++] = tables[t]->truth[i];
-            all[used++] = tables[t]->predicted[i];
+            n->names[used++] = tables[t]->truth[i];
+            n->names[used++] = tables[t]->predicted[i];
         }
     }
-    qsort(all, used, sizeof *all, by_name);
-    size_t kept = 0;
+    qsort(n->names, used, sizeof *n->names, by_name);
     for (size_t i = 0; i < used; i++) {
-        if (!kept || strcmp(all[kept - 1], all[i])) {
-            all[kept++] = all[i];
+        if (!kept || strcmp(n->names[kept - 1], n->names[i])) {
+            n->names[kept++] = n->names[i];
         }
     }
-    smt_status status = SMT_OK;
-    if (kept > SMT_CLASS_MAX) {
-        status = smt_fail(
-            error, SMT_ERR_LIMIT, "%zu classes in all; the limit is %d", kept, SMT_CLASS_MAX);
-    } else {
-        c->classes = smt_list_copy(all, kept);
-        c->class_count = c->classes ? (int)kept : 0;
-        status = c->classes ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
-    }
-    smt_free(all);
-    return status;
+    n->count = kept > SMT_CLASS_MAX ? 0 : (int)kept;
+    return kept > SMT_CLASS_MAX ? smt_fail(error,
+                                           SMT_ERR_LIMIT,
+                                           "%zu classes in all; the limit is %d",
+                                           kept,
+                                           SMT_CLASS_MAX)
+                                : SMT_OK;
 }
 
-static int find_class(const smt_comparison *c, const char *name)
+static int find_name(const naming *n, const char *name)
 {
-    char *const *found =
-        bsearch(&name, c->classes, (size_t)c->class_count, sizeof *c->classes, by_name);
-    return found ? (int)(found - c->classes) : -1;
+    const char *const *found =
+        bsearch(&name, n->names, (size_t)n->count, sizeof *n->names, by_name);
+    return (int)(found - n->names);
+}
+
+/* An evaluation lists a class as its model calls it: "short" with one, "Bridges" with another.
+ * Names that mean the same are one class, unless an evaluation has both. */
+static smt_status unite_names(const smt_prediction_table *const *tables,
+                              smt_comparison *c,
+                              naming *n,
+                              smt_error *error)
+{
+    size_t count = (size_t)n->count;
+    const char **shown = smt_alloc(count, sizeof *shown);
+    char(*meaning)[SMT_CANONICAL] = smt_alloc(count, sizeof *meaning);
+    uint64_t *met = smt_alloc(count, sizeof *met); /* of each name, then class: a bit for a table */
+    uint64_t *classes = smt_alloc(count, sizeof *classes);
+    n->class_of = smt_alloc(count, sizeof *n->class_of);
+    bool complete = shown && meaning && met && classes && n->class_of;
+    for (int t = 0; t < c->tables && complete; t++) {
+        for (size_t i = 0; i < tables[t]->count; i++) {
+            met[find_name(n, tables[t]->truth[i])] |= UINT64_C(1) << t;
+            met[find_name(n, tables[t]->predicted[i])] |= UINT64_C(1) << t;
+        }
+    }
+    int used = 0;
+    for (int i = 0; i < n->count && complete; i++) {
+        int k = 0;
+        char own[SMT_CANONICAL];
+        smt_class_canonical(n->names[i], own);
+        while (k < used && (!*own || strcmp(meaning[k], own) || classes[k] & met[i])) {
+            k++;
+        }
+        if (k == used || met[i] & 1) {
+            shown[k] = n->names[i]; /* the first evaluation's name, if it has one */
+        }
+        memcpy(meaning[k], own, sizeof own);
+        classes[k] |= met[i];
+        n->class_of[i] = k;
+        used += k == used;
+    }
+    c->classes = complete ? smt_list_copy(shown, (size_t)used) : NULL;
+    c->class_count = c->classes ? used : 0;
+    smt_free(shown);
+    smt_free(meaning);
+    smt_free(met);
+    smt_free(classes);
+    return c->classes ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
 }
 
 /* Walks sorted tables in step; places[t]: the row of the next common image. False at the end. */
@@ -125,6 +170,7 @@ typedef struct common {
 
 static smt_status match(const smt_prediction_table *const *tables,
                         const char *const *names,
+                        const naming *n,
                         smt_comparison *c,
                         common *m,
                         smt_error *error)
@@ -133,9 +179,9 @@ static smt_status match(const smt_prediction_table *const *tables,
     smt_status status = places ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
     while (!status && next_common(tables, c->tables, places)) {
         const char *truth = tables[0]->truth[places[0]];
-        m->truth[m->count] = find_class(c, truth);
+        m->truth[m->count] = n->class_of[find_name(n, truth)];
         for (int t = 0; t < c->tables && !status; t++) {
-            if (strcmp(tables[t]->truth[places[t]], truth)) {
+            if (n->class_of[find_name(n, tables[t]->truth[places[t]])] != m->truth[m->count]) {
                 status = smt_fail(
                     error,
                     SMT_ERR_ARGUMENT,
@@ -147,7 +193,7 @@ static smt_status match(const smt_prediction_table *const *tables,
                     names[0]);
             }
             m->predicted[(size_t)t * m->capacity + m->count] =
-                find_class(c, tables[t]->predicted[places[t]]);
+                n->class_of[find_name(n, tables[t]->predicted[places[t]])];
             places[t]++;
         }
         m->count++;
@@ -203,6 +249,7 @@ static smt_status correct(smt_comparison *c, smt_error *error)
 
 static smt_status fill(const smt_prediction_table *const *tables,
                        const char *const *names,
+                       const naming *united,
                        int resamples,
                        uint64_t seed,
                        smt_comparison *c,
@@ -219,7 +266,7 @@ static smt_status fill(const smt_prediction_table *const *tables,
         m.truth && m.predicted && c->metrics && c->pairs
             ? SMT_OK
             : smt_fail(error, SMT_ERR_MEMORY, "out of memory for %zu predictions", m.capacity);
-    status = status ? status : match(tables, names, c, &m, error);
+    status = status ? status : match(tables, names, united, c, &m, error);
     if (!status && !m.count && c->tables > 2) {
         status = smt_fail(error,
                           SMT_ERR_ARGUMENT,
@@ -272,8 +319,12 @@ smt_status smt_compare(const smt_prediction_table *const *tables,
         return smt_fail(error, SMT_ERR_MEMORY, "out of memory");
     }
     c->tables = count;
-    smt_status status = collect_classes(tables, count, c, error);
-    status = status ? status : fill(tables, names, resamples, seed, c, error);
+    naming n = {0};
+    smt_status status = collect_names(tables, count, &n, error);
+    status = status ? status : unite_names(tables, c, &n, error);
+    status = status ? status : fill(tables, names, &n, resamples, seed, c, error);
+    smt_free(n.names);
+    smt_free(n.class_of);
     if (status) {
         smt_comparison_destroy(&c);
         return status;

@@ -88,6 +88,41 @@ static void test_tables(void **state)
     smt_predictions_free(&b);
 }
 
+/* Each evaluation has its model's names: what means the same is one class, under the first's name,
+ * but for names that one evaluation tells apart. */
+static void test_names_of_models(void **state)
+{
+    (void)state;
+    smt_prediction_table *a =
+        table("file,true,predicted\na,bridge,bridge\nb,Open,Open\nc,Open,bridge\n", SMT_OK, NULL);
+    smt_prediction_table *b =
+        table("file,true,predicted\na,Short,open\nb,open,open\nc,open,open\n", SMT_OK, NULL);
+    smt_prediction_table *both =
+        table("file,true,predicted\na,short,Bridges\nb,open,open\nc,open,open\n", SMT_OK, NULL);
+    const smt_prediction_table *tables[2] = {a, b};
+    const char *names[2] = {"first", "second"};
+    smt_comparison *c = NULL;
+    smt_error error = {0};
+    assert_int_equal(smt_compare(tables, names, 2, 0, 1, &c, &error), SMT_OK);
+    assert_int_equal(c->count, 3);
+    assert_int_equal(c->class_count, 2);
+    assert_string_equal(c->classes[0], "Open");
+    assert_string_equal(c->classes[1], "bridge");
+    assert_int_equal(c->metrics[1]->classes[0].support, 2);
+    assert_int_equal(c->pairs[0].first_only, 1);
+    assert_int_equal(c->pairs[0].second_only, 1);
+    smt_comparison_destroy(&c);
+    tables[0] = both;
+    tables[1] = both;
+    assert_int_equal(smt_compare(tables, names, 2, 0, 1, &c, &error), SMT_OK);
+    assert_int_equal(c->class_count, 3);
+    assert_true(c->metrics[0]->accuracy < 0.7); /* Bridges is not short there */
+    smt_comparison_destroy(&c);
+    smt_predictions_free(&a);
+    smt_predictions_free(&b);
+    smt_predictions_free(&both);
+}
+
 /* What both name right or both wrong is neither's alone, and rows are matched by their names. */
 static void test_only(void **state)
 {
@@ -180,6 +215,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_mcnemar),
                                        cmocka_unit_test(test_tables),
+                                       cmocka_unit_test(test_names_of_models),
                                        cmocka_unit_test(test_only),
                                        cmocka_unit_test(test_holm),
                                        cmocka_unit_test(test_bad)};
