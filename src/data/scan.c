@@ -438,9 +438,10 @@ static smt_status no_images(const scan *s)
     if (s->nested) {
         return smt_fail(s->error,
                         SMT_ERR_FORMAT,
-                        "%s: its folders hold folders, not images; if they are classes, move their "
-                        "images up, or divide them by the folders inside ('semtinel split --group "
-                        "\"^[^/]*/\"'); else name a folder of class folders ('train --also' takes "
+                        "%s: its folders hold folders, not images; if they are parts, call them "
+                        "train, val and test; if they are classes, move their images up, or divide "
+                        "them by the folders inside ('semtinel split --group \"^[^/]*/\"'); else "
+                        "name a folder of class folders ('train --also' takes "
                         "further ones)",
                         root);
     }

@@ -290,7 +290,9 @@ static void nested_folders_are_counted(void **state)
     }
     made_lines lines = {0};
     smt_log_set(made_keep, &lines);
-    expect_failure(root, SMT_ERR_FORMAT, "folders hold folders");
+    expect_failure(root,
+                   SMT_ERR_FORMAT,
+                   "folders hold folders, not images; if they are parts, call them train");
     smt_log_set(NULL, NULL);
     assert_true(lines.count <= 21);
     smt_dataset *set = NULL;
