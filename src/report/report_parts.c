@@ -66,6 +66,16 @@ void report_summary(smt_file *file, const smt_evaluation *e)
                     "<section aria-labelledby=\"summary\"><h2 id=\"summary\">Summary</h2>\n<ul "
                     "class=\"cards\">\n");
     card_interval(file, m->accuracy, m->accuracy_95, "accuracy");
+    size_t right, known = smt_evaluation_known(e, &right);
+    if (known && known < m->count) {
+        char label[128];
+        snprintf(label,
+                 sizeof label,
+                 "accuracy on the %zu %s whose class both know, other left out",
+                 known,
+                 smt_plural(known, "image", "images"));
+        card_number(file, "%.3f", (double)right / (double)known, label);
+    }
     card_interval(file, m->macro.f1, m->macro_f1_95, "macro F1");
     card_number(file, "%.3f", m->top2, "among the two most probable classes");
     card_number(file, "%.3f", m->calibration_error, "expected calibration error");

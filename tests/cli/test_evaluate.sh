@@ -59,6 +59,7 @@ says 'counts as other'
 known=$(grep -v Moon "$work/mapped/predictions.csv" | awk -F, 'NR > 1 { right += $2 == $3 } END { printf "%.4f", right / (NR - 1) }')
 says "^    $known on the 12 images whose class both know, other left out"
 tr -d '\n ' <"$work/mapped/metrics.json" | grep -q "\"known_classes\":{\"images\":12,\"accuracy\":${known:0:3}" || fail "metrics.json lacks known_classes"
+grep -q "<b>${known:0:4}[0-9]</b><span>accuracy on the 12 images whose class both know, other left out" "$work/mapped/report.html" || fail "the report lacks the accuracy on known classes"
 cp -r "$data" "$work/stranger" && mv "$work/stranger/other" "$work/stranger/fog" && cp -r "$data/ler" "$work/stranger/yak"
 expect 0 'on the 40 images whose class both know, other left out' \
     "$semtinel" evaluate "$work/run" "$work/stranger" --split all -o "$work/strange" --map other=fog
