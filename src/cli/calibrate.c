@@ -1,6 +1,7 @@
 #include "cli/classify.h"
 #include "cli/cli.h"
 #include "cli/pixels.h"
+#include "evaluate/folds.h"
 #include "evaluate/scores.h"
 
 #include <semtinel/format.h>
@@ -385,7 +386,8 @@ static smt_status say_lower_purities(const smt_evaluation *e,
             left = lower.rejection.coverage < 1 ? left - 1 : 0;
         }
     }
-    if (!status && purity >= 0 && choices[split] == SMT_CHOOSE_VAL) {
+    if (!status && purity >= 0 && choices[split] == SMT_CHOOSE_VAL &&
+        smt_folds_trainable(&e->info)) {
         cli_say("more images show more: after 'semtinel train' with --folds 5 and --resume, "
                 "--split folds fits on all but those of test");
     }

@@ -208,10 +208,17 @@ static bool is_other(const char *name)
     return strcmp(canonical, "other") == 0;
 }
 
-bool smt_evaluation_knows(const smt_evaluation *e, int class_index)
+bool smt_evaluation_folded(const smt_evaluation *e)
 {
+    return e->split && strcmp(e->split, "folds") == 0;
+}
+
+bool smt_evaluation_knows(const smt_evaluation *e, size_t i)
+{
+    const float *row = e->probabilities + i * (size_t)e->info.class_count;
     int c = 0;
-    while (c < e->info.class_count && e->map->from_model[c] != class_index) {
+    while (c < e->info.class_count &&
+           (e->map->from_model[c] != e->truth[i] || (smt_evaluation_folded(e) && row[c] == 0))) {
         c++;
     }
     return c < e->info.class_count;
@@ -227,8 +234,7 @@ size_t smt_evaluation_known(const smt_evaluation *e, size_t *right)
     size_t known = 0;
     *right = 0;
     for (size_t i = 0; i < e->count; i++) {
-        if (smt_evaluation_knows(e, e->truth[i]) &&
-            !(pooled && is_other(e->map->classes[e->truth[i]]))) {
+        if (smt_evaluation_knows(e, i) && !(pooled && is_other(e->map->classes[e->truth[i]]))) {
             known++;
             *right += e->predicted[i] == e->truth[i];
         }

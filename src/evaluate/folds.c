@@ -7,6 +7,7 @@
 
 #include <semtinel/split.h>
 
+#include <float.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
@@ -87,26 +88,75 @@ trained_without(const smt_folds *f, const smt_dataset *dataset, int k, const jso
     return true;
 }
 
+/* Images alike, of one lot, or a single one are all in one fold. */
+static void warn_of_lone_classes(const smt_folds *f, const smt_dataset *dataset)
+{
+    for (int c = 0; c < dataset->class_count; c++) {
+        size_t count = 0;
+        int fold = -1;
+        bool lone = true;
+        for (size_t i = 0; i < dataset->sample_count; i++) {
+            if (dataset->samples[i].class_index == c && f->fold[i] >= 0) {
+                lone = lone && (fold < 0 || fold == f->fold[i]);
+                fold = f->fold[i];
+                count++;
+            }
+        }
+        if (lone && count) {
+            smt_log(SMT_LOG_WARNING,
+                    "%s: class %s: %zu %s, in one fold only, whose network has no example of the "
+                    "class: %s, whatever the run itself makes of it",
+                    dataset->root,
+                    dataset->classes[c],
+                    count,
+                    smt_plural(count, "image", "images"),
+                    smt_plural(count, "it counts as a mistake", "they count as mistakes"));
+        }
+    }
+}
+
+/* The folder of the model's file. */
+static char *run_of(const smt_classifier_info *info)
+{
+    int before = (int)(smt_path_name(info->path) - info->path);
+    return before ? smt_format("%.*s", before - 1, info->path) : smt_strdup(".");
+}
+
+bool smt_folds_trainable(const smt_classifier_info *info)
+{
+    char *run = run_of(info), *state = run ? smt_path_join(run, "checkpoint.safetensors") : NULL;
+    bool trainable = state && smt_path_exists(state);
+    smt_free(state);
+    smt_free(run);
+    return trainable;
+}
+
 static smt_status open_network(smt_folds *f, int k, smt_pool *pool, json_t **out, smt_error *error)
 {
-    int before = (int)(smt_path_name(f->info->path) - f->info->path);
-    char *run = before ? smt_format("%.*s", before - 1, f->info->path) : smt_strdup(".");
+    char *run = run_of(f->info);
     char *folder = run ? smt_format(SMT_FOLD_FOLDER, run, k + 1) : NULL;
     char *path = folder ? smt_path_join(folder, "model.safetensors") : NULL;
     smt_status status = path ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
     if (!status && smt_path_missing(path)) {
-        status = k ? smt_fail(error,
-                              SMT_ERR_ARGUMENT,
-                              "%s: is missing, one of %d; 'semtinel train' with --folds %d and "
-                              "--resume trains it",
-                              path,
-                              f->count,
-                              f->count)
-                   : smt_fail(error,
-                              SMT_ERR_ARGUMENT,
-                              "%s: has no networks of a cross-validation beside it; 'semtinel "
-                              "train' with --folds 5 trains them, after a run too, with --resume",
-                              f->info->path);
+        status =
+            k ? smt_fail(error,
+                         SMT_ERR_ARGUMENT,
+                         "%s: is missing, one of %d; 'semtinel train' with --folds %d and "
+                         "--resume trains it",
+                         path,
+                         f->count,
+                         f->count)
+              : smt_fail(
+                    error,
+                    SMT_ERR_ARGUMENT,
+                    "%s: has no networks of a cross-validation beside it%s",
+                    f->info->path,
+                    smt_folds_trainable(f->info)
+                        ? "; 'semtinel train' with --folds 5 trains them, after a run "
+                          "too, with --resume"
+                        : ", nor the state of a training that could add them: only a run "
+                          "of 'semtinel train' has such, no ensemble, adapted run or "
+                          "copy; images that did not train it tell then (--split val or test)");
     }
     status = status ? status : smt_classifier_open(path, pool, &f->network[k], error);
     if (!status) {
@@ -236,6 +286,7 @@ smt_status smt_folds_open(const smt_classifier_info *info,
         smt_folds_close(&f);
         return status;
     }
+    warn_of_lone_classes(f, dataset);
     *out = f;
     return SMT_OK;
 }
@@ -264,8 +315,8 @@ static smt_status run_network(const smt_folds *f,
     for (size_t c = 0; c < all && !status; c++) {
         int of_network = class_of(network, f->info->classes[c]);
         for (size_t i = 0; i < count; i++) {
-            probabilities[rows[i] * all + c] =
-                of_network < 0 ? 0 : said[i * classes + (size_t)of_network];
+            float given = of_network < 0 ? 0 : said[i * classes + (size_t)of_network];
+            probabilities[rows[i] * all + c] = of_network >= 0 && given == 0 ? FLT_MIN : given;
         }
     }
     smt_free(images);

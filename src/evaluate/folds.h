@@ -15,9 +15,11 @@ smt_status smt_folds_open(const smt_classifier_info *info,
                           smt_folds **out,
                           smt_error *error);
 void smt_folds_close(smt_folds **folds);
+/* 'semtinel train --resume' can add them: the model lies in the folder of its training. */
+bool smt_folds_trainable(const smt_classifier_info *info);
 /* Each image by the network that has not seen it, with the views and the temperature of `decision`:
  * pixels->count x info.class_count, by the model's classes; 0 for one that the network has no
- * example of. pixels are of the same data set. */
+ * example of, and for no other. pixels are of the same data set. */
 smt_status smt_folds_run(smt_folds *folds,
                          const smt_decision *decision,
                          const smt_dataset *dataset,

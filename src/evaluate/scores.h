@@ -15,8 +15,11 @@ smt_status smt_bootstrap(smt_metrics *metrics,
 
 /* In place: logits, or probabilities at temperature 1, become probabilities at `temperature`. */
 void smt_to_probabilities(float *row, int classes, bool probabilities, double temperature);
-/* Some class of the model counts as this class of the map. */
-bool smt_evaluation_knows(const smt_evaluation *e, int class_index);
+/* The answers are those of a cross-validation, a probability of 0 being a class that the image's
+ * network has no example of. */
+bool smt_evaluation_folded(const smt_evaluation *e);
+/* Some class of the network that answered image i counts as its true one. */
+bool smt_evaluation_knows(const smt_evaluation *e, size_t i);
 
 /* Between these a temperature is fitted, and believed. */
 #define SMT_LEAST_TEMPERATURE 0.05

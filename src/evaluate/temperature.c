@@ -53,6 +53,16 @@ static void reheat(const smt_evaluation *e, size_t i, double temperature, float 
         row[c] = e->probabilities[i * (size_t)classes + (size_t)c];
     }
     smt_to_probabilities(row, classes, true, temperature / (double)e->info.decision.temperature);
+    if (smt_evaluation_folded(e)) { /* classes that the network has not stay at 0 */
+        double sum = 0;
+        for (int c = 0; c < classes; c++) {
+            row[c] = e->probabilities[i * (size_t)classes + (size_t)c] > 0 ? row[c] : 0;
+            sum += (double)row[c];
+        }
+        for (int c = 0; c < classes; c++) {
+            row[c] = (float)((double)row[c] / sum);
+        }
+    }
 }
 
 double smt_loss_at(const smt_evaluation *e, double temperature)
@@ -98,13 +108,12 @@ double smt_uncalibrated_error(const smt_evaluation *e)
  * one degree of freedom). */
 #define BY_CHANCE 3.841
 
-/* An image of a class that the model does not know is a mistake at any temperature, and says
+/* An image of a class that its network does not know is a mistake at any temperature, and says
  * nothing of it. */
 static bool all_right(const smt_evaluation *e)
 {
     size_t i = 0;
-    while (i < e->count &&
-           (e->predicted[i] == e->truth[i] || !smt_evaluation_knows(e, e->truth[i]))) {
+    while (i < e->count && (e->predicted[i] == e->truth[i] || !smt_evaluation_knows(e, i))) {
         i++;
     }
     return i == e->count;

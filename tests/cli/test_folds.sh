@@ -22,6 +22,9 @@ run 0 "$semtinel" evaluate "$work/run" "$work/data" --split folds -o "$work/all"
 says 'measuring on all images but those of test'
 total=$(find "$work/data" -type f | wc -l)
 says "^images    $total measured, 0 skipped"
+# A class of one image is in one fold: that is told, and the accuracy without it.
+says 'class one: 1 image, in one fold only, whose network has no example of the class: it counts as a mistake'
+says "^    0\.[0-9]* on the $((total - 1)) images whose class both know"
 for fold in 1 2 3; do
     run 0 "$semtinel" evaluate "$work/run/folds/$fold" "$work/data" -o "$work/fold$fold" --quiet
     [ -f "$work/fold$fold/predictions.csv" ] && tail -n +2 "$work/fold$fold/predictions.csv"
@@ -115,6 +118,12 @@ expect 1 'folds/2/model.safetensors: is of another training' \
 run 0 "$semtinel" train "$work/data" -o "$work/mixed" "${train[@]}" --seed 2 --quiet
 expect 1 "has no networks of a cross-validation beside it; 'semtinel train' with --folds 5" \
     "$semtinel" calibrate "$work/mixed" "$work/data" --split folds
+# What has no training to go on with is not sent to --resume.
+rm "$work/mixed/checkpoint.safetensors"
+expect 1 'nor the state of a training that could add them: only a run .* no ensemble' \
+    "$semtinel" calibrate "$work/mixed" "$work/data" --split folds
+run 0 "$semtinel" calibrate "$work/mixed" "$work/data" --purity 0.999
+grep -q -- '--split folds' "$work/out" && fail "--resume is proposed where nothing can be resumed"
 # Weights that know the images make no cross-validation, nor does a teacher that does.
 run 1 "$semtinel" train "$work/data" -o "$work/known" "${train[@]}" --init "$work/run" --folds 2
 says 'images of fold 1 trained the initial weights, which would know them'

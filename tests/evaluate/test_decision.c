@@ -151,6 +151,33 @@ static void test_no_mistake(void **state)
     assert_true(calibration.temperature == 1);
 }
 
+/* In a cross-validation, images of a class that their fold's network has no example of, which
+ * therefore has 0, do not move the temperature, and stay at 0 at any. */
+static void test_lone_class(void **state)
+{
+    (void)state;
+    const smt_decision_options options = {.target = SMT_REJECT_NONE};
+    smt_decision decision;
+    smt_calibration alone, together;
+    smt_evaluation e = claiming(2.5, 1000);
+    assert_int_equal(smt_decision_fit(&e, &options, &decision, &alone, NULL), SMT_OK);
+    for (size_t i = 1000; i < 1300; i++) {
+        place(i, 3, (const double[CLASSES]){0.7, 0.1, 0.2, 0});
+    }
+    e = wrap(1300);
+    e.split = "folds";
+    assert_int_equal(smt_decision_fit(&e, &options, &decision, &together, NULL), SMT_OK);
+    assert_true(alone.temperature > 2);
+    assert_true(fabs(together.temperature - alone.temperature) < 1e-3);
+    size_t right, known = smt_evaluation_known(&e, &right);
+    assert_int_equal(known, 1000);
+
+    /* What is left at another temperature is the softmax over the other three. */
+    double sum = pow(0.7, 0.5) + pow(0.1, 0.5) + pow(0.2, 0.5);
+    smt_error_at(&e, 2, confidence);
+    assert_true(fabs((double)confidence[1200] - pow(0.7, 0.5) / sum) < 1e-5);
+}
+
 /* A board's confidence, of sums of int8 outputs and in float, is that of the host. */
 static void test_powers(void **state)
 {
@@ -831,6 +858,7 @@ int main(void)
                                        cmocka_unit_test(test_no_temperature),
                                        cmocka_unit_test(test_chance),
                                        cmocka_unit_test(test_no_mistake),
+                                       cmocka_unit_test(test_lone_class),
                                        cmocka_unit_test(test_thresholds),
                                        cmocka_unit_test(test_next_confidence),
                                        cmocka_unit_test(test_common_threshold),
