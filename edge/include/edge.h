@@ -42,6 +42,19 @@
 extern "C" {
 #endif
 
+#if defined(__BYTE_ORDER__) && defined(__ORDER_LITTLE_ENDIAN__) &&                                 \
+    __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "a .tflite file is read in place: its numbers are little-endian"
+#endif
+
+/* With -fpack-struct, or under a #pragma pack that another header left open, words would lie where
+ * instructions for pairs of them fault, and a program would see other structs than the runtime. */
+typedef struct smt_edge_layout {
+    char byte;
+    int32_t word;
+} smt_edge_layout;
+typedef char smt_edge_structs_must_not_be_packed[sizeof(smt_edge_layout) == 8 ? 1 : -1];
+
 #if defined(__GNUC__) && !defined(__arm__)
 #define SMT_EDGE_API __attribute__((visibility("default")))
 #else
@@ -172,8 +185,9 @@ typedef struct smt_edge_metadata {
 } smt_edge_metadata;
 
 /* Checks every offset, count, shape, axis and quantisation value of the file and fills *model.
- * `data` is 4-byte aligned (16 is better) and stays owned by the caller. `error` may be NULL; it is
- * filled on failure only. Nothing is written but *model and *error. */
+ * The values of weights and biases are not checked: any are run. `data` is 4-byte aligned (16 is
+ * better) and stays owned by the caller. `error` may be NULL; it is filled on failure only. Nothing
+ * is written but *model and *error. */
 SMT_EDGE_API smt_edge_status smt_edge_open(const void *data,
                                            size_t size,
                                            smt_edge_model *model,

@@ -90,6 +90,16 @@ for compiler in "arm-none-eabi-gcc -O2" "arm-none-eabi-gcc -O2 -fno-omit-frame-p
     done
 done
 
+# What would fault or compute something else on the board is refused when it is compiled.
+if arm-none-eabi-gcc --version >"$work/error" 2>&1; then
+    arm=(arm-none-eabi-gcc -mcpu=cortex-m7 -mthumb -std=c99 -I"$root/edge" -I"$root/edge/include" -c "$work/net/net.c" -o "$work/x.o")
+    "${arm[@]}" || fail "net.c does not compile"
+    "${arm[@]}" -fpack-struct 2>"$work/error" && fail "packed structs were compiled"
+    grep -q smt_edge_structs_must_not_be_packed "$work/error" || fail "not said to be packed: $(cat "$work/error")"
+    "${arm[@]}" -mbig-endian 2>"$work/error" && fail "a big-endian program was compiled"
+    grep -q "little-endian" "$work/error" || fail "not said to be little-endian: $(cat "$work/error")"
+fi
+
 # README.md counts the constants as a board has them; at -O0 none is dropped or merged with an equal one.
 for model in small product; do
     arm-none-eabi-gcc --version >"$work/error" 2>&1 || { echo "skipped: no arm-none-eabi-gcc"; break; }
