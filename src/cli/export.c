@@ -39,7 +39,7 @@ static const cli_command command = {
         "MODEL is a run's folder or a model file. Formats by suffix: .onnx, .tflite, .pb "
         "(TensorFlow graph), saved_model.pb (TensorFlow SavedModel), .h5 (Keras weights), "
         ".safetensors, labels.txt, .json (class map and metadata). Int8 files are made by "
-        "'quantize'.\n\n"
+        "'quantize'; of these, labels.txt and C source can be written.\n\n"
         "Networks have batch norm folded, take (p - 128) / 128 for grey levels p, or pixels with "
         "--raw-input, and end with softmax. .h5 and .safetensors hold the weights as trained and "
         "always take scaled input; with --all the table says what each file takes.\n\n"
@@ -306,6 +306,37 @@ static int export_c_source(const char *tflite)
     return EXIT_DONE;
 }
 
+/* Whether nothing but class names is asked for. */
+static bool names_alone(void)
+{
+    for (int i = 0; i < outputs.count; i++) {
+        if (strcmp(smt_format_by_suffix(outputs.items[i])->name, "labels")) {
+            return false;
+        }
+    }
+    return outputs.count > 0;
+}
+
+/* Of a .tflite of int8, too, whose network is not read as one to export. */
+static int export_names(const char *tflite)
+{
+    smt_error error = {SMT_OK, ""};
+    smt_pool *pool = NULL;
+    smt_classifier *classifier = NULL;
+    smt_status status = smt_pool_create(1, &pool, &error);
+    status = status ? status : smt_classifier_open(tflite, pool, &classifier, &error);
+    int code = status ? cli_report(&error) : EXIT_DONE;
+    if (!status) {
+        const smt_classifier_info *info = smt_classifier_about(classifier);
+        const smt_model names = {.classes = (char **)(uintptr_t)info->classes,
+                                 .class_count = info->named ? info->class_count : 0};
+        code = export_files(&names);
+    }
+    smt_classifier_close(&classifier);
+    smt_pool_destroy(&pool);
+    return code;
+}
+
 /* A checkpoint keeps the familiar features of the one that it is written from. */
 static smt_status read_extra(const char *source, smt_error *error)
 {
@@ -356,6 +387,10 @@ int cli_export(int argc, char **argv)
             cli_check_kept(outputs.items[i], operands[0], &error)) {
             return cli_report(&error);
         }
+    }
+    const smt_model_format *source = smt_format_by_suffix(operands[0]);
+    if (source && strcmp(source->name, "tflite") == 0 && names_alone()) {
+        return export_names(operands[0]);
     }
     smt_model *model = NULL;
     if ((all && check_all(operands[0], &error)) || smt_model_load(operands[0], &model, &error) ||

@@ -134,6 +134,14 @@ expect 0 " stem.swish  *MUL .* int8 " "$semtinel" info "$work/float-io.tflite"
 guess() { "$semtinel" predict "$1" "$work/images" --classes "$(seq -s, 10)" --quiet; }
 strip() { LC_ALL=C sed 's/semtinel/somebody/g; s/"classes"/"klasses"/; s/"preprocess"/"preprozess"/' "$1" >"$2"; }
 "$semtinel" quantize "$work/run" --calibrate "$work/images" --scheme int8-float-io -o "$work/float-io.tflite" --quiet || fail "quantize"
+# Its class names can be written, though an int8 network cannot be exported once more; none are made up for a file without.
+expect 0 "class names" "$semtinel" export "$work/float-io.tflite" -o "$work/int8.labels.txt"
+"$semtinel" export "$work/run" -o "$work/float.labels.txt" --quiet || fail "export"
+cmp -s "$work/int8.labels.txt" "$work/float.labels.txt" || fail "other class names: $(cat "$work/int8.labels.txt")"
+expect 1 "float-io.tflite: .*only float networks can be imported" "$semtinel" export "$work/float-io.tflite" -o "$work/int8.labels.txt" -o "$work/int8.onnx"
+strip "$work/float-io.tflite" "$work/nameless.tflite"
+expect 1 "the model has no class names" "$semtinel" export "$work/nameless.tflite" -o "$work/no.labels.txt"
+[ -e "$work/no.labels.txt" ] && fail "class names of a file that has none"
 for file in pixels/model.tflite pixels/model-float16.tflite float-io.tflite; do
     guess "$work/$file" >"$work/told" && strip "$work/$file" "$work/stripped.tflite" || fail "$file"
     "$semtinel" info --brief "$work/stripped.tflite" | grep -q preprocess && fail "$file still holds its preprocessing"
