@@ -1,6 +1,10 @@
-/* int8 convolution with AVX2, by vpmaddwd on 16-bit pairs and panels of 8 channels: bias [panels *
- * 8], then [terms / 2][8][2] int16 a panel; the input is widened to q - zero, so that nothing else
- * has to be corrected. */
+/* int8 convolution with AVX2, by vpmaddwd on 16-bit pairs; the input is widened to q - zero, so
+ * that nothing else has to be corrected.
+ *
+ * Prepared memory: a requant_block for each panel of 16 channels, then the panels' weights,
+ * [terms / 2][16][2] bytes each; of the last panel [terms / 2][8][2] if it has 8 channels or fewer.
+ * They are widened where they are used: a network of them does not fit the second-level cache, so
+ * that fetching twice the bytes costs more. */
 #include "requantise_avx2.h"
 
 #ifdef SMT_X86
@@ -10,23 +14,41 @@ static uint32_t even_terms(const smt_conv *p)
     return ((uint32_t)x86_terms(p) + 1) & ~1u;
 }
 
+static int32_t panels(const smt_conv *p)
+{
+    return (p->out_c + 15) / 16;
+}
+
 static uint32_t prepared_s8(const smt_conv *p)
 {
-    return x86_panels8(p) * (32 + 16 * even_terms(p));
+    return X86_ALIGNMENT + (uint32_t)panels(p) * (uint32_t)sizeof(requant_block) +
+           8 * x86_panels8(p) * even_terms(p);
 }
 
 static void prepare_s8(const smt_conv *p, void *memory)
 {
-    int32_t *bias = memory;
-    int16_t *to = (int16_t *)(void *)(bias + 8 * x86_panels8(p));
+    requant_block *heads = x86_align(memory);
+    int8_t *to = (int8_t *)(heads + panels(p));
     const int8_t *w = p->weights;
-    size_t terms = (size_t)x86_terms(p), even = even_terms(p);
-    for (size_t o = 0; o < 8 * (size_t)x86_panels8(p); o++) {
-        bool real = o < (size_t)p->out_c;
-        bias[o] = real && p->bias ? ((const int32_t *)p->bias)[o] : 0;
-        for (size_t k = 0; k < even; k++)
-            to[(o / 8 * (even / 2) + k / 2) * 16 + o % 8 * 2 + k % 2] =
-                real && k < terms ? w[o * terms + k] : 0;
+    const int32_t terms = x86_terms(p), even = (int32_t)even_terms(p);
+    for (int32_t first = 0; first < p->out_c; first += 16) {
+        const int32_t wide = p->out_c - first <= 8 ? 8 : 16;
+        int32_t bias[16];
+        int64_t largest[16];
+        for (int32_t i = 0; i < wide; i++) {
+            const int32_t o = first + i;
+            const bool real = o < p->out_c;
+            int32_t size = 0;
+            for (int32_t k = 0; k < even; k++) {
+                int8_t value = real && k < terms ? w[(size_t)o * (size_t)terms + (size_t)k] : 0;
+                size += value < 0 ? -value : value;
+                to[(k / 2 * wide + i) * 2 + k % 2] = value;
+            }
+            largest[i] = (int64_t)255 * size;
+            bias[i] = real && p->bias ? ((const int32_t *)p->bias)[o] : 0;
+        }
+        requant_fill(&heads[first / 16], p, first, p->out_c - first, bias, largest);
+        to += even * wide;
     }
 }
 
@@ -36,29 +58,48 @@ static uint32_t scratch_s8(const smt_conv *p)
     return X86_TILE * 3 * even_terms(p) + (uint32_t)p->in_c;
 }
 
-/* The tables of eight channels from channel o on. */
-TARGET_AVX2 INLINE requant8 requant8_load(const smt_conv *p, int32_t o)
+/* Sums to bytes, as block_s8 below; kind: 0 exact for every input, 1 of a fast block, 2 of a
+ * clamped one. */
+TARGET_AVX2 INLINE void finish(const smt_conv *p,
+                               const requant_block *head,
+                               int32_t kind,
+                               int32_t rows,
+                               int32_t vectors,
+                               __m256i sum[4][2],
+                               int32_t o,
+                               int8_t *out)
 {
-    if (o + 8 <= p->out_c)
-        return requant8_from(
-            load_256(p->multiplier + o),
-            _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)(p->shift + o))));
-    int32_t m[8] = {0}, s[8] = {0};
-    for (int32_t i = 0; o + i < p->out_c; i++) {
-        m[i] = p->multiplier[o + i];
-        s[i] = p->shift[o + i];
+    const __m256i zero = _mm256_set1_epi32(p->out_zero);
+    UNROLL
+    for (int32_t v = 0; v < vectors; v++) {
+        if (kind) {
+            const requant8_fast q = requant8_fast_load(head, v);
+            UNROLL
+            for (int32_t r = 0; r < rows; r++)
+                sum[r][v] = requant8_fast_apply(&q, sum[r][v], kind == 2);
+        } else {
+            const requant8 q = requant8_load(p, o + 8 * v);
+            UNROLL
+            for (int32_t r = 0; r < rows; r++)
+                sum[r][v] = _mm256_add_epi32(requant8_apply(&q, sum[r][v]), zero);
+        }
     }
-    return requant8_from(load_256(m), load_256(s));
+    const __m128i low = _mm_set1_epi8((char)p->low), high = _mm_set1_epi8((char)p->high);
+    UNROLL
+    for (int32_t r = 0; r < rows; r++)
+        store16_avx2(out + r * p->out_c,
+                     p->out_c - o,
+                     clamp16(middle_swapped(narrow16(sum[r][0], sum[r][vectors - 1])), low, high));
 }
 
-/* rows and vectors (panels) are constants where this is called. */
+/* rows and vectors (of 8 channels) are constants where this is called. */
 TARGET_AVX2 INLINE void block_s8(const smt_conv *p,
+                                 const requant_block *head,
                                  int32_t rows,
                                  int32_t vectors,
                                  const int16_t *a,
                                  int32_t even,
-                                 const int16_t *w,
-                                 const int32_t *bias,
+                                 const int8_t *w,
                                  int32_t o,
                                  int8_t *out)
 {
@@ -67,12 +108,13 @@ TARGET_AVX2 INLINE void block_s8(const smt_conv *p,
     for (int32_t r = 0; r < rows; r++)
         UNROLL
     for (int32_t v = 0; v < vectors; v++)
-        sum[r][v] = load_256(bias + 8 * v);
-    for (int32_t k = 0; k < even; k += 2) {
+        sum[r][v] = load_256(head->bias + 8 * v);
+    for (int32_t k = 0; k < even; k += 2, w += 16 * vectors) {
         __m256i b[2];
         UNROLL
         for (int32_t v = 0; v < vectors; v++)
-            b[v] = load_256(w + 8 * ((size_t)v * (size_t)even + (size_t)k));
+            b[v] =
+                _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)(w + 16 * v)));
         UNROLL
         for (int32_t r = 0; r < rows; r++) {
             int32_t two;
@@ -83,41 +125,32 @@ TARGET_AVX2 INLINE void block_s8(const smt_conv *p,
                 sum[r][v] = _mm256_add_epi32(sum[r][v], _mm256_madd_epi16(x, b[v]));
         }
     }
-    const __m256i zero = _mm256_set1_epi32(p->out_zero), low = _mm256_set1_epi32(p->low),
-                  high = _mm256_set1_epi32(p->high);
-    UNROLL
-    for (int32_t v = 0; v < vectors; v++) {
-        const requant8 q = requant8_load(p, o + 8 * v);
-        UNROLL
-        for (int32_t r = 0; r < rows; r++)
-            store8(out + r * p->out_c + 8 * v,
-                   p->out_c - o - 8 * v,
-                   requant8_clamp(requant8_apply(&q, sum[r][v]), zero, low, high));
-    }
+    if (head->clamped && head->fast)
+        finish(p, head, 2, rows, vectors, sum, o, out);
+    else if (head->fast)
+        finish(p, head, 1, rows, vectors, sum, o, out);
+    else
+        finish(p, head, 0, rows, vectors, sum, o, out);
 }
 
 TARGET_AVX2 static void tile_s8(const smt_conv *p, const int16_t *a, int32_t rows, int8_t *out)
 {
-    int32_t even = (int32_t)even_terms(p), count = (int32_t)x86_panels8(p);
-    const int32_t *bias = p->prepared;
-    const int16_t *w = (const int16_t *)(const void *)(bias + 8 * count);
-    for (int32_t i = 0; i < count;) {
-        const int16_t *panel = w + (size_t)i * 8 * (size_t)even;
-        int32_t r = 0, o = 8 * i;
-#define BLOCK(n, v)                                                                                \
-    block_s8(p, n, v, a + r * even, even, panel, bias + o, o, out + r * p->out_c + o)
-        if (count - i >= 2) {
+    const int32_t even = (int32_t)even_terms(p);
+    const requant_block *head = x86_align_const(p->prepared);
+    const int8_t *w = (const int8_t *)(head + panels(p));
+    for (int32_t o = 0; o < p->out_c; o += 16, head++, w += 16 * even) {
+        int32_t r = 0;
+#define BLOCK(n, v) block_s8(p, head, n, v, a + r * even, even, w, o, out + r * p->out_c + o)
+        if (p->out_c - o > 8) {
             for (; r + 4 <= rows; r += 4)
                 BLOCK(4, 2);
             for (; r < rows; r++)
                 BLOCK(1, 2);
-            i += 2;
         } else {
             for (; r + 4 <= rows; r += 4)
                 BLOCK(4, 1);
             for (; r < rows; r++)
                 BLOCK(1, 1);
-            i++;
         }
 #undef BLOCK
     }

@@ -19,18 +19,29 @@ static uint32_t scratch(const smt_conv *p)
     return is_fast(p) ? plane_scratch(p, PIXEL) : 0;
 }
 
+TARGET_AVX2 INLINE float *fill_zeros(float *plane, int32_t count)
+{
+    for (int32_t i = 0; i < count; i++, plane += 8)
+        _mm256_store_ps(plane, _mm256_setzero_ps());
+    return plane;
+}
+
 /* Eight channels of `rows` rows from row y on; image stands at the first of them. */
 TARGET_AVX2 static void
 fill_plane(const smt_conv *p, const float *image, int32_t y, int32_t rows, float *plane)
 {
-    const int32_t wide = plane_columns(p);
-    for (int32_t end = y + rows; y < end; y++)
-        for (int32_t x = -p->pad_w; x < wide - p->pad_w; x++, plane += 8) {
-            bool inside = y >= 0 && y < p->in_h && x >= 0 && x < p->in_w;
-            const float *from =
-                image + (inside ? ((size_t)y * (size_t)p->in_w + (size_t)x) * (size_t)p->in_c : 0);
-            _mm256_store_ps(plane, inside ? _mm256_loadu_ps(from) : _mm256_setzero_ps());
+    const int32_t wide = plane_columns(p), inside = plane_inside(p);
+    for (int32_t end = y + rows; y < end; y++) {
+        if (y < 0 || y >= p->in_h) {
+            plane = fill_zeros(plane, wide);
+            continue;
         }
+        const float *from = image + (size_t)y * (size_t)p->in_w * (size_t)p->in_c;
+        plane = fill_zeros(plane, p->pad_w);
+        for (int32_t x = 0; x < inside; x++, plane += 8, from += p->in_c)
+            _mm256_store_ps(plane, _mm256_loadu_ps(from));
+        plane = fill_zeros(plane, wide - p->pad_w - inside);
+    }
 }
 
 /* `pixels` (a constant where this is called) neighbours. */
@@ -44,7 +55,7 @@ TARGET_AVX2 INLINE void convolve(const smt_conv *p,
 {
     const int32_t step = 8 * p->stride_w, taps = p->filter_h * p->filter_w;
     const __m256 low = _mm256_set1_ps(p->low_f), high = _mm256_set1_ps(p->high_f);
-    __m256 sum[4];
+    __m256 sum[8];
     UNROLL
     for (int32_t i = 0; i < pixels; i++)
         sum[i] = bias;
@@ -81,6 +92,8 @@ TARGET_AVX2 static void run_image(const smt_conv *p, const float *image, float *
                 const float *from = plane + r * p->stride_h * line;
                 float *to = out + (size_t)(oy + r) * (size_t)p->out_w * (size_t)p->out_c + c;
                 int32_t ox = 0;
+                for (; ox + 8 <= p->out_w; ox += 8, from += 64 * p->stride_w, to += 8 * p->out_c)
+                    convolve(p, 8, offset, from, weights + c, start, to);
                 for (; ox + 4 <= p->out_w; ox += 4, from += 32 * p->stride_w, to += 4 * p->out_c)
                     convolve(p, 4, offset, from, weights + c, start, to);
                 for (; ox < p->out_w; ox++, from += 8 * p->stride_w, to += p->out_c)

@@ -2,8 +2,8 @@
  *
  * Sixteen channels of some image rows are widened to a plane [rows][columns][16] of q - zero in 16
  * bits, with zeros around for the padding, so that a tap is a load at a fixed distance. Two taps go
- * through one vpmaddwd, their values interleaved; that leaves channels 0 - 3, 8 - 11 in one
- * register of sums and the others in a second, and narrowing puts them back in order. */
+ * through one vpmaddwd, their values interleaved; a place of the plane holds channels 0 - 3, 8 -
+ * 11, 4 - 7, 12 - 15, so that the sums have them in order. */
 #include "plane.h"
 #include "requantise_avx2.h"
 
@@ -12,9 +12,8 @@
 /* PIXEL: bytes of a place of the plane */
 enum { PIXEL = 32, MAX_TAPS = 25, MAX_PAIRS = (MAX_TAPS + 1) / 2 };
 
-/* Sixteen channels, in the order of the sums. */
 typedef struct channel_block {
-    int32_t bias[16], multiplier[16], shift[16];
+    requant_block head;
     int16_t weights[MAX_PAIRS][32];
 } channel_block;
 
@@ -40,18 +39,23 @@ static void prepare(const smt_conv *p, void *memory)
         return;
     const int32_t taps = p->filter_h * p->filter_w;
     channel_block *b = memory;
-    for (int32_t c = 0; c < p->out_c; c += 16, b++)
+    for (int32_t c = 0; c < p->out_c; c += 16, b++) {
+        int32_t bias[16];
+        int64_t largest[16];
         for (int32_t i = 0; i < 16; i++) {
-            /* of sum i: 0 - 3, 8 - 11, 4 - 7, 12 - 15 */
-            int32_t o = c + i % 4 + i / 4 % 2 * 8 + i / 8 * 4;
-            bool real = o < p->out_c;
-            b->bias[i] = real && p->bias ? ((const int32_t *)p->bias)[o] : 0;
-            b->multiplier[i] = real ? p->multiplier[o] : 0;
-            b->shift[i] = real ? p->shift[o] : 0;
-            for (int32_t t = 0; t < 2 * MAX_PAIRS; t++)
-                b->weights[t / 2][2 * i + t % 2] =
+            const int32_t o = c + i;
+            const bool real = o < p->out_c;
+            largest[i] = 0;
+            for (int32_t t = 0; t < 2 * MAX_PAIRS; t++) {
+                int8_t value =
                     real && t < taps ? ((const int8_t *)p->weights)[t * p->out_c + o] : 0;
+                largest[i] += 255 * (value < 0 ? -value : value);
+                b->weights[t / 2][2 * i + t % 2] = value;
+            }
+            bias[i] = real && p->bias ? ((const int32_t *)p->bias)[o] : 0;
         }
+        requant_fill(&b->head, p, c, p->out_c - c, bias, largest);
+    }
 }
 
 static uint32_t scratch(const smt_conv *p)
@@ -59,29 +63,33 @@ static uint32_t scratch(const smt_conv *p)
     return is_fast(p) ? plane_scratch(p, PIXEL) : 0;
 }
 
+TARGET_AVX2 INLINE int16_t *fill_zeros(int16_t *plane, int32_t count)
+{
+    for (int32_t i = 0; i < count; i++, plane += 16)
+        _mm256_store_si256((__m256i *)(void *)plane, _mm256_setzero_si256());
+    return plane;
+}
+
 /* Channels c to c + 15 of `rows` rows from row y on. */
 TARGET_AVX2 static void fill_plane(
     const smt_conv *p, const int8_t *image, int32_t c, int32_t y, int32_t rows, int16_t *plane)
 {
-    const int32_t wide = plane_columns(p), left = p->in_c - c;
+    const int32_t wide = plane_columns(p), inside = plane_inside(p), left = p->in_c - c;
     const __m256i zero = _mm256_set1_epi16((int16_t)p->in_zero);
-    for (int32_t end = y + rows; y < end; y++)
-        for (int32_t x = 0; x < wide; x++, plane += 16) {
-            const int32_t at = x - p->pad_w;
-            __m256i v = _mm256_setzero_si256();
-            if (y >= 0 && y < p->in_h && at >= 0 && at < p->in_w) {
-                const int8_t *from = image +
-                                     ((size_t)y * (size_t)p->in_w + (size_t)at) * (size_t)p->in_c +
-                                     (size_t)c;
-                __m128i bytes = _mm_setzero_si128();
-                if (left >= 16)
-                    bytes = _mm_loadu_si128((const __m128i *)(const void *)from);
-                else
-                    __builtin_memcpy(&bytes, from, (size_t)left);
-                v = _mm256_sub_epi16(_mm256_cvtepi8_epi16(bytes), zero);
-            }
+    for (int32_t end = y + rows; y < end; y++) {
+        if (y < 0 || y >= p->in_h) {
+            plane = fill_zeros(plane, wide);
+            continue;
+        }
+        const int8_t *from = image + (size_t)y * (size_t)p->in_w * (size_t)p->in_c + (size_t)c;
+        plane = fill_zeros(plane, p->pad_w);
+        for (int32_t x = 0; x < inside; x++, plane += 16, from += p->in_c) {
+            __m128i bytes = middle_swapped(load16(from, left));
+            __m256i v = _mm256_sub_epi16(_mm256_cvtepi8_epi16(bytes), zero);
             _mm256_store_si256((__m256i *)(void *)plane, v);
         }
+        plane = fill_zeros(plane, wide - p->pad_w - inside);
+    }
 }
 
 /* Where the two taps of each pair lie in the plane. */
@@ -89,26 +97,27 @@ typedef struct tap_pairs {
     int32_t count, offset[MAX_PAIRS][2];
 } tap_pairs;
 
+/* How sixteen sums become bytes; kind as in conv_s8_avx2.c. */
 typedef struct finish16 {
-    requant8 first, second;
-    __m256i zero, low, high;
+    requant8_fast fast[2];
+    requant8 exact[2];
+    __m256i zero;
+    __m128i low, high;
 } finish16;
 
-/* Sixteen sums to bytes in the channels' order. */
-TARGET_AVX2 INLINE void finish(const finish16 *f, const __m256i sum[2], int32_t left, int8_t *to)
+TARGET_AVX2 INLINE __m128i finish(const finish16 *f, int32_t kind, const __m256i sum[2])
 {
-    __m256i y = _mm256_packs_epi32(
-        requant8_clamp(requant8_apply(&f->first, sum[0]), f->zero, f->low, f->high),
-        requant8_clamp(requant8_apply(&f->second, sum[1]), f->zero, f->low, f->high));
-    __m128i bytes = _mm_packs_epi16(_mm256_castsi256_si128(y), _mm256_extracti128_si256(y, 1));
-    if (left >= 16)
-        _mm_storeu_si128((__m128i *)(void *)to, bytes);
-    else
-        __builtin_memcpy(to, &bytes, (size_t)left);
+    __m256i y[2];
+    UNROLL
+    for (int32_t i = 0; i < 2; i++)
+        y[i] = kind ? requant8_fast_apply(&f->fast[i], sum[i], kind == 2)
+                    : _mm256_add_epi32(requant8_apply(&f->exact[i], sum[i]), f->zero);
+    return clamp16(middle_swapped(narrow16(y[0], y[1])), f->low, f->high);
 }
 
-/* `pixels` (a constant where this is called) neighbours. */
+/* `pixels` neighbours; it and `kind` are constants where this is called. */
 TARGET_AVX2 INLINE void convolve(const smt_conv *p,
+                                 int32_t kind,
                                  int32_t pixels,
                                  const channel_block *b,
                                  const finish16 *f,
@@ -121,8 +130,8 @@ TARGET_AVX2 INLINE void convolve(const smt_conv *p,
     __m256i sum[4][2];
     UNROLL
     for (int32_t i = 0; i < pixels; i++) {
-        sum[i][0] = load_256(b->bias);
-        sum[i][1] = load_256(b->bias + 8);
+        sum[i][0] = load_256(b->head.bias);
+        sum[i][1] = load_256(b->head.bias + 8);
     }
     for (int32_t k = 0; k < taps->count; k++) {
         const __m256i first = load_256(b->weights[k]), second = load_256(b->weights[k] + 16);
@@ -138,7 +147,24 @@ TARGET_AVX2 INLINE void convolve(const smt_conv *p,
     }
     UNROLL
     for (int32_t i = 0; i < pixels; i++)
-        finish(f, sum[i], left, out + i * p->out_c);
+        store16_avx2(out + i * p->out_c, left, finish(f, kind, sum[i]));
+}
+
+/* A row of the output. */
+TARGET_AVX2 INLINE void convolve_row(const smt_conv *p,
+                                     int32_t kind,
+                                     const channel_block *b,
+                                     const finish16 *f,
+                                     const tap_pairs *taps,
+                                     const int16_t *from,
+                                     int32_t left,
+                                     int8_t *to)
+{
+    int32_t x = 0;
+    for (; x + 4 <= p->out_w; x += 4, from += 64 * p->stride_w, to += 4 * p->out_c)
+        convolve(p, kind, 4, b, f, taps, from, left, to);
+    for (; x < p->out_w; x++, from += 16 * p->stride_w, to += p->out_c)
+        convolve(p, kind, 1, b, f, taps, from, left, to);
 }
 
 TARGET_AVX2 static void
@@ -154,11 +180,11 @@ run_image(const smt_conv *p, const int8_t *image, int8_t *out, int16_t *plane)
     const channel_block *b = p->prepared;
     for (int32_t c = 0; c < p->out_c; c += 16, b++) {
         const int32_t left = p->out_c - c;
-        const finish16 f = {requant8_from(load_256(b->multiplier), load_256(b->shift)),
-                            requant8_from(load_256(b->multiplier + 8), load_256(b->shift + 8)),
+        const finish16 f = {{requant8_fast_load(&b->head, 0), requant8_fast_load(&b->head, 1)},
+                            {requant8_load(p, c), requant8_load(p, c + 8)},
                             _mm256_set1_epi32(p->out_zero),
-                            _mm256_set1_epi32(p->low),
-                            _mm256_set1_epi32(p->high)};
+                            _mm_set1_epi8((char)p->low),
+                            _mm_set1_epi8((char)p->high)};
         for (int32_t oy = 0; oy < p->out_h; oy += tall) {
             const int32_t rows = p->out_h - oy < tall ? p->out_h - oy : tall;
             fill_plane(p,
@@ -170,11 +196,12 @@ run_image(const smt_conv *p, const int8_t *image, int8_t *out, int16_t *plane)
             for (int32_t r = 0; r < rows; r++) {
                 const int16_t *from = plane + r * p->stride_h * line;
                 int8_t *to = out + (size_t)(oy + r) * (size_t)p->out_w * (size_t)p->out_c + c;
-                int32_t ox = 0;
-                for (; ox + 4 <= p->out_w; ox += 4, from += 64 * p->stride_w, to += 4 * p->out_c)
-                    convolve(p, 4, b, &f, &taps, from, left, to);
-                for (; ox < p->out_w; ox++, from += 16 * p->stride_w, to += p->out_c)
-                    convolve(p, 1, b, &f, &taps, from, left, to);
+                if (b->head.fast && b->head.clamped)
+                    convolve_row(p, 2, b, &f, &taps, from, left, to);
+                else if (b->head.fast)
+                    convolve_row(p, 1, b, &f, &taps, from, left, to);
+                else
+                    convolve_row(p, 0, b, &f, &taps, from, left, to);
             }
         }
     }

@@ -14,6 +14,13 @@ static inline int32_t plane_columns(const smt_conv *p)
     return (p->out_w - 1) * p->stride_w + p->filter_w;
 }
 
+/* How many of them the image fills, after pad_w (fewer than all) of padding. */
+static inline int32_t plane_inside(const smt_conv *p)
+{
+    int32_t most = plane_columns(p) - p->pad_w;
+    return most < p->in_w ? most : p->in_w;
+}
+
 /* Output rows that one plane serves. */
 static inline int32_t plane_band(const smt_conv *p, int32_t bytes)
 {

@@ -80,6 +80,7 @@ void x86_mean_s8_avx512(const smt_mean *p, const int8_t *in, int8_t *out);
 void x86_unary_f32_avx512(smt_edge_code code, const float *in, float *out, uint32_t count);
 void x86_arithmetic_f32_avx512(const smt_arithmetic *p, const float *a, const float *b, float *out);
 void x86_mean_f32_avx512(const smt_mean *p, const float *in, float *out);
+void x86_map_s8_avx2(const int8_t table[256], const int8_t *in, int8_t *out, uint32_t count);
 void x86_arithmetic_s8_avx2(const smt_arithmetic *p, const int8_t *a, const int8_t *b, int8_t *out);
 void x86_mean_s8_avx2(const smt_mean *p, const int8_t *in, int8_t *out);
 void x86_unary_f32_avx2(smt_edge_code code, const float *in, float *out, uint32_t count);
