@@ -99,6 +99,15 @@ static bool warn(const smt_audit *audit, const char *source)
                 leaks,
                 smt_plural(leaks, "image has", "images have"));
     }
+    char *strips = audit->strips.common ? smt_strips_text(audit->dataset, &audit->strips) : NULL;
+    if (strips) {
+        smt_log(SMT_LOG_WARNING, "%s: %s", source, strips);
+        smt_log(SMT_LOG_WARNING,
+                "%s: the augmented images show the strip wherever they are turned, mirrored or "
+                "moved; 'semtinel train' augments by itself, without it",
+                source);
+        smt_free(strips);
+    }
     return skipped;
 }
 

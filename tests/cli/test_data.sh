@@ -72,7 +72,12 @@ says "^info strips: $strip"
 grep -q "^  \"warning\": \"$strip" strips.json || fail "JSON: $(grep -A5 info_strips strips.json)"
 run 0 "$semtinel" train strips -o strip-run --epochs 1 --size 32 --mix-synth 0 --init none --quiet
 says "^semtinel: warning: strips: $strip"
+run 0 "$semtinel" augment strips strips-more --all-train --quiet
+says "^semtinel: warning: strips: $strip"
+says 'the augmented images show the strip wherever they are turned'
 rm strips/all/[5-8].bmp
+run 0 "$semtinel" augment strips strips-few --all-train --quiet
+grep -q strip err && fail "four images: $(cat err)"
 run 0 "$semtinel" audit strips --json strips.json # four may be chance
 grep -q 'info strips' out && fail "four images: $(cat out)"
 grep -A1 '"info_strips"' strips.json | grep -q '"images": 4,' || fail "JSON: $(grep -A5 info_strips strips.json)"
