@@ -286,7 +286,7 @@ static void element_wise(void **state)
     (void)state;
     const smt_edge_kernels *reference = smt_edge_kernels_reference(), *list[8];
     int fast = sets(list);
-    for (int round = 0; round < 200; round++) {
+    for (int round = 0; round < 400; round++) {
         int rows = next_int(1, 9), n = next_int(1, 200);
         if (round < 6 * ELEMENT_CASES) { /* the network's, each with all functions */
             rows = element_cases[round / 6].pixels;
@@ -310,7 +310,7 @@ static void element_wise(void **state)
         p.zero_a = next_int(-128, 127);
         p.zero_b = next_int(-128, 127);
         p.zero_out = next_int(-128, 127);
-        p.low = -128;
+        p.low = next_int(0, 1) ? -128 : next_int(-128, 0);
         p.high = next_int(0, 127);
         p.multiplier_a = next_int(1 << 30, INT32_MAX);
         p.multiplier_b = next_int(1 << 30, INT32_MAX);
