@@ -58,6 +58,10 @@ SMT_API smt_status smt_dataset_folds(const smt_dataset *dataset,
                                      int *fold,
                                      smt_pool *pool,
                                      smt_error *error);
+/* SMT_ERR_ARGUMENT where smt_dataset_folds would refuse `group`. Reads no image. */
+SMT_API smt_status smt_dataset_check_group(const smt_dataset *dataset,
+                                           const char *group,
+                                           smt_error *error);
 /* printf's format of where the networks of RUN's cross-validation are, each a run: RUN, and the
  * fold from 1. */
 #define SMT_FOLD_FOLDER "%s/folds/%d"

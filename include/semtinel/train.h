@@ -126,7 +126,8 @@ typedef struct smt_train_job {
      * but those of test and those of this fold, 0 .. folds - 1 (smt_dataset_hold_out_fold, by the
      * seed). Those validate, but choose nothing: the last epoch is kept, whatever the options. */
     int folds, fold;
-    const char *group; /* of smt_dataset_folds; NULL: none */
+    const char *group; /* of smt_dataset_folds; NULL: none. Without `folds` it is only checked, for
+                          the networks that will follow */
     smt_pool *pool;    /* borrowed */
     /* Further training images, for instance simulated ones, mixed in by options.extra_share; or
      * NULL. Called at most once, when the classes are known; fills *pixels and *labels (smt_alloc;

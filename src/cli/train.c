@@ -297,7 +297,6 @@ cross_validate(smt_train_job job, const smt_train_result *result, smt_error *err
     }
     job.init = result->random ? NULL : job.init;
     job.folds = folds;
-    job.group = group;
     cli_say("cross-validation: %d more networks, each without one of %d parts of the images; what "
             "they say is in %s/folds/*/log.txt",
             folds,
@@ -389,6 +388,7 @@ int cli_train(int argc, char **argv)
                          .init = init,
                          .teacher = teacher,
                          .resume = resume,
+                         .group = group,
                          .extra = mix,
                          .epoch_done = epoch_done};
     smt_train_result result = {0};

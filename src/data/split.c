@@ -7,6 +7,7 @@
  * that another part can spare: one of that class alone, else one of several, such as a lot. */
 #include <semtinel/split.h>
 
+#include "data/groups.h"
 #include "data/names.h"
 
 #include <math.h>
@@ -367,6 +368,17 @@ smt_status smt_dataset_folds(const smt_dataset *dataset,
         fractions[i] = 1.0 / folds;
     }
     return divide(dataset, fractions, folds, group, seed, fold, pool, error);
+}
+
+smt_status smt_dataset_check_group(const smt_dataset *dataset, const char *group, smt_error *error)
+{
+    smt_dataset seen;
+    smt_name_groups groups = {0};
+    smt_status status = without_test(dataset, &seen, error);
+    status = status ? status : groups_by_name(&seen, group, &groups, error);
+    smt_free(groups.group);
+    smt_free(seen.samples);
+    return status;
 }
 
 smt_status smt_dataset_hold_out_fold(smt_dataset *dataset,

@@ -351,6 +351,9 @@ smt_status smt_train_data_load(const smt_train_job *job,
     if (!status) {
         status = choose(d->dataset, &has_val, error);
     }
+    if (!status && job->group && !job->folds) {
+        status = smt_dataset_check_group(d->dataset, job->group, error);
+    }
     if (!status && job->folds) {
         status = smt_dataset_hold_out_fold(
             d->dataset, job->folds, job->fold, job->group, options->seed, job->pool, error);

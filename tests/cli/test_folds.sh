@@ -149,6 +149,8 @@ for fold in 1 2 3; do
     [ "$(cut -d, -f1 "$work/fold$fold/predictions.csv" | grep -o 'lot[0-9]' | sort -u | wc -l)" = 1 ] || fail "fold $fold: not one lot"
 done
 run 1 "$semtinel" train "$work/lots" -o "$work/none" "${train[@]}" --folds 3 --group '^x'
+says "'^x' matches no image's path below its class folder"
+[ -e "$work/none/model.safetensors" ] && fail "a pattern that fits no image is found after the training"
 run 2 "$semtinel" train "$work/lots" -o "$work/none" --group '^[^_]*'
 says '--group keeps lots or wafers in one of --folds'
 
