@@ -3,6 +3,8 @@
 
 #include "cli/classify.h"
 
+#include <string.h>
+
 static klarf_options given;
 
 static const cli_option options[] = {
@@ -164,6 +166,19 @@ static bool named_before(char *const *paths, size_t i)
     return false;
 }
 
+/* A folder's files are the shell's to list: their names may end in anything. */
+static smt_status load(const char *path, smt_klarf **out, smt_error *error)
+{
+    return smt_path_is_directory(path)
+               ? smt_fail(error,
+                          SMT_ERR_ARGUMENT,
+                          "%s: is a folder; name the KLARF files in it, such as %s%s*.001",
+                          path,
+                          path,
+                          path[strlen(path) - 1] == '/' ? "" : "/")
+               : smt_klarf_load(path, out, error);
+}
+
 static smt_status run(char *const *paths, size_t count, size_t *lost, smt_error *error)
 {
     smt_klarf **files = smt_alloc(count, sizeof *files);
@@ -172,7 +187,7 @@ static smt_status run(char *const *paths, size_t count, size_t *lost, smt_error 
                               : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
     for (size_t i = 0; i < count && !status; i++) {
         if (!named_before(paths, i)) {
-            status = smt_klarf_load(paths[i], &files[read], error);
+            status = load(paths[i], &files[read], error);
             if (!status) {
                 introduce(files[read++]);
             }

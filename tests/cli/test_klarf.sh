@@ -230,6 +230,8 @@ expect 1 '--class bridge=x: the number is no whole one' "$semtinel" klarf pair.0
 expect 1 "--class BRIDGE=4: class 'Bridges' has a number already" "$semtinel" klarf pair.001 --model run -o x --class bridge=3 --class BRIDGE=4; says_one_line
 expect 1 "no.* column 'AUTOSEMCLAS'; did you mean 'AUTOSEMCLASS'" "$semtinel" klarf pair.001 --model run -o x --column AUTOSEMCLAS; says_one_line
 expect 1 'set/CLEAN/.*png: is no KLARF' "$semtinel" klarf set/CLEAN/*_49_1.png -o x; says_one_line
+expect 1 'one: is a folder; name the KLARF files in it, such as one/\*\.001$' "$semtinel" klarf one -o x; says_one_line
+expect 1 'one/: is a folder; name the KLARF files in it, such as one/\*\.001$' "$semtinel" klarf one/ --model run -o x; says_one_line
 expect 1 'nowhere.001: ' "$semtinel" klarf nowhere.001 -o x; says_one_line
 expect 1 'set: is not empty' "$semtinel" klarf two/two.001 -o set; says_one_line
 head -c 900 one/one.001 >cut.001
