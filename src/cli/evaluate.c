@@ -53,7 +53,7 @@ static const cli_command command = {
                "know; mappings are printed.",
     .examples = "  semtinel evaluate run ../data -o out\n"
                 "  semtinel evaluate model-int8.tflite ../data -o out --split val\n"
-                "  semtinel evaluate run ../data -o out --split folds\n"
+                "  semtinel evaluate run ../data -o out-folds --split folds\n"
                 "  semtinel evaluate run ../foreign -o out --map scratch=other --map stain=other\n",
     .min_operands = 2,
     .max_operands = 2,

@@ -268,21 +268,21 @@ static smt_status fill(const smt_prediction_table *const *tables,
             : smt_fail(error, SMT_ERR_MEMORY, "out of memory for %zu predictions", m.capacity);
     status = status ? status : match(tables, names, united, c, &m, error);
     if (!status && !m.count && c->tables > 2) {
+        status =
+            smt_fail(error,
+                     SMT_ERR_ARGUMENT,
+                     "no image is in all of the %d evaluations from %s to %s; evaluate all on "
+                     "the same part (--split) of the same folder, since names count from there",
+                     c->tables,
+                     names[0],
+                     names[c->tables - 1]);
+    } else if (!status && !m.count) {
         status = smt_fail(error,
                           SMT_ERR_ARGUMENT,
-                          "no image is in all of the %d evaluations from %s to %s; evaluate all on "
-                          "the same folder, since names count from there",
-                          c->tables,
+                          "%s and %s have no image in common; evaluate both on the same part "
+                          "(--split) of the same folder, since names count from there",
                           names[0],
-                          names[c->tables - 1]);
-    } else if (!status && !m.count) {
-        status = smt_fail(
-            error,
-            SMT_ERR_ARGUMENT,
-            "%s and %s have no image in common; evaluate both on the same folder, since names "
-            "count from there",
-            names[0],
-            names[1]);
+                          names[1]);
     }
     for (int t = 0; t < c->tables && !status; t++) {
         c->left_out += tables[t]->count - m.count;

@@ -82,7 +82,7 @@ static void test_tables(void **state)
     other = table("file,true,predicted\nz.png,open,open\n", SMT_OK, NULL);
     tables[1] = other;
     assert_int_equal(smt_compare(tables, names, 2, 0, 1, &c, &error), SMT_ERR_ARGUMENT);
-    assert_non_null(strstr(error.message, "no image in common; evaluate both on the same folder"));
+    assert_non_null(strstr(error.message, "no image in common; evaluate both on the same part"));
     smt_predictions_free(&other);
     smt_predictions_free(&a);
     smt_predictions_free(&b);
