@@ -156,9 +156,10 @@ say_fidelity(smt_quantizer *q, const calibration *cal, bool last, smt_error *err
             f.noise_db);
     if (last && f.noise_db < NOISY_DB) {
         cli_say(
-            "under %d dB, images that the network is unsure of change their class; %s"
+            "under %d dB, images that the network is unsure of change their class; %s%s"
             "networks from the shipped backbone, or of 'train --range-decay 20', keep more of them",
             NOISY_DB,
+            no_split ? "without --no-split there is less noise; " : "",
             qat ? "" : "--qat DATASET helps, and ");
     }
     return SMT_OK;

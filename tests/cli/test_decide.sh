@@ -129,6 +129,9 @@ run 0 "$semtinel" train "$work/data" -o "$work/run" --init none --mix-synth 0 --
 run 0 "$semtinel" quantize "$work/run" --calibrate "$work/data" -o "$work/plain.tflite"
 says "int8: [0-9]* of [0-9]* calibration images keep their class, [0-9.]* dB"
 says "under 20 dB, .* --qat DATASET helps" # some 7 dB, whatever processor rounded
+! grep -e '--no-split' "$work/err" "$work/out" || fail "advice against an option that was not given"
+run 0 "$semtinel" quantize "$work/run" --calibrate "$work/data" --no-split -o "$work/whole.tflite"
+says "under 20 dB, .* without --no-split there is less noise; --qat DATASET helps"
 run 0 "$semtinel" train "$work/data" -o "$work/begun" --init none --mix-synth 0 --epochs 1 --batch 8 --size 40 --width 0.25 --quiet
 run 0 "$semtinel" quantize "$work/begun" --calibrate "$work/data" -o "$work/begun.tflite"
 ! grep 'under 20 dB' "$work/err" "$work/out" || fail "advice with 40 dB"
