@@ -162,7 +162,8 @@ SMT_API bool smt_interrupted(void);
 SMT_API smt_status smt_check_interrupted(smt_error *error);
 SMT_API void smt_interrupt_clear(void);
 
-/* Called by long operations: `done` of `total` units (images, files); `label` says of what. */
+/* Called by long operations: `done` of `total` units (images, files); `label` says of what. While
+ * nobody knows how many there are, `total` is 0; the last call has both equal. */
 typedef void (*smt_progress_function)(void *context, const char *label, size_t done, size_t total);
 /* As smt_log_set. */
 SMT_API void smt_progress_set(smt_progress_function function, void *context);

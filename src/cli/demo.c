@@ -166,7 +166,7 @@ static smt_status show_video(work *w, const char *path, smt_error *error)
         status = smt_demo_add(w->demo, &shown, error);
         smt_image_free(&image);
         w->shown++;
-        smt_progress("drawing frames", w->shown, w->shown + 1);
+        smt_progress("drawing frames", w->shown, 0); /* not every file tells how many it has */
         status = status ? status : smt_check_interrupted(error);
     }
     smt_progress("drawing frames", w->shown, w->shown);

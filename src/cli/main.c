@@ -152,14 +152,21 @@ static void show_progress(void *context, const char *label, size_t done, size_t 
     }
     /* Threads may report out of order. */
     progress_done = done > progress_done ? done : progress_done;
-    progress_open = progress_done < total;
-    if (cli_shared.quiet || now - progress_last < (terminal ? 0.1 : 10.0) || !total) {
-        if (done >= total) {
+    bool unknown = done && !total;
+    progress_open = unknown || progress_done < total;
+    if (cli_shared.quiet || now - progress_last < (terminal ? 0.1 : 10.0) || !(done || total)) {
+        if (!unknown && done >= total) {
             close_bar();
         }
         return;
     }
     progress_last = now;
+    if (unknown) {
+        fprintf(
+            stderr, "%s%s %zu%s", terminal ? "\r\033[K" : "", label, done, terminal ? "" : "\n");
+        bar_open = terminal;
+        return;
+    }
     double rate = (double)(done - progress_base) / (now - progress_start + 1e-9);
     char tempo[64];
     pace(rate, rate > 0 ? (double)(total - done) / rate : 0, tempo, sizeof tempo);

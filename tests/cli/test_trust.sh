@@ -322,6 +322,11 @@ if "$semtinel" demo "$work/run" "$work/data/test" -o "$work/demo.mp4" --gif --ov
     run 0 "$semtinel" demo "$work/run" "$work/data/test" -o "$work/only.gif" --limit 4 --seconds 0.2
     says '4 images, 8 frames' # a GIF has ten a second
     run 0 "$semtinel" demo "$work/run" "$work/demo.mp4" -o "$work/again.mp4"
+    if script -qec true /dev/null </dev/null >/dev/null 2>&1; then # frames to come are not known, nor the time that they take
+        run 0 "$semtinel" demo "$work/run" "$work/data/test" -o "$work/slow.mp4" --limit 4 --seconds 3
+        TERM=xterm script -qec "'$semtinel' demo '$work/run' '$work/slow.mp4' -o '$work/again.mp4'" /dev/null >"$work/out" </dev/null
+        says 'drawing frames [0-9]'
+    fi
     # What stands before a colon is no protocol.
     run 0 bash -c 'cd "$1" && "$0" demo run demo.mp4 -o file:again.mp4 && "$0" demo run file:again.mp4 -o 10:30.gif' "$semtinel" "$work"
     [ -s "$work/file:again.mp4" ] && [ -s "$work/10:30.gif" ] || fail "names with a colon"
