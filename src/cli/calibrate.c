@@ -386,10 +386,11 @@ static smt_status say_lower_purities(const smt_evaluation *e,
             left = lower.rejection.coverage < 1 ? left - 1 : 0;
         }
     }
+    bool trained = smt_folds_trained(&e->info);
     if (!status && purity >= 0 && choices[split] == SMT_CHOOSE_VAL &&
-        smt_folds_trainable(&e->info)) {
-        cli_say("more images show more: after 'semtinel train' with --folds 5 and --resume, "
-                "--split folds fits on all but those of test");
+        (trained || smt_folds_trainable(&e->info))) {
+        cli_say("more images show more: %s--split folds fits on all but those of test",
+                trained ? "" : "after 'semtinel train' with --folds 5 and --resume, ");
     }
     return status;
 }

@@ -131,11 +131,26 @@ bool smt_folds_trainable(const smt_classifier_info *info)
     return trainable;
 }
 
+static char *network_path(const smt_classifier_info *info, int k)
+{
+    char *run = run_of(info), *folder = run ? smt_format(SMT_FOLD_FOLDER, run, k + 1) : NULL;
+    char *path = folder ? smt_path_join(folder, "model.safetensors") : NULL;
+    smt_free(folder);
+    smt_free(run);
+    return path;
+}
+
+bool smt_folds_trained(const smt_classifier_info *info)
+{
+    char *first = network_path(info, 0);
+    bool trained = first && smt_path_exists(first);
+    smt_free(first);
+    return trained;
+}
+
 static smt_status open_network(smt_folds *f, int k, smt_pool *pool, json_t **out, smt_error *error)
 {
-    char *run = run_of(f->info);
-    char *folder = run ? smt_format(SMT_FOLD_FOLDER, run, k + 1) : NULL;
-    char *path = folder ? smt_path_join(folder, "model.safetensors") : NULL;
+    char *path = network_path(f->info, k);
     smt_status status = path ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
     if (!status && smt_path_missing(path)) {
         status =
@@ -163,8 +178,6 @@ static smt_status open_network(smt_folds *f, int k, smt_pool *pool, json_t **out
         *out = json_loads(smt_classifier_about(f->network[k])->provenance, 0, NULL);
     }
     smt_free(path);
-    smt_free(folder);
-    smt_free(run);
     return status;
 }
 

@@ -17,6 +17,8 @@ smt_status smt_folds_open(const smt_classifier_info *info,
 void smt_folds_close(smt_folds **folds);
 /* 'semtinel train --resume' can add them: the model lies in the folder of its training. */
 bool smt_folds_trainable(const smt_classifier_info *info);
+/* There are some beside the model. */
+bool smt_folds_trained(const smt_classifier_info *info);
 /* Each image by the network that has not seen it, with the views and the temperature of `decision`:
  * pixels->count x info.class_count, by the model's classes; 0 for one that the network has no
  * example of, and for no other. pixels are of the same data set. */
