@@ -35,17 +35,21 @@ static void prepare_s8(const smt_conv *p, void *memory)
         const int32_t wide = p->out_c - first <= 8 ? 8 : 16;
         int32_t bias[16];
         int64_t largest[16];
+        __builtin_memset(to, 0, (size_t)(even * wide));
         for (int32_t i = 0; i < wide; i++) {
-            const int32_t o = first + i;
-            const bool real = o < p->out_c;
+            const int32_t o = first + i, count = o < p->out_c ? terms : 0;
+            const int8_t *from = w + (size_t)o * (size_t)count;
+            int8_t *pair = to + 2 * i;
             int32_t size = 0;
-            for (int32_t k = 0; k < even; k++) {
-                int8_t value = real && k < terms ? w[(size_t)o * (size_t)terms + (size_t)k] : 0;
-                size += value < 0 ? -value : value;
-                to[(k / 2 * wide + i) * 2 + k % 2] = value;
+            for (int32_t k = 0; k < count; k += 2, pair += 2 * wide) {
+                const int32_t n = count - k < 2 ? 1 : 2;
+                for (int32_t j = 0; j < n; j++) {
+                    size += from[k + j] < 0 ? -from[k + j] : from[k + j];
+                    pair[j] = from[k + j];
+                }
             }
             largest[i] = (int64_t)255 * size;
-            bias[i] = real && p->bias ? ((const int32_t *)p->bias)[o] : 0;
+            bias[i] = count && p->bias ? ((const int32_t *)p->bias)[o] : 0;
         }
         requant_fill(&heads[first / 16], p, first, p->out_c - first, bias, largest);
         to += even * wide;
