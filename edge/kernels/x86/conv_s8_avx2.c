@@ -62,11 +62,10 @@ static uint32_t scratch_s8(const smt_conv *p)
     return X86_TILE * 3 * even_terms(p) + (uint32_t)p->in_c;
 }
 
-/* Sums to bytes, as block_s8 below; kind: 0 exact for every input, 1 of a fast block, 2 of a
- * clamped one. */
+/* Sums to bytes, as block_s8 below. */
 TARGET_AVX2 INLINE void finish(const smt_conv *p,
                                const requant_block *head,
-                               int32_t kind,
+                               requant_way way,
                                int32_t rows,
                                int32_t vectors,
                                __m256i sum[4][2],
@@ -76,11 +75,11 @@ TARGET_AVX2 INLINE void finish(const smt_conv *p,
     const __m256i zero = _mm256_set1_epi32(p->out_zero);
     UNROLL
     for (int32_t v = 0; v < vectors; v++) {
-        if (kind) {
+        if (way != REQUANT_EXACT) {
             const requant8_fast q = requant8_fast_load(head, v);
             UNROLL
             for (int32_t r = 0; r < rows; r++)
-                sum[r][v] = requant8_fast_apply(&q, sum[r][v], kind == 2);
+                sum[r][v] = requant8_fast_apply(&q, sum[r][v], way);
         } else {
             const requant8 q = requant8_load(p, o + 8 * v);
             UNROLL
@@ -129,12 +128,13 @@ TARGET_AVX2 INLINE void block_s8(const smt_conv *p,
                 sum[r][v] = _mm256_add_epi32(sum[r][v], _mm256_madd_epi16(x, b[v]));
         }
     }
-    if (head->clamped && head->fast)
-        finish(p, head, 2, rows, vectors, sum, o, out);
-    else if (head->fast)
-        finish(p, head, 1, rows, vectors, sum, o, out);
+    const requant_way way = requant_way_of(head);
+    if (way == REQUANT_CLAMPED)
+        finish(p, head, REQUANT_CLAMPED, rows, vectors, sum, o, out);
+    else if (way == REQUANT_FAST)
+        finish(p, head, REQUANT_FAST, rows, vectors, sum, o, out);
     else
-        finish(p, head, 0, rows, vectors, sum, o, out);
+        finish(p, head, REQUANT_EXACT, rows, vectors, sum, o, out);
 }
 
 TARGET_AVX2 static void tile_s8(const smt_conv *p, const int16_t *a, int32_t rows, int8_t *out)

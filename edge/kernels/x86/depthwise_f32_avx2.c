@@ -19,13 +19,6 @@ static uint32_t scratch(const smt_conv *p)
     return is_fast(p) ? plane_scratch(p, PIXEL) : 0;
 }
 
-TARGET_AVX2 INLINE float *fill_zeros(float *plane, int32_t count)
-{
-    for (int32_t i = 0; i < count; i++, plane += 8)
-        _mm256_store_ps(plane, _mm256_setzero_ps());
-    return plane;
-}
-
 /* Eight channels of `rows` rows from row y on; image stands at the first of them. */
 TARGET_AVX2 static void
 fill_plane(const smt_conv *p, const float *image, int32_t y, int32_t rows, float *plane)
@@ -33,14 +26,14 @@ fill_plane(const smt_conv *p, const float *image, int32_t y, int32_t rows, float
     const int32_t wide = plane_columns(p), inside = plane_inside(p);
     for (int32_t end = y + rows; y < end; y++) {
         if (y < 0 || y >= p->in_h) {
-            plane = fill_zeros(plane, wide);
+            plane = plane_zeros(plane, wide);
             continue;
         }
         const float *from = image + (size_t)y * (size_t)p->in_w * (size_t)p->in_c;
-        plane = fill_zeros(plane, p->pad_w);
+        plane = plane_zeros(plane, p->pad_w);
         for (int32_t x = 0; x < inside; x++, plane += 8, from += p->in_c)
             _mm256_store_ps(plane, _mm256_loadu_ps(from));
-        plane = fill_zeros(plane, wide - p->pad_w - inside);
+        plane = plane_zeros(plane, wide - p->pad_w - inside);
     }
 }
 

@@ -63,13 +63,6 @@ static uint32_t scratch(const smt_conv *p)
     return is_fast(p) ? plane_scratch(p, PIXEL) : 0;
 }
 
-TARGET_AVX2 INLINE int16_t *fill_zeros(int16_t *plane, int32_t count)
-{
-    for (int32_t i = 0; i < count; i++, plane += 16)
-        _mm256_store_si256((__m256i *)(void *)plane, _mm256_setzero_si256());
-    return plane;
-}
-
 /* Channels c to c + 15 of `rows` rows from row y on. */
 TARGET_AVX2 static void fill_plane(
     const smt_conv *p, const int8_t *image, int32_t c, int32_t y, int32_t rows, int16_t *plane)
@@ -78,17 +71,17 @@ TARGET_AVX2 static void fill_plane(
     const __m256i zero = _mm256_set1_epi16((int16_t)p->in_zero);
     for (int32_t end = y + rows; y < end; y++) {
         if (y < 0 || y >= p->in_h) {
-            plane = fill_zeros(plane, wide);
+            plane = plane_zeros(plane, wide);
             continue;
         }
         const int8_t *from = image + (size_t)y * (size_t)p->in_w * (size_t)p->in_c + (size_t)c;
-        plane = fill_zeros(plane, p->pad_w);
+        plane = plane_zeros(plane, p->pad_w);
         for (int32_t x = 0; x < inside; x++, plane += 16, from += p->in_c) {
             __m128i bytes = middle_swapped(load16(from, left));
             __m256i v = _mm256_sub_epi16(_mm256_cvtepi8_epi16(bytes), zero);
             _mm256_store_si256((__m256i *)(void *)plane, v);
         }
-        plane = fill_zeros(plane, wide - p->pad_w - inside);
+        plane = plane_zeros(plane, wide - p->pad_w - inside);
     }
 }
 
@@ -97,7 +90,6 @@ typedef struct tap_pairs {
     int32_t count, offset[MAX_PAIRS][2];
 } tap_pairs;
 
-/* How sixteen sums become bytes; kind as in conv_s8_avx2.c. */
 typedef struct finish16 {
     requant8_fast fast[2];
     requant8 exact[2];
@@ -105,19 +97,20 @@ typedef struct finish16 {
     __m128i low, high;
 } finish16;
 
-TARGET_AVX2 INLINE __m128i finish(const finish16 *f, int32_t kind, const __m256i sum[2])
+TARGET_AVX2 INLINE __m128i finish(const finish16 *f, requant_way way, const __m256i sum[2])
 {
     __m256i y[2];
     UNROLL
     for (int32_t i = 0; i < 2; i++)
-        y[i] = kind ? requant8_fast_apply(&f->fast[i], sum[i], kind == 2)
-                    : _mm256_add_epi32(requant8_apply(&f->exact[i], sum[i]), f->zero);
+        y[i] = way != REQUANT_EXACT
+                   ? requant8_fast_apply(&f->fast[i], sum[i], way)
+                   : _mm256_add_epi32(requant8_apply(&f->exact[i], sum[i]), f->zero);
     return clamp16(middle_swapped(narrow16(y[0], y[1])), f->low, f->high);
 }
 
-/* `pixels` neighbours; it and `kind` are constants where this is called. */
+/* `pixels` (a constant where this is called) neighbours. */
 TARGET_AVX2 INLINE void convolve(const smt_conv *p,
-                                 int32_t kind,
+                                 requant_way way,
                                  int32_t pixels,
                                  const channel_block *b,
                                  const finish16 *f,
@@ -147,12 +140,12 @@ TARGET_AVX2 INLINE void convolve(const smt_conv *p,
     }
     UNROLL
     for (int32_t i = 0; i < pixels; i++)
-        store16_avx2(out + i * p->out_c, left, finish(f, kind, sum[i]));
+        store16_avx2(out + i * p->out_c, left, finish(f, way, sum[i]));
 }
 
 /* A row of the output. */
 TARGET_AVX2 INLINE void convolve_row(const smt_conv *p,
-                                     int32_t kind,
+                                     requant_way way,
                                      const channel_block *b,
                                      const finish16 *f,
                                      const tap_pairs *taps,
@@ -162,9 +155,9 @@ TARGET_AVX2 INLINE void convolve_row(const smt_conv *p,
 {
     int32_t x = 0;
     for (; x + 4 <= p->out_w; x += 4, from += 64 * p->stride_w, to += 4 * p->out_c)
-        convolve(p, kind, 4, b, f, taps, from, left, to);
+        convolve(p, way, 4, b, f, taps, from, left, to);
     for (; x < p->out_w; x++, from += 16 * p->stride_w, to += p->out_c)
-        convolve(p, kind, 1, b, f, taps, from, left, to);
+        convolve(p, way, 1, b, f, taps, from, left, to);
 }
 
 TARGET_AVX2 static void
@@ -180,6 +173,7 @@ run_image(const smt_conv *p, const int8_t *image, int8_t *out, int16_t *plane)
     const channel_block *b = p->prepared;
     for (int32_t c = 0; c < p->out_c; c += 16, b++) {
         const int32_t left = p->out_c - c;
+        const requant_way way = requant_way_of(&b->head);
         const finish16 f = {{requant8_fast_load(&b->head, 0), requant8_fast_load(&b->head, 1)},
                             {requant8_load(p, c), requant8_load(p, c + 8)},
                             _mm256_set1_epi32(p->out_zero),
@@ -196,12 +190,12 @@ run_image(const smt_conv *p, const int8_t *image, int8_t *out, int16_t *plane)
             for (int32_t r = 0; r < rows; r++) {
                 const int16_t *from = plane + r * p->stride_h * line;
                 int8_t *to = out + (size_t)(oy + r) * (size_t)p->out_w * (size_t)p->out_c + c;
-                if (b->head.fast && b->head.clamped)
-                    convolve_row(p, 2, b, &f, &taps, from, left, to);
-                else if (b->head.fast)
-                    convolve_row(p, 1, b, &f, &taps, from, left, to);
+                if (way == REQUANT_CLAMPED)
+                    convolve_row(p, REQUANT_CLAMPED, b, &f, &taps, from, left, to);
+                else if (way == REQUANT_FAST)
+                    convolve_row(p, REQUANT_FAST, b, &f, &taps, from, left, to);
                 else
-                    convolve_row(p, 0, b, &f, &taps, from, left, to);
+                    convolve_row(p, REQUANT_EXACT, b, &f, &taps, from, left, to);
             }
         }
     }

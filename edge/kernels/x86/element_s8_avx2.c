@@ -95,10 +95,10 @@ TARGET_AVX2 INLINE __m256i sixteen(const int8_t *in, bool spread, int32_t count,
     return _mm256_sub_epi16(_mm256_cvtepi8_epi16(bytes), zero);
 }
 
-/* A row of products by a fast block; clamped: the block's, a constant where this is called. */
+/* A row of products by a block; way: not REQUANT_EXACT. */
 TARGET_AVX2 INLINE void products_s8(const smt_arithmetic *p,
                                     const requant_block *head,
-                                    bool clamped,
+                                    requant_way way,
                                     const int8_t *a,
                                     const int8_t *b,
                                     int8_t *out)
@@ -114,8 +114,8 @@ TARGET_AVX2 INLINE void products_s8(const smt_arithmetic *p,
                 y = sixteen(spread_b ? b : b + i, spread_b, left, zero_b);
         const __m256i lower = _mm256_mullo_epi16(x, y), upper = _mm256_mulhi_epi16(x, y);
         /* 0 - 3, 8 - 11 and 4 - 7, 12 - 15, which narrowing puts in order */
-        x = requant8_fast_apply(&q, _mm256_unpacklo_epi16(lower, upper), clamped);
-        y = requant8_fast_apply(&q, _mm256_unpackhi_epi16(lower, upper), clamped);
+        x = requant8_fast_apply(&q, _mm256_unpacklo_epi16(lower, upper), way);
+        y = requant8_fast_apply(&q, _mm256_unpackhi_epi16(lower, upper), way);
         store16_avx2(out + i, left, clamp16(narrow16(x, y), low, high));
     }
 }
@@ -155,15 +155,16 @@ x86_arithmetic_s8_avx2(const smt_arithmetic *p, const int8_t *a, const int8_t *b
     requant_block head = {.fast = 0};
     if (p->code == SMT_EDGE_MUL)
         products_head(p, &head);
+    const requant_way way = requant_way_of(&head);
     for (int32_t i = 0; i < p->shape[0]; i++)
         for (int32_t j = 0; j < p->shape[1]; j++)
             for (int32_t k = 0; k < p->shape[2]; k++, out += p->shape[3]) {
                 const int8_t *x = a + i * sa[0] + j * sa[1] + k * sa[2],
                              *y = b + i * sb[0] + j * sb[1] + k * sb[2];
-                if (head.fast && head.clamped)
-                    products_s8(p, &head, true, x, y, out);
-                else if (head.fast)
-                    products_s8(p, &head, false, x, y, out);
+                if (way == REQUANT_CLAMPED)
+                    products_s8(p, &head, REQUANT_CLAMPED, x, y, out);
+                else if (way == REQUANT_FAST)
+                    products_s8(p, &head, REQUANT_FAST, x, y, out);
                 else if (p->code == SMT_EDGE_MUL)
                     row_s8(p, &q, SMT_EDGE_MUL, x, y, out);
                 else if (p->code == SMT_EDGE_ADD)

@@ -21,6 +21,15 @@ static inline int32_t plane_inside(const smt_conv *p)
     return most < p->in_w ? most : p->in_w;
 }
 
+/* `count` places of 32 bytes of padding; the place after them. */
+TARGET_AVX2 INLINE void *plane_zeros(void *plane, int32_t count)
+{
+    __m256i *to = plane;
+    for (int32_t i = 0; i < count; i++)
+        _mm256_store_si256(to++, _mm256_setzero_si256());
+    return to;
+}
+
 /* Output rows that one plane serves. */
 static inline int32_t plane_band(const smt_conv *p, int32_t bytes)
 {

@@ -64,6 +64,18 @@ TARGET_AVX2 INLINE requant8 requant8_load(const smt_conv *p, int32_t o)
     return requant8_from(load_256(m), load_256(s));
 }
 
+/* How a block's sums become bytes; where this is a parameter, callers give a constant. */
+typedef enum requant_way {
+    REQUANT_EXACT,  /* by requant8, for every input */
+    REQUANT_FAST,   /* by requant8_fast, for a fast block */
+    REQUANT_CLAMPED /* the same, for one that is clamped too */
+} requant_way;
+
+static inline requant_way requant_way_of(const requant_block *b)
+{
+    return !b->fast ? REQUANT_EXACT : b->clamped ? REQUANT_CLAMPED : REQUANT_FAST;
+}
+
 /* Half of a fast block. */
 typedef struct requant8_fast {
     __m256i multiplier, multiplier_odd, round_even, round_odd, right;
@@ -80,9 +92,10 @@ TARGET_AVX2 INLINE requant8_fast requant8_fast_load(const requant_block *b, int3
     return r;
 }
 
-/* With the zero point, not yet clamped. clamped: the block's, a constant where this is called. */
-TARGET_AVX2 INLINE __m256i requant8_fast_apply(const requant8_fast *r, __m256i x, bool clamped)
+/* With the zero point, not yet clamped. way: not REQUANT_EXACT. */
+TARGET_AVX2 INLINE __m256i requant8_fast_apply(const requant8_fast *r, __m256i x, requant_way way)
 {
+    const bool clamped = way == REQUANT_CLAMPED;
     __m256i y = clamped ? x : _mm256_add_epi32(x, x);
     /* the upper halves of y * multiplier + round */
     __m256i even = _mm256_add_epi64(_mm256_mul_epi32(y, r->multiplier), r->round_even);
