@@ -6,7 +6,7 @@
 #        WIDTH=0.75 models/pretrain.sh BUILD     # models/semtinel-backbone-075.safetensors, which 'train --width 0.75' begins with
 #        INIT=imagenet.tflite OUT=imagenet-sem.safetensors models/pretrain.sh BUILD
 # Two stages: twelve classes of defects, then each class divided by what it lies on ("bridge-lines", "bridge-routed", ..., 66 in all),
-# which makes features that carry further (docs/training.md). With INIT only the second. EPOCHS ("12 7") and RATE ("3e-3 2e-3") of the
+# which makes features that carry further (docs/training-experiments.md). With INIT only the second. EPOCHS ("12 7") and RATE ("3e-3 2e-3") of the
 # stages, PER_CLASS ("7200 3600"): images of each class of phase1, two thirds as many of phase3; of each a single number counts for
 # both stages. SEED (201), WIDTH (1), PADDING (same; symmetric for weights from PyTorch), THREADS (0: all cores). An hour on two cores,
 # fifteen minutes with INIT. WORK names a folder to keep images and runs in (default: a temporary one); a stopped run goes on there.

@@ -3,7 +3,7 @@
 export LC_ALL=C.UTF-8 # numbers with a point
 
 # Adds to the array `options`. From $data, and from $IMAGENET_SEM and $IMAGENET_SEM_075 (see accuracy.sh). "even", which is
-# the default at width 0.75: for int8 (docs/quantisation.md); "mixed": for other tools' images (docs/training.md).
+# the default at width 0.75: for int8 (docs/quantisation.md); "mixed": for other tools' images (docs/training-experiments.md).
 add_start_options() { # NAME
     local weights=$data/weights/imagenet-mobilenetv3-small
     case $1 in
