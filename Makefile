@@ -48,12 +48,14 @@ format: packages
 format-check: packages
 	@$(SOURCES) | xargs clang-format --dry-run -Werror
 
-# What the compiler does not check: directions of includes, headers alone, exported symbols, order of random draws.
+# What the compiler does not check: directions of includes, headers alone, exported symbols, order of random draws,
+# links between the documents.
 check: build
 	@tools/check_layering.sh
 	@tools/check_headers.sh
 	@tools/check_symbols.sh $(BUILD)
 	@tools/check_draws.sh
+	@tools/check_links.sh
 
 # The whole test suite under AddressSanitizer and UndefinedBehaviorSanitizer.
 sanitize: packages
