@@ -802,6 +802,61 @@ static void test_training_keeps_best(void **state)
     smt_quantizer_destroy(&q);
 }
 
+/* What the reports say of each epoch, from 0. */
+typedef struct told {
+    double loss[3], agreement[3], held[3];
+} told;
+
+static void write_down(void *context, int epoch, double loss, double agreement, double held)
+{
+    told *to = context;
+    to->loss[epoch] = loss;
+    to->agreement[epoch] = agreement;
+    to->held[epoch] = held;
+}
+
+/* Fine-tuning on the images, each `every`-th of them from `first` on turned into its negative. */
+static told tell(int first, int every)
+{
+    told out = {0};
+    smt_error error = {0};
+    smt_pixels changed = set;
+    smt_quant_options options = smt_quant_defaults();
+    smt_quantizer *q = make(&options);
+    smt_qat_options training = smt_qat_defaults();
+    training.epochs = 2;
+    training.rate = 2e-3;
+    training.batch = 16;
+    changed.data = smt_alloc(IMAGES, SIDE * SIDE);
+    assert_non_null(changed.data);
+    for (int i = 0; i < IMAGES * SIDE * SIDE; i++) {
+        int n = i / (SIDE * SIDE) - first;
+        changed.data[i] = n >= 0 && n % every == 0 ? (uint8_t)(255 - pixels[i]) : pixels[i];
+    }
+    assert_int_equal(
+        smt_quantizer_train(q, &changed, &model->preprocess, &training, write_down, &out, &error),
+        SMT_OK);
+    smt_free(changed.data);
+    smt_quantizer_destroy(&q);
+    return out;
+}
+
+/* Every sixth image is held back: no step sees it, and it alone says which state is kept. */
+static void test_training_holds_back(void **state)
+{
+    (void)state;
+    told plain = tell(IMAGES, 1), held = tell(5, 6), seen = tell(4, 6);
+    for (int epoch = 1; epoch <= 2; epoch++) { /* the second follows from the first's steps */
+        assert_true(plain.loss[epoch] > 0);
+        assert_true(held.loss[epoch] == plain.loss[epoch]);
+        assert_true(held.agreement[epoch] == plain.agreement[epoch]);
+        assert_true(seen.loss[epoch] != plain.loss[epoch]);
+    }
+    assert_true(held.held[0] != plain.held[0]);
+    assert_true(seen.held[0] == plain.held[0]);
+    assert_true(seen.held[1] != plain.held[1]);
+}
+
 static void test_sensitivity(void **state)
 {
     (void)state;
@@ -919,6 +974,7 @@ int main(void)
         cmocka_unit_test(test_outlier),
         cmocka_unit_test(test_training),
         cmocka_unit_test(test_training_keeps_best),
+        cmocka_unit_test(test_training_holds_back),
         cmocka_unit_test(test_sensitivity),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_csource_without_reason),
