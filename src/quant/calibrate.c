@@ -153,10 +153,11 @@ static void range_by_percentile(const observer *o, double percentile, double *lo
     *high = fmin(*high, to);
 }
 
-/* The hard-swish that reads the value, or -1. */
+/* The hard-swish that alone reads the value, or -1. */
 static int swish_of(const smt_graph *graph, int node)
 {
-    for (int i = node + 1; i < graph->node_count; i++) {
+    bool alone = smt_graph_users(graph, node) == 1;
+    for (int i = node + 1; alone && i < graph->node_count; i++) {
         if (graph->nodes[i].input[0] == node) {
             return graph->nodes[i].op == SMT_OP_ACTIVATION ? i : -1;
         }

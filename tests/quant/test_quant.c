@@ -714,6 +714,37 @@ static void test_below_swish(void **state)
     memcpy(beta->data, kept[1], beta->count * sizeof *kept[1]);
 }
 
+/* What lies below the end of hard-swish counts where another node reads the value, too. */
+static void test_below_shared_swish(void **state)
+{
+    (void)state;
+    smt_error e = {0};
+    smt_graph *g = NULL;
+    smt_model *shared = NULL;
+    smt_quantizer *q = NULL;
+    const smt_conv_spec one = {
+        .filters = 2, .kernel_h = 1, .kernel_w = 1, .stride = 1, .bias = true};
+    assert_int_equal(smt_graph_create(&g, &e), SMT_OK);
+    int in = smt_graph_input(g, "input", (smt_shape){SIDE, SIDE, 1}, &e);
+    int conv = smt_graph_conv(g, "conv", in, &one, &e);
+    int swish = smt_graph_activation(g, "swish", conv, SMT_ACT_HARD_SWISH, &e);
+    int sum = smt_graph_add(g, "sum", conv, swish, SMT_ACT_NONE, &e);
+    int pool_node = smt_graph_global_pool(g, "pool", sum, &e);
+    int head = smt_graph_dense(g, "head", pool_node, 2, true, SMT_ACT_NONE, &e);
+    assert_int_equal(smt_model_create(g, NULL, NULL, 0, &shared, &e), SMT_OK);
+    for (int k = 0; k < 2; k++) {
+        g->params[g->nodes[conv].param[SMT_WEIGHT]].data[k] = 1;
+        g->params[g->nodes[conv].param[SMT_BIAS]].data[k] = k ? 5 : -5;
+        g->params[g->nodes[head].param[SMT_WEIGHT]].data[3 * k] = 1;
+    }
+    smt_quant_options options = smt_quant_defaults();
+    options.pool = pool;
+    assert_int_equal(smt_quantizer_create(shared, images, IMAGES, &options, &q, &e), SMT_OK);
+    assert_true(low_end(q->ranges[smt_graph_find(q->real, "conv")]) < -5);
+    smt_quantizer_destroy(&q);
+    smt_model_destroy(&shared);
+}
+
 /* One calibration image in a hundred with values far
  * beyond all others' must not cost these their steps. */
 static void test_outlier(void **state)
@@ -971,6 +1002,7 @@ int main(void)
         cmocka_unit_test(test_dynamic),
         cmocka_unit_test(test_ranges_of_swish),
         cmocka_unit_test(test_below_swish),
+        cmocka_unit_test(test_below_shared_swish),
         cmocka_unit_test(test_outlier),
         cmocka_unit_test(test_training),
         cmocka_unit_test(test_training_keeps_best),
