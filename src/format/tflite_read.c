@@ -105,7 +105,7 @@ static smt_status load_constant(reader *r, const smt_edge_tensor *t, float **out
         }
         if (!isfinite(values[i])) {
             smt_free(values);
-            return refuse(r, SMT_ERR_FORMAT, "weight %zu is %s", i, "not a finite number");
+            return refuse(r, SMT_ERR_FORMAT, "weight %zu is not a finite number", i);
         }
     }
     *out = values;
@@ -243,8 +243,7 @@ static smt_status add_conv(reader *r)
                       (int)op->stride_w);
     }
     int channels = r->graph->nodes[from.node].shape.c;
-    int expected = depthwise ? w.shape[0] * channels : channels;
-    if (w.shape[3] != expected || (depthwise && w.shape[0] != 1)) {
+    if (w.shape[3] != channels || (depthwise && w.shape[0] != 1)) {
         return refuse(r,
                       SMT_ERR_UNSUPPORTED,
                       "weights %d x %d x %d x %d on %d channels (groups or a depth multiplier)",

@@ -42,8 +42,7 @@ static int norm_of(const smt_graph *g, int conv)
     return found ? next : -1;
 }
 
-/* How the source's first convolution sees our input x:
- * A[c] x + B[c]. *first is the node that it reads. */
+/* How the source's first convolution sees our input x: A[c] x + B[c]. */
 static smt_status input_scaling(const smt_model *dst,
                                 const smt_model *src,
                                 const smt_graph *g,
@@ -307,7 +306,7 @@ static smt_status run_to(smt_graph *g,
 static smt_status compare_functions(const smt_model *dst,
                                     smt_graph *ours,
                                     const smt_model *src,
-                                    const smt_graph *theirs,
+                                    smt_graph *theirs,
                                     int pool_node,
                                     const float *images,
                                     int count,
@@ -315,20 +314,14 @@ static smt_status compare_functions(const smt_model *dst,
                                     double *difference,
                                     smt_error *error)
 {
-    smt_graph *sized = NULL;
-    float *input = NULL, *a = NULL, *b = NULL;
+    float *a = NULL, *b = NULL;
     smt_shape shape = ours->nodes[0].shape;
     int channels = theirs->nodes[0].shape.c;
     int n = count < COMPARED_IMAGES ? count : COMPARED_IMAGES;
     size_t pixels = (size_t)n * (size_t)shape.h * (size_t)shape.w;
-    smt_status status = smt_graph_with_size(theirs, shape.h, shape.w, &sized, error);
-    if (status) {
-        return status;
-    }
-    input = smt_alloc(pixels * (size_t)channels, sizeof *input);
+    float *input = smt_alloc(pixels * (size_t)channels, sizeof *input);
     if (!input) {
-        status = smt_fail(error, SMT_ERR_MEMORY, "unfolding: out of memory");
-        goto done;
+        return smt_fail(error, SMT_ERR_MEMORY, "unfolding: out of memory");
     }
     for (size_t i = 0; i < pixels; i++) {
         for (int c = 0; c < channels; c++) {
@@ -339,7 +332,7 @@ static smt_status compare_functions(const smt_model *dst,
         }
     }
     int ours_pool = smt_graph_find(ours, "pool");
-    status = run_to(sized, pool_node, input, n, pool, &a, error);
+    smt_status status = run_to(theirs, pool_node, input, n, pool, &a, error);
     if (!status) {
         status = run_to(ours, ours_pool, images, n, pool, &b, error);
     }
@@ -352,8 +345,6 @@ static smt_status compare_functions(const smt_model *dst,
         }
         *difference = worst / (sqrt(squares / (double)values) + 1e-30);
     }
-done:
-    smt_graph_destroy(&sized);
     smt_free(input);
     smt_free(a);
     smt_free(b);

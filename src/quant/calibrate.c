@@ -20,11 +20,10 @@ typedef struct observer {
 
 typedef struct observation {
     const smt_graph *graph;
-    const float *images;
     observer *observers; /* [node] */
     smt_pool *pool;
     const smt_exec *exec;
-    int first, count;
+    int count;
 } observation;
 
 static double energy(const float *values, size_t size, const float *importance, size_t channels)
@@ -47,8 +46,7 @@ static void observe_node(void *context, int node, int worker)
     (void)worker;
     const observation *o = context;
     size_t size = smt_shape_count(o->graph->nodes[node].shape);
-    const float *values =
-        node == 0 ? o->images + (size_t)o->first * size : smt_exec_value(o->exec, node);
+    const float *values = smt_exec_value(o->exec, node);
     observer *to = &o->observers[node];
     size_t count = size * (size_t)o->count;
     if (!to->bins) {
@@ -79,9 +77,9 @@ static void observe_node(void *context, int node, int worker)
 
 static void observe(void *context, const smt_exec *exec, int first, int images)
 {
+    (void)first;
     observation *o = context;
     o->exec = exec;
-    o->first = first;
     o->count = images;
     smt_pool_run(o->pool, o->graph->node_count, observe_node, o);
 }
@@ -223,7 +221,7 @@ smt_status quant_calibrate(smt_quantizer *q,
     float **importance = NULL;
     observer *observers = smt_alloc(nodes, sizeof *observers);
     double *bins = smt_alloc(nodes * BINS, sizeof *bins);
-    observation o = {.graph = q->real, .images = images, .observers = observers, .pool = q->pool};
+    observation o = {.graph = q->real, .observers = observers, .pool = q->pool};
     smt_status status = SMT_OK;
     if (!observers || !bins) {
         status = smt_fail(

@@ -12,9 +12,8 @@ typedef struct mean_pass {
     const smt_graph *graph;
     smt_pool *pool;
     const smt_exec *exec;
-    const float *images;
     double **sum; /* [node][channel], of the means over the pixels */
-    int first, count;
+    int count;
 } mean_pass;
 
 static void add_node(void *context, int node, int worker)
@@ -22,8 +21,7 @@ static void add_node(void *context, int node, int worker)
     (void)worker;
     const mean_pass *m = context;
     smt_shape shape = m->graph->nodes[node].shape;
-    const float *values = node ? smt_exec_value(m->exec, node)
-                               : m->images + (size_t)m->first * smt_shape_count(shape);
+    const float *values = smt_exec_value(m->exec, node);
     size_t channels = (size_t)shape.c, pixels = (size_t)shape.h * (size_t)shape.w;
     for (size_t p = 0; p < pixels * (size_t)m->count; p++) {
         for (size_t c = 0; c < channels; c++) {
@@ -34,9 +32,9 @@ static void add_node(void *context, int node, int worker)
 
 static void add(void *context, const smt_exec *exec, int first, int images)
 {
+    (void)first;
     mean_pass *m = context;
     m->exec = exec;
-    m->first = first;
     m->count = images;
     smt_pool_run(m->pool, m->graph->node_count, add_node, m);
 }
@@ -104,7 +102,7 @@ smt_status quant_means(smt_graph *graph,
     if (status) {
         return status;
     }
-    mean_pass m = {.graph = graph, .pool = pool, .images = images, .sum = sum};
+    mean_pass m = {.graph = graph, .pool = pool, .sum = sum};
     status = quant_pass(graph, pool, images, count, add, &m, error);
     divide(graph, sum, count);
     if (status) {
@@ -216,7 +214,7 @@ static smt_status measure(smt_quantizer *q,
                           smt_error *error)
 {
     int nodes = q->real->node_count;
-    correction_pass pass = {.mean = {.graph = q->reference, .pool = q->pool, .images = images},
+    correction_pass pass = {.mean = {.graph = q->reference, .pool = q->pool},
                             .rounding = {.q = q, .total = count}};
     rounding_pass *r = &pass.rounding;
     smt_status status = means_create(q->reference, &pass.mean.sum, error);
