@@ -52,7 +52,8 @@ typedef struct smt_quantizer smt_quantizer;
 
 /* Calibrates on `count` images (count x h x w x c, preprocessed; some hundred, of all classes). The
  * model is only read. SMT_ERR_UNSUPPORTED: a node that int8 networks of ours cannot hold;
- * SMT_ERR_ARGUMENT: no pool, no image, an unknown name in keep_float or split, percentile. */
+ * SMT_ERR_ARGUMENT: no pool, no image, an unknown name in keep_float or split, percentile;
+ * SMT_ERR_FORMAT: values that are not finite. */
 SMT_API smt_status smt_quantizer_create(const smt_model *model,
                                         const float *images,
                                         int count,

@@ -339,7 +339,7 @@ make_dynamic(const smt_model *model, const calibration *cal, smt_graph **out, sm
 static smt_status name_file(smt_status status, const char *path, smt_error *error)
 {
     const smt_error why = *error;
-    return status == SMT_ERR_UNSUPPORTED || status == SMT_ERR_ARGUMENT
+    return status == SMT_ERR_UNSUPPORTED || status == SMT_ERR_ARGUMENT || status == SMT_ERR_FORMAT
                ? smt_fail(error, status, "%s: %s", path, why.message)
                : status;
 }

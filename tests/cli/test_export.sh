@@ -115,6 +115,13 @@ for kind in tflite onnx pb; do
         fail "twice.$kind: pixels are scaled once more"
 done
 
+# A network whose weights are damaged is named by its file. The first bytes behind the header are the first layer's.
+cp "$work/run/model.safetensors" "$work/huge.safetensors" &&
+    printf '\xff\xff\x7f\x7f' | dd of="$work/huge.safetensors" bs=1 conv=notrunc status=none \
+        seek=$((8 + $(od -An -tu8 -N8 "$work/huge.safetensors"))) || fail "no damaged model"
+expect 1 "huge.safetensors: node 'stem' gives values that are not finite" "$semtinel" quantize "$work/huge.safetensors" \
+    --calibrate "$work/images" -o "$work/x.tflite"
+
 # A PyTorch network has a scaling of its own, which is called otherwise than the one for raw input.
 classes() { "$semtinel" predict "$1" "$work/images" --classes a,b,c,d,e --quiet | cut -d, -f1,2; }
 "$semtinel" export "$model" -o "$work/pth.tflite" --size 32 --quiet && classes "$work/pth.tflite" >"$work/told" || fail "export"
