@@ -1,9 +1,7 @@
 /* semtinel quantize: from a float model to the int8 or dynamic-range file that ships. */
-#include "cli/cli.h"
+#include "cli/quantize.h"
 #include "cli/pixels.h"
 
-#include <semtinel/format.h>
-#include <semtinel/precision.h>
 #include <semtinel/quant.h>
 
 #include <ctype.h>
@@ -208,123 +206,17 @@ fine_tune(smt_quantizer *q, const smt_model *model, const calibration *cal, smt_
     return status ? status : say_fidelity(q, cal, true, error);
 }
 
-static smt_status save(const smt_graph *graph,
-                       const smt_model *model,
-                       const char *path,
-                       bool float_io,
-                       smt_error *error)
+smt_status quantize_save(const smt_graph *graph,
+                         const smt_model *model,
+                         const char *path,
+                         const smt_write_options *how,
+                         bool float_io,
+                         smt_error *error)
 {
-    const smt_write_options how = {.raw_input = raw_input};
-    smt_status status = smt_quantized_save(graph, model, path, &how, float_io, error);
+    smt_status status = smt_quantized_save(graph, model, path, how, float_io, error);
     if (status == SMT_OK) {
         cli_say("wrote %s", path);
     }
-    return status;
-}
-
-/* The files of a folder with all precisions; names are static, paths owned. */
-typedef struct file_list {
-    smt_precision_file files[SMT_PRECISION_MAX];
-    char *paths[SMT_PRECISION_MAX];
-    int count;
-} file_list;
-
-/* Writes FOLDER/NAME.tflite (listed for the comparison)
- * and FOLDER/NAME.onnx. graph NULL: the float model. */
-static smt_status add(file_list *list,
-                      const smt_graph *graph,
-                      const smt_model *model,
-                      const char *name,
-                      bool half,
-                      smt_error *error)
-{
-    static const char *const suffixes[] = {"tflite", "onnx"};
-    smt_status status = SMT_OK;
-    for (int k = 0; k < (half ? 1 : 2) && status == SMT_OK; k++) {
-        char *file = smt_format("%s.%s", name, suffixes[k]);
-        char *path = file ? smt_path_join(output, file) : NULL;
-        smt_free(file);
-        if (!path) {
-            return smt_fail(error, SMT_ERR_MEMORY, "out of memory");
-        }
-        const smt_write_options how = {.raw_input = raw_input, .half = half};
-        status = graph ? save(graph, model, path, false, error)
-                       : smt_format_by_suffix(path)->write(model, path, &how, error);
-        if (status == SMT_OK && !graph) {
-            cli_say("wrote %s", path);
-        }
-        if (k == 0) {
-            list->paths[list->count] = path;
-            list->files[list->count++] = (smt_precision_file){.name = name, .path = path};
-        } else {
-            smt_free(path);
-        }
-    }
-    return status;
-}
-
-/* The images that the files of a folder are compared on. */
-typedef struct comparison {
-    smt_dataset *set;       /* NULL: they are not */
-    smt_pixels *unlabelled; /* NULL: agreement is counted on the set */
-} comparison;
-
-/* Before the work: a wrong folder is told at once. */
-static smt_status read_comparison(comparison *on,
-                                  const smt_model *model,
-                                  const char *path,
-                                  smt_pool *pool,
-                                  size_t *failed,
-                                  smt_error *error)
-{
-    smt_status status = evaluate ? smt_dataset_scan(evaluate, &on->set, error) : SMT_OK;
-    if (evaluate && !status) {
-        const smt_evaluate_options how = smt_evaluate_defaults();
-        const smt_classifier_info info = {.path = path,
-                                          .classes = (const char *const *)model->classes,
-                                          .class_count = model->class_count};
-        status = smt_evaluate_check(&info, on->set, &how, error);
-    }
-    if (!status && agree.count) {
-        status = cli_load_images(agree.items,
-                                 agree.count,
-                                 0,
-                                 model->graph->nodes[0].shape.h,
-                                 model->preprocess.cut_percent,
-                                 pool,
-                                 &on->unlabelled,
-                                 failed,
-                                 error);
-    }
-    return status;
-}
-
-static smt_status compare(
-    const file_list *list, const comparison *on, smt_pool *pool, size_t *failed, smt_error *error)
-{
-    char *table = NULL;
-    const smt_evaluate_options how = smt_evaluate_defaults();
-    smt_status status = smt_precision_compare(list->files,
-                                              list->count,
-                                              on->set,
-                                              on->unlabelled,
-                                              &how,
-                                              pool,
-                                              output,
-                                              &table,
-                                              failed,
-                                              error);
-    char *text = smt_path_join(output, "precision.txt");
-    if (status == SMT_OK && text) {
-        cli_say("%s", "");
-        for (const char *line = table, *end; line; line = end ? end + 1 : NULL) {
-            end = strchr(line, '\n');
-            cli_say("%.*s", (int)strcspn(line, "\n"), line);
-        }
-        cli_say("wrote %s, .json and .png", text);
-    }
-    smt_free(text);
-    smt_free(table);
     return status;
 }
 
@@ -344,45 +236,30 @@ static smt_status name_file(smt_status status, const char *path, smt_error *erro
                : status;
 }
 
-static void name_left(bool compared)
-{
-    static const char *const names[] = {"int8-qat.tflite", "int8-qat.onnx", "precision.txt"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (i < 2 ? !qat : !compared) {
-            cli_name_left(output, names[i]);
-        }
-    }
-}
-
 static smt_status save_all(smt_quantizer *q,
-                           const smt_model *model,
                            const calibration *cal,
-                           const comparison *on,
+                           quantize_folder *folder,
                            size_t *failed,
                            smt_error *error)
 {
-    file_list list = {0};
     smt_graph *dynamic = NULL, *int8 = NULL, *tuned = NULL;
     smt_status status = cli_make_folder(output, error);
-    status = status ? status : add(&list, NULL, model, "float32", false, error);
-    status = status ? status : add(&list, NULL, model, "float16", true, error);
-    status = status ? status : make_dynamic(model, cal, &dynamic, error);
-    status = status ? status : add(&list, dynamic, model, "dynamic", false, error);
+    status = status ? status : quantize_folder_add(folder, NULL, "float32", false, error);
+    status = status ? status : quantize_folder_add(folder, NULL, "float16", true, error);
+    status = status ? status : make_dynamic(folder->model, cal, &dynamic, error);
+    status = status ? status : quantize_folder_add(folder, dynamic, "dynamic", false, error);
     status = status ? status : smt_quantizer_export(q, &int8, error);
-    status = status ? status : add(&list, int8, model, "int8", false, error);
+    status = status ? status : quantize_folder_add(folder, int8, "int8", false, error);
     if (qat && status == SMT_OK) {
-        status = fine_tune(q, model, cal, error);
+        status = fine_tune(q, folder->model, cal, error);
         status = status ? status : smt_quantizer_export(q, &tuned, error);
-        status = status ? status : add(&list, tuned, model, "int8-qat", false, error);
+        status = status ? status : quantize_folder_add(folder, tuned, "int8-qat", false, error);
     }
-    if (on->set && status == SMT_OK) {
-        status = compare(&list, on, cal->how.pool, failed, error);
+    if (folder->set && status == SMT_OK) {
+        status = quantize_folder_compare(folder, cal->how.pool, failed, error);
     }
     if (!status) {
-        name_left(on->set);
-    }
-    for (int i = 0; i < list.count; i++) {
-        smt_free(list.paths[i]);
+        quantize_folder_name_left(folder, qat != NULL);
     }
     smt_graph_destroy(&dynamic);
     smt_graph_destroy(&int8);
@@ -416,15 +293,10 @@ static bool has_suffix(const char *path)
 static smt_status check_output(const char *model, bool folder, smt_error *error)
 {
     const char *const read[] = {calibrate, qat, evaluate};
-    static const char *const models[] = {
-        "float32.tflite", "float32.onnx", "float16.tflite", "dynamic.tflite", "dynamic.onnx"};
     smt_status status = smt_check_output(output, folder, error);
     status = status ? status : cli_check_kept(output, model, error);
-    for (size_t i = 0; i < sizeof models / sizeof *models && folder && !status; i++) {
-        char *path = smt_path_join(output, models[i]);
-        status = path ? smt_check_kept(path, model, error)
-                      : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", output);
-        smt_free(path);
+    if (!status && folder) {
+        status = quantize_folder_check(output, model, error);
     }
     for (size_t i = 0; i < sizeof read / sizeof *read && folder && !status; i++) {
         status = read[i] ? smt_check_apart(output, read[i], error) : SMT_OK;
@@ -483,7 +355,7 @@ static smt_status run(const char *path, smt_pool *pool, size_t *failed, smt_erro
     smt_quantizer *q = NULL;
     smt_graph *graph = NULL;
     calibration cal = {0};
-    comparison on = {0};
+    const smt_write_options how = {.raw_input = raw_input};
     const smt_model_format *format = smt_format_by_suffix(output);
     smt_status status = check_output(path, !format, error);
     status = status ? status : smt_model_load(path, &model, error);
@@ -491,15 +363,18 @@ static smt_status run(const char *path, smt_pool *pool, size_t *failed, smt_erro
         return status;
     }
     smt_model_note_size(model, path);
+    quantize_folder folder = {.path = output, .model = model, .raw_input = raw_input};
     double start = smt_clock();
     smt_shape input = model->graph->nodes[0].shape;
     status = calibrate && input.h != input.w
                  ? smt_fail(error, SMT_ERR_UNSUPPORTED, "%s: its input is not square", path)
                  : calibrate_on(model, &cal, pool, failed, error);
-    status = status ? status : read_comparison(&on, model, path, pool, failed, error);
+    if (!status) {
+        status = quantize_folder_compare_on(&folder, evaluate, &agree, path, pool, failed, error);
+    }
     if (status == SMT_OK && scheme == DYNAMIC && format) {
         status = name_file(make_dynamic(model, &cal, &graph, error), path, error);
-        status = status ? status : save(graph, model, output, true, error);
+        status = status ? status : quantize_save(graph, model, output, &how, true, error);
         goto done;
     }
     int count = cal.pixels ? (int)cal.pixels->count : 0;
@@ -522,22 +397,22 @@ static smt_status run(const char *path, smt_pool *pool, size_t *failed, smt_erro
         goto done;
     }
     if (!format) {
-        status = save_all(q, model, &cal, &on, failed, error);
+        status = save_all(q, &cal, &folder, failed, error);
         goto done;
     }
     if (qat) {
         status = fine_tune(q, model, &cal, error);
     }
     status = status ? status : smt_quantizer_export(q, &graph, error);
-    status = status ? status : save(graph, model, output, scheme == INT8_FLOAT_IO, error);
+    bool float_io = scheme == INT8_FLOAT_IO;
+    status = status ? status : quantize_save(graph, model, output, &how, float_io, error);
 done:
     smt_graph_destroy(&graph);
     smt_quantizer_destroy(&q);
     smt_free(cal.input);
     smt_pixels_destroy(&cal.pixels);
     smt_pixels_destroy(&cal.tuning);
-    smt_pixels_destroy(&on.unlabelled);
-    smt_dataset_destroy(&on.set);
+    quantize_folder_release(&folder);
     smt_model_destroy(&model);
     return status;
 }
