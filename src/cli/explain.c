@@ -44,7 +44,8 @@ typedef struct work {
     smt_explainer *explainer;
     int wanted; /* class, or -1 */
     smt_file *csv;
-    char *earlier;   /* explanations.csv of an earlier call into the same folder, or NULL */
+    char *earlier; /* explanations.csv of an earlier call into the same folder, or NULL */
+    size_t explained;
     size_t numbered; /* overlays whose plain name was taken */
     smt_paged paged;
 } work;
@@ -133,6 +134,7 @@ static smt_status explain_pixels(
                         (double)explanation.strength);
         smt_file_csv_field(w->csv, smt_path_name(path));
         smt_file_printf(w->csv, "\n");
+        w->explained++;
     }
     smt_explanation_free(&explanation);
     smt_free(path);
@@ -241,13 +243,23 @@ int cli_explain(int argc, char **argv)
         status = status ? status : smt_check_interrupted(&error);
     }
     smt_paged_warn(&w.paged);
-    if (!status && skipped == list.count) {
+    if (!status && !w.explained) {
         status = smt_fail(&error, SMT_ERR_FORMAT, "no image of %zu could be read", list.count);
+    } else if (status == SMT_ERR_INTERRUPTED && w.explained) {
+        smt_fail(&error,
+                 status,
+                 "interrupted; %s holds the %zu of %zu images explained so far",
+                 output,
+                 w.explained,
+                 list.count);
     }
-    status = status ? status : smt_file_commit(&w.csv, &error);
+    if (w.explained) { /* after a failure, too: overlays stay, and only the list says of what */
+        smt_status written = smt_file_commit(&w.csv, status ? NULL : &error);
+        status = status ? status : written;
+    }
     if (!status) {
         cli_say("%zu of %zu %s explained in %s",
-                list.count - skipped,
+                w.explained,
                 list.count,
                 smt_plural(list.count, "image", "images"),
                 output);

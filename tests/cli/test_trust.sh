@@ -260,6 +260,21 @@ run 0 "$semtinel" explain "$work/run" "$work/long" -o "$work/why-long"
 [ "$(ls "$work/why-long" | wc -l)" = 3 ] || fail "not two overlays of one long name"
 run 0 "$semtinel" label "$work/run" "$work/long" -o "$work/sorted-long" --surest 1
 [ "$(find "$work/sorted-long" -name '*.png' | wc -l)" = 2 ] || fail "not two copies of one long name"
+# Ctrl-C: the list has the overlays that are there, and the message says so.
+many=() && for _ in $(seq 200); do many+=("$work/data/test"); done
+"$semtinel" explain "$work/run" "${many[@]}" -o "$work/why-stopped" >"$work/out" 2>"$work/err" &
+process=$!
+for _ in $(seq 600); do
+    ls "$work/why-stopped" 2>"$work/none" | grep -q '\.png$' && break
+    sleep 0.05
+done
+kill -INT $process
+wait $process
+[ $? = 130 ] || fail "Ctrl-C in explain: exit code"
+done=$(ls "$work/why-stopped" | grep -c '\.png$')
+says "^semtinel: interrupted; $work/why-stopped holds the $done of [0-9]* images explained so far\$"
+diff <(tail -n +2 "$work/why-stopped/explanations.csv" | sed 's/.*,//' | sort) <(ls "$work/why-stopped" | grep '\.png$' | sort) ||
+    fail "the list of an interrupted call does not have its overlays"
 # A step of what is under way, here the classification of each image, does not hide its progress.
 if script -qec true /dev/null </dev/null >/dev/null 2>&1; then # a terminal of its own is to be had
     TERM=xterm script -qec "'$semtinel' explain '$work/run' '$work/data/test' -o '$work/shown' --threads 1" /dev/null >"$work/out" </dev/null
