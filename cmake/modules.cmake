@@ -59,7 +59,7 @@ target_include_directories(smt_format PRIVATE ${PROJECT_SOURCE_DIR}/edge) # csou
 smt_module(train MODULES data format model ops graph image base LIBRARIES PkgConfig::JANSSON)
 smt_module(quant MODULES train data format model ops graph image edge base LIBRARIES PkgConfig::JANSSON)
 smt_module(evaluate MODULES data format model ops graph image edge base LIBRARIES PkgConfig::JANSSON)
-smt_module(report MODULES evaluate quant train data format model ops graph image edge base LIBRARIES PkgConfig::CAIRO PkgConfig::JANSSON ${CMAKE_DL_LIBS})
+smt_module(report MODULES evaluate quant train data format model ops graph image edge base LIBRARIES PkgConfig::CAIRO PkgConfig::FONTCONFIG PkgConfig::JANSSON ${CMAKE_DL_LIBS})
 if(AV_FOUND AND TARGET smt_report)
   target_compile_definitions(smt_report PRIVATE SMT_HAVE_VIDEO)
   target_include_directories(smt_report SYSTEM PRIVATE ${AV_INCLUDE_DIRS})

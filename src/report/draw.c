@@ -1,6 +1,7 @@
 #include "report/draw.h"
 
 #include <cairo-svg.h>
+#include <fontconfig/fontconfig.h>
 #include <math.h>
 #include <string.h>
 #include <strings.h>
@@ -76,13 +77,70 @@ void draw_colour_set(cairo_t *cr, draw_colour colour)
     cairo_set_source_rgb(cr, colour.r, colour.g, colour.b);
 }
 
+#define FAMILY "DejaVu Sans"
+
 void draw_font(cairo_t *cr, double size, bool bold)
 {
     cairo_select_font_face(cr,
-                           "DejaVu Sans",
+                           FAMILY,
                            CAIRO_FONT_SLANT_NORMAL,
                            bold ? CAIRO_FONT_WEIGHT_BOLD : CAIRO_FONT_WEIGHT_NORMAL);
     cairo_set_font_size(cr, size);
+}
+
+static bool has_glyphs(cairo_t *cr, const char *text)
+{
+    cairo_glyph_t *glyphs = NULL;
+    int count = 0;
+    cairo_status_t status = cairo_scaled_font_text_to_glyphs(
+        cairo_get_scaled_font(cr), 0, 0, text, -1, &glyphs, &count, NULL, NULL, NULL);
+    bool has = true;
+    for (int i = 0; i < count && !status; i++) {
+        has = has && glyphs[i].index;
+    }
+    cairo_glyph_free(glyphs);
+    return has;
+}
+
+/* cairo looks for a text's glyphs in one font: where it has no Chinese, say, the installed one that
+ * has most of the text's characters is to be chosen. */
+static void choose_face(cairo_t *cr, const char *text)
+{
+    if (has_glyphs(cr, text)) {
+        return;
+    }
+    FcPattern *wanted = FcPatternCreate(), *found = NULL;
+    FcCharSet *characters = FcCharSetCreate();
+    if (wanted && characters) {
+        FcChar32 character;
+        const FcChar8 *at = (const FcChar8 *)text;
+        for (int n; (n = FcUtf8ToUcs4(at, &character, (int)strlen((const char *)at))) > 0;) {
+            FcCharSetAddChar(characters, character);
+            at += n;
+        }
+        FcResult result;
+        FcPatternAddCharSet(wanted, FC_CHARSET, characters);
+        FcPatternAddString(wanted, FC_FAMILY, (const FcChar8 *)FAMILY);
+        FcConfigSubstitute(NULL, wanted, FcMatchPattern);
+        FcDefaultSubstitute(wanted);
+        found = FcFontMatch(NULL, wanted, &result);
+    }
+    FcChar8 *family;
+    if (found && FcPatternGetString(found, FC_FAMILY, 0, &family) == FcResultMatch) {
+        cairo_select_font_face(cr,
+                               (const char *)family,
+                               CAIRO_FONT_SLANT_NORMAL,
+                               cairo_toy_font_face_get_weight(cairo_get_font_face(cr)));
+    }
+    if (found) {
+        FcPatternDestroy(found);
+    }
+    if (characters) {
+        FcCharSetDestroy(characters);
+    }
+    if (wanted) {
+        FcPatternDestroy(wanted);
+    }
 }
 
 static double width_of(cairo_t *cr, const char *text)
@@ -96,7 +154,13 @@ double draw_text_width(cairo_t *cr, const char *text)
 {
     /* cairo refuses to draw anything further after text that is not UTF-8. */
     char *clean = smt_utf8(text);
-    double width = clean ? width_of(cr, clean) : 0;
+    double width = 0;
+    if (clean) {
+        cairo_save(cr);
+        choose_face(cr, clean);
+        width = width_of(cr, clean);
+        cairo_restore(cr);
+    }
     smt_free(clean);
     return width;
 }
@@ -109,6 +173,8 @@ void draw_text(cairo_t *cr, double x, double y, draw_align align, double room, c
     if (shown) {
         size_t length = strlen(clean);
         shown[length] = 0;
+        cairo_save(cr);
+        choose_face(cr, shown);
         double width = width_of(cr, shown);
         while (room > 0 && width > room && length > 0) {
             do {
@@ -123,6 +189,7 @@ void draw_text(cairo_t *cr, double x, double y, draw_align align, double room, c
                                              : x - width,
                       y);
         cairo_show_text(cr, shown);
+        cairo_restore(cr);
         cairo_new_path(cr);
     }
     smt_free(shown);

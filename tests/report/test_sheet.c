@@ -47,6 +47,24 @@ static void test_sheet(void **state)
     unlink(path);
 }
 
+/* Arrows that are in DejaVu Serif, not in DejaVu Sans: as two boxes they would look alike. */
+static void test_other_fonts(void **state)
+{
+    (void)state;
+    static const char *const captions[2] = {"a \xe2\xa4\x80", "a \xe2\xa4\x85"};
+    void *files[2];
+    size_t sizes[2];
+    for (int i = 0; i < 2; i++) {
+        const smt_sheet_cell cell = {NULL, captions[i]};
+        assert_int_equal(smt_sheet_save("test_fonts.png", NULL, &cell, 1, 1, 64, NULL), SMT_OK);
+        assert_int_equal(smt_file_load("test_fonts.png", 0, &files[i], &sizes[i], NULL), SMT_OK);
+    }
+    assert_true(sizes[0] != sizes[1] || memcmp(files[0], files[1], sizes[0]) != 0);
+    smt_free(files[0]);
+    smt_free(files[1]);
+    unlink("test_fonts.png");
+}
+
 /* A map that is hot in its upper right corner tints that corner alone. */
 static void test_overlay(void **state)
 {
@@ -149,6 +167,7 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_sheet),
+                                       cmocka_unit_test(test_other_fonts),
                                        cmocka_unit_test(test_overlay),
                                        cmocka_unit_test(test_sheet_refuses),
                                        cmocka_unit_test(test_history),
