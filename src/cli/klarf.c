@@ -84,25 +84,28 @@ static void introduce(const smt_klarf *klarf)
             smt_plural(info->image_count, "image", "images"));
 }
 
-/* The class folders and how many images each holds. */
+/* The class folders and how many images each holds, beside which lies what microscopes wrote. */
 static smt_status say_classes(const char *folder, smt_error *error)
 {
     char **names = NULL;
     size_t count = 0;
     smt_status status = smt_list_directory(folder, &names, &count, error);
     for (size_t i = 0; i < count && !status; i++) {
-        char **images = NULL, *path = smt_path_join(folder, names[i]);
-        size_t image_count = 0;
+        char **files = NULL, *path = smt_path_join(folder, names[i]);
+        size_t file_count = 0, image_count = 0;
         status = path ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", folder);
         if (path && smt_path_is_directory(path)) {
-            status = smt_list_directory(path, &images, &image_count, error);
+            status = smt_list_directory(path, &files, &file_count, error);
+            for (size_t k = 0; k < file_count; k++) {
+                image_count += smt_image_suffix(files[k]);
+            }
             cli_say("  %-*s %6zu %s",
                     smt_utf8_pad(names[i], 32),
                     names[i],
                     image_count,
                     smt_plural(image_count, "image", "images"));
         }
-        smt_list_free(&images, image_count);
+        smt_list_free(&files, file_count);
         smt_free(path);
     }
     smt_list_free(&names, count);

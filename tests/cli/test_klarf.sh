@@ -183,6 +183,7 @@ says ' 4 as [56], '; says ' 2 as [89], '
 mkdir -p beside && cp "${images[0]}" beside/a.png && printf '$CM_FORMAT JEOL\n$CM_FULL_SIZE 64 56\n' >beside/a.txt
 sed 's/one.TIF/a.png/; s/ 1 1\r$/ 1 1 1 0\r/; s/^  [0-9]* 0\r$/\r/' one/one.001 >beside/a.001
 expect 0 'wrote 64 images' "$semtinel" klarf beside/a.001 -o with
+says 'Bridges  *16 images'
 cmp -s beside/a.txt with/Bridges/one_07_1_1.txt || fail "no metadata beside the copy: $(ls with/Bridges)"
 
 # ---- images that are not there: named, skipped, exit code 3; all of them: failure
