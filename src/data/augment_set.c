@@ -25,6 +25,7 @@ typedef struct run {
     const smt_audit *audit;
     const smt_augment_set_options *options;
     tree tree;
+    char **copies; /* sample_count: an image's path in the tree; NULL: it is not usable */
     job *jobs;
     size_t job_count;
     bench *tools;
@@ -107,17 +108,15 @@ static smt_status copy_all(run *r, smt_augment_set_result *result, smt_error *er
             continue;
         }
         smt_split split = sample->split == SMT_SPLIT_NONE ? SMT_SPLIT_TRAIN : sample->split;
-        char *path = NULL;
         status = tree_free_path(&r->tree,
                                 smt_split_name(split),
                                 set->classes[sample->class_index],
                                 smt_path_name(sample->path),
-                                &path,
+                                &r->copies[i],
                                 error);
         if (status == SMT_OK) {
-            status = tree_copy(sample->path, path, r->options->link, error);
+            status = tree_copy(sample->path, r->copies[i], r->options->link, error);
         }
-        smt_free(path);
         if (split == SMT_SPLIT_TRAIN) {
             result->originals++;
         } else {
@@ -133,7 +132,7 @@ static smt_status copy_all(run *r, smt_augment_set_result *result, smt_error *er
 static smt_status plan_one(run *r, uint32_t i, int serial, smt_error *error)
 {
     const smt_dataset *set = r->audit->dataset;
-    const char *name = smt_path_name(set->samples[i].path);
+    const char *name = smt_path_name(r->copies[i]); /* may be "1-2.png", where there were two */
     job *j = &r->jobs[r->job_count];
     smt_status status = SMT_OK;
     for (bool taken = true; taken && status == SMT_OK; serial++) {
@@ -305,10 +304,11 @@ smt_status smt_augment_set(const smt_audit *audit,
     if (status) {
         return status;
     }
+    r.copies = smt_alloc(audit->dataset->sample_count, sizeof *r.copies);
     r.tools = smt_alloc((size_t)workers, sizeof *r.tools);
     r.errors = smt_alloc((size_t)workers, sizeof *r.errors);
     r.error_job = smt_alloc((size_t)workers, sizeof *r.error_job);
-    if (!r.tools || !r.errors || !r.error_job) {
+    if (!r.copies || !r.tools || !r.errors || !r.error_job) {
         status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", out);
     }
     if (status == SMT_OK) {
@@ -336,6 +336,7 @@ smt_status smt_augment_set(const smt_audit *audit,
     for (size_t i = 0; i < r.job_count; i++) {
         smt_free(r.jobs[i].path);
     }
+    smt_list_free(&r.copies, audit->dataset->sample_count);
     smt_free(r.jobs);
     smt_free(r.tools);
     smt_free(r.errors);

@@ -204,6 +204,13 @@ run 0 "$semtinel" split more3 apart --merge --val 0.3 --train 0.4 --test 0.3
 find apart -name '*.png' | grep -v odd | sed -E 's|^apart/([a-z]*)/(.*)\.png$|\1 \2|; s/(-aug-[0-9]+)+$//' | sort -u | cut -d' ' -f2 | sort | uniq -d >crossing
 [ -s crossing ] && fail "augmented copies in another part: $(head -3 crossing)"
 [ "$(find apart -name '*-aug-*-aug-*' | wc -l)" -gt 20 ] || fail "no copies of copies"
+# Also where two folders of a class hold an image of one name.
+mkdir -p spelt/Crack spelt/crack && cp src/crack/crack_00000.png spelt/Crack/1.png && cp src/crack/crack_00001.png spelt/crack/1.png
+cp -r src/clean spelt
+run 0 "$semtinel" augment spelt spelt-more --all-train --per-class 20 --size 32 --rotation 45
+cmp -s spelt/crack/1.png spelt-more/train/Crack/1-2.png || fail "two of one name: $(ls spelt-more/train/Crack)"
+[ "$(grep -c '^train/Crack/1-2-aug-[1-9].png,crack/1.png,' spelt-more/augmented.csv)" = 9 ] ||
+    fail "copies are not named after their source: $(grep Crack spelt-more/augmented.csv)"
 # Names with a date are none of its copies: no image is their source.
 mkdir dated
 for class in crack clean; do
