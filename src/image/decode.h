@@ -71,8 +71,8 @@ static inline size_t smt_stretch_rank(size_t count)
     return (count - 1 + 500) / 1000;
 }
 /* image->pixels[i] = samples[i] stretched so that the value at smt_stretch_rank of those that
- * smt_count_seen gives becomes 0 and the one at the mirrored rank becomes 255; a constant
- * image keeps its upper byte. SMT_ERR_MEMORY. */
+ * smt_count_seen gives becomes 0 and the one at the mirrored rank becomes 255. Where these two are
+ * equal, the least and the largest count; a constant image keeps its upper byte. SMT_ERR_MEMORY. */
 smt_status smt_stretch16(const image_source *source,
                          const uint16_t *samples,
                          smt_image *image,

@@ -53,6 +53,12 @@ smt_status smt_stretch16(const image_source *source,
             break;
         }
     }
+    if (low == high) { /* what differs is little, and all that there is to see */
+        for (low = 0; !histogram[low]; low++) {
+        }
+        for (high = 65535; !histogram[high]; high--) {
+        }
+    }
     smt_free(histogram);
     if (low == high) {
         for (size_t i = 0; i < count; i++) {

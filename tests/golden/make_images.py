@@ -32,6 +32,8 @@ def stretch(samples):
     rank = (flat.size - 1 + 500) // 1000
     low, high = flat[rank], flat[flat.size - 1 - rank]
     if low == high:
+        low, high = flat[0], flat[-1]
+    if low == high:
         return (samples >> 8).astype(np.uint8)
     above = np.clip(samples.astype(np.int64), low, high) - low
     return ((above * 255 + (high - low) // 2) // (high - low)).astype(np.uint8)

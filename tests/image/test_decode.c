@@ -492,6 +492,16 @@ static void is_not_flattened_by_outliers(void **state)
     assert_int_equal(image.pixels[77], 255);
     smt_image_free(&image);
     smt_free(file.data);
+
+    file = load_golden("signed16.tif"); /* 41 x 29 */
+    uint8_t *samples = file.data + array_offset("signed16.tif", 273);
+    memset(samples, 0, (size_t)2 * 41 * 29);
+    samples[2 * 77] = 5;
+    assert_int_equal(smt_image_decode(file.data, file.size, "a.tif", NULL, &image, NULL), SMT_OK);
+    assert_int_equal(image.pixels[76], 0);
+    assert_int_equal(image.pixels[77], 255);
+    smt_image_free(&image);
+    smt_free(file.data);
 }
 
 /* Grey whose alpha, or whatever else, lies in planes of its own. */
