@@ -1,4 +1,4 @@
-/* semtinel/image.h: reading, writing, resizing and warping 8-bit grey images. */
+/* semtinel/image.h: reading, writing and resizing 8-bit grey images. */
 #ifndef SEMTINEL_IMAGE_H
 #define SEMTINEL_IMAGE_H
 

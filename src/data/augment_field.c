@@ -76,7 +76,6 @@ void smt_field_blur(uint16_t *field, size_t stride, int size, float variance, ui
     }
 }
 
-/* `field` is the first pixel inside; columns[i] mirrors column i - margin of the largest margin. */
 void smt_field_margin(uint16_t *field, size_t stride, int size, int margin, const int *columns)
 {
     for (int y = 0; y < size; y++) {
