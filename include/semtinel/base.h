@@ -143,7 +143,9 @@ SMT_API int smt_argmax(const float *values, int count);
 typedef struct smt_pool smt_pool;
 typedef void (*smt_task)(void *context, int task, int worker);
 
-/* A pool that runs tasks on `threads` threads, the caller's among them, 0 .. 256; 0: one per core.
+/* Cores that this process may run on, 1 .. 256. */
+SMT_API int smt_cores(void);
+/* A pool that runs tasks on `threads` threads, the caller's among them, 0 .. 256; 0: smt_cores().
  * SMT_ERR_ARGUMENT: out of range. */
 SMT_API smt_status smt_pool_create(int threads, smt_pool **out, smt_error *error);
 SMT_API int smt_pool_threads(const smt_pool *pool);

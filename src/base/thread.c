@@ -102,16 +102,22 @@ static void announce(smt_pool *pool, int tasks)
     pthread_mutex_unlock(&pool->mutex);
 }
 
+/* taskset, a container or a batch system may give a process a part of the machine's cores only. */
+int smt_cores(void)
+{
+    cpu_set_t set;
+    long cores = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set)
+                                                             : sysconf(_SC_NPROCESSORS_ONLN);
+    return cores < 1 ? 1 : cores > MAX_THREADS ? MAX_THREADS : (int)cores;
+}
+
 smt_status smt_pool_create(int threads, smt_pool **out, smt_error *error)
 {
     if (threads < 0 || threads > MAX_THREADS) {
         return smt_fail(
             error, SMT_ERR_ARGUMENT, "threads: %d is not in 0 .. %d", threads, MAX_THREADS);
     }
-    if (threads == 0) {
-        long cores = sysconf(_SC_NPROCESSORS_ONLN);
-        threads = cores < 1 ? 1 : cores > MAX_THREADS ? MAX_THREADS : (int)cores;
-    }
+    threads = threads ? threads : smt_cores();
     smt_pool *pool = smt_alloc(1, sizeof *pool);
     worker *workers = smt_alloc((size_t)threads, sizeof *workers);
     if (!pool || !workers) {

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char *output, *names;
 static int views;
@@ -236,8 +235,7 @@ static int threads_for(char *const *paths, int count)
             return cli_shared.threads;
         }
     }
-    int cores = (int)sysconf(_SC_NPROCESSORS_ONLN), threads = cli_shared.threads;
-    threads = threads > 0 ? threads : cores > 0 ? cores : 1;
+    int threads = cli_shared.threads > 0 ? cli_shared.threads : smt_cores();
     return threads < count ? threads : count;
 }
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <math.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -187,6 +188,28 @@ static void test_pool(void **state)
         }
     }
     smt_pool_destroy(&pool);
+}
+
+/* 0 threads: as many as there are cores for this process, not for the machine. */
+static void test_cores(void **state)
+{
+    (void)state;
+    cpu_set_t all, one;
+    smt_pool *pool = NULL;
+    assert_int_equal(sched_getaffinity(0, sizeof all, &all), 0);
+    assert_int_equal(smt_cores(), CPU_COUNT(&all));
+    size_t cpu = 0;
+    while (!CPU_ISSET(cpu, &all)) {
+        cpu++;
+    }
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+    assert_int_equal(smt_cores(), 1);
+    assert_int_equal(smt_pool_create(0, &pool, NULL), SMT_OK);
+    assert_int_equal(smt_pool_threads(pool), 1);
+    smt_pool_destroy(&pool);
+    assert_int_equal(sched_setaffinity(0, sizeof all, &all), 0);
 }
 
 static void test_file_csv(void **state)
@@ -595,6 +618,7 @@ int main(void)
         cmocka_unit_test(test_rng_distributions),
         cmocka_unit_test(test_rng_shuffle),
         cmocka_unit_test(test_pool),
+        cmocka_unit_test(test_cores),
         cmocka_unit_test_setup_teardown(test_file_csv, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_file_of_a_long_name, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_file_beside_a_killed_ones, make_folder, remove_folder),
