@@ -26,7 +26,7 @@ SMT_API void smt_image_free(smt_image *image);
 /* PNG, JPEG, TIFF (the first page), BMP or WebP by content, not by name. Alpha is ignored, colour
  * becomes grey (Rec. 601 luma, as PIL's "L"), more than 8 bits are stretched from the 0.1st to the
  * 99.9th percentile. limits NULL: the defaults. `name` stands in messages. SMT_ERR_FORMAT,
- * SMT_ERR_UNSUPPORTED, SMT_ERR_LIMIT, SMT_ERR_IO. */
+ * SMT_ERR_UNSUPPORTED, SMT_ERR_LIMIT, SMT_ERR_MEMORY. */
 SMT_API smt_status smt_image_decode(const void *data,
                                     size_t size,
                                     const char *name,
@@ -102,9 +102,10 @@ typedef struct smt_image_file {
     uint64_t *pages; /* count: where a TIFF's directories lie; NULL: not a TIFF */
 } smt_image_file;
 
-/* At most 1 GiB. Errors: SMT_ERR_IO, SMT_ERR_LIMIT; SMT_ERR_FORMAT: no image by its first bytes, or
- * a TIFF without a page or whose pages lead back to an earlier one. Where the chain of pages leaves
- * the file, those before count, and a warning is logged. */
+/* At most 1 GiB. Errors: SMT_ERR_IO, SMT_ERR_LIMIT, SMT_ERR_MEMORY; SMT_ERR_FORMAT: no image by its
+ * first bytes, or a TIFF without a page or whose pages lead back to an earlier one;
+ * SMT_ERR_UNSUPPORTED: an image of another kind by its first bytes, such as a GIF. Where the chain
+ * of pages leaves the file, those before count, and a warning is logged. */
 SMT_API smt_status smt_image_file_open(const char *path, smt_image_file **out, smt_error *error);
 /* Image `index`, from 0, as smt_image_load_sem gives it: each has its own info strip. Several
  * threads may load from one file. SMT_ERR_ARGUMENT: there is no such image; else as

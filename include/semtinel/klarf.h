@@ -163,7 +163,7 @@ typedef struct smt_klarf_dataset_result {
     size_t images;       /* in the data set */
     size_t without;      /* defects that name no image (of the type) */
     size_t unclassified; /* defects with an image and class 0, NA, or one that ClassLookup lacks */
-    size_t lost;         /* images that are not there or cannot be read; each was logged */
+    size_t lost;         /* images that are not there or cannot be read; the first 20 were logged */
 } smt_klarf_dataset_result;
 
 /* Writes OUT/CLASS/LOT_WAFER_DEFECTID_N.png, N being the defect's first, second, ... image, and

@@ -16,7 +16,7 @@ typedef struct klarf_options {
 } klarf_options;
 
 /* Writes the KLARF with the model's classes to options->output. *lost: images that are not there or
- * cannot be read, each of which was named. */
+ * cannot be read; the first 20 were named. */
 smt_status cli_klarf_classify(const smt_klarf *klarf,
                               const klarf_options *options,
                               size_t *lost,
