@@ -3,8 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 
-/* 1, 2 or 5 times a power of ten, so that `count` steps or fewer cover the range. */
-static double nice_step(double range, int count, bool whole)
+double draw_axes_step(double range, int count, bool whole)
 {
     double raw = range / count;
     double power = pow(10, floor(log10(raw)));
@@ -40,8 +39,9 @@ void draw_axes_frame(cairo_t *cr, const draw_axes *axes)
 {
     char label[32];
     double x_step =
-        nice_step(axes->x_high - axes->x_low, (int)fmax(2, axes->width / 70), axes->x_whole);
-    double y_step = nice_step(axes->y_high - axes->y_low, (int)fmax(2, axes->height / 45), false);
+        draw_axes_step(axes->x_high - axes->x_low, (int)fmax(2, axes->width / 70), axes->x_whole);
+    double y_step =
+        draw_axes_step(axes->y_high - axes->y_low, (int)fmax(2, axes->height / 45), false);
     cairo_set_line_width(cr, 1);
     draw_font(cr, 12, false);
     for (long i = (long)ceil(axes->x_low / x_step - 1e-9);

@@ -165,22 +165,34 @@ double draw_text_width(cairo_t *cr, const char *text)
     return width;
 }
 
+/* Where a character of UTF-8 begins. */
+static size_t place_of(const char *text, int character)
+{
+    size_t i = 0;
+    while (text[i] && character > 0) {
+        i++;
+        character -= ((unsigned char)text[i] & 0xc0) != 0x80;
+    }
+    return i;
+}
+
 void draw_text(cairo_t *cr, double x, double y, draw_align align, double room, const char *text)
 {
     static const char ellipsis[] = "\xe2\x80\xa6";
     char *clean = smt_utf8(text);
     char *shown = clean ? smt_format("%s%s", clean, ellipsis) : NULL;
     if (shown) {
-        size_t length = strlen(clean);
-        shown[length] = 0;
+        int length = smt_utf8_length(clean), kept = length;
+        shown[strlen(clean)] = 0;
         cairo_save(cr);
         choose_face(cr, shown);
         double width = width_of(cr, shown);
-        while (room > 0 && width > room && length > 0) {
-            do {
-                length--;
-            } while (length > 0 && ((unsigned char)clean[length] & 0xc0) == 0x80);
-            memcpy(shown + length, ellipsis, sizeof ellipsis);
+        while (room > 0 && width > room && kept > 0) {
+            kept--;
+            size_t head = place_of(clean, (kept + 1) / 2),
+                   tail = place_of(clean, length - kept / 2);
+            memcpy(shown + head, ellipsis, sizeof ellipsis - 1);
+            strcpy(shown + head + sizeof ellipsis - 1, clean + tail);
             width = width_of(cr, shown);
         }
         cairo_move_to(cr,

@@ -33,8 +33,8 @@ typedef enum draw_align { DRAW_LEFT, DRAW_CENTRE, DRAW_RIGHT } draw_align;
 void draw_colour_set(cairo_t *cr, draw_colour colour);
 void draw_font(cairo_t *cr, double size, bool bold);
 double draw_text_width(cairo_t *cr, const char *text);
-/* Baseline at y, in the current font and colour; `room` > 0: cut with an ellipsis to that width.
- * Any bytes are fine. */
+/* Baseline at y, in the current font and colour; `room` > 0: cut to that width with an ellipsis in
+ * the middle, since names often differ at their ends. Any bytes are fine. */
 void draw_text(cairo_t *cr, double x, double y, draw_align align, double room, const char *text);
 /* Rotated by -90 degrees about (x, y), centred. */
 void draw_text_upward(cairo_t *cr, double x, double y, const char *text);
@@ -53,6 +53,9 @@ typedef struct draw_axes {
     bool y_scientific;
 } draw_axes;
 
+/* 1, 2 or 5 times a power of ten, so that `count` steps or fewer cover the range; `whole`: at least
+ * 1. */
+double draw_axes_step(double range, int count, bool whole);
 void draw_axes_frame(cairo_t *cr, const draw_axes *axes);
 double draw_axes_x(const draw_axes *axes, double value);
 double draw_axes_y(const draw_axes *axes, double value);

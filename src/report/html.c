@@ -149,12 +149,6 @@ char *html_png_rgb(const uint8_t *rgb, int width, int height)
 #define WIDTH 440.0
 #define HEIGHT 240.0
 
-static double step_of(double range)
-{
-    double power = pow(10, floor(log10(range / 5))), ratio = range / 5 / power;
-    return power * (ratio <= 1 ? 1 : ratio <= 2 ? 2 : ratio <= 5 ? 5 : 10);
-}
-
 static double place_x(const html_chart *c, double x)
 {
     return LEFT + WIDTH * (x - c->x_low) / (c->x_high - c->x_low);
@@ -167,7 +161,7 @@ static double place_y(const html_chart *c, double y)
 
 static void draw_grid_lines(smt_file *file, const html_chart *c)
 {
-    double step = step_of(c->x_high - c->x_low);
+    double step = draw_axes_step(c->x_high - c->x_low, 5, c->x_whole);
     for (long i = (long)ceil(c->x_low / step - 1e-9); (double)i * step <= c->x_high + step * 1e-6;
          i++) {
         double x = place_x(c, (double)i * step);
@@ -183,7 +177,7 @@ static void draw_grid_lines(smt_file *file, const html_chart *c)
             TOP + HEIGHT + 16,
             (double)i * step);
     }
-    step = step_of(c->y_high - c->y_low);
+    step = draw_axes_step(c->y_high - c->y_low, 5, false);
     for (long i = (long)ceil(c->y_low / step - 1e-9); (double)i * step <= c->y_high + step * 1e-6;
          i++) {
         double y = place_y(c, (double)i * step);

@@ -30,6 +30,7 @@ typedef struct html_series {
 typedef struct html_chart {
     const char *id, *title, *description, *x_label, *y_label;
     double x_low, x_high, y_low, y_high;
+    bool x_whole;  /* ticks at whole numbers only */
     double mark_x; /* a dashed line; NaN: none */
     const html_series *series;
     size_t count;

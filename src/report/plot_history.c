@@ -34,7 +34,7 @@ static void mark_best(cairo_t *cr, const draw_axes *axes, int epoch)
 {
     static const double dashes[2] = {4, 4};
     double x = draw_axes_x(axes, epoch);
-    draw_colour_set(cr, draw_soft);
+    draw_colour_set(cr, draw_ink); /* the last epoch lies on the frame */
     cairo_set_line_width(cr, 1.5);
     cairo_set_dash(cr, dashes, 2, 0);
     cairo_move_to(cr, x, axes->y);
@@ -134,7 +134,7 @@ smt_status smt_plot_history(
     snprintf(best, sizeof best, "best epoch: %d", best_epoch);
     const draw_key loss_keys[3] = {{"training", draw_palette[0], false},
                                    {"validation", draw_palette[1], false},
-                                   {best, draw_soft, true}};
+                                   {best, draw_ink, true}};
     const draw_key score_keys[4] = {{"training accuracy", draw_palette[0], false},
                                     {"validation accuracy", draw_palette[1], false},
                                     {"validation macro F1", draw_palette[2], false}};

@@ -185,6 +185,7 @@ void report_curves(smt_file *file, const smt_evaluation *e, const smt_report_inp
                         .y_label = "cross-entropy",
                         .x_low = x[0],
                         .x_high = x[n - 1] > x[0] ? x[n - 1] : x[0] + 1,
+                        .x_whole = true,
                         .y_high = top > 0 ? 1.05 * top : 1,
                         .mark_x = kept,
                         .series = losses,
@@ -236,8 +237,8 @@ static void matrix_cell(smt_file *file, const smt_evaluation *e, int t, int p, c
     smt_file_printf(file, "</td>");
 }
 
-/* A class name that may break behind '_', so that the column is as narrow as its counts allow. */
-static void column_name(smt_file *file, const char *name)
+/* A class name that may break behind '_', so that a column is as narrow as its counts allow. */
+static void class_name(smt_file *file, const char *name)
 {
     while (*name) {
         size_t length = strcspn(name, "_");
@@ -264,7 +265,7 @@ static void whole_matrix(smt_file *file, const smt_evaluation *e, const int *num
     for (int c = 0; c < m->class_count; c++) {
         if (number[c] >= 0) {
             smt_file_printf(file, "<th scope=\"col\">");
-            column_name(file, e->map->classes[c]);
+            class_name(file, e->map->classes[c]);
             smt_file_printf(file, "</th>");
         }
     }
@@ -274,7 +275,7 @@ static void whole_matrix(smt_file *file, const smt_evaluation *e, const int *num
             continue;
         }
         smt_file_printf(file, "<tr><th scope=\"row\">");
-        html_text(file, e->map->classes[t]);
+        class_name(file, e->map->classes[t]);
         smt_file_printf(file, "</th>");
         for (int p = 0; p < m->class_count; p++) {
             if (number[p] >= 0) {
@@ -374,7 +375,7 @@ report_matrix(smt_file *file, const smt_evaluation *e, const int *number, smt_er
 static void score_row(smt_file *file, const char *name, const smt_class_score *s, bool bars)
 {
     smt_file_printf(file, "<tr><th scope=\"row\">");
-    html_text(file, name);
+    class_name(file, name);
     smt_file_printf(file,
                     "</th><td>%.3f</td><td>%.3f</td><td>%.3f</td><td class=\"l\">",
                     s->precision,
@@ -451,7 +452,8 @@ void report_confidence(smt_file *file, const smt_evaluation *e)
         "Expected calibration error: <b>%.4f</b> (temperature %.3f%s; %.4f without it), in bins of "
         "equal counts %.4f. With so many images a model whose confidence is perfect shows %.4f, "
         "and in one case of twenty more than %.4f: <b>%s</b>. Log loss: "
-        "<b>%.4f</b>.</p>\n<table><thead><tr><th scope=\"col\">confidence</th><th "
+        "<b>%.4f</b>.</p>\n<div class=\"scroll\"><table><thead><tr><th "
+        "scope=\"col\">confidence</th><th "
         "scope=\"col\">images</th><th scope=\"col\">accuracy</th></tr></thead><tbody>\n",
         m->calibration_error,
         (double)e->info.decision.temperature,
@@ -472,7 +474,7 @@ void report_confidence(smt_file *file, const smt_evaluation *e)
                             m->bins[b].accuracy);
         }
     }
-    smt_file_printf(file, "</tbody></table></div></div>\n");
+    smt_file_printf(file, "</tbody></table></div></div></div>\n");
     report_rejection(file, e);
     smt_file_printf(file, "</section>\n");
 }

@@ -6,17 +6,23 @@
 /* What the thresholds do with the images taken for each class. */
 static void class_table(smt_file *file, const smt_evaluation *e)
 {
-    smt_file_printf(
-        file,
-        "<div class=\"scroll\"><table id=\"thresholds\"><thead><tr><th scope=\"col\">taken "
-        "for</th><th scope=\"col\">purity asked</th><th scope=\"col\">threshold</th><th "
-        "scope=\"col\">decided</th><th scope=\"col\">purity</th></tr></thead><tbody>\n");
+    const smt_decision *d = &e->info.decision;
+    bool own = false; /* purities of single classes */
     for (int c = 0; c < e->info.class_count; c++) {
-        const smt_decision *d = &e->info.decision;
+        own = own || d->purity[c] > 0;
+    }
+    smt_file_printf(file,
+                    "<div class=\"scroll\"><table id=\"thresholds\"><thead><tr><th scope=\"col\" "
+                    "class=\"l\">taken for</th>%s<th scope=\"col\">threshold</th><th "
+                    "scope=\"col\">decided</th><th scope=\"col\">purity</th></tr></thead><tbody>\n",
+                    own ? "<th scope=\"col\">purity asked</th>" : "");
+    for (int c = 0; c < e->info.class_count; c++) {
         smt_rejection r = smt_rejection_of_class(e, c);
-        char asked[32] = "", threshold[32] = "review all", purity[32] = "";
+        char asked[48] = "", threshold[32] = "review all", purity[32] = "";
         if (d->purity[c] > 0) {
-            snprintf(asked, sizeof asked, "%g", (double)d->purity[c]);
+            snprintf(asked, sizeof asked, "<td>%g</td>", (double)d->purity[c]);
+        } else if (own) {
+            snprintf(asked, sizeof asked, "<td></td>");
         }
         if (d->threshold[c] == 0) {
             snprintf(threshold, sizeof threshold, "none");
@@ -29,7 +35,7 @@ static void class_table(smt_file *file, const smt_evaluation *e)
         smt_file_printf(file, "<tr><th scope=\"row\">");
         html_text(file, e->info.classes[c]);
         smt_file_printf(file,
-                        "</th><td>%s</td><td>%s</td><td>%zu of %zu</td><td>%s</td></tr>\n",
+                        "</th>%s<td>%s</td><td>%zu of %zu</td><td>%s</td></tr>\n",
                         asked,
                         threshold,
                         r.accepted,
@@ -80,7 +86,7 @@ static void coverage_table(smt_file *file, size_t count, const smt_coverage_poin
 {
     smt_file_printf(
         file,
-        "<table><thead><tr><th scope=\"col\">decided automatically</th><th "
+        "<div class=\"scroll\"><table><thead><tr><th scope=\"col\">decided automatically</th><th "
         "scope=\"col\">accuracy</th><th scope=\"col\">least confidence</th></tr></thead><tbody>\n");
     for (size_t part = 5; part <= 10; part++) {
         size_t index = count * part / 10;
@@ -93,7 +99,7 @@ static void coverage_table(smt_file *file, size_t count, const smt_coverage_poin
                             p->threshold);
         }
     }
-    smt_file_printf(file, "</tbody></table>\n");
+    smt_file_printf(file, "</tbody></table></div>\n");
 }
 
 /* What the thresholds do, in a sentence. */

@@ -11,7 +11,8 @@ mv "$work/data/$long" "$work/data/a_class_whose_name_is_longer_than_a_phone_is_w
 "$semtinel" train "$work/data" -o "$work/run" --init none --mix-synth 0 --epochs 1 --size 48 --width 0.25 --quiet || exit 1
 "$semtinel" evaluate "$work/run" "$work/data" -o "$work/out" --quiet || exit 1
 grep -qE 'https?://' "$work/out/report.html" && { echo "FAILED: report.html names an address"; exit 1; }
-# What a user does, by script: an error, or a gallery that differs from the cell, shows in the title.
+# What a user does, by script: an error, or a gallery that differs from the cell, shows in the title. Last, on a
+# page of 300 pixels tables are scrolled, not the page.
 cat >"$work/probe.js" <<'JS'
 <script>window.onerror=function(m){document.title='ERROR '+m};
 var b=document.querySelector('#matrix button'),n=parseInt(b.firstChild.textContent,10);b.click();
@@ -22,7 +23,8 @@ var m=document.getElementById('matrix').parentNode,r=m.querySelector('th[scope=r
 var kept=m.scrollLeft===99&&Math.abs(r.getBoundingClientRect().left-m.getBoundingClientRect().left)<2&& // the name of the row stays in sight,
 r.getBoundingClientRect().width<m.clientWidth/2; // beside the cells
 document.title='PROBE '+(shown===n)+' '+(document.activeElement.tagName)+' '+h.length+' '+
-[].every.call(document.images,function(i){return i.alt!==''})+' '+(document.documentElement.scrollWidth<=innerWidth)+' '+kept+' '+performance.getEntriesByType('resource').length;</script>
+[].every.call(document.images,function(i){return i.alt!==''})+' '+(document.documentElement.scrollWidth<=innerWidth)+' '+kept+' '+performance.getEntriesByType('resource').length;
+document.body.style.width='300px';document.title+=' '+(document.querySelector('main').scrollWidth<=300);</script>
 JS
 probed() { # WIDTH PROBE: the title that the script of $work/PROBE gives to $work/page.html
     sed "/<\/body>/{
@@ -37,7 +39,7 @@ sed "s|$work/|$deep/|g" "$work/out/report.html" >"$work/page.html"
 grep -q "$deep" "$work/page.html" || { echo "FAILED: report.html names no path"; exit 1; }
 title=$(probed 500 probe.js)
 case $title in
-    '<title>PROBE true '*' true true true 0</title>') ;;
+    '<title>PROBE true '*' true true true 0 true</title>') ;;
     '')
         echo "skipped: the browser does not run here"
         exit 77

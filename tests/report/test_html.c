@@ -201,6 +201,14 @@ static void test_page(void **state)
                            "The model is that of epoch 3, marked by a dashed line: "
                            "validation macro F1 0.600."));
     assert_non_null(strstr(page, "training ends at 0.333."));
+    /* There is no epoch between two. */
+    assert_non_null(strstr(page, ">2</text>"));
+    assert_null(strstr(page, ">1.5</text>"));
+    /* On a narrow screen a table is scrolled, not the page. */
+    static const char scroll[] = "<div class=\"scroll\">";
+    for (const char *p = page; (p = strstr(p, "<table")); p++) {
+        assert_memory_equal(p - strlen(scroll), scroll, strlen(scroll));
+    }
     /* Every picture has a text for those who do not see it. */
     for (const char *p = page; (p = strstr(p, "<img ")); p++) {
         assert_memory_equal(p, "<img alt=\"", 10);
@@ -260,6 +268,27 @@ static void test_trained(void **state)
     char *page = write_page(&inputs);
     assert_null(strstr(page, "images trained the model"));
     smt_free(page);
+    teardown();
+}
+
+/* A common purity stands above the thresholds by class, those of single classes beside them. */
+static void test_thresholds(void **state)
+{
+    (void)state;
+    setup();
+    const smt_report_inputs inputs = {.command = "semtinel evaluate"};
+    smt_decision *decision = &f.evaluation.info.decision;
+    decision->rejects = decision->per_class = true;
+    for (int own = 0; own < 2; own++) {
+        decision->purity[2] = own ? 0.75f : 0;
+        char *page = write_page(&inputs);
+        assert_int_equal(strstr(page, ">purity asked</th>") != NULL, own);
+        assert_non_null(strstr(page,
+                               own ? "<th scope=\"row\">bridge</th><td></td><td>none</td>"
+                                   : "<th scope=\"row\">bridge</th><td>none</td>"));
+        assert_int_equal(strstr(page, "</th><td>0.75</td><td>none</td>") != NULL, own);
+        smt_free(page);
+    }
     teardown();
 }
 
@@ -435,6 +464,7 @@ int main(void)
                                        cmocka_unit_test(test_page),
                                        cmocka_unit_test(test_long_losses),
                                        cmocka_unit_test(test_trained),
+                                       cmocka_unit_test(test_thresholds),
                                        cmocka_unit_test(test_failures),
                                        cmocka_unit_test(test_measured_files),
                                        cmocka_unit_test(test_confusion_plot),

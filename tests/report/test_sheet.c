@@ -65,6 +65,35 @@ static void test_other_fonts(void **state)
     unlink("test_fonts.png");
 }
 
+/* Long names that differ at either end are told apart; a cut one is as wide as its cell. */
+static void test_long_captions(void **state)
+{
+    (void)state;
+    static const char *const captions[3] = {"a name that is longer than its cell, 1",
+                                            "a name that is longer than its cell, 2",
+                                            "\xc3\xa4 name that is longer than its cell, 1"};
+    cairo_surface_t *png[3];
+    for (int k = 0; k < 3; k++) {
+        const smt_sheet_cell cell = {NULL, captions[k]};
+        assert_int_equal(smt_sheet_save("test_caption.png", NULL, &cell, 1, 1, 100, NULL), SMT_OK);
+        png[k] = cairo_image_surface_create_from_png("test_caption.png");
+        assert_int_equal(cairo_image_surface_get_width(png[k]), 16 + 100 + 16);
+        unlink("test_caption.png");
+    }
+    int differ[2] = {0};
+    for (int y = 0; y < cairo_image_surface_get_height(png[0]); y++) {
+        for (int x = 0; x < 132; x++) {
+            differ[0] += pixel(png[0], x, y) != pixel(png[1], x, y);
+            differ[1] += pixel(png[0], x, y) != pixel(png[2], x, y);
+            assert_true((x >= 15 && x < 117) || pixel(png[0], x, y) == 0xffffff);
+        }
+    }
+    assert_true(differ[0] > 0 && differ[1] > 0);
+    for (int k = 0; k < 3; k++) {
+        cairo_surface_destroy(png[k]);
+    }
+}
+
 /* A map that is hot in its upper right corner tints that corner alone. */
 static void test_overlay(void **state)
 {
@@ -168,6 +197,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_sheet),
                                        cmocka_unit_test(test_other_fonts),
+                                       cmocka_unit_test(test_long_captions),
                                        cmocka_unit_test(test_overlay),
                                        cmocka_unit_test(test_sheet_refuses),
                                        cmocka_unit_test(test_history),
