@@ -73,10 +73,11 @@ for name in edge stdint stddef stdbool smt_edge "$root"/edge/kernels/{ref,arm_ds
     [ ! -e "$work/taken/$name/$name.c" ] || fail "a network called $name, as the runtime or a file of it is"
 done
 
-# For cores with the DSP extension and without; a frame pointer takes a register, which the inner loops hardly have.
+# For cores with the DSP extension and without; a frame pointer takes a register, which the inner loops hardly have, and so
+# does a stack protector.
 "$semtinel" export "$root/fuzz/corpus/edge/product.tflite" -o "$work/net/" --quiet
 for compiler in "arm-none-eabi-gcc -O2" "arm-none-eabi-gcc -O2 -fno-omit-frame-pointer" "arm-none-eabi-gcc -O0" \
-    "clang --target=arm-none-eabi -O2" "clang --target=arm-none-eabi -O0"; do
+    "arm-none-eabi-gcc -Og -fstack-protector-all" "clang --target=arm-none-eabi -O2" "clang --target=arm-none-eabi -O0"; do
     echo 'int x;' | $compiler -mcpu=cortex-m7 -mthumb -x c -c - -o "$work/x.o" 2>"$work/error" ||
         { echo "skipped: no $compiler"; continue; }
     for core in "cortex-m7 -mfloat-abi=hard -mfpu=fpv5-d16" "cortex-m55 -mfloat-abi=hard" "cortex-m0plus -mfloat-abi=soft"; do
@@ -84,7 +85,7 @@ for compiler in "arm-none-eabi-gcc -O2" "arm-none-eabi-gcc -O2 -fno-omit-frame-p
         (cd "$work/arm" && $compiler -mcpu=$core -mthumb -std=c99 -Wall -Wextra -Wconversion -Wshadow -Werror -I"$root/edge" \
             -I"$root/edge/include" -I"$work/net" -c "$work"/net/*.c "$root"/edge/src/*.c "$root"/edge/kernels/ref/*.c \
             "$root"/edge/kernels/arm_dsp/*.c) || fail "$compiler, $core"
-        # the library's memcpy and memset, the compiler's arithmetic
+        # the library's memcpy and memset, the compiler's arithmetic and stack protector
         nm -u "$work"/arm/*.o | grep ' U ' | grep -vE ' (smt_|edge_|dsp_|net_|memcpy$|memset$|__)' &&
             fail "$compiler, $core: needs more than memcpy and memset"
     done

@@ -78,14 +78,15 @@ static void widen_columns(const smt_conv *p,
     }
 }
 
-/* `steps` words of four channels times the weights, added to the four sums. */
-static inline void dot(const uint32_t *x,
-                       const uint32_t *w,
-                       int32_t steps,
-                       int32_t *s0,
-                       int32_t *s1,
-                       int32_t *s2,
-                       int32_t *s3)
+/* `steps` words of four channels times the weights, added to the four sums. Always inlined: on its
+ * own (-Og) with -fstack-protector-all it would lack a register. */
+__attribute__((always_inline)) static inline void dot(const uint32_t *x,
+                                                      const uint32_t *w,
+                                                      int32_t steps,
+                                                      int32_t *s0,
+                                                      int32_t *s1,
+                                                      int32_t *s2,
+                                                      int32_t *s3)
 {
     int32_t a = *s0, b = *s1, c = *s2, d = *s3;
 #if defined(__OPTIMIZE__) && !defined(__clang__)
