@@ -1,8 +1,13 @@
-/* The host's half of the firmware test: turns images into raw inputs, and writes the results that
- * the firmware must write.
+/* The host's half of the firmware test.
  *
- *     host inputs MODEL.tflite INPUTS IMAGE...     8-bit grey, resized to the network's input, p -
- * 128 host results MODEL.tflite INPUTS RESULTS     by the reference kernels
+ *     host inputs MODEL.tflite INPUTS CUT IMAGE...
+ *
+ * turns images into raw inputs: 8-bit grey, without CUT percent of the height at the bottom (as the
+ * network was trained; 0: none), resized to the network's input, p - 128.
+ *
+ *     host results MODEL.tflite INPUTS RESULTS
+ *
+ * writes the results that the firmware must write, by the reference kernels.
  */
 #include "edge.h"
 #include "text.h"
@@ -45,7 +50,7 @@ static void *open_model(const char *path)
     return file;
 }
 
-static int write_inputs(const char *path, char **images, int count)
+static int write_inputs(const char *path, float cut_percent, char **images, int count)
 {
     smt_error error;
     FILE *file = fopen(path, "wb");
@@ -53,7 +58,7 @@ static int write_inputs(const char *path, char **images, int count)
         return fail(path, "cannot be written");
     for (int i = 0; i < count; i++) {
         smt_image image = {0}, small = {0};
-        if (smt_image_load(images[i], NULL, &image, &error) ||
+        if (smt_image_load_sem(images[i], NULL, cut_percent, &image, NULL, &error) ||
             smt_image_resize(&image, in.shape[2], in.shape[1], &small, &error))
             return fail(images[i], error.message);
         for (int y = 0; y < small.height; y++)
@@ -110,9 +115,10 @@ int main(int argc, char **argv)
 {
     if (argc < 5)
         return fail("usage",
-                    "host inputs MODEL INPUTS IMAGE... | host results MODEL INPUTS RESULTS");
+                    "host inputs MODEL INPUTS CUT IMAGE... | host results MODEL INPUTS RESULTS");
     if (!open_model(argv[2]))
         return 1;
-    return strcmp(argv[1], "inputs") == 0 ? write_inputs(argv[3], argv + 4, argc - 4)
-                                          : write_results(argv[3], argv[4]);
+    return strcmp(argv[1], "inputs") == 0
+               ? write_inputs(argv[3], strtof(argv[4], NULL), argv + 5, argc - 5)
+               : write_results(argv[3], argv[4]);
 }
