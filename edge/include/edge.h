@@ -1,17 +1,18 @@
 /* edge.h: runs .tflite networks anywhere: freestanding C99, no allocation, no globals, no stdio, no
  * libm.
  *
- * The caller owns all memory. The model is read in place (const, from flash or a mapped file) and
- * must outlive everything made from it. Four steps:
+ * The caller owns all memory. The file is read in place (const, from flash or a mapped file). It,
+ * the model, the plan with its places and the arena stay where they are as long as the runner is
+ * used, which points to them. Four steps:
  *
  *     smt_edge_open()   checks the whole file once and fills a smt_edge_model (some 80 bytes)
  *     smt_edge_make_plan() lays out the arena and tells its size before anything runs
  *     smt_edge_start()  takes the arena
  *     smt_edge_invoke() runs the network once; inputs and outputs are in the arena
  *
- *     smt_edge_model model;
- *     smt_edge_plan plan;
- *     smt_edge_runner runner;
+ *     static smt_edge_model model;
+ *     static smt_edge_plan plan;
+ *     static smt_edge_runner runner;
  *     static uint32_t places[1024];
  *     static uint8_t arena[ARENA_BYTES] __attribute__((aligned(16)));
  *     if (smt_edge_open(file, file_bytes, &model, &error) ||
