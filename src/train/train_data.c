@@ -2,6 +2,8 @@
  */
 #include "train/train_data.h"
 
+#include "data/names.h"
+
 #include <semtinel/split.h>
 
 #include <math.h>
@@ -20,11 +22,11 @@ static uint64_t
 fingerprint_of(const smt_dataset *dataset, const bool *wanted, const smt_file_sum *sums)
 {
     uint64_t hash = 0;
-    size_t root = strlen(dataset->root);
     for (size_t i = 0; i < dataset->sample_count; i++) {
         if (wanted[i]) {
             if (!dataset->samples[i].added) {
-                hash = fold_text(hash, dataset->samples[i].path + root);
+                /* With the slash before it, whether or not the root ends in one. */
+                hash = fold_text(hash, data_relative(dataset, dataset->samples[i].path) - 1);
             }
             hash = smt_hash64(hash, (uint64_t)dataset->samples[i].class_index);
             hash = smt_hash64(hash, dataset->samples[i].split == SMT_SPLIT_VAL);

@@ -46,6 +46,7 @@ done
 
 # Resuming needs no options again, and refuses others.
 expect 0 "was complete after 20 epochs" "$semtinel" train images -o broken --init none --resume
+expect 0 "was complete after 20 epochs" "$semtinel" train images/ -o broken --init none --resume
 expect 1 "started with --epochs 20, not 9" "$semtinel" train images -o broken --init none --resume --epochs 9
 expect 1 "started with --seed 1, not 5" "$semtinel" train images -o broken --init none --resume --seed 5
 cmp whole/model.safetensors broken/model.safetensors || fail "resuming a complete run changed it"
