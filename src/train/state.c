@@ -378,7 +378,8 @@ same_data(const json_t *root, const smt_state_key *key, const char *run, smt_err
         return smt_fail(error,
                         SMT_ERR_ARGUMENT,
                         "%s: cannot resume: the images are not those it was started with%s; give "
-                        "the same DATASET, --also and --folds, or train into another folder",
+                        "the same DATASET, --also, --folds and --group, or train into another "
+                        "folder",
                         run,
                         same ? "" : " (other classes)");
     }

@@ -53,7 +53,7 @@ run 0 "$semtinel" train "$work/data" -o "$work/again" --folds 3 --resume
 for fold in 1 2 3; do
     cmp -s "$work/run/folds/$fold/model.safetensors" "$work/again/folds/$fold/model.safetensors" || fail "fold $fold: other bytes"
 done
-expect 1 'again/folds/1: cannot resume: the images are not those .* give the same DATASET, --also and --folds' \
+expect 1 'again/folds/1: cannot resume: the images are not those .* give the same DATASET, --also, --folds and --group' \
     "$semtinel" train "$work/data" -o "$work/again" --init none --folds 4 --resume
 
 # Ctrl-C in a fold says how to go on, and nothing is lost.
@@ -145,6 +145,8 @@ for class in ler open vias; do
     done
 done
 run 0 "$semtinel" train "$work/lots" -o "$work/by-lot" "${train[@]}" --folds 3 --group '^[^_]*'
+expect 1 'by-lot/folds/1: cannot resume: the images are not those .* and --group' \
+    "$semtinel" train "$work/lots" -o "$work/by-lot" --init none --folds 3 --resume
 run 0 "$semtinel" evaluate "$work/by-lot" "$work/lots" --split folds -o "$work/all" --quiet
 for fold in 1 2 3; do
     run 0 "$semtinel" evaluate "$work/by-lot/folds/$fold" "$work/lots" -o "$work/fold$fold" --quiet
