@@ -280,7 +280,8 @@ static smt_status remember(smt_classifier *classifier,
     smt_pixels *known = NULL;
     int width = 0;
     smt_status status = SMT_OK;
-    if (split == 0 || split == 1) { /* val or test: others than the training images */
+    /* Others than the training images. */
+    if (choices[split] == SMT_CHOOSE_VAL || choices[split] == SMT_CHOOSE_TEST) {
         status = load_training(
             dataset, e->info.input_size, e->info.preprocess.cut_percent, pool, &known, error);
     }
