@@ -1,3 +1,4 @@
+#include "base/csv.h"
 #include "cli/classify.h"
 #include "cli/cli.h"
 #include "cli/gather.h"
@@ -39,49 +40,49 @@ static const cli_command command = {
     .max_operands = -1,
 };
 
+typedef struct explained_image {
+    const char *image;
+    char *overlay; /* its path */
+} explained_image;
+
 typedef struct work {
     smt_classifier *classifier;
     smt_explainer *explainer;
     int wanted; /* class, or -1 */
     smt_file *csv;
-    char *earlier; /* explanations.csv of an earlier call into the same folder, or NULL */
+    char *text;               /* explanations.csv of an earlier call into the folder, or NULL */
+    explained_image *earlier; /* its rows */
+    size_t earlier_count;
     size_t explained;
     size_t numbered; /* overlays whose plain name was taken */
     smt_paged paged;
 } work;
 
-/* Of a row of the list: DIR/OVERLAY, or NULL where it is no plain name or there is no memory. */
-static char *overlay_of(const char *row)
-{
-    const char *end = row + strcspn(row, "\r\n"), *name = end;
-    while (name > row && name[-1] != ',') {
-        name--;
-    }
-    bool plain = name < end && !memchr(name, '/', (size_t)(end - name)) && end[-1] != '"';
-    return plain ? smt_format("%s/%.*s", output, (int)(end - name), name) : NULL;
-}
-
-static char *next_row(char *row)
-{
-    row += strcspn(row, "\n");
-    return *row ? row + 1 : row;
-}
-
-/* Strikes out the rows whose overlays are gone: their names are free for others. */
+/* Rows whose overlays are gone do not count: their names are free for others. */
 static void read_earlier(work *w, const char *list)
 {
     void *text = NULL;
-    size_t size;
+    size_t size, lines = 1;
     if (smt_file_load(list, 0, &text, &size, NULL)) {
         return;
     }
-    w->earlier = text;
-    for (char *row = text; *row; row = next_row(row)) {
-        char *path = overlay_of(row);
-        if (!path || !smt_path_exists(path)) {
-            *row = *row == '\n' ? '\n' : '"'; /* no name in the list begins so without its quotes */
+    w->text = text;
+    for (const char *p = text; (p = strchr(p, '\n')); p++) {
+        lines++;
+    }
+    w->earlier = smt_alloc(lines, sizeof *w->earlier);
+    smt_csv csv = {.path = list, .at = text, .line = 1};
+    char *fields[SMT_CSV_FIELDS];
+    int count;
+    bool found = w->earlier;
+    while (found && smt_csv_record(&csv, fields, &count, &found, NULL) == SMT_OK && found) {
+        const char *name = fields[count - 1];
+        char *path = *name && !strchr(name, '/') ? smt_path_join(output, name) : NULL;
+        if (path && smt_path_exists(path)) {
+            w->earlier[w->earlier_count++] = (explained_image){fields[0], path};
+        } else {
+            smt_free(path);
         }
-        smt_free(path);
     }
 }
 
@@ -89,10 +90,9 @@ static void read_earlier(work *w, const char *list)
  * the new one. Two folders may hold images of one name, and DIR other files. */
 static char *overlay_path(work *w, const char *image)
 {
-    size_t length = strlen(image);
-    for (char *row = w->earlier; row && *row; row = next_row(row)) {
-        if (strncmp(row, image, length) == 0 && row[length] == ',') {
-            return overlay_of(row);
+    for (size_t i = 0; i < w->earlier_count; i++) {
+        if (strcmp(w->earlier[i].image, image) == 0) {
+            return smt_strdup(w->earlier[i].overlay);
         }
     }
     const char *name = smt_path_name(image);
@@ -273,7 +273,11 @@ int cli_explain(int argc, char **argv)
     code = status ? cli_report(&error) : skipped ? EXIT_SKIPPED : EXIT_DONE;
     smt_file_abandon(&w.csv);
     smt_free(path);
+    for (size_t i = 0; i < w.earlier_count; i++) {
+        smt_free(w.earlier[i].overlay);
+    }
     smt_free(w.earlier);
+    smt_free(w.text);
     smt_list_free(&list.items, list.count);
     smt_explainer_close(&w.explainer);
     smt_classifier_close(&w.classifier);

@@ -1,61 +1,10 @@
-/* Reads predictions.csv back (RFC 4180, LF or CRLF). */
+/* Reads predictions.csv back. */
+#include "base/csv.h"
+
 #include <semtinel/evaluate.h>
 
 #include <stdlib.h>
 #include <string.h>
-
-#define MAX_FIELDS 1024
-
-typedef struct reader {
-    const char *path;
-    char *at;    /* the rest of the text; fields are unquoted in place */
-    size_t line; /* from 1 */
-} reader;
-
-/* One record; *count fields. Returns false at the end of the text. */
-static smt_status next_record(reader *r, char **fields, int *count, bool *found, smt_error *error)
-{
-    *count = 0;
-    *found = *r->at;
-    size_t start = r->line;
-    while (*found) {
-        if (*count == MAX_FIELDS) {
-            return smt_fail(error,
-                            SMT_ERR_LIMIT,
-                            "%s: line %zu: more than %d columns",
-                            r->path,
-                            start,
-                            MAX_FIELDS);
-        }
-        char *in = r->at, *out = in;
-        fields[(*count)++] = in;
-        if (*in == '"') {
-            for (in++; *in && !(*in == '"' && in[1] != '"'); in++) {
-                in += *in == '"';
-                r->line += *in == '\n';
-                *out++ = *in;
-            }
-            if (!*in++) {
-                return smt_fail(
-                    error, SMT_ERR_FORMAT, "%s: line %zu: a quote that never ends", r->path, start);
-            }
-        }
-        while (*in && *in != ',' && *in != '\n') {
-            *out++ = *in++;
-        }
-        char end = *in;
-        if (end != ',' && out > fields[*count - 1] && out[-1] == '\r') {
-            out--;
-        }
-        r->at = end ? in + 1 : in;
-        *out = 0;
-        if (end != ',') {
-            r->line++;
-            return SMT_OK;
-        }
-    }
-    return SMT_OK;
-}
 
 void smt_predictions_free(smt_prediction_table **table)
 {
@@ -100,16 +49,16 @@ find_columns(const char *path, char **fields, int count, int *columns, smt_error
     return SMT_OK;
 }
 
-static smt_status read_rows(reader *r, row *rows, size_t *count, smt_error *error)
+static smt_status read_rows(smt_csv *r, row *rows, size_t *count, smt_error *error)
 {
-    char *fields[MAX_FIELDS];
+    char *fields[SMT_CSV_FIELDS];
     int columns[COLUMNS], header = 0, width = 0;
     bool found = false;
-    smt_status status = next_record(r, fields, &header, &found, error);
+    smt_status status = smt_csv_record(r, fields, &header, &found, error);
     status = status ? status : find_columns(r->path, fields, header, columns, error);
     while (!status) {
         size_t line = r->line;
-        status = next_record(r, fields, &width, &found, error);
+        status = smt_csv_record(r, fields, &width, &found, error);
         if (status || !found) {
             return status;
         }
@@ -170,7 +119,7 @@ smt_status smt_predictions_load(const char *path, smt_prediction_table **out, sm
     }
     row *rows = smt_alloc(lines, sizeof *rows);
     smt_prediction_table *table = smt_alloc(1, sizeof *table);
-    reader r = {.path = path, .at = data, .line = 1};
+    smt_csv r = {.path = path, .at = data, .line = 1};
     r.at += strncmp(r.at, "\xef\xbb\xbf", 3) ? 0 : 3; /* the mark that spreadsheets put there */
     if (!rows || !table) {
         status = smt_fail(error, SMT_ERR_MEMORY, "%s: out of memory", path);

@@ -253,6 +253,12 @@ ls "$work/why" | diff "$work/names" - || fail "other names than before"
 [ "$(grep -Lx old "$work/why/"*.png | wc -l)" = "$again" ] || fail "not $again new overlays"
 sed -n '2,$s/.*,//p' "$work/why/explanations.csv" | while read -r overlay; do [ "$(head -c 3 "$work/why/$overlay")" = old ] && echo "$overlay"; done |
     grep . && fail "the list names old overlays"
+odd="$work/a, \"b\""$'\n'"c "
+mkdir "$odd" && cp "$work/twice/$(ls "$work/twice" | head -n 1)" "$odd/d, \"e\""$'\n'"f.png"
+for _ in 1 2; do
+    run 0 "$semtinel" explain "$work/run" "$odd" -o "$work/why-odd"
+    [ "$(find "$work/why-odd" -name '*.png' -printf x)" = x ] || fail "an image whose name needs quotes has not one overlay: $(ls "$work/why-odd")"
+done
 long=$(printf '%0251d' 0).png
 mkdir "$work/long" "$work/long/a" "$work/long/b"
 for folder in a b; do cp "$work/twice/$(ls "$work/twice" | head -n 1)" "$work/long/$folder/$long"; done
