@@ -10,9 +10,11 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SPIN_ROUNDS 2000
+#define YIELD_ROUNDS 4000 /* about a millisecond where nobody else wants the core */
 #define MAX_THREADS 256
 
 typedef struct worker {
@@ -164,14 +166,19 @@ void smt_pool_run(smt_pool *pool, int tasks, smt_task function, void *context)
     atomic_store(&pool->done, 0);
     announce(pool, tasks);
     take_tasks(pool, 0);
-    /* On a machine with other work a worker may have lost its
-     * core: give ours away rather than spin against it. */
-    for (int i = 0; atomic_load(&pool->done) < tasks; i++) {
+    /* On a machine with other work a worker may have lost its core: give ours away rather than spin
+     * against it. A worker that waits for a disk takes much longer than a call of sleep. */
+    const struct timespec nap = {.tv_nsec = 100000};
+    for (int i = 0; atomic_load(&pool->done) < tasks;) {
         if (i < SPIN_ROUNDS) {
             pause_cpu();
-        } else {
+        } else if (i < SPIN_ROUNDS + YIELD_ROUNDS) {
             sched_yield();
+        } else {
+            nanosleep(&nap, NULL);
+            continue;
         }
+        i++;
     }
 }
 
