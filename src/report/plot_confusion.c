@@ -12,6 +12,7 @@
 #define MARGIN 24
 #define NAME_ROOM 190.0
 #define LARGEST_SIDE 2800 /* of the cells together */
+#define LEAST_WIDTH 640   /* of the page: the line above the cells */
 
 static draw_colour shade(double share)
 {
@@ -87,6 +88,17 @@ static void draw_heading(cairo_t *cr, const smt_evaluation *e, double width)
              m->macro_f1_95.low,
              m->macro_f1_95.high);
     draw_text(cr, MARGIN, 54, DRAW_LEFT, width - 2 * MARGIN, line);
+    if (e->trained) {
+        snprintf(line,
+                 sizeof line,
+                 "%s%zu of %zu images trained the model",
+                 e->trained_more ? "at least " : "",
+                 e->trained,
+                 e->count + e->skipped);
+        draw_colour_set(cr, draw_palette[1]);
+        draw_font(cr, 13, true);
+        draw_text(cr, width - MARGIN, 32, DRAW_RIGHT, width - 240, line);
+    }
 }
 
 /* The true class t: its name, its cells, and at `right` its number of images. */
@@ -187,7 +199,8 @@ smt_status smt_plot_confusion(const smt_evaluation *e, const char *path, smt_err
     bool colours = shown > REPORT_MOST_CLASSES;
     double cell = colours ? LARGEST_SIDE / shown : shown > 40 ? 28 : shown > 20 ? 44 : 62;
     double names = colours ? 0 : measure(e, 14), left = MARGIN + 28 + names + 10;
-    double side = shown * cell, totals = 76, width = fmax(left + side + totals + MARGIN, 560);
+    double side = shown * cell, totals = 76,
+           width = fmax(left + side + totals + MARGIN, LEAST_WIDTH);
     double height = TOP + side + names * 0.75 + 60;
     draw_canvas canvas;
     smt_status status = draw_open(path, (int)ceil(width), (int)ceil(height), &canvas, error);

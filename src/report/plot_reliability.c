@@ -111,8 +111,8 @@ smt_status smt_plot_coverage(const smt_evaluation *e, const char *path, smt_erro
         draw_axes_line(canvas.cr, &axes, xy, xy + e->count, e->count, false);
         bool rejects = e->info.decision.rejects;
         smt_rejection r = smt_rejection_measure(e);
-        const char *target =
-            strlen(e->info.decision.target) <= 48 ? e->info.decision.target : "thresholds by class";
+        const char *target = /* so much goes beside the figures */
+            strlen(e->info.decision.target) <= 36 ? e->info.decision.target : "thresholds by class";
         if (rejects && r.accepted) {
             draw_colour_set(canvas.cr, draw_palette[1]);
             cairo_arc(canvas.cr,

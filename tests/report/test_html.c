@@ -5,6 +5,7 @@
 #include <semtinel/format.h>
 #include <semtinel/report.h>
 
+#include <cairo.h>
 #include <jansson.h>
 #include <math.h>
 #include <setjmp.h>
@@ -373,18 +374,59 @@ static void test_measured_files(void **state)
     teardown();
 }
 
+static void *confusion_plot(const char *path, size_t *size)
+{
+    void *data = NULL;
+    assert_int_equal(smt_plot_confusion(&f.evaluation, path, NULL), SMT_OK);
+    assert_int_equal(smt_file_load(path, 0, &data, size, NULL), SMT_OK);
+    unlink(path);
+    return data;
+}
+
+/* Of few classes, too, the line above them shows every digit; images that trained are told of. */
 static void test_confusion_plot(void **state)
 {
     (void)state;
     setup();
-    assert_int_equal(smt_plot_confusion(&f.evaluation, "test_confusion.svg", NULL), SMT_OK);
-    void *svg = NULL;
-    size_t size = 0;
-    assert_int_equal(smt_file_load("test_confusion.svg", 0, &svg, &size, NULL), SMT_OK);
+    size_t sizes[3];
+    char *svg = confusion_plot("test_confusion.svg", sizes);
     assert_non_null(strstr(svg, "<svg"));
     assert_non_null(strstr(svg, "</svg>"));
     smt_free(svg);
-    unlink("test_confusion.svg");
+    smt_metrics *m = f.evaluation.metrics;
+    m->count = 12345;
+    f.evaluation.split = "unseen";
+    void *png[3];
+    for (int i = 0; i < 3; i++) {
+        m->accuracy_95 = (smt_interval){i ? 0.612 : 0.611, 0.622};
+        f.evaluation.trained = i == 2;
+        png[i] = confusion_plot("test_confusion.png", &sizes[i]);
+        assert_true(!i || sizes[i] != sizes[i - 1] || memcmp(png[i], png[i - 1], sizes[i]));
+    }
+    for (int i = 0; i < 3; i++) {
+        smt_free(png[i]);
+    }
+    teardown();
+}
+
+/* What was asked for stands above the curve only if the figures beside it stay on the page. */
+static void test_coverage_plot(void **state)
+{
+    (void)state;
+    setup();
+    smt_decision *decision = &f.evaluation.info.decision;
+    decision->rejects = true;
+    strcpy(decision->target, "purity 0.95, of CLEAN_LAYER 0.995, sure 0.95");
+    assert_int_equal(smt_plot_coverage(&f.evaluation, "test_coverage.png", NULL), SMT_OK);
+    cairo_surface_t *png = cairo_image_surface_create_from_png("test_coverage.png");
+    unlink("test_coverage.png");
+    const unsigned char *row = cairo_image_surface_get_data(png);
+    int width = cairo_image_surface_get_width(png), height = cairo_image_surface_get_height(png);
+    assert_true(width > 0 && height > 0);
+    for (int y = 0; y < height; y++, row += cairo_image_surface_get_stride(png)) {
+        assert_int_equal(row[4 * (width - 1)], 255);
+    }
+    cairo_surface_destroy(png);
     teardown();
 }
 
@@ -468,6 +510,7 @@ int main(void)
                                        cmocka_unit_test(test_failures),
                                        cmocka_unit_test(test_measured_files),
                                        cmocka_unit_test(test_confusion_plot),
+                                       cmocka_unit_test(test_coverage_plot),
                                        cmocka_unit_test(test_many_classes),
                                        cmocka_unit_test(test_history_file)};
     return cmocka_run_group_tests(tests, NULL, NULL);
