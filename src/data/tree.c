@@ -81,7 +81,7 @@ smt_status smt_split_check_output(const char *source, const char *out, smt_error
 
 smt_status tree_begin(const char *out, const char *source, tree *t, smt_error *error)
 {
-    *t = (tree){0};
+    *t = (tree){.lock = -1};
     smt_status status = smt_split_check_output(source, out, error);
     t->created = !smt_path_exists(out);
     status = status ? status : smt_make_directory(out, error);
