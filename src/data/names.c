@@ -61,14 +61,28 @@ void data_folded_name(const char *name, char *out)
     out[length] = 0;
 }
 
+/* Blanks at its end do not count: a file manager does not show them. */
+static bool at_end(const char *rest)
+{
+    return !rest[strspn(rest, " ")];
+}
+
+static bool is_plural(const char *rest)
+{
+    return lower(rest[0]) == 's' && at_end(rest + 1);
+}
+
 static bool same_spelling(const char *a, const char *b)
 {
+    a += strspn(a, " ");
+    b += strspn(b, " ");
     size_t i = 0;
     while (a[i] && b[i] && folded(a[i]) == folded(b[i])) {
         i++;
     }
-    const char *rest = a[i] ? a + i : b + i;
-    return (!a[i] && !b[i]) || (i >= 3 && (!a[i] || !b[i]) && lower(rest[0]) == 's' && !rest[1]);
+    a += i;
+    b += i;
+    return at_end(a) ? at_end(b) || (i >= 3 && is_plural(b)) : i >= 3 && at_end(b) && is_plural(a);
 }
 
 /* "01_bridge" and "3. Open" are numbered; "3" and "90nm" are names. */

@@ -61,6 +61,7 @@ static void scans_splits(void **state)
                                         "validate/vias/1.png",
                                         "VALID/open/1.png",
                                         "test/VIAS/1.png",
+                                        "test/ Open /1.png",
                                         "test/only_here/1.png"};
     char root[] = "/tmp/semtinel-scan-XXXXXX";
     made_folder(root);
@@ -76,7 +77,7 @@ static void scans_splits(void **state)
     assert_string_equal(set->classes[0], "Via"); /* train's spelling */
     assert_string_equal(set->classes[1], "only_here");
     assert_string_equal(set->classes[2], "open");
-    assert_int_equal(set->sample_count, 6);
+    assert_int_equal(set->sample_count, 7);
     size_t count[SMT_SPLIT_COUNT] = {0};
     for (size_t i = 0; i < set->sample_count; i++) {
         count[set->samples[i].split]++;
@@ -84,8 +85,9 @@ static void scans_splits(void **state)
     }
     assert_int_equal(count[SMT_SPLIT_TRAIN], 2);
     assert_int_equal(count[SMT_SPLIT_VAL], 2);
-    assert_int_equal(count[SMT_SPLIT_TEST], 2);
+    assert_int_equal(count[SMT_SPLIT_TEST], 3);
     assert_true(made_said(&lines, "taken as class Via"));
+    assert_true(made_said(&lines, "test/ Open : taken as class open"));
     assert_true(made_said(&lines, "weights: ignored"));
     assert_int_equal(set->ignored_count, 1);
     smt_dataset_destroy(&set);
