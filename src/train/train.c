@@ -220,6 +220,9 @@ smt_status smt_train(const smt_train_job *job,
                      "interrupted in fold %d of %d; the same command with --resume goes on",
                      job->fold + 1,
                      job->folds);
+        } else if (job->folds) { /* it lacks images that the network before it had */
+            const smt_error plain = inner;
+            smt_fail(&inner, status, "fold %d of %d: %s", job->fold + 1, job->folds, plain.message);
         } else if (status == SMT_ERR_INTERRUPTED && run.state && run.state->epoch && dataset &&
                    folder) {
             smt_fail(&inner,

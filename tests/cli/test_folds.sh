@@ -152,6 +152,11 @@ for fold in 1 2 3; do
     run 0 "$semtinel" evaluate "$work/by-lot/folds/$fold" "$work/lots" -o "$work/fold$fold" --quiet
     [ "$(cut -d, -f1 "$work/fold$fold/predictions.csv" | grep -o 'lot[0-9]' | sort -u | wc -l)" = 1 ] || fail "fold $fold: not one lot"
 done
+# What a network of a fold lacks is not said of the whole set.
+mkdir "$work/rare" "$work/rare/one" && cp -r "$work/data/open" "$work/rare" && cp "$work/data/vias/"*1.png "$work/rare/one/1.png"
+expect 1 '^semtinel: fold [12] of 2: .*/rare: only class open has training images' \
+    "$semtinel" train "$work/rare" -o "$work/none" "${train[@]}" --folds 2
+rm -r "$work/none"
 run 1 "$semtinel" train "$work/lots" -o "$work/none" "${train[@]}" --folds 3 --group '^x'
 says "'^x' matches no image's path below its class folder"
 [ -e "$work/none/model.safetensors" ] && fail "a pattern that fits no image is found after the training"
