@@ -2,6 +2,8 @@
 #ifndef SEMTINEL_CLI_CLASSIFY_H
 #define SEMTINEL_CLI_CLASSIFY_H
 
+#include "cli/gather.h"
+
 #include <semtinel/evaluate.h>
 
 /* The row of a table of options that takes `names` for cli_open_classifier. */
@@ -23,6 +25,25 @@ void cli_choose_views(smt_classifier *classifier, int choice);
 /* Opens the model; `names` ("A,B,...", or NULL) replaces its class names. */
 smt_status cli_open_classifier(
     const char *path, const char *names, smt_pool *pool, smt_classifier **out, smt_error *error);
+
+/* What the model says of an image: of each class its probability; familiarity as
+ * smt_classifier_run_scored. */
+typedef smt_status (*cli_answer)(void *context,
+                                 const char *path,
+                                 const float *probabilities,
+                                 float familiarity,
+                                 smt_error *error);
+/* Gives `answer` each image of the list in turn. Those that cannot be read are logged and counted
+ * in *skipped; SMT_ERR_FORMAT: none can. `label` is of the progress. Memory does not grow with the
+ * number of images. */
+smt_status cli_classify_paths(smt_classifier *classifier,
+                              smt_pool *pool,
+                              const cli_paths *list,
+                              const char *label,
+                              cli_answer answer,
+                              void *context,
+                              size_t *skipped,
+                              smt_error *error);
 
 /* smt_explainer_open() on `source`, or where it is NULL on `model`; an int8 model has no weights to
  * look into, and the message names --source. */

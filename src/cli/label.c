@@ -2,7 +2,6 @@
 #include "cli/classify.h"
 #include "cli/cli.h"
 #include "cli/gather.h"
-#include "cli/pixels.h"
 
 #include <semtinel/split.h>
 
@@ -10,8 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define BLOCK 64 /* images classified at once */
 
 static const char *output, *names;
 static double surest, least;
@@ -61,33 +58,22 @@ static smt_status check_output(char *const *paths, int count, smt_error *error)
     return status;
 }
 
-/* Fills class and confidence of labels[i] for the i-th of `pixels`. */
-static smt_status classify(smt_classifier *classifier,
-                           const smt_pixels *pixels,
-                           const cli_paths *list,
-                           smt_label *labels,
-                           smt_error *error)
+typedef struct labelling {
+    const smt_classifier_info *info;
+    smt_label *labels; /* as many as there are images */
+    size_t count;
+} labelling;
+
+static smt_status
+take(void *context, const char *path, const float *row, float familiarity, smt_error *error)
 {
-    const smt_classifier_info *info = smt_classifier_about(classifier);
-    size_t classes = (size_t)info->class_count, side = (size_t)pixels->size * (size_t)pixels->size;
-    float *rows = smt_alloc(BLOCK, classes * sizeof *rows);
-    smt_status status = rows ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
-    smt_classifier_set_views(classifier, SMT_VIEWS_MOST);
-    smt_progress("labelling", 0, pixels->count);
-    for (size_t first = 0; first < pixels->count && !status; first += BLOCK) {
-        size_t count = pixels->count - first < BLOCK ? pixels->count - first : BLOCK;
-        status = smt_classifier_run(classifier, pixels->data + first * side, count, rows, error);
-        for (size_t i = 0; i < count && !status; i++) {
-            const float *row = rows + i * classes;
-            int best = smt_argmax(row, info->class_count);
-            labels[first + i] = (smt_label){.path = list->items[pixels->sample[first + i]],
-                                            .class_name = info->classes[best],
-                                            .confidence = (double)row[best]};
-        }
-        smt_progress("labelling", first + count, pixels->count);
-    }
-    smt_free(rows);
-    return status;
+    labelling *l = context;
+    int best = smt_argmax(row, l->info->class_count);
+    (void)familiarity;
+    (void)error;
+    l->labels[l->count++] = (smt_label){
+        .path = path, .class_name = l->info->classes[best], .confidence = (double)row[best]};
+    return SMT_OK;
 }
 
 /* By class, then surest first, then by path. */
@@ -147,35 +133,25 @@ static smt_status label(smt_classifier *classifier,
                         size_t *skipped,
                         smt_error *error)
 {
-    smt_pixels *pixels = NULL;
-    smt_label *labels = NULL;
-    const smt_classifier_info *info = smt_classifier_about(classifier);
-    smt_status status = cli_load_paths(list->items,
-                                       list->count,
-                                       info->input_size,
-                                       info->preprocess.cut_percent,
-                                       pool,
-                                       &pixels,
-                                       skipped,
-                                       error);
+    labelling l = {.info = smt_classifier_about(classifier),
+                   .labels = smt_alloc(list->count, sizeof *l.labels)};
+    smt_status status = l.labels ? SMT_OK : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
+    smt_classifier_set_views(classifier, SMT_VIEWS_MOST);
+    status =
+        status ? status
+               : cli_classify_paths(classifier, pool, list, "labelling", take, &l, skipped, error);
     if (!status) {
-        labels = smt_alloc(pixels->count, sizeof *labels);
-        status = labels ? classify(classifier, pixels, list, labels, error)
-                        : smt_fail(error, SMT_ERR_MEMORY, "out of memory");
-    }
-    if (!status) {
-        size_t chosen = choose(labels, pixels->count);
-        status = smt_label_write(labels, pixels->count, by_link, output, error);
+        size_t chosen = choose(l.labels, l.count);
+        status = smt_label_write(l.labels, l.count, by_link, output, error);
         if (!status) {
             cli_say("wrote %zu of %zu %s to %s",
                     chosen,
-                    pixels->count,
-                    smt_plural(pixels->count, "image", "images"),
+                    l.count,
+                    smt_plural(l.count, "image", "images"),
                     output);
         }
     }
-    smt_free(labels);
-    smt_pixels_destroy(&pixels);
+    smt_free(l.labels);
     return status;
 }
 

@@ -3,14 +3,15 @@
 #include "cli/cli.h"
 #include "cli/gather.h"
 
-smt_status cli_load_paths(char *const *paths,
-                          size_t count,
-                          int size,
-                          float cut_percent,
-                          smt_pool *pool,
-                          smt_pixels **out,
-                          size_t *skipped,
-                          smt_error *error)
+/* Those at these very paths, in order. */
+static smt_status load_paths(char *const *paths,
+                             size_t count,
+                             int size,
+                             float cut_percent,
+                             smt_pool *pool,
+                             smt_pixels **out,
+                             size_t *skipped,
+                             smt_error *error)
 {
     smt_sample *samples = smt_alloc(count, sizeof *samples);
     if (!samples) {
@@ -53,7 +54,7 @@ smt_status cli_load_images(const char *const *paths,
         for (size_t i = 0; i < count; i++) {
             drawn[i] = list.items[order[i]];
         }
-        status = cli_load_paths(drawn, count, size, cut_percent, pool, out, skipped, error);
+        status = load_paths(drawn, count, size, cut_percent, pool, out, skipped, error);
     }
     smt_free(order);
     smt_free(drawn);

@@ -27,14 +27,4 @@ smt_status cli_load_evenly(const char *folder,
                            size_t *skipped,
                            smt_error *error);
 
-/* The images at these very paths, in order: out->sample is an index into `paths`. */
-smt_status cli_load_paths(char *const *paths,
-                          size_t count,
-                          int size,
-                          float cut_percent,
-                          smt_pool *pool,
-                          smt_pixels **out,
-                          size_t *skipped,
-                          smt_error *error);
-
 #endif

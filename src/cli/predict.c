@@ -42,41 +42,9 @@ static const cli_command command = {
 };
 
 #define REVIEW "review" /* stands for a class below the threshold of 'semtinel calibrate' */
-/* Images decoded and classified at a time, so that memory does not grow with their number. */
-#define BLOCK 256
-
-typedef struct block {
-    char **paths;
-    int size;
-    float cut_percent;
-    uint8_t *pixels; /* BLOCK x size x size; fewer for fewer images */
-    bool good[BLOCK], more_pages[BLOCK];
-    float familiarity[BLOCK]; /* of the good ones, in their order */
-    smt_error errors[BLOCK];
-    smt_paged paged; /* so far */
-} block;
-
-static void read_one(void *context, int task, int worker)
-{
-    (void)worker;
-    block *b = context;
-    smt_image image = {0}, small = {0};
-    smt_sem_metadata metadata = {0};
-    smt_error *error = &b->errors[task];
-    b->good[task] = false;
-    if (smt_image_load_sem(b->paths[task], NULL, b->cut_percent, &image, &metadata, error) ==
-            SMT_OK &&
-        smt_image_resize(&image, b->size, b->size, &small, error) == SMT_OK) {
-        size_t side = (size_t)b->size * (size_t)b->size;
-        memcpy(b->pixels + (size_t)task * side, small.pixels, side);
-        b->good[task] = true;
-    }
-    b->more_pages[task] = metadata.more_pages;
-    smt_image_free(&image);
-    smt_image_free(&small);
-}
 
 typedef struct sink {
+    const smt_classifier_info *info;
     smt_file *file;
     bool begun; /* the header of CSV is written, or the bracket of JSON */
     size_t reviewed;
@@ -101,13 +69,11 @@ static smt_status emit_json(sink *s, const json_t *item, smt_error *error)
     return SMT_OK;
 }
 
-static smt_status emit(sink *s,
-                       const smt_classifier_info *info,
-                       const char *path,
-                       const float *row,
-                       float familiarity,
-                       smt_error *error)
+static smt_status
+emit(void *context, const char *path, const float *row, float familiarity, smt_error *error)
 {
+    sink *s = context;
+    const smt_classifier_info *info = s->info;
     int best = smt_argmax(row, info->class_count);
     bool rejects = info->decision.rejects;
     smt_review why = smt_decision_review(&info->decision, best, row[best], familiarity);
@@ -151,79 +117,6 @@ static smt_status emit(sink *s,
     }
     smt_status status = emit_json(s, item, error);
     json_decref(item);
-    return status;
-}
-
-static smt_status run_block(smt_classifier *classifier,
-                            smt_pool *pool,
-                            block *b,
-                            int count,
-                            float *probabilities,
-                            sink *s,
-                            size_t *skipped,
-                            smt_error *error)
-{
-    const smt_classifier_info *info = smt_classifier_about(classifier);
-    size_t side = (size_t)b->size * (size_t)b->size, good = 0;
-    smt_pool_run(pool, count, read_one, b);
-    for (int i = 0; i < count; i++) {
-        smt_paged_add(&b->paged, b->more_pages[i], b->paths[i]);
-        if (b->good[i]) {
-            memmove(b->pixels + good++ * side, b->pixels + (size_t)i * side, side);
-        } else if (b->errors[i].status == SMT_ERR_MEMORY) {
-            return smt_fail(error, SMT_ERR_MEMORY, "%s", b->errors[i].message);
-        } else {
-            smt_log(SMT_LOG_WARNING, "skipped %s", b->errors[i].message);
-            (*skipped)++;
-        }
-    }
-    smt_status status = smt_classifier_run_scored(
-        classifier, b->pixels, good, probabilities, b->familiarity, error);
-    const float *row = probabilities;
-    size_t at = 0;
-    for (int i = 0; i < count && !status; i++) {
-        if (b->good[i]) {
-            status = emit(s, info, b->paths[i], row, b->familiarity[at++], error);
-            row += info->class_count;
-        }
-    }
-    return status;
-}
-
-static smt_status predict_all(smt_classifier *classifier,
-                              smt_pool *pool,
-                              const cli_paths *list,
-                              sink *s,
-                              size_t *skipped,
-                              smt_error *error)
-{
-    const smt_classifier_info *info = smt_classifier_about(classifier);
-    block *b = smt_alloc(1, sizeof *b);
-    float *probabilities = smt_alloc(BLOCK * (size_t)info->class_count, sizeof *probabilities);
-    smt_status status = SMT_OK;
-    if (b) {
-        b->size = info->input_size;
-        b->cut_percent = info->preprocess.cut_percent;
-        size_t most = list->count < BLOCK ? list->count : BLOCK;
-        b->pixels = smt_alloc(most, (size_t)b->size * (size_t)b->size);
-    }
-    if (!b || !b->pixels || !probabilities) {
-        status = smt_fail(error, SMT_ERR_MEMORY, "out of memory");
-    }
-    smt_progress("predicting", 0, list->count);
-    for (size_t first = 0; first < list->count && !status; first += BLOCK) {
-        int count = (int)(list->count - first < BLOCK ? list->count - first : BLOCK);
-        b->paths = list->items + first;
-        status = run_block(classifier, pool, b, count, probabilities, s, skipped, error);
-        smt_progress("predicting", first + (size_t)count, list->count);
-        status = status ? status : smt_check_interrupted(error);
-    }
-    if (b) {
-        smt_paged_warn(&b->paged);
-        smt_free(b->pixels);
-    }
-    smt_free(b);
-    smt_free(probabilities);
     return status;
 }
 
@@ -274,9 +167,10 @@ int cli_predict(int argc, char **argv)
         status = to_file ? smt_file_create(output, &s.file, &error)
                          : smt_file_standard_output(&s.file, &error);
     }
-    status = status ? status : predict_all(classifier, pool, &list, &s, &skipped, &error);
-    if (!status && skipped == list.count) {
-        status = smt_fail(&error, SMT_ERR_FORMAT, "no image of %zu could be read", list.count);
+    if (!status) {
+        s.info = smt_classifier_about(classifier);
+        status =
+            cli_classify_paths(classifier, pool, &list, "predicting", emit, &s, &skipped, &error);
     }
     if (!status && as_json) {
         smt_file_printf(s.file, "\n]\n");

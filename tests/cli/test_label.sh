@@ -124,6 +124,16 @@ rm -r "$work/named/Bridges"
 run 1 "$semtinel" train "$work/data" --also "$work/named" -o "$work/run4" --init none; says_one_line; says 'none of its folders'
 run 1 "$semtinel" train "$work/data" --also "$work/missing" -o "$work/run4"; says_one_line
 
+# Memory does not grow with the images: the pixels of all these would take a gigabyte.
+run 0 "$semtinel" train "$work/other" -o "$work/large" --init none --mix-synth 0 --epochs 1 --size 512 --width 0.25 --val-share 0 --quiet
+mkdir "$work/inbox" && cp "$work/other/ler/ler_00000.png" "$work/inbox"
+yes junk | head -n 4000 | (cd "$work/inbox" && split -l 1 -a 4 -d --additional-suffix=.png - f)
+if (ulimit -v 500000 && "$semtinel" --version) >"$work/out" 2>&1; then
+    run 3 bash -c 'ulimit -v 500000 && exec "$@"' . "$semtinel" label "$work/large" "$work/inbox" -o "$work/sorted" --threads 1
+    says "wrote 1 of 1 image to"
+fi
+rm -r "$work/inbox"
+
 # What a class is called does not drive a terminal.
 run 0 "$semtinel" label "$work/run" "$work/other" -o "$work/coloured" --classes "$(printf '\033[2Ja,b,c,d,e,f,g,h,i,j')"
 grep -q "$(printf '\033')" "$work/out" && fail "a class name reaches the terminal as it is: $(cat -v "$work/out")"
