@@ -80,6 +80,9 @@ SMT_API const char *smt_calibration_verdict(const smt_metrics *metrics);
 SMT_API smt_status smt_metrics_create(
     const smt_outcome *outcome, int resamples, uint64_t seed, smt_metrics **out, smt_error *error);
 SMT_API void smt_metrics_destroy(smt_metrics **metrics);
+/* The accuracy at which all of the images are right in one case of twenty: where all are, the
+ * bootstrap interval has no width. */
+SMT_API double smt_all_right_accuracy(const smt_metrics *metrics);
 /* The class stands in scikit-learn's report: it occurs or is predicted. */
 SMT_API bool smt_metrics_active(const smt_metrics *metrics, int class_index);
 

@@ -209,6 +209,11 @@ static void print_summary(const smt_evaluation *e)
             m->accuracy,
             m->accuracy_95.low,
             m->accuracy_95.high);
+    if (m->accuracy == 1) {
+        smt_log(SMT_LOG_INFO,
+                "    all are right, as in one case of twenty at an accuracy of %.4f",
+                smt_all_right_accuracy(m));
+    }
     size_t right, known = smt_evaluation_known(e, &right);
     if (known && known < m->count) {
         smt_log(SMT_LOG_INFO,

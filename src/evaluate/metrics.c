@@ -257,6 +257,11 @@ void smt_metrics_destroy(smt_metrics **metrics)
     }
 }
 
+double smt_all_right_accuracy(const smt_metrics *metrics)
+{
+    return metrics->count ? pow(0.05, 1 / (double)metrics->count) : 0;
+}
+
 bool smt_metrics_active(const smt_metrics *metrics, int class_index)
 {
     return active(&metrics->classes[class_index]);

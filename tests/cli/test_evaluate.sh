@@ -29,6 +29,15 @@ grep -q "$data/eval[:/]" "$work/err" && fail "evaluate names its own folder: $(c
 rm -r "$data/eval"
 grep -q ' of 36 defects are called clean' "$work/eval/report.html" || fail "the four clean images count as defects"
 
+# Where all are right the interval has no width, and how little that shows is said.
+class=$(awk -F, 'NR > 1 && $2 == $3 { print $2; exit }' "$work/eval/predictions.csv")
+awk -F, 'NR > 1 && $2 == $3 && $2 == "'"$class"'" { print $1 }' "$work/eval/predictions.csv" >"$work/right.txt"
+mkdir -p "$work/right-only/$class"
+while read -r file; do cp "$data/$file" "$work/right-only/$class"; done <"$work/right.txt"
+run 0 "$semtinel" evaluate "$work/run" "$work/right-only" --split all -o "$work/eval-right"
+says '^accuracy  1.0000 '
+says "^    all are right, .* accuracy of $(awk 'END { printf "%.4f", 0.05 ^ (1 / NR) }' "$work/right.txt")$"
+
 # The files of the run are measured on images of all classes, where there are more than they are measured on.
 run 0 "$semtinel" synth "$work/many" --per-class 25 --size 32 --seed 2 --quiet
 run 0 "$semtinel" export "$work/run" -o "$work/run/saved_model.pb" -o "$work/run/labels.txt" --quiet

@@ -272,6 +272,24 @@ static void test_trained(void **state)
     teardown();
 }
 
+/* An interval of no width is not all that is said where every image is right: 0.05^(1/6). */
+static void test_all_right(void **state)
+{
+    (void)state;
+    setup();
+    const smt_report_inputs inputs = {.command = "semtinel evaluate"};
+    for (int right = 0; right < 2; right++) {
+        f.evaluation.metrics->accuracy = right ? 1 : 0.5;
+        char *page = write_page(&inputs);
+        assert_int_equal(strstr(page,
+                                "All are right, as in one case of twenty at an accuracy of "
+                                "0.607.") != NULL,
+                         right);
+        smt_free(page);
+    }
+    teardown();
+}
+
 /* A common purity stands above the thresholds by class, those of single classes beside them. */
 static void test_thresholds(void **state)
 {
@@ -506,6 +524,7 @@ int main(void)
                                        cmocka_unit_test(test_page),
                                        cmocka_unit_test(test_long_losses),
                                        cmocka_unit_test(test_trained),
+                                       cmocka_unit_test(test_all_right),
                                        cmocka_unit_test(test_thresholds),
                                        cmocka_unit_test(test_failures),
                                        cmocka_unit_test(test_measured_files),
