@@ -88,12 +88,22 @@ void draw_font(cairo_t *cr, double size, bool bold)
     cairo_set_font_size(cr, size);
 }
 
-static bool has_glyphs(cairo_t *cr, const char *text)
+/* Bytes of the character of UTF-8. */
+static int size_of(const char *character)
+{
+    int size = 1;
+    while (((unsigned char)character[size] & 0xc0) == 0x80) {
+        size++;
+    }
+    return size;
+}
+
+static bool has_glyphs(cairo_t *cr, const char *text, int length)
 {
     cairo_glyph_t *glyphs = NULL;
     int count = 0;
     cairo_status_t status = cairo_scaled_font_text_to_glyphs(
-        cairo_get_scaled_font(cr), 0, 0, text, -1, &glyphs, &count, NULL, NULL, NULL);
+        cairo_get_scaled_font(cr), 0, 0, text, length, &glyphs, &count, NULL, NULL, NULL);
     bool has = true;
     for (int i = 0; i < count && !status; i++) {
         has = has && glyphs[i].index;
@@ -102,24 +112,27 @@ static bool has_glyphs(cairo_t *cr, const char *text)
     return has;
 }
 
-/* cairo looks for a text's glyphs in one font: where it has no Chinese, say, the installed one that
- * has most of the text's characters is to be chosen. */
-static void choose_face(cairo_t *cr, const char *text)
+/* The family that has most of the characters, such as Chinese ones, that the current font lacks.
+ * NULL: it lacks none. cairo itself looks into one font only. */
+static char *other_family(cairo_t *cr, const char *text)
 {
-    if (has_glyphs(cr, text)) {
-        return;
+    if (has_glyphs(cr, text, (int)strlen(text))) {
+        return NULL;
     }
+    char *name = NULL;
     FcPattern *wanted = FcPatternCreate(), *found = NULL;
-    FcCharSet *characters = FcCharSetCreate();
-    if (wanted && characters) {
-        FcChar32 character;
-        const FcChar8 *at = (const FcChar8 *)text;
-        for (int n; (n = FcUtf8ToUcs4(at, &character, (int)strlen((const char *)at))) > 0;) {
-            FcCharSetAddChar(characters, character);
-            at += n;
-        }
+    FcCharSet *lacking = FcCharSetCreate();
+    if (wanted && lacking) {
+        FcChar32 code;
         FcResult result;
-        FcPatternAddCharSet(wanted, FC_CHARSET, characters);
+        for (int size; *text; text += size) {
+            size = size_of(text);
+            if (!has_glyphs(cr, text, size) &&
+                FcUtf8ToUcs4((const FcChar8 *)text, &code, size) > 0) {
+                FcCharSetAddChar(lacking, code);
+            }
+        }
+        FcPatternAddCharSet(wanted, FC_CHARSET, lacking);
         FcPatternAddString(wanted, FC_FAMILY, (const FcChar8 *)FAMILY);
         FcConfigSubstitute(NULL, wanted, FcMatchPattern);
         FcDefaultSubstitute(wanted);
@@ -127,40 +140,63 @@ static void choose_face(cairo_t *cr, const char *text)
     }
     FcChar8 *family;
     if (found && FcPatternGetString(found, FC_FAMILY, 0, &family) == FcResultMatch) {
-        cairo_select_font_face(cr,
-                               (const char *)family,
-                               CAIRO_FONT_SLANT_NORMAL,
-                               cairo_toy_font_face_get_weight(cairo_get_font_face(cr)));
+        name = smt_strdup((const char *)family);
     }
     if (found) {
         FcPatternDestroy(found);
     }
-    if (characters) {
-        FcCharSetDestroy(characters);
+    if (lacking) {
+        FcCharSetDestroy(lacking);
     }
     if (wanted) {
         FcPatternDestroy(wanted);
     }
+    return name;
 }
 
-static double width_of(cairo_t *cr, const char *text)
+/* In runs of the current font and, for what it lacks, of `other`, if not NULL. Draws the text if
+ * `shown`; returns its width. */
+static double lay_out(cairo_t *cr, char *text, const char *other, bool shown)
 {
-    cairo_text_extents_t extents;
-    cairo_text_extents(cr, text, &extents);
-    return extents.x_advance;
+    double width = 0;
+    while (*text) {
+        size_t length = strlen(text);
+        bool lacks = other && !has_glyphs(cr, text, size_of(text));
+        if (other) {
+            length = (size_t)size_of(text);
+            while (text[length] && has_glyphs(cr, text + length, size_of(text + length)) != lacks) {
+                length += (size_t)size_of(text + length);
+            }
+        }
+        char next = text[length];
+        text[length] = 0;
+        cairo_save(cr);
+        if (lacks) {
+            cairo_select_font_face(cr,
+                                   other,
+                                   CAIRO_FONT_SLANT_NORMAL,
+                                   cairo_toy_font_face_get_weight(cairo_get_font_face(cr)));
+        }
+        cairo_text_extents_t extents;
+        cairo_text_extents(cr, text, &extents);
+        width += extents.x_advance;
+        if (shown) {
+            cairo_show_text(cr, text);
+        }
+        cairo_restore(cr);
+        text[length] = next;
+        text += length;
+    }
+    return width;
 }
 
 double draw_text_width(cairo_t *cr, const char *text)
 {
     /* cairo refuses to draw anything further after text that is not UTF-8. */
     char *clean = smt_utf8(text);
-    double width = 0;
-    if (clean) {
-        cairo_save(cr);
-        choose_face(cr, clean);
-        width = width_of(cr, clean);
-        cairo_restore(cr);
-    }
+    char *other = clean ? other_family(cr, clean) : NULL;
+    double width = clean ? lay_out(cr, clean, other, false) : 0;
+    smt_free(other);
     smt_free(clean);
     return width;
 }
@@ -184,25 +220,24 @@ void draw_text(cairo_t *cr, double x, double y, draw_align align, double room, c
     if (shown) {
         int length = smt_utf8_length(clean), kept = length;
         shown[strlen(clean)] = 0;
-        cairo_save(cr);
-        choose_face(cr, shown);
-        double width = width_of(cr, shown);
+        char *other = other_family(cr, shown);
+        double width = lay_out(cr, shown, other, false);
         while (room > 0 && width > room && kept > 0) {
             kept--;
             size_t head = place_of(clean, (kept + 1) / 2),
                    tail = place_of(clean, length - kept / 2);
             memcpy(shown + head, ellipsis, sizeof ellipsis - 1);
             strcpy(shown + head + sizeof ellipsis - 1, clean + tail);
-            width = width_of(cr, shown);
+            width = lay_out(cr, shown, other, false);
         }
         cairo_move_to(cr,
                       align == DRAW_LEFT     ? x
                       : align == DRAW_CENTRE ? x - width / 2
                                              : x - width,
                       y);
-        cairo_show_text(cr, shown);
-        cairo_restore(cr);
+        lay_out(cr, shown, other, true);
         cairo_new_path(cr);
+        smt_free(other);
     }
     smt_free(shown);
     smt_free(clean);
