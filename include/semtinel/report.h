@@ -34,10 +34,10 @@ typedef struct smt_history_row {
 } smt_history_row;
 
 /* curves.png: loss, accuracy with macro F1, and learning rate over the epochs; rows in order of
- * epoch, count > 0. best_epoch is marked; 0: the first of the highest validation macro F1 (none
- * marked if there is no validation). */
+ * epoch, count > 0. kept_epoch, the model's, is marked; 0: it is not known, and the first of the
+ * highest validation macro F1 is marked as the best (none if there is no validation). */
 SMT_API smt_status smt_plot_history(
-    const char *path, const smt_history_row *rows, size_t count, int best_epoch, smt_error *error);
+    const char *path, const smt_history_row *rows, size_t count, int kept_epoch, smt_error *error);
 
 /* The confusion matrix with counts and row percentages; the suffix of path says PNG or .svg. */
 SMT_API smt_status smt_plot_confusion(const smt_evaluation *evaluation,

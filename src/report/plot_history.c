@@ -30,7 +30,7 @@ static double loss_top(const double *train, const double *val, size_t count)
     return top > 0 ? top * 1.05 : 1;
 }
 
-static void mark_best(cairo_t *cr, const draw_axes *axes, int epoch)
+static void mark_epoch(cairo_t *cr, const draw_axes *axes, int epoch)
 {
     static const double dashes[2] = {4, 4};
     double x = draw_axes_x(axes, epoch);
@@ -57,7 +57,7 @@ static void draw_series(cairo_t *cr,
 }
 
 smt_status smt_plot_history(
-    const char *path, const smt_history_row *rows, size_t count, int best_epoch, smt_error *error)
+    const char *path, const smt_history_row *rows, size_t count, int kept_epoch, smt_error *error)
 {
     if (!count) {
         return smt_fail(error, SMT_ERR_ARGUMENT, "%s: no epoch to draw", path);
@@ -81,9 +81,7 @@ smt_status smt_plot_history(
         y[RATE][i] = rows[i].learning_rate;
         rate_top = fmax(rate_top, isfinite(y[RATE][i]) ? y[RATE][i] : 0);
     }
-    if (!best_epoch) {
-        best_epoch = find_best(rows, count);
-    }
+    int marked = kept_epoch ? kept_epoch : find_best(rows, count);
     double first = x[0], last = x[count - 1] > x[0] ? x[count - 1] : x[0] + 1;
     draw_axes loss = {.x = 78,
                       .y = 78,
@@ -120,8 +118,8 @@ smt_status smt_plot_history(
     const draw_axes *all[3] = {&loss, &score, &rate};
     for (int i = 0; i < 3; i++) {
         draw_axes_frame(cr, all[i]);
-        if (best_epoch > 0) {
-            mark_best(cr, all[i], best_epoch);
+        if (marked > 0) {
+            mark_epoch(cr, all[i], marked);
         }
     }
     draw_series(cr, &loss, x, y[TRAIN_LOSS], count, draw_palette[0]);
@@ -130,15 +128,15 @@ smt_status smt_plot_history(
     draw_series(cr, &score, x, y[VAL_ACCURACY], count, draw_palette[1]);
     draw_series(cr, &score, x, y[VAL_F1], count, draw_palette[2]);
     draw_series(cr, &rate, x, y[RATE], count, draw_palette[3]);
-    char best[64];
-    snprintf(best, sizeof best, "best epoch: %d", best_epoch);
+    char mark[64];
+    snprintf(mark, sizeof mark, "%s epoch: %d", kept_epoch ? "kept" : "best", marked);
     const draw_key loss_keys[3] = {{"training", draw_palette[0], false},
                                    {"validation", draw_palette[1], false},
-                                   {best, draw_ink, true}};
+                                   {mark, draw_ink, true}};
     const draw_key score_keys[4] = {{"training accuracy", draw_palette[0], false},
                                     {"validation accuracy", draw_palette[1], false},
                                     {"validation macro F1", draw_palette[2], false}};
-    draw_legend(cr, loss.x, loss.y - 12, loss_keys, best_epoch > 0 ? 3 : 2);
+    draw_legend(cr, loss.x, loss.y - 12, loss_keys, marked > 0 ? 3 : 2);
     draw_legend(cr, score.x, score.y - 12, score_keys, 3);
     smt_free(x);
     return draw_close(&canvas, path, SMT_OK, error);

@@ -177,6 +177,17 @@ static void test_history(void **state)
     if (!getenv("SMT_KEEP")) {
         unlink(path);
     }
+    /* An epoch that the model has is not said to be the best: --keep last has another. */
+    void *files[2];
+    size_t sizes[2];
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(smt_plot_history(path, rows, 40, i ? 40 : 0, NULL), SMT_OK);
+        assert_int_equal(smt_file_load(path, 0, &files[i], &sizes[i], NULL), SMT_OK);
+        unlink(path);
+    }
+    assert_true(sizes[0] != sizes[1] || memcmp(files[0], files[1], sizes[0]) != 0);
+    smt_free(files[0]);
+    smt_free(files[1]);
     rows[0].val_macro_f1 = rows[0].val_loss = rows[0].val_accuracy = NAN;
     assert_int_equal(smt_plot_history("test_one_epoch.png", rows, 1, 0, NULL), SMT_OK);
     unlink("test_one_epoch.png");
