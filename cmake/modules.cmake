@@ -46,7 +46,7 @@ if(edge_sources)
   target_link_libraries(smt_edge PRIVATE smt_warnings)
 endif()
 
-smt_module(base LIBRARIES Threads::Threads PkgConfig::ZLIB)
+smt_module(base LIBRARIES Threads::Threads PkgConfig::UTF8PROC PkgConfig::ZLIB)
 smt_module(graph MODULES base)
 smt_module(image MODULES base LIBRARIES PkgConfig::PNG PkgConfig::JPEG PkgConfig::TIFF PkgConfig::WEBP)
 smt_module(synth MODULES image base)

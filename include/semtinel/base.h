@@ -83,6 +83,9 @@ SMT_API char *smt_utf8(const char *text);
 SMT_API bool smt_utf8_valid(const char *text);
 /* A name in UTF-8: one that is not is taken as Latin-1. Freed with smt_free; NULL: no memory. */
 SMT_API char *smt_utf8_name(const char *text);
+/* The same for a class, in Unicode's composed form (NFC): Macs write the names of folders in the
+ * decomposed one, which looks the same and has other bytes. */
+SMT_API char *smt_utf8_class(const char *text);
 /* Characters of UTF-8 text, and the width for "%-*s" that makes it fill `columns` of them. */
 SMT_API int smt_utf8_length(const char *text);
 SMT_API int smt_utf8_pad(const char *text, int columns);

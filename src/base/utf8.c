@@ -1,6 +1,8 @@
 #include <semtinel/base.h>
 
+#include <stdlib.h>
 #include <string.h>
+#include <utf8proc.h>
 
 /* Length of the well-formed sequence at `s` (Unicode 15, table 3-7), or 0. The NUL at the end stops
  * every look ahead. */
@@ -85,6 +87,18 @@ char *smt_utf8_name(const char *text)
         }
     }
     return out;
+}
+
+char *smt_utf8_class(const char *text)
+{
+    char *name = smt_utf8_name(text);
+    utf8proc_uint8_t *composed = name ? utf8proc_NFC((const utf8proc_uint8_t *)name) : NULL;
+    if (composed) {
+        smt_free(name);
+        name = smt_strdup((const char *)composed);
+    }
+    free(composed);
+    return name;
 }
 
 int smt_utf8_length(const char *text)

@@ -88,7 +88,7 @@ truth_of(const smt_classifier_info *info, const char *path, char *out, size_t si
     }
     memcpy(out, start, length);
     out[length] = 0;
-    char *text = smt_utf8_name(out); /* classes of Latin-1 folders are in UTF-8 */
+    char *text = smt_utf8_class(out); /* as the model has it */
     if (text) {
         snprintf(out, size, "%s", text);
         smt_free(text);

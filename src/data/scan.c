@@ -137,13 +137,13 @@ static smt_status no_memory(scan *s)
 static smt_status find_class(scan *s, const char *folder, const char *path, int *out)
 {
     smt_dataset *set = s->set;
-    char *name = smt_utf8_name(folder); /* as models keep it */
+    char *name = smt_utf8_class(folder); /* as models keep it */
     if (!name) {
         return no_memory(s);
     }
     *out = data_find_class(set, name, false);
     if (*out >= 0) {
-        if (strcmp(set->classes[*out], folder) != 0) {
+        if (strcmp(set->classes[*out], name) != 0) {
             smt_log(SMT_LOG_INFO, "%s: taken as class %s", path, set->classes[*out]);
         }
         smt_free(name);

@@ -512,6 +512,22 @@ static void test_utf8_names(void **state)
     }
 }
 
+static void test_utf8_classes(void **state)
+{
+    (void)state;
+    /* u and a diaeresis, two jamo, Latin-1, composed already */
+    static const char *const names[][2] = {{"gru\xcc\x88n", "gr\xc3\xbcn"},
+                                           {"\xe1\x84\x80\xe1\x85\xa1", "\xea\xb0\x80"},
+                                           {"gr\xfcn", "gr\xc3\xbcn"},
+                                           {"gr\xc3\xbcn", "gr\xc3\xbcn"},
+                                           {"", ""}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *name = smt_utf8_class(names[i][0]);
+        assert_string_equal(name, names[i][1]);
+        smt_free(name);
+    }
+}
+
 static void test_utf8_columns(void **state)
 {
     (void)state;
@@ -626,6 +642,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_file_errors, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_file_links, make_folder, remove_folder),
         cmocka_unit_test(test_utf8_names),
+        cmocka_unit_test(test_utf8_classes),
         cmocka_unit_test(test_utf8_columns),
         cmocka_unit_test(test_shell_word),
         cmocka_unit_test_setup_teardown(test_paths, make_folder, remove_folder),

@@ -62,6 +62,8 @@ static void scans_splits(void **state)
                                         "VALID/open/1.png",
                                         "test/VIAS/1.png",
                                         "test/ Open /1.png",
+                                        "train/Gru\xcc\x88n/1.png", /* as a Mac writes it */
+                                        "val/Gr\xc3\xbcn/1.png",
                                         "test/only_here/1.png"};
     char root[] = "/tmp/semtinel-scan-XXXXXX";
     made_folder(root);
@@ -73,18 +75,19 @@ static void scans_splits(void **state)
     made_new_image(root, "@eaDir/1.png", 4);
     made_lines lines = {0};
     smt_dataset *set = scanned(root, &lines);
-    assert_int_equal(set->class_count, 3);
-    assert_string_equal(set->classes[0], "Via"); /* train's spelling */
-    assert_string_equal(set->classes[1], "only_here");
-    assert_string_equal(set->classes[2], "open");
-    assert_int_equal(set->sample_count, 7);
+    assert_int_equal(set->class_count, 4);
+    assert_string_equal(set->classes[0], "Gr\xc3\xbcn");
+    assert_string_equal(set->classes[1], "Via"); /* train's spelling */
+    assert_string_equal(set->classes[2], "only_here");
+    assert_string_equal(set->classes[3], "open");
+    assert_int_equal(set->sample_count, 9);
     size_t count[SMT_SPLIT_COUNT] = {0};
     for (size_t i = 0; i < set->sample_count; i++) {
         count[set->samples[i].split]++;
         assert_true(i == 0 || set->samples[i - 1].split <= set->samples[i].split);
     }
-    assert_int_equal(count[SMT_SPLIT_TRAIN], 2);
-    assert_int_equal(count[SMT_SPLIT_VAL], 2);
+    assert_int_equal(count[SMT_SPLIT_TRAIN], 3);
+    assert_int_equal(count[SMT_SPLIT_VAL], 3);
     assert_int_equal(count[SMT_SPLIT_TEST], 3);
     assert_true(made_said(&lines, "taken as class Via"));
     assert_true(made_said(&lines, "test/ Open : taken as class open"));
