@@ -206,20 +206,6 @@ fine_tune(smt_quantizer *q, const smt_model *model, const calibration *cal, smt_
     return status ? status : say_fidelity(q, cal, true, error);
 }
 
-smt_status quantize_save(const smt_graph *graph,
-                         const smt_model *model,
-                         const char *path,
-                         const smt_write_options *how,
-                         bool float_io,
-                         smt_error *error)
-{
-    smt_status status = smt_quantized_save(graph, model, path, how, float_io, error);
-    if (status == SMT_OK) {
-        cli_say("wrote %s", path);
-    }
-    return status;
-}
-
 static smt_status
 make_dynamic(const smt_model *model, const calibration *cal, smt_graph **out, smt_error *error)
 {

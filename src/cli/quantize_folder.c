@@ -48,6 +48,20 @@ smt_status quantize_folder_compare_on(quantize_folder *folder,
     return status;
 }
 
+smt_status quantize_save(const smt_graph *graph,
+                         const smt_model *model,
+                         const char *path,
+                         const smt_write_options *how,
+                         bool float_io,
+                         smt_error *error)
+{
+    smt_status status = smt_quantized_save(graph, model, path, how, float_io, error);
+    if (status == SMT_OK) {
+        cli_say("wrote %s", path);
+    }
+    return status;
+}
+
 static smt_status
 save_float(const smt_model *model, const char *path, const smt_write_options *how, smt_error *error)
 {
