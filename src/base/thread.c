@@ -169,16 +169,14 @@ void smt_pool_run(smt_pool *pool, int tasks, smt_task function, void *context)
     /* On a machine with other work a worker may have lost its core: give ours away rather than spin
      * against it. A worker that waits for a disk takes much longer than a call of sleep. */
     const struct timespec nap = {.tv_nsec = 100000};
-    for (int i = 0; atomic_load(&pool->done) < tasks;) {
+    for (size_t i = 0; atomic_load(&pool->done) < tasks; i++) {
         if (i < SPIN_ROUNDS) {
             pause_cpu();
         } else if (i < SPIN_ROUNDS + YIELD_ROUNDS) {
             sched_yield();
         } else {
             nanosleep(&nap, NULL);
-            continue;
         }
-        i++;
     }
 }
 

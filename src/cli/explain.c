@@ -1,4 +1,5 @@
 #include "base/csv.h"
+#include "base/room.h"
 #include "cli/classify.h"
 #include "cli/cli.h"
 #include "cli/gather.h"
@@ -52,7 +53,7 @@ typedef struct work {
     smt_file *csv;
     char *text;               /* explanations.csv of an earlier call into the folder, or NULL */
     explained_image *earlier; /* its rows */
-    size_t earlier_count;
+    size_t earlier_count, earlier_room;
     size_t explained;
     size_t numbered; /* overlays whose plain name was taken */
     smt_paged paged;
@@ -62,23 +63,20 @@ typedef struct work {
 static void read_earlier(work *w, const char *list)
 {
     void *text = NULL;
-    size_t size, lines = 1;
+    size_t size;
     if (smt_file_load(list, 0, &text, &size, NULL)) {
         return;
     }
     w->text = text;
-    for (const char *p = text; (p = strchr(p, '\n')); p++) {
-        lines++;
-    }
-    w->earlier = smt_alloc(lines, sizeof *w->earlier);
     smt_csv csv = {.path = list, .at = text, .line = 1};
     char *fields[SMT_CSV_FIELDS];
     int count;
-    bool found = w->earlier;
-    while (found && smt_csv_record(&csv, fields, &count, &found, NULL) == SMT_OK && found) {
+    bool found;
+    while (smt_csv_record(&csv, fields, &count, &found, NULL) == SMT_OK && found) {
         const char *name = fields[count - 1];
         char *path = *name && !strchr(name, '/') ? smt_path_join(output, name) : NULL;
-        if (path && smt_path_exists(path)) {
+        if (path && smt_path_exists(path) &&
+            SMT_ROOM(w->earlier, w->earlier_count, w->earlier_room)) {
             w->earlier[w->earlier_count++] = (explained_image){fields[0], path};
         } else {
             smt_free(path);

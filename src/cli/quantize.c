@@ -207,6 +207,17 @@ fine_tune(smt_quantizer *q, const smt_model *model, const calibration *cal, smt_
 }
 
 static smt_status
+save(const smt_graph *graph, const smt_model *model, bool float_io, smt_error *error)
+{
+    const smt_write_options how = {.raw_input = raw_input};
+    smt_status status = smt_quantized_save(graph, model, output, &how, float_io, error);
+    if (status == SMT_OK) {
+        cli_say("wrote %s", output);
+    }
+    return status;
+}
+
+static smt_status
 make_dynamic(const smt_model *model, const calibration *cal, smt_graph **out, smt_error *error)
 {
     int count = cal->pixels ? (int)cal->pixels->count : 0;
@@ -341,7 +352,6 @@ static smt_status run(const char *path, smt_pool *pool, size_t *failed, smt_erro
     smt_quantizer *q = NULL;
     smt_graph *graph = NULL;
     calibration cal = {0};
-    const smt_write_options how = {.raw_input = raw_input};
     const smt_model_format *format = smt_format_by_suffix(output);
     smt_status status = check_output(path, !format, error);
     status = status ? status : smt_model_load(path, &model, error);
@@ -360,7 +370,7 @@ static smt_status run(const char *path, smt_pool *pool, size_t *failed, smt_erro
     }
     if (status == SMT_OK && scheme == DYNAMIC && format) {
         status = name_file(make_dynamic(model, &cal, &graph, error), path, error);
-        status = status ? status : quantize_save(graph, model, output, &how, true, error);
+        status = status ? status : save(graph, model, true, error);
         goto done;
     }
     int count = cal.pixels ? (int)cal.pixels->count : 0;
@@ -390,8 +400,7 @@ static smt_status run(const char *path, smt_pool *pool, size_t *failed, smt_erro
         status = fine_tune(q, model, &cal, error);
     }
     status = status ? status : smt_quantizer_export(q, &graph, error);
-    bool float_io = scheme == INT8_FLOAT_IO;
-    status = status ? status : quantize_save(graph, model, output, &how, float_io, error);
+    status = status ? status : save(graph, model, scheme == INT8_FLOAT_IO, error);
 done:
     smt_graph_destroy(&graph);
     smt_quantizer_destroy(&q);

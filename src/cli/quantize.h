@@ -41,12 +41,4 @@ quantize_folder_compare(quantize_folder *folder, smt_pool *pool, size_t *failed,
 void quantize_folder_name_left(const quantize_folder *folder, bool tuned);
 void quantize_folder_release(quantize_folder *folder);
 
-/* Writes a quantised graph to PATH, and says so. */
-smt_status quantize_save(const smt_graph *graph,
-                         const smt_model *model,
-                         const char *path,
-                         const smt_write_options *how,
-                         bool float_io,
-                         smt_error *error);
-
 #endif

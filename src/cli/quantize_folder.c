@@ -48,30 +48,6 @@ smt_status quantize_folder_compare_on(quantize_folder *folder,
     return status;
 }
 
-smt_status quantize_save(const smt_graph *graph,
-                         const smt_model *model,
-                         const char *path,
-                         const smt_write_options *how,
-                         bool float_io,
-                         smt_error *error)
-{
-    smt_status status = smt_quantized_save(graph, model, path, how, float_io, error);
-    if (status == SMT_OK) {
-        cli_say("wrote %s", path);
-    }
-    return status;
-}
-
-static smt_status
-save_float(const smt_model *model, const char *path, const smt_write_options *how, smt_error *error)
-{
-    smt_status status = smt_format_by_suffix(path)->write(model, path, how, error);
-    if (!status) {
-        cli_say("wrote %s", path);
-    }
-    return status;
-}
-
 smt_status quantize_folder_add(
     quantize_folder *folder, const smt_graph *graph, const char *name, bool half, smt_error *error)
 {
@@ -85,8 +61,11 @@ smt_status quantize_folder_add(
         if (!path) {
             return smt_fail(error, SMT_ERR_MEMORY, "out of memory");
         }
-        status = graph ? quantize_save(graph, folder->model, path, &how, false, error)
-                       : save_float(folder->model, path, &how, error);
+        status = graph ? smt_quantized_save(graph, folder->model, path, &how, false, error)
+                       : smt_format_by_suffix(path)->write(folder->model, path, &how, error);
+        if (!status) {
+            cli_say("wrote %s", path);
+        }
         if (k == 0) {
             folder->paths[folder->count] = path;
             folder->files[folder->count++] = (smt_precision_file){.name = name, .path = path};
